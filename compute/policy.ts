@@ -1,0 +1,63 @@
+/**
+ * Who may do what: Nova's rules by their names with Nova's default roles (admin implies member implies reader).
+ * Scope is not a rule: statements restrict themselves to the caller's project unless a rule below opens more.
+ */
+import { Forbidden } from './errors.ts';
+
+/** The default roles of OpenStack, from the least to the most. */
+export type Role = 'reader' | 'member' | 'admin';
+
+/** Who asks, as the verified token says; `roles` holds role names of the token's project. */
+export interface Caller {
+  userId: string;
+  userName: string;
+  projectId: string;
+  projectName: string;
+  roles: readonly string[];
+}
+
+const rules = {
+  'os_compute_api:servers:index': 'reader',
+  'os_compute_api:servers:index:get_all_tenants': 'admin',
+  'os_compute_api:servers:detail': 'reader',
+  'os_compute_api:servers:detail:get_all_tenants': 'admin',
+  'os_compute_api:servers:allow_all_filters': 'admin',
+  'os_compute_api:servers:show': 'reader',
+  'os_compute_api:servers:show:host_status': 'admin',
+  'os_compute_api:servers:create': 'member',
+  'os_compute_api:servers:create:forced_host': 'admin',
+  'os_compute_api:servers:delete': 'member',
+  'os_compute_api:os-extended-server-attributes': 'admin',
+  'os_compute_api:os-instance-actions:list': 'reader',
+  'os_compute_api:os-instance-actions:show': 'reader',
+  'os_compute_api:os-instance-actions:events': 'admin',
+  'os_compute_api:os-availability-zone:list': 'reader',
+  'os_compute_api:os-availability-zone:detail': 'admin',
+  'os_compute_api:os-flavor-extra-specs:index': 'reader',
+  'os_compute_api:os-flavor-manage:create': 'admin',
+  'os_compute_api:os-flavor-manage:delete': 'admin',
+  'os_compute_api:flavors': 'reader',
+  'os_compute_api:limits': 'reader',
+} as const satisfies Record<string, Role>;
+
+/** The name of a rule, as Nova's policy documents spell it. */
+export type Rule = keyof typeof rules;
+
+const implied: Record<Role, readonly string[]> = {
+  reader: ['reader', 'member', 'admin'],
+  member: ['member', 'admin'],
+  admin: ['admin'],
+};
+
+/** Tells whether the rule allows the caller. */
+export function allows(caller: Caller, rule: Rule): boolean {
+  return caller.roles.some((role) => implied[rules[rule]].includes(role));
+}
+
+/**
+ * Lets the caller pass.
+ * @throws Forbidden with Nova's sentence.
+ */
+export function authorize(caller: Caller, rule: Rule): void {
+  if (!allows(caller, rule)) throw new Forbidden(`Policy doesn't allow ${rule} to be performed.`);
+}

@@ -1,0 +1,157 @@
+/**
+ * The only way to a database: one SQL statement is one call of the RDS Data API, and a change of several tables is one statement.
+ * Calls in sequence are the latency of everything above, so nothing here adds one, and there are no transactions to hold open.
+ *
+ * Every statement may be sent twice: the SDK repeats calls that end in 500, 503 or 504, whose statement may have run.
+ */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type ColumnMetadata, ExecuteStatementCommand, type Field, RDSDataClient, type SqlParameter } from '@aws-sdk/client-rds-data';
+
+/** Where a database is: an Aurora cluster, the name of the database in it, and the secret that opens it. */
+export interface Database {
+  clusterArn: string;
+  database: string;
+  secretArn: string;
+}
+
+/** A value of a named parameter. Objects and arrays are sent as JSON; SQL casts everything else (`:id::uuid`). */
+export type Parameter = string | number | boolean | null | object;
+
+/** A database did not answer: asleep for longer than we wait, down, or too slow. Worth another try later. */
+export class DatabaseUnreachable extends Error {
+  override name = 'DatabaseUnreachable';
+}
+
+const resuming = 'DatabaseResumingException';
+const unreachable = new Set([
+  resuming,
+  'DatabaseUnavailableException',
+  'ServiceUnavailableError',
+  'StatementTimeoutException',
+  'ThrottlingException',
+  'TimeoutError',
+  'InternalServerErrorException',
+]);
+
+/** A paused Aurora takes about 15 s to resume and the HTTP API gives a request 30 s. */
+const patience = 22_000;
+const firstPause = 100;
+const longestPause = 1_000;
+
+/** Longer than the slowest statement we accept, shorter than what the HTTP API leaves us. */
+const requestTimeout = 25_000;
+
+let client: RDSDataClient | undefined;
+
+/**
+ * Reads `rds-data://<cluster arn>/<database>?secret=<secret arn>`, the form of `cell_mappings.database_connection`.
+ * @throws Error when the text has another form.
+ */
+export function parseDatabaseUrl(url: string): Database {
+  const parts = /^rds-data:\/\/([^/?]+)\/([^/?]+)\?secret=(.+)$/.exec(url);
+  const [, clusterArn, database, secretArn] = parts ?? [];
+  if (!clusterArn || !database || !secretArn) throw new Error('not an rds-data:// URL');
+  return { clusterArn, database, secretArn };
+}
+
+/**
+ * Runs one statement and gives its rows as objects by column name: json and jsonb parsed, timestamps as ISO 8601 in UTC, int8 and
+ * floats as numbers, numeric as string, arrays of texts as string[].
+ *
+ * `Row` is the caller's word for what the statement selects; the statement stands beside it.
+ * @throws DatabaseUnreachable when the database does not answer in time; any other error of the Data API as it is.
+ */
+export async function query<Row>(database: Database, sql: string, parameters: Readonly<Record<string, Parameter>> = {}): Promise<Row[]> {
+  client ??= new RDSDataClient({ requestHandler: { requestTimeout } });
+  const command = new ExecuteStatementCommand({
+    resourceArn: database.clusterArn,
+    secretArn: database.secretArn,
+    database: database.database,
+    sql,
+    parameters: Object.entries(parameters).map(([name, value]) => sqlParameter(name, value)),
+    includeResultMetadata: true,
+  });
+  const giveUp = Date.now() + patience;
+  for (let pause = firstPause; ; pause = Math.min(pause * 2, longestPause)) {
+    try {
+      const { columnMetadata = [], records = [] } = await client.send(command);
+      return records.map((record) => decodeRow(columnMetadata, record) as Row);
+    } catch (error) {
+      if (!(error instanceof Error) || !isUnreachable(error)) throw error;
+      if (error.name !== resuming || Date.now() + pause > giveUp) {
+        throw new DatabaseUnreachable(`${database.database} does not answer: ${error.message}`, { cause: error });
+      }
+      await sleep(pause);
+    }
+  }
+}
+
+/** A row of the Data API holds 64 KB at most; a character takes up to 4 bytes. */
+const pieceLength = 15_000;
+/** An answer of the Data API holds 1 MiB at most. */
+const answerBytes = 700_000;
+
+/**
+ * Runs a read whose rows are `(key, doc jsonb)` and gives the documents by key, however large they are: the Data API's limits for a row and for an
+ * answer are met by cutting. `truncated` says that more rows exist than fit one answer; ask again without the keys already answered.
+ * @throws DatabaseUnreachable as `query` does.
+ */
+export async function queryDocuments<Doc>(
+  database: Database,
+  sql: string,
+  parameters: Readonly<Record<string, Parameter>>,
+): Promise<{ documents: Map<string, Doc>; truncated: boolean }> {
+  const rows = await query<{ key: string; piece: string; left_out: boolean }>(
+    database,
+    `with documents as (${sql}),
+     sized as (select key::text, doc::text as text, row_number() over () as position from documents),
+     counted as (select *, sum(octet_length(text)) over (order by position) as bytes, count(*) over () as total from sized)
+     select key, substr(text, number * ${pieceLength} + 1, ${pieceLength}) as piece,
+       (max(position) over ()) < total as left_out
+     from counted cross join lateral generate_series(0, (length(text) - 1) / ${pieceLength}) as number
+     where bytes <= ${answerBytes} or position = 1
+     order by position, number`,
+    parameters,
+  );
+  const texts = new Map<string, string>();
+  for (const { key, piece } of rows) texts.set(key, (texts.get(key) ?? '') + piece);
+  const documents = new Map([...texts].map(([key, text]) => [key, JSON.parse(text) as Doc]));
+  return { documents, truncated: rows[0]?.left_out ?? false };
+}
+
+/** Tells whether an error means that the database may answer later. */
+function isUnreachable(error: Error): boolean {
+  const code = 'code' in error ? error.code : undefined;
+  return unreachable.has(error.name) || code === 'ECONNREFUSED' || code === 'ECONNRESET';
+}
+
+function sqlParameter(name: string, value: Parameter): SqlParameter {
+  if (value === null) return { name, value: { isNull: true } };
+  switch (typeof value) {
+    case 'string':
+      return { name, value: { stringValue: value } };
+    case 'boolean':
+      return { name, value: { booleanValue: value } };
+    case 'number':
+      return { name, value: Number.isSafeInteger(value) ? { longValue: value } : { doubleValue: value } };
+    default:
+      return { name, value: { stringValue: JSON.stringify(value) }, typeHint: 'JSON' };
+  }
+}
+
+function decodeRow(columns: ColumnMetadata[], record: Field[]): Record<string, unknown> {
+  return Object.fromEntries(
+    record.map((field, index) => [columns[index]?.label ?? `column${index}`, decodeField(columns[index]?.typeName, field)]),
+  );
+}
+
+function decodeField(type: string | undefined, field: Field): unknown {
+  if (field.isNull) return null;
+  if (field.arrayValue) return field.arrayValue.stringValues ?? field.arrayValue.longValues ?? [];
+  const value = field.stringValue ?? field.longValue ?? field.booleanValue ?? field.doubleValue;
+  if (typeof value !== 'string') return value;
+  if (type === 'json' || type === 'jsonb') return JSON.parse(value);
+  if (type === 'timestamptz') return `${value.replace(' ', 'T')}Z`;
+  return value;
+}

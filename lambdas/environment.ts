@@ -1,0 +1,22 @@
+/** The one place that reads the environment of a function, so that a missing setting fails by name. */
+
+/** The settings every function may find in its environment; the infra stacks and the local service set them. */
+export type Setting =
+  /** `rds-data://<cluster arn>/<database>?secret=<secret arn>` of the api database. */
+  | 'API_DATABASE'
+  /** ARN of the boot state machine. */
+  | 'BOOT_STATE_MACHINE'
+  /** Id or ARN of the KMS key (ECC_NIST_P256) that signs tokens. */
+  | 'TOKEN_KEY'
+  /** Where clients reach the API when the Host header does not tell (custom domain, emulator); may be empty. */
+  | 'PUBLIC_URL';
+
+/**
+ * Gives the value of a setting of this function.
+ * @throws Error when it is not set.
+ */
+export function setting(name: Setting): string {
+  const value = process.env[name];
+  if (value === undefined) throw new Error(`${name} is not set in the environment of this function`);
+  return value;
+}
