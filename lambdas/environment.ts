@@ -9,7 +9,11 @@ export type Setting =
   /** Id or ARN of the KMS key (ECC_NIST_P256) that signs tokens. */
   | 'TOKEN_KEY'
   /** Where clients reach the API when the Host header does not tell (custom domain, emulator); may be empty. */
-  | 'PUBLIC_URL';
+  | 'PUBLIC_URL'
+  /** URL of the database to migrate at deploy. */
+  | 'DATABASE'
+  /** Which schema it gets: `api` or `cell`. */
+  | 'SCHEMA';
 
 /**
  * Gives the value of a setting of this function.

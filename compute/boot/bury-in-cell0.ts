@@ -1,0 +1,76 @@
+/**
+ * Where a boot ends that found no host: each server is written whole into cell0, in ERROR with the reason, then its mapping points there. A server is
+ * visible as a build in progress until that moment, and as what became of it from then on.
+ */
+import { commitToCell, findBuildRequests } from '../../database/api/build-requests.ts';
+import { createInstances, deleteInstance, type NewInstance } from '../../database/cell/instances.ts';
+import { type Database, parseDatabaseUrl } from '../../database/data-api.ts';
+import { cell0 } from '../cells.ts';
+import type { Failure } from './failure.ts';
+
+/**
+ * Buries the servers that still have no cell; the others are left alone.
+ * @throws Error when cell0 is not registered, DatabaseUnreachable when it does not answer; the servers stay in BUILD until a later try.
+ */
+export async function buryInCell0(api: Database, servers: readonly string[], failure: Failure): Promise<void> {
+  const requests = await findBuildRequests(api, servers, cell0);
+  const now = new Date().toISOString();
+  let connection: string | null = null;
+  const buried: NewInstance[] = [];
+  for (const request of requests.values()) {
+    const { instance, requestId } = request;
+    if (!instance) continue;
+    connection = request.connection;
+    buried.push({
+      instance: {
+        ...instance,
+        vm_state: 'error',
+        task_state: null,
+        fault: { code: 500, message: failure.sentence, details: failure.details, created_at: now },
+      },
+      action: {
+        request_id: requestId ?? '',
+        event: 'conductor_schedule_and_build_instances',
+        start_time: instance.created_at,
+        finish_time: now,
+        message: 'Error',
+        result: 'Error',
+        details: failure.details,
+      },
+    });
+  }
+  if (buried.length === 0) return;
+  if (!connection) throw new Error('cell0 is not registered');
+  const database = parseDatabaseUrl(connection);
+  for (const batch of batches(buried)) {
+    await createInstances(database, batch);
+    const uuids = batch.map(({ instance }) => instance.uuid);
+    const committed = await commitToCell(api, uuids, cell0, 'free');
+    for (const { instance, action } of batch.filter(({ instance }) => !committed.has(instance.uuid))) {
+      await deleteInstance(database, instance.uuid, {
+        requestId: action.request_id,
+        userId: instance.user_id,
+        projectId: instance.project_id,
+        force: true,
+      });
+    }
+  }
+}
+
+/** A request to the Data API holds 4 MiB; half of it leaves room for escaping. */
+const batchLength = 2_000_000;
+
+function batches(servers: readonly NewInstance[]): NewInstance[][] {
+  const all: NewInstance[][] = [];
+  let length = Number.POSITIVE_INFINITY;
+  for (const server of servers) {
+    const size = JSON.stringify(server).length;
+    if (length + size > batchLength) {
+      all.push([]);
+      length = 0;
+    }
+    all.at(-1)?.push(server);
+    length += size;
+  }
+  return all;
+}

@@ -1,0 +1,19 @@
+/** End of a boot whose host failed: the server stays in its own cell, in ERROR, without a host and without a claim. */
+import { releaseClaims } from '../../database/api/build-requests.ts';
+import { failInstance } from '../../database/cell/instances.ts';
+import { type Database, parseDatabaseUrl } from '../../database/data-api.ts';
+import type { Driver } from '../drivers/driver.ts';
+import type { CreatedInCell } from './create-in-cell.ts';
+import type { Failure } from './failure.ts';
+
+/** Writes the fault first: until then the server is a build in progress, and the room is still taken. */
+export async function failInCell(api: Database, driver: Driver, created: CreatedInCell, failure: Failure): Promise<void> {
+  const { server, host, connection } = created;
+  await driver.destroy(host, server);
+  await failInstance(parseDatabaseUrl(connection), server, {
+    code: 500,
+    message: `Build of instance ${server} aborted: ${failure.sentence}`,
+    details: failure.details,
+  });
+  await releaseClaims(api, [server]);
+}

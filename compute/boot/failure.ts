@@ -1,0 +1,40 @@
+/**
+ * What a step of the workflow left behind when it failed. Step Functions tells the error's name and a cause; on AWS the cause is the JSON that Lambda
+ * makes of an error, elsewhere it is the plain message.
+ */
+import * as z from 'zod';
+
+/** An error as the workflow's Catch hands it on. */
+export interface CaughtError {
+  Error: string;
+  Cause: string;
+}
+
+/** A failure told twice: in Nova's sentence for the tenant, in full for the admin. */
+export interface Failure {
+  sentence: string;
+  details: string;
+}
+
+const lambdaCause = z.object({ errorType: z.string(), errorMessage: z.string() });
+
+/**
+ * Reads a caught error. Errors of ours speak for themselves in the first line of their message; of any other error the tenant learns its class only, as
+ * in Nova.
+ */
+export function readFailure({ Error: name, Cause: cause }: CaughtError): Failure {
+  const { errorType, errorMessage } = parseCause(cause) ?? { errorType: name, errorMessage: cause };
+  if (!spoken.has(errorType)) return { sentence: errorType, details: `${errorType}: ${errorMessage}` };
+  return { sentence: errorMessage.split('\n', 1)[0] ?? errorType, details: errorMessage };
+}
+
+/** Errors whose first line is written for the tenant. */
+const spoken = new Set(['NoValidHost', 'BuildFailure']);
+
+function parseCause(cause: string): z.infer<typeof lambdaCause> | undefined {
+  try {
+    return lambdaCause.safeParse(JSON.parse(cause)).data;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,25 @@
+/** What the control plane asks of a hypervisor. Every call may come twice, and may come for a server that is gone. */
+
+/** A server to start on a host. */
+export interface SpawnRequest {
+  server: string;
+  host: string;
+  flavor: { vcpus: number; memory_mb: number; root_gb: number };
+  image: { id: string; properties: Record<string, string> } | null;
+}
+
+/** A driver of compute hosts. */
+export interface Driver {
+  /**
+   * Starts the server on the host; a server that runs there already is left alone.
+   * @throws BuildFailure when this host cannot run it.
+   */
+  spawn(request: SpawnRequest): Promise<void>;
+  /** Ends the server on the host; nothing happens when it is not there. */
+  destroy(host: string, server: string): Promise<void>;
+}
+
+/** A host could not build a server. */
+export class BuildFailure extends Error {
+  override name = 'BuildFailure';
+}

@@ -1,0 +1,53 @@
+/** Flavors: operators make and remove them, projects see what is public or shared with them. */
+import { randomUUID } from 'node:crypto';
+import {
+  type Flavor,
+  type FlavorFilter,
+  createFlavor as insertFlavor,
+  type NewFlavor,
+  deleteFlavor as removeFlavor,
+  findFlavor as selectFlavor,
+  listFlavors as selectFlavors,
+} from '../database/api/flavors.ts';
+import type { Database } from '../database/data-api.ts';
+import { BadRequest, Conflict, NotFound } from './errors.ts';
+import { allows, type Caller } from './policy.ts';
+
+/** Gives the project whose flavors the caller sees; null for an admin, who sees all. */
+export function flavorScope(caller: Caller): string | null {
+  return allows(caller, 'os_compute_api:os-flavor-manage:create') ? null : caller.projectId;
+}
+
+function notFound(flavorId: string): NotFound {
+  return new NotFound(`Flavor ${flavorId} could not be found.`);
+}
+
+/** @throws BadRequest when the marker is no flavor that the caller sees. */
+export async function listFlavors(api: Database, filter: FlavorFilter): Promise<Flavor[]> {
+  const flavors = await selectFlavors(api, filter);
+  if (!flavors) throw new BadRequest(`marker [${filter.marker}] not found`);
+  return flavors;
+}
+
+/** @throws NotFound when there is no such flavor for the caller. */
+export async function findFlavor(api: Database, caller: Caller, flavorId: string): Promise<Flavor> {
+  const flavor = await selectFlavor(api, flavorId, flavorScope(caller));
+  if (!flavor) throw notFound(flavorId);
+  return flavor;
+}
+
+/**
+ * Makes a flavor; without an id, or with `auto`, it gets a uuid.
+ * @throws Conflict when its id or its name is taken.
+ */
+export async function createFlavor(api: Database, flavor: Omit<NewFlavor, 'flavorid'> & { flavorid: string | null }): Promise<Flavor> {
+  const flavorid = flavor.flavorid === null || flavor.flavorid === 'auto' ? randomUUID() : flavor.flavorid;
+  const created = await insertFlavor(api, { ...flavor, flavorid });
+  if (!created) throw new Conflict(`Flavor with name ${flavor.name} or ID ${flavorid} already exists.`);
+  return created;
+}
+
+/** @throws NotFound when there is no such flavor. */
+export async function deleteFlavor(api: Database, flavorId: string): Promise<void> {
+  if (!(await removeFlavor(api, flavorId))) throw notFound(flavorId);
+}

@@ -1,0 +1,45 @@
+/**
+ * Deleting a server, wherever it is. Before it has a cell, removing its build request is the delete, and the boot cleans up after itself. Afterwards its
+ * row in the cell goes first: from then on nobody sees it, and what is left (its place on the host, its quota, its mapping) can be finished by anyone.
+ */
+import { releaseServer, removeBuildRequest } from '../../database/api/build-requests.ts';
+import type { InstanceMapping } from '../../database/api/instance-mappings.ts';
+import { deleteInstance } from '../../database/cell/instances.ts';
+import { type Database, parseDatabaseUrl } from '../../database/data-api.ts';
+import type { Driver } from '../drivers/driver.ts';
+import { Conflict } from '../errors.ts';
+import { allows, type Caller } from '../policy.ts';
+import { findMapping, serverNotFound } from './find-server.ts';
+
+/**
+ * Deletes a server. When it returns, the server is not seen again.
+ * @throws NotFound when it is not there or deleted already, Conflict when it is locked, DatabaseUnreachable when its cell does not answer.
+ */
+export async function deleteServer(api: Database, driver: Driver, caller: Caller, requestId: string, uuid: string): Promise<void> {
+  let mapping = await findMapping(api, caller, uuid);
+  if (mapping.buildRequest) {
+    if (await removeBuildRequest(api, mapping.uuid)) return;
+    mapping = await findMapping(api, caller, uuid);
+  }
+  await deleteFromCell(api, driver, caller, requestId, mapping);
+}
+
+async function deleteFromCell(
+  api: Database,
+  driver: Driver,
+  caller: Caller,
+  requestId: string,
+  { uuid, cell, projectId }: InstanceMapping,
+) {
+  if (!cell) throw serverNotFound(uuid);
+  const deletion = await deleteInstance(parseDatabaseUrl(cell.connection), uuid, {
+    requestId,
+    userId: caller.userId,
+    projectId,
+    force: allows(caller, 'os_compute_api:servers:detail:get_all_tenants'),
+  });
+  if (!deletion) throw serverNotFound(uuid);
+  if (deletion.locked) throw new Conflict(`Instance ${uuid} is locked`);
+  if (deletion.host) await driver.destroy(deletion.host, uuid);
+  await releaseServer(api, uuid);
+}

@@ -1,0 +1,89 @@
+/**
+ * Filters of a listing, as SQL over the document `doc` of a server. Build requests and the rows of cells have the same document, so a server matches or
+ * not whatever holds it at the moment.
+ */
+import type { Parameter } from '../../database/data-api.ts';
+import type { DocumentFilter } from '../../database/instance.ts';
+import type { States } from './status.ts';
+
+/** What to look for; an absent field filters nothing. Texts under `pattern` are regular expressions, as in Nova. */
+export interface ServerFilters {
+  /** By field of the document: the value is one of these. */
+  exact: Partial<Record<ExactField, (string | number | boolean)[]>>;
+  /** By field of the document: the value matches. */
+  pattern: Partial<Record<PatternField, string>>;
+  states?: States[];
+  /** An id of a flavor. */
+  flavor?: string;
+  tags?: string[];
+  tagsAny?: string[];
+  notTags?: string[];
+  notTagsAny?: string[];
+  /** ISO 8601, inclusive. */
+  changesSince?: string;
+  changesBefore?: string;
+}
+
+export type ExactField =
+  | 'image_ref'
+  | 'vm_state'
+  | 'task_state'
+  | 'user_id'
+  | 'uuid'
+  | 'host'
+  | 'node'
+  | 'locked'
+  | 'power_state'
+  | 'progress'
+  | 'launch_index';
+export type PatternField =
+  | 'display_name'
+  | 'display_description'
+  | 'hostname'
+  | 'reservation_id'
+  | 'availability_zone'
+  | 'key_name'
+  | 'config_drive'
+  | 'access_ip_v4'
+  | 'access_ip_v6'
+  | 'created_at'
+  | 'launched_at'
+  | 'terminated_at'
+  | 'kernel_id'
+  | 'ramdisk_id'
+  | 'root_device_name';
+
+/** Makes the SQL of the filters, or undefined when they let everything pass. */
+export function filterSql(filters: ServerFilters): DocumentFilter | undefined {
+  const conditions: string[] = [];
+  const parameters: Record<string, Parameter> = {};
+  const add = (value: Parameter, condition: (name: string) => string) => {
+    const name = `filter${conditions.length}`;
+    parameters[name] = value;
+    conditions.push(condition(`:${name}`));
+  };
+  const list = (name: string) => `array(select jsonb_array_elements_text(${name}::jsonb))`;
+  const changed = `coalesce(doc->>'updated_at', doc->>'created_at')::timestamptz`;
+
+  for (const [field, values] of Object.entries(filters.exact)) {
+    add(values.map(String), (name) => `doc->>'${field}' = any (${list(name)})`);
+  }
+  for (const [field, pattern] of Object.entries(filters.pattern)) add(pattern, (name) => `doc->>'${field}' ~ ${name}`);
+  if (filters.flavor !== undefined) add(filters.flavor, (name) => `doc->'flavor'->>'flavorid' = ${name}`);
+  if (filters.states) {
+    add(
+      filters.states,
+      (name) => `exists (
+        select from jsonb_array_elements(${name}::jsonb) s
+        where s->>'vm_state' = doc->>'vm_state' and not coalesce(s->'except' ? (doc->>'task_state'), false)
+          and (s->'tasks' = '[]' or s->'tasks' ? (doc->>'task_state')))`,
+    );
+  }
+  if (filters.tags) add(filters.tags, (name) => `doc->'tags' @> ${name}::jsonb`);
+  if (filters.tagsAny) add(filters.tagsAny, (name) => `doc->'tags' ?| ${list(name)}`);
+  if (filters.notTags) add(filters.notTags, (name) => `not doc->'tags' @> ${name}::jsonb`);
+  if (filters.notTagsAny) add(filters.notTagsAny, (name) => `not doc->'tags' ?| ${list(name)}`);
+  if (filters.changesSince) add(filters.changesSince, (name) => `${changed} >= ${name}::timestamptz`);
+  if (filters.changesBefore) add(filters.changesBefore, (name) => `${changed} <= ${name}::timestamptz`);
+  return conditions.length > 0 ? { sql: conditions.join(' and '), parameters } : undefined;
+}

@@ -1,0 +1,48 @@
+/** A server by its id: the index tells in one call where it is, its cell tells in the next what it is. */
+import { findInstanceMapping, type InstanceMapping } from '../../database/api/instance-mappings.ts';
+import { findInstances } from '../../database/cell/instances.ts';
+import { type Database, DatabaseUnreachable, parseDatabaseUrl } from '../../database/data-api.ts';
+import type { Instance } from '../../database/instance.ts';
+import { NotFound } from '../errors.ts';
+import { allows, type Caller } from '../policy.ts';
+import { isUuid } from '../uuid.ts';
+
+/** A server with what the index knows of it. `instance` is null when its cell does not answer. */
+export interface Server {
+  mapping: InstanceMapping;
+  instance: Instance | null;
+}
+
+/** Nova's sentence for a server that is not there, or not for the caller. */
+export function serverNotFound(uuid: string): NotFound {
+  return new NotFound(`Instance ${uuid} could not be found.`);
+}
+
+/**
+ * Gives the mapping of a server that the caller may see: his project's, or any for an admin.
+ * @throws NotFound when there is none.
+ */
+export async function findMapping(api: Database, caller: Caller, uuid: string): Promise<InstanceMapping> {
+  const seesAll = allows(caller, 'os_compute_api:servers:detail:get_all_tenants');
+  const mapping = isUuid(uuid) ? await findInstanceMapping(api, uuid, seesAll ? null : caller.projectId) : undefined;
+  if (!mapping) throw serverNotFound(uuid);
+  return mapping;
+}
+
+/**
+ * Gives a server.
+ * @throws NotFound when it does not exist, is deleted, or belongs to another project.
+ */
+export async function findServer(api: Database, caller: Caller, uuid: string): Promise<Server> {
+  const mapping = await findMapping(api, caller, uuid);
+  if (mapping.buildRequest) return { mapping, instance: mapping.buildRequest };
+  if (!mapping.cell) throw serverNotFound(uuid);
+  try {
+    const instance = (await findInstances(parseDatabaseUrl(mapping.cell.connection), [mapping.uuid])).get(mapping.uuid);
+    if (!instance) throw serverNotFound(uuid);
+    return { mapping, instance };
+  } catch (error) {
+    if (error instanceof DatabaseUnreachable) return { mapping, instance: null };
+    throw error;
+  }
+}

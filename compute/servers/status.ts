@@ -1,0 +1,64 @@
+/** The status that clients read, as Nova derives it from vm_state and task_state (nova-facts 1.6). */
+
+interface Status {
+  /** The status of this vm_state unless the task says otherwise. */
+  otherwise: string;
+  /** Statuses by task_state. */
+  byTask?: Readonly<Record<string, string>>;
+}
+
+function tasks(status: string, ...names: string[]): Record<string, string> {
+  return Object.fromEntries(names.map((name) => [name, status]));
+}
+
+const rebuilding = tasks('REBUILD', 'rebuilding', 'rebuild_block_device_mapping', 'rebuild_spawning');
+const resizing = tasks('RESIZE', 'resize_prep', 'resize_migrating', 'resize_migrated', 'resize_finish');
+
+const statuses: Readonly<Record<string, Status>> = {
+  building: { otherwise: 'BUILD' },
+  active: {
+    otherwise: 'ACTIVE',
+    byTask: {
+      ...tasks('REBOOT', 'rebooting', 'reboot_pending', 'reboot_started'),
+      ...tasks('HARD_REBOOT', 'rebooting_hard', 'reboot_pending_hard', 'reboot_started_hard'),
+      ...tasks('PASSWORD', 'updating_password'),
+      ...tasks('MIGRATING', 'migrating'),
+      ...rebuilding,
+      ...resizing,
+    },
+  },
+  stopped: { otherwise: 'SHUTOFF', byTask: { ...resizing, ...rebuilding } },
+  resized: { otherwise: 'VERIFY_RESIZE', byTask: tasks('REVERT_RESIZE', 'resize_reverting') },
+  paused: { otherwise: 'PAUSED', byTask: tasks('MIGRATING', 'migrating') },
+  suspended: { otherwise: 'SUSPENDED' },
+  rescued: { otherwise: 'RESCUE' },
+  error: { otherwise: 'ERROR', byTask: rebuilding },
+  deleted: { otherwise: 'DELETED' },
+  'soft-delete': { otherwise: 'SOFT_DELETED' },
+  shelved: { otherwise: 'SHELVED' },
+  shelved_offloaded: { otherwise: 'SHELVED_OFFLOADED' },
+};
+
+/** Gives the status of a server. */
+export function statusOf(instance: { vm_state: string; task_state: string | null; deleted: number }): string {
+  if (instance.deleted !== 0) return 'DELETED';
+  const status = statuses[instance.vm_state];
+  return status?.byTask?.[instance.task_state ?? ''] ?? status?.otherwise ?? 'UNKNOWN';
+}
+
+/** States that show as one status: a vm_state with one of `tasks`, or, where that is empty, with any task but `except`. */
+export interface States {
+  vm_state: string;
+  tasks: string[];
+  except: string[];
+}
+
+/** Gives all states that show as this status; none for a word that is no status. */
+export function statesOf(name: string): States[] {
+  const wanted = name.toUpperCase();
+  return Object.entries(statuses).flatMap(([vm_state, { otherwise, byTask = {} }]): States[] => {
+    const [same, others] = [Object.keys(byTask).filter((task) => byTask[task] === wanted), Object.keys(byTask)];
+    if (otherwise === wanted) return [{ vm_state, tasks: [], except: others }];
+    return same.length > 0 ? [{ vm_state, tasks: same, except: [] }] : [];
+  });
+}

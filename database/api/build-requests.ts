@@ -1,0 +1,246 @@
+/**
+ * Build requests: servers that are accepted but have no cell yet. Removing one is the single point where delete and build meet: whoever removes it
+ * decides what becomes of the server, in the same statement.
+ */
+import { type Database, query, queryDocuments } from '../data-api.ts';
+import type { BlockDeviceMapping, Instance } from '../instance.ts';
+import type { QuotaResource } from './quotas.ts';
+
+/** What the scheduler must know of a server; kept until the server is archived, because quota is given back by it. */
+export interface RequestSpec {
+  flavor: Instance['flavor'];
+  image: { id: string; properties: Record<string, string> } | null;
+  /** The availability zone the client asked for. */
+  availability_zone: string | null;
+  scheduler_hints: Record<string, string[]>;
+}
+
+/** A request for servers, ready to be accepted: what they share, and the names they get if there are several. */
+export interface Acceptance {
+  reservationId: string;
+  requestId: string;
+  /** All fields of the servers but their relations to disks and tags, which Nova keeps in columns of their own. */
+  template: Omit<Instance, 'uuid' | 'launch_index' | 'block_device_mappings' | 'tags'>;
+  blockDeviceMappings: Omit<BlockDeviceMapping, 'uuid'>[];
+  tags: string[];
+  spec: RequestSpec;
+  /** One for each server at most wanted, in order; the names count only when more than one is accepted. */
+  servers: { uuid: string; display_name: string; hostname: string }[];
+  minCount: number;
+  defaultLimits: Readonly<Record<QuotaResource, number>>;
+}
+
+/** What acceptance found: how many servers it took (0: not even the least fits), and the quota it measured them by. */
+export interface Accepted {
+  count: number;
+  limits: Record<QuotaResource, number>;
+  used: Record<QuotaResource, number>;
+}
+
+/**
+ * Takes as many servers as the quota allows, at least `minCount`: quota use, request spec, build request and mapping of each, or nothing at all.
+ * The project's row of quota_usages must exist. Sent twice, it accepts once and answers the same count.
+ */
+export async function acceptServers(api: Database, acceptance: Acceptance): Promise<Accepted> {
+  const { template, spec, servers, defaultLimits } = acceptance;
+  const [row] = await query<Accepted>(
+    api,
+    `with asked as (
+       select value as names, (value->>'uuid')::uuid as uuid, position
+       from jsonb_array_elements(:servers::jsonb) with ordinality as list (value, position)),
+     sent_before as (select count(*)::int as count from instance_mappings where instance_uuid in (select uuid from asked)),
+     usage as (select * from quota_usages where project_id = :project_id for update),
+     limits as (
+       select resource, coalesce((select hard_limit from quotas where project_id = :project_id and quotas.resource = d.resource), fallback) as value
+       from (select key as resource, value::int as fallback from jsonb_each_text(:default_limits::jsonb)) d),
+     room as (
+       select min(case when value < 0 or each = 0 then 2147483647 else (value - used) / each end)::int as count
+       from (
+         select value,
+           case resource when 'instances' then 1 when 'cores' then :vcpus::int else :memory_mb::int end as each,
+           case resource when 'instances' then instances when 'cores' then cores else ram end as used
+         from limits cross join usage) each_limit),
+     decision as (
+       select case when sent_before.count > 0 then sent_before.count
+         when room.count < :min_count then 0
+         else least(room.count, (select count(*) from asked))::int end as count,
+         sent_before.count = 0 as first_time
+       from room, sent_before),
+     accepted as (
+       select uuid, position - 1 as launch_index,
+         :template::jsonb || case when count > 1 then names else '{}' end
+           || jsonb_build_object('uuid', uuid, 'launch_index', position - 1, 'created_at', now()) as instance
+       from asked cross join decision where first_time and position <= count),
+     moved as (
+       update quota_usages q
+       set instances = q.instances + n, cores = q.cores + n * :vcpus::int, ram = q.ram + n * :memory_mb::bigint, updated_at = now()
+       from (select count(*)::int as n from accepted) accepted_count
+       where q.project_id = :project_id),
+     specs as (insert into request_specs (instance_uuid, spec) select uuid, :spec::jsonb from accepted),
+     requests as (
+       insert into build_requests (instance_uuid, project_id, reservation_id, request_id, instance, block_device_mappings, tags)
+       select uuid, :project_id, :reservation_id, :request_id, instance,
+         (select coalesce(jsonb_agg(value || jsonb_build_object('uuid', gen_random_uuid())), '[]')
+          from jsonb_array_elements(:block_device_mappings::jsonb)),
+         :tags::jsonb
+       from accepted),
+     mappings as (
+       insert into instance_mappings (instance_uuid, project_id, user_id)
+       select uuid, :project_id, :user_id from accepted order by launch_index)
+     select count, (select jsonb_object_agg(resource, value) from limits) as limits,
+       (select jsonb_build_object('instances', instances, 'cores', cores, 'ram', ram) from usage) as used
+     from decision`,
+    {
+      servers,
+      project_id: template.project_id,
+      user_id: template.user_id,
+      reservation_id: acceptance.reservationId,
+      request_id: acceptance.requestId,
+      vcpus: template.vcpus,
+      memory_mb: template.memory_mb,
+      min_count: acceptance.minCount,
+      default_limits: defaultLimits,
+      template,
+      spec,
+      block_device_mappings: acceptance.blockDeviceMappings,
+      tags: acceptance.tags,
+    },
+  );
+  if (!row) throw new Error(`project ${template.project_id} has no row in quota_usages`);
+  return row;
+}
+
+/** SQL that gives the document of a build request `b` in the shape of an Instance. */
+export const buildRequestDocument = `b.instance || jsonb_build_object('block_device_mappings', b.block_device_mappings, 'tags', b.tags)`;
+
+/** A server on its way into a cell, as the api database sees it. */
+export interface BuildRequest {
+  /** The server as it was accepted; null when its build request is gone. */
+  instance: Instance | null;
+  requestId: string | null;
+  spec: RequestSpec;
+  /** uuid of the cell it is mapped to already. */
+  mappedTo: string | null;
+  /** URL of the database of the cell it shall go to; null when no such cell is registered. */
+  connection: string | null;
+}
+
+/** Gives what is known of servers that shall go to a cell, by uuid. */
+export async function findBuildRequests(api: Database, servers: readonly string[], cell: string): Promise<Map<string, BuildRequest>> {
+  const found = new Map<string, BuildRequest>();
+  for (let wanted = servers; wanted.length > 0; ) {
+    const { documents, truncated } = await queryDocuments<BuildRequest>(
+      api,
+      `select m.instance_uuid as key, jsonb_build_object(
+         'instance', case when b.id is not null then ${buildRequestDocument} end,
+         'requestId', b.request_id,
+         'spec', s.spec,
+         'mappedTo', c.uuid,
+         'connection', (select database_connection from cell_mappings where uuid = :cell::uuid)) as doc
+       from instance_mappings m
+       join request_specs s using (instance_uuid)
+       left join build_requests b using (instance_uuid)
+       left join cell_mappings c on c.id = m.cell_id
+       where m.instance_uuid = any (array(select jsonb_array_elements_text(:servers::jsonb)::uuid)) and not m.queued_for_delete`,
+      { servers: wanted, cell },
+    );
+    for (const [uuid, request] of documents) found.set(uuid, request);
+    wanted = truncated ? wanted.filter((uuid) => !documents.has(uuid)) : [];
+  }
+  return found;
+}
+
+/**
+ * Gives the servers their cell: removes the build request and points the mapping, for each server whose build request still exists.
+ * They must be whole in the cell before. Sent twice, it answers the same.
+ * @param claims what becomes of their room on hosts: cell0 has no hosts, so a burial frees it in the same statement.
+ * @returns the uuids that are in this cell now; the others were deleted, or have another cell.
+ */
+export async function commitToCell(api: Database, servers: readonly string[], cell: string, claims: 'keep' | 'free'): Promise<Set<string>> {
+  const rows = await query<{ uuid: string }>(
+    api,
+    `with cell as (select id from cell_mappings where uuid = :cell::uuid),
+     asked as (select jsonb_array_elements_text(:servers::jsonb)::uuid as uuid),
+     won as (delete from build_requests b using asked where b.instance_uuid = asked.uuid returning b.instance_uuid),
+     moved as (
+       update instance_mappings m set cell_id = cell.id, updated_at = now()
+       from won, cell where m.instance_uuid = won.instance_uuid and m.cell_id is null
+       returning m.instance_uuid)
+     ${claims === 'free' ? `, ${releaseAllocations('select instance_uuid from won')}` : ''}
+     select instance_uuid as uuid from moved
+     union
+     select instance_uuid from instance_mappings m join asked on asked.uuid = m.instance_uuid join cell on cell.id = m.cell_id
+     where not m.queued_for_delete`,
+    { servers, cell },
+  );
+  return new Set(rows.map(({ uuid }) => uuid));
+}
+
+/**
+ * Ends a server that has no cell: removes its build request, marks its mapping deleted and gives back its quota and what it claimed.
+ * @returns false when the build request was gone already, because a cell has the server or someone deleted it.
+ */
+export async function removeBuildRequest(api: Database, server: string): Promise<boolean> {
+  const rows = await query(
+    api,
+    `with gone as (delete from build_requests where instance_uuid = :server::uuid returning instance_uuid),
+     ${giveBack('select instance_uuid from gone')}
+     select instance_uuid from gone`,
+    { server },
+  );
+  return rows.length > 0;
+}
+
+/**
+ * Marks deleted a server that its cell has deleted, and gives back its quota and what it claimed: once, however often it is called.
+ */
+export async function releaseServer(api: Database, server: string): Promise<void> {
+  await query(api, `with ${giveBack('select :server::uuid as instance_uuid')} select count(*) from ended`, { server });
+}
+
+/**
+ * Gives back what servers claimed on hosts, and nothing else: for a server that lost its place but lives on, or was deleted while it was placed.
+ */
+export async function releaseClaims(api: Database, servers: readonly string[]): Promise<void> {
+  await query(
+    api,
+    `with ${releaseAllocations('select jsonb_array_elements_text(:servers::jsonb)::uuid as instance_uuid')} select count(*) from freed`,
+    { servers },
+  );
+}
+
+/** CTEs that end the servers of a selection. The turn of `queued_for_delete` lets quota be given back exactly once. */
+function giveBack(servers: string): string {
+  return `ended as (
+      update instance_mappings m set queued_for_delete = true, updated_at = now()
+      from (${servers}) s where m.instance_uuid = s.instance_uuid and not m.queued_for_delete
+      returning m.instance_uuid, m.project_id),
+    returned as (
+      update quota_usages q
+      set instances = q.instances - sums.count, cores = q.cores - sums.cores, ram = q.ram - sums.ram, updated_at = now()
+      from (
+        select project_id, count(*)::int as count, sum((spec->'flavor'->>'vcpus')::int)::int as cores,
+          sum((spec->'flavor'->>'memory_mb')::bigint)::bigint as ram
+        from ended join request_specs using (instance_uuid) group by project_id) sums
+      where q.project_id = sums.project_id),
+    ${releaseAllocations(servers)}`;
+}
+
+/**
+ * CTEs that free the room of servers. Inventories are locked in the order of their ids first, as a claim does, so that the two never deadlock; what is
+ * freed follows from the rows that this statement deleted, so a second caller frees nothing.
+ */
+function releaseAllocations(servers: string): string {
+  return `held as (
+      select i.id from inventories i
+      where (i.resource_provider_id, i.resource_class) in (
+        select resource_provider_id, resource_class from allocations where consumer_id in (${servers}))
+      order by i.id for update),
+    freed as (
+      delete from allocations where consumer_id in (${servers}) and (select count(*) from held) > 0
+      returning resource_provider_id, resource_class, used),
+    room_back as (
+      update inventories i set used = i.used - sums.used, updated_at = now()
+      from (select resource_provider_id, resource_class, sum(used) as used from freed group by 1, 2) sums
+      where i.resource_provider_id = sums.resource_provider_id and i.resource_class = sums.resource_class)`;
+}

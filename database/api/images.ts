@@ -1,0 +1,144 @@
+/** Images are records only: what a server may boot and what room it needs. The bits are the host driver's affair. */
+import { type Database, query } from '../data-api.ts';
+
+export type ImageVisibility = 'public' | 'private' | 'shared' | 'community';
+
+/** An image as stored. */
+export interface Image {
+  /** A uuid. */
+  id: string;
+  name: string;
+  /** The project it belongs to. */
+  owner: string;
+  visibility: ImageVisibility;
+  status: string;
+  /** In bytes. */
+  size: number | null;
+  /** In GiB. */
+  minDisk: number;
+  /** In MiB. */
+  minRam: number;
+  diskFormat: string | null;
+  containerFormat: string | null;
+  checksum: string | null;
+  osHashAlgo: string | null;
+  osHashValue: string | null;
+  properties: Record<string, string>;
+  /** ISO 8601 in UTC. */
+  createdAt: string;
+  updatedAt: string;
+}
+
+/** What is given of a new image; the rest follows. */
+export type NewImage = Omit<Image, 'createdAt' | 'updatedAt'>;
+
+/** Who looks: an admin sees every image, others the public ones and those of their project. */
+export interface ImageViewer {
+  projectId: string;
+  isAdmin: boolean;
+}
+
+/** Columns a listing may be sorted by, under Glance's names. */
+export const imageSortKeys = [
+  'name',
+  'status',
+  'container_format',
+  'disk_format',
+  'size',
+  'id',
+  'created_at',
+  'updated_at',
+  'owner',
+] as const;
+
+export interface ImageSort {
+  key: (typeof imageSortKeys)[number];
+  direction: 'asc' | 'desc';
+}
+
+/** Which images, in which order, and which part of them. */
+export interface ImageListing {
+  ids?: readonly string[] | undefined;
+  name?: string | undefined;
+  status?: string | undefined;
+  visibility?: ImageVisibility | undefined;
+  sort: readonly ImageSort[];
+  /** The image after which the part begins; it must be in the listing. */
+  marker?: string | undefined;
+  limit: number;
+}
+
+const columns = `id::text, name, owner, visibility, status, size, min_disk as "minDisk", min_ram as "minRam", disk_format as "diskFormat",
+  container_format as "containerFormat", checksum, os_hash_algo as "osHashAlgo", os_hash_value as "osHashValue", properties,
+  created_at as "createdAt", updated_at as "updatedAt"`;
+
+const visible = `(:is_admin or visibility = 'public' or owner = :project_id)`;
+
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+/** Finds an image; none when it does not exist for the viewer, or the id is not a uuid. */
+export async function findImage(api: Database, id: string, viewer: ImageViewer): Promise<Image | undefined> {
+  if (!uuid.test(id)) return undefined;
+  const rows = await query<Image>(api, `select ${columns} from images where id = :id::uuid and ${visible}`, {
+    id,
+    project_id: viewer.projectId,
+    is_admin: viewer.isAdmin,
+  });
+  return rows[0];
+}
+
+/** Lists the images that the viewer sees; none when the marker is not among them. */
+export async function listImages(api: Database, listing: ImageListing, viewer: ImageViewer): Promise<Image[]> {
+  const order = [...listing.sort.map(({ key, direction }) => `${key} ${direction}`), 'id asc'].join(', ');
+  return query<Image>(
+    api,
+    `with listed as (
+       select *, row_number() over (order by ${order}) as position from images
+       where ${visible}
+         and (:ids::jsonb is null or id::text in (select jsonb_array_elements_text(:ids::jsonb)))
+         and (:name::text is null or name = :name::text)
+         and (:status::text is null or status = :status::text)
+         and (:visibility::text is null or visibility = :visibility::text))
+     select ${columns} from listed
+     where :marker::text is null or position > (select position from listed where id::text = :marker::text)
+     order by position limit :limit`,
+    {
+      project_id: viewer.projectId,
+      is_admin: viewer.isAdmin,
+      ids: listing.ids ?? null,
+      name: listing.name ?? null,
+      status: listing.status ?? null,
+      visibility: listing.visibility ?? null,
+      marker: listing.marker ?? null,
+      limit: listing.limit,
+    },
+  );
+}
+
+/** Creates the image unless its id exists; an existing one stays as it is. */
+export async function ensureImage(api: Database, image: NewImage): Promise<void> {
+  await query(
+    api,
+    `insert into images (id, name, owner, visibility, status, size, min_disk, min_ram, disk_format, container_format, checksum,
+       os_hash_algo, os_hash_value, properties)
+     values (:id::uuid, :name, :owner, :visibility, :status, :size, :min_disk, :min_ram, :disk_format, :container_format, :checksum,
+       :os_hash_algo, :os_hash_value, :properties::jsonb)
+     on conflict (id) do nothing`,
+    {
+      id: image.id,
+      name: image.name,
+      owner: image.owner,
+      visibility: image.visibility,
+      status: image.status,
+      size: image.size,
+      min_disk: image.minDisk,
+      min_ram: image.minRam,
+      disk_format: image.diskFormat,
+      container_format: image.containerFormat,
+      checksum: image.checksum,
+      os_hash_algo: image.osHashAlgo,
+      os_hash_value: image.osHashValue,
+      properties: image.properties,
+    },
+  );
+}

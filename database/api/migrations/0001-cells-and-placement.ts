@@ -1,0 +1,157 @@
+/** The api database as Nova has it (cells, boots, flavors, quotas), with placement beside it, so that one statement can move both. */
+
+export const cellsAndPlacement = {
+  version: 1,
+  name: 'cells-and-placement',
+  sql: `
+create table cell_mappings (
+  id integer generated always as identity primary key,
+  uuid uuid not null unique,
+  name text not null,
+  transport_url text not null default 'none:///',
+  database_connection text not null,
+  disabled boolean not null default false,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz
+);
+
+create table host_mappings (
+  id integer generated always as identity primary key,
+  cell_id integer not null references cell_mappings,
+  host text not null unique,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz
+);
+create index on host_mappings (cell_id);
+
+-- The global index of servers: one row from acceptance to archive. Ordered listings read here first.
+create table instance_mappings (
+  id bigint generated always as identity primary key,
+  instance_uuid uuid not null unique,
+  cell_id integer references cell_mappings,
+  project_id text not null,
+  user_id text not null,
+  queued_for_delete boolean not null default false,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz
+);
+create index on instance_mappings (project_id, created_at desc, id desc);
+create index on instance_mappings (created_at desc, id desc);
+create index on instance_mappings (user_id, project_id);
+create index on instance_mappings (cell_id);
+
+create table build_requests (
+  id bigint generated always as identity primary key,
+  instance_uuid uuid not null unique,
+  project_id text not null,
+  reservation_id text not null,
+  request_id text not null,
+  instance jsonb not null,
+  block_device_mappings jsonb not null default '[]',
+  tags jsonb not null default '[]',
+  created_at timestamptz not null default now(),
+  updated_at timestamptz
+);
+create index on build_requests (reservation_id);
+
+create table request_specs (
+  id bigint generated always as identity primary key,
+  instance_uuid uuid not null unique,
+  spec jsonb not null,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz
+);
+
+create table flavors (
+  id integer generated always as identity primary key,
+  name text not null unique,
+  flavorid text not null unique,
+  memory_mb integer not null,
+  vcpus integer not null,
+  root_gb integer not null default 0,
+  ephemeral_gb integer not null default 0,
+  swap integer not null default 0,
+  rxtx_factor double precision not null default 1,
+  disabled boolean not null default false,
+  is_public boolean not null default true,
+  description text,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz
+);
+
+create table flavor_extra_specs (
+  id integer generated always as identity primary key,
+  flavor_id integer not null references flavors on delete cascade,
+  key text not null,
+  value text,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz,
+  unique (flavor_id, key)
+);
+
+create table flavor_projects (
+  id integer generated always as identity primary key,
+  flavor_id integer not null references flavors on delete cascade,
+  project_id text not null,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz,
+  unique (flavor_id, project_id)
+);
+
+create table quotas (
+  id integer generated always as identity primary key,
+  project_id text not null,
+  resource text not null,
+  hard_limit integer not null,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz,
+  unique (project_id, resource)
+);
+
+-- One row a project: the three counts of a boot move together, under one row lock.
+create table quota_usages (
+  project_id text primary key,
+  instances integer not null default 0 check (instances >= 0),
+  cores integer not null default 0 check (cores >= 0),
+  ram bigint not null default 0 check (ram >= 0),
+  updated_at timestamptz
+);
+
+create table resource_providers (
+  id integer generated always as identity primary key,
+  uuid uuid not null unique,
+  name text not null unique,
+  traits text[] not null default '{}',
+  created_at timestamptz not null default now(),
+  updated_at timestamptz
+);
+
+-- What a provider has of a resource, what is claimed of it, and so what is free. The check is the last guard against overbooking.
+create table inventories (
+  id integer generated always as identity primary key,
+  resource_provider_id integer not null references resource_providers,
+  resource_class text not null,
+  total integer not null,
+  reserved integer not null default 0,
+  allocation_ratio double precision not null default 1,
+  used bigint not null default 0 check (used >= 0),
+  free bigint not null generated always as (floor((total - reserved) * allocation_ratio)::bigint - used) stored,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz,
+  unique (resource_provider_id, resource_class)
+);
+create index on inventories (resource_class, free desc);
+
+create table allocations (
+  id bigint generated always as identity primary key,
+  consumer_id uuid not null,
+  resource_provider_id integer not null references resource_providers,
+  resource_class text not null,
+  used integer not null,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz,
+  unique (consumer_id, resource_class)
+);
+create index on allocations (resource_provider_id);
+`,
+};

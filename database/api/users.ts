@@ -1,0 +1,132 @@
+/** Users, projects and what role a user has in which project. One statement answers a whole login. */
+import { type Database, query } from '../data-api.ts';
+
+/** Something with an id and a name; users, projects and roles are. */
+export interface Named {
+  id: string;
+  name: string;
+}
+
+export interface Project extends Named {
+  description: string;
+  enabled: boolean;
+}
+
+export interface User extends Named {
+  enabled: boolean;
+  defaultProjectId: string | null;
+}
+
+/** A user by id or by name. */
+export type UserKey = { id: string } | { name: string };
+
+/** A project by id or by name; without one, the user's default project is meant. */
+export type ProjectKey = { id: string } | { name: string } | undefined;
+
+/** What a login needs to know: the user, the project asked for if it exists, and the user's roles in it. */
+export interface Login {
+  user: Named;
+  passwordHash: string;
+  project: Named | null;
+  roles: Named[];
+}
+
+/** Finds what there is to know for a login; none when there is no such enabled user. */
+export async function findLogin(api: Database, user: UserKey, project: ProjectKey): Promise<Login | undefined> {
+  const rows = await query<Login>(
+    api,
+    `select
+       jsonb_build_object('id', users.id, 'name', users.name) as "user",
+       users.password_hash as "passwordHash",
+       case when projects.id is not null then jsonb_build_object('id', projects.id, 'name', projects.name) end as project,
+       coalesce(
+         (select jsonb_agg(jsonb_build_object('id', roles.id, 'name', roles.name) order by roles.name)
+          from role_assignments join roles on roles.id = role_assignments.role_id
+          where role_assignments.user_id = users.id and role_assignments.project_id = projects.id),
+         '[]') as roles
+     from users left join projects on projects.enabled and case
+       when :project_id::text is not null then projects.id = :project_id::text
+       when :project_name::text is not null then projects.name = :project_name::text
+       else projects.id = users.default_project_id end
+     where users.enabled and (users.id = :user_id::text or users.name = :user_name::text)`,
+    {
+      user_id: 'id' in user ? user.id : null,
+      user_name: 'name' in user ? user.name : null,
+      project_id: project && 'id' in project ? project.id : null,
+      project_name: project && 'name' in project ? project.name : null,
+    },
+  );
+  return rows[0];
+}
+
+/** Lists users by name, all or those that match the filter. */
+export async function listUsers(api: Database, filter: { id?: string | undefined; name?: string | undefined }): Promise<User[]> {
+  return query<User>(
+    api,
+    `select id, name, enabled, default_project_id as "defaultProjectId" from users
+     where (:id::text is null or id = :id::text) and (:name::text is null or name = :name::text)
+     order by name`,
+    { id: filter.id ?? null, name: filter.name ?? null },
+  );
+}
+
+/** Lists projects by name, all or those that match the filter; `userId` keeps those in which the user has a role. */
+export async function listProjects(
+  api: Database,
+  filter: { id?: string | undefined; name?: string | undefined; userId?: string | undefined },
+): Promise<Project[]> {
+  return query<Project>(
+    api,
+    `select id, name, description, enabled from projects
+     where (:id::text is null or id = :id::text) and (:name::text is null or name = :name::text)
+       and (:user_id::text is null
+         or exists (select from role_assignments where project_id = projects.id and user_id = :user_id::text))
+     order by name`,
+    { id: filter.id ?? null, name: filter.name ?? null, user_id: filter.userId ?? null },
+  );
+}
+
+/** Creates the project unless it exists; gives its id. A new one gets the given id, or a random one. */
+export async function ensureProject(api: Database, { name, id }: { name: string; id?: string }): Promise<string> {
+  const rows = await query<{ id: string }>(
+    api,
+    `insert into projects (id, name) values (coalesce(:id::text, replace(gen_random_uuid()::text, '-', '')), :name)
+     on conflict (name) do update set name = excluded.name
+     returning id`,
+    { id: id ?? null, name },
+  );
+  return onlyId(rows);
+}
+
+/**
+ * Creates the user unless it exists and gives it the role in the project (by id), in one statement; gives the user's id. An existing user gets the
+ * password; the first project becomes the default one.
+ * @throws the Data API's error when there is no such project; Error when there is no such role.
+ */
+export async function ensureUser(
+  api: Database,
+  { name, passwordHash, project, role, id }: { name: string; passwordHash: string; project: string; role: string; id?: string },
+): Promise<string> {
+  const rows = await query<{ id: string }>(
+    api,
+    `with ensured as (
+       insert into users (id, name, password_hash, default_project_id)
+       select coalesce(:id::text, replace(gen_random_uuid()::text, '-', '')), :name, :password_hash, :project_id
+       from roles where roles.name = :role
+       on conflict (name) do update set password_hash = excluded.password_hash, updated_at = now()
+       returning id),
+     assigned as (
+       insert into role_assignments (user_id, project_id, role_id)
+       select ensured.id, :project_id, roles.id from ensured cross join roles where roles.name = :role
+       on conflict do nothing)
+     select id from ensured`,
+    { id: id ?? null, name, password_hash: passwordHash, project_id: project, role },
+  );
+  return onlyId(rows);
+}
+
+function onlyId(rows: readonly { id: string }[]): string {
+  const [row] = rows;
+  if (!row) throw new Error('nothing was ensured: the role does not exist');
+  return row.id;
+}

@@ -1,0 +1,22 @@
+/** Hosts as their cell knows them: a compute service and a compute node each. */
+
+import type { NewHost } from '../api/hosts.ts';
+import { type Database, query } from '../data-api.ts';
+
+/** Writes the compute service and the compute node of hosts, or refreshes them. */
+export async function saveComputeNodes(cell: Database, hosts: readonly NewHost[]): Promise<void> {
+  await query(
+    cell,
+    `with hosts as (
+       select (value->>'uuid')::uuid as uuid, value->>'host' as host, value->'total' as total from jsonb_array_elements(:hosts::jsonb)),
+     up as (
+       insert into services (uuid, host, "binary", topic, last_seen_up) select gen_random_uuid(), host, 'nova-compute', 'compute', now() from hosts
+       on conflict (host, "binary", deleted) do update set last_seen_up = now(), report_count = services.report_count + 1, updated_at = now()
+       returning id, host)
+     insert into compute_nodes (uuid, service_id, host, hypervisor_hostname, hypervisor_type, hypervisor_version, vcpus, memory_mb, local_gb, mapped)
+     select hosts.uuid, up.id, host, host, 'simulated', 1, (total->>'VCPU')::int, (total->>'MEMORY_MB')::int, (total->>'DISK_GB')::int, 1
+     from hosts join up using (host)
+     on conflict (host, hypervisor_hostname, deleted) do update set updated_at = now()`,
+    { hosts },
+  );
+}

@@ -1,0 +1,212 @@
+/** The servers of a cell (cell0 included): written whole in one statement, read whole in one statement. */
+import { type Database, query, queryDocuments } from '../data-api.ts';
+import type { CreateAction, DocumentFilter, Instance } from '../instance.ts';
+
+/** A server as it goes into a cell. */
+export interface NewInstance {
+  instance: Instance;
+  action: CreateAction;
+}
+
+/**
+ * Writes servers with all their relations, their `create` action and, if they have one, their fault. Servers that are there already stay as they are.
+ */
+export async function createInstances(cell: Database, servers: readonly NewInstance[]): Promise<void> {
+  await query(
+    cell,
+    `with documents as (select value->'instance' as doc, value->'action' as action from jsonb_array_elements(:servers::jsonb)),
+     rows as (select r.*, doc, action from documents cross join lateral jsonb_populate_record(null::instances, doc - 'id') r),
+     new as (
+       insert into instances (uuid, user_id, project_id, image_ref, kernel_id, ramdisk_id, hostname, display_name, display_description, launch_index,
+         key_name, key_data, power_state, vm_state, task_state, memory_mb, vcpus, root_gb, ephemeral_gb, host, node, launched_on, instance_type_id,
+         user_data, reservation_id, availability_zone, root_device_name, config_drive, access_ip_v4, access_ip_v6, auto_disk_config, created_at,
+         updated_at)
+       select uuid, user_id, project_id, image_ref, '', '', hostname, display_name, display_description, launch_index,
+         key_name, key_data, power_state, vm_state, task_state, memory_mb, vcpus, root_gb, ephemeral_gb, host, node, host, instance_type_id,
+         user_data, reservation_id, availability_zone, root_device_name, config_drive, access_ip_v4, access_ip_v6, auto_disk_config, created_at,
+         now()
+       from rows
+       on conflict (uuid) do nothing
+       returning uuid),
+     written as (select n.uuid, doc, action from new n join rows using (uuid)),
+     extra as (insert into instance_extra (instance_uuid, flavor) select uuid, doc->'flavor' from written),
+     info_cache as (insert into instance_info_caches (instance_uuid) select uuid from written),
+     metadata as (
+       insert into instance_metadata (instance_uuid, key, value)
+       select uuid, key, value from written cross join lateral jsonb_each_text(doc->'metadata')),
+     system_metadata as (
+       insert into instance_system_metadata (instance_uuid, key, value)
+       select uuid, key, value from written cross join lateral jsonb_each_text(doc->'system_metadata')),
+     tags as (
+       insert into tags (resource_id, tag) select uuid, tag from written cross join lateral jsonb_array_elements_text(doc->'tags') tag),
+     devices as (
+       insert into block_device_mapping (uuid, instance_uuid, source_type, destination_type, guest_format, device_type, disk_bus, boot_index,
+         device_name, delete_on_termination, snapshot_id, volume_id, volume_size, volume_type, image_id, tag)
+       select b.uuid, w.uuid, b.source_type, b.destination_type, b.guest_format, b.device_type, b.disk_bus, b.boot_index, b.device_name,
+         b.delete_on_termination, b.snapshot_id, b.volume_id, b.volume_size, b.volume_type, b.image_id, b.tag
+       from written w cross join lateral jsonb_populate_recordset(null::block_device_mapping, doc->'block_device_mappings') b),
+     group_names as (
+       select distinct w.uuid, name, doc->>'project_id' as project_id, doc->>'user_id' as user_id
+       from written w cross join lateral jsonb_array_elements_text(doc->'security_groups') name),
+     groups as (
+       insert into security_groups (name, description, project_id, user_id)
+       select distinct on (project_id, name) name, name, project_id, user_id from group_names
+       on conflict (project_id, name, deleted) do update set updated_at = now()
+       returning id, name, project_id),
+     memberships as (
+       insert into security_group_instance_association (security_group_id, instance_uuid)
+       select groups.id, uuid from group_names join groups using (project_id, name)),
+     faults as (
+       insert into instance_faults (instance_uuid, code, message, details, host)
+       select uuid, f.code, left(f.message, 255), f.details, 'cellzero'
+       from written cross join lateral jsonb_populate_record(null::instance_faults, doc->'fault') f where jsonb_typeof(doc->'fault') = 'object'),
+     actions as (
+       insert into instance_actions (instance_uuid, action, request_id, user_id, project_id, start_time, finish_time, message, updated_at)
+       select uuid, 'create', action->>'request_id', doc->>'user_id', doc->>'project_id', (action->>'start_time')::timestamptz,
+         (action->>'finish_time')::timestamptz, action->>'message', now()
+       from written
+       returning id, instance_uuid)
+     insert into instance_actions_events (action_id, event, start_time, finish_time, result, details, host)
+     select actions.id, action->>'event', (action->>'start_time')::timestamptz, (action->>'finish_time')::timestamptz, action->>'result',
+       action->>'details', 'cellzero'
+     from actions join written on written.uuid = actions.instance_uuid`,
+    { servers },
+  );
+}
+
+const document = `
+  to_jsonb(i) || jsonb_build_object(
+    'flavor', (select flavor from instance_extra where instance_uuid = i.uuid),
+    'metadata', (select coalesce(jsonb_object_agg(key, value), '{}') from instance_metadata where instance_uuid = i.uuid and deleted = 0),
+    'system_metadata',
+      (select coalesce(jsonb_object_agg(key, value), '{}') from instance_system_metadata where instance_uuid = i.uuid and deleted = 0),
+    'tags', (select coalesce(jsonb_agg(tag order by tag), '[]') from tags where resource_id = i.uuid),
+    'block_device_mappings',
+      (select coalesce(jsonb_agg(to_jsonb(b) order by b.id), '[]') from block_device_mapping b where instance_uuid = i.uuid and deleted = 0),
+    'security_groups', (
+      select coalesce(jsonb_agg(g.name order by g.name), '[]') from security_group_instance_association a
+      join security_groups g on g.id = a.security_group_id where a.instance_uuid = i.uuid and a.deleted = 0),
+    'fault', (
+      select to_jsonb(f) from instance_faults f where instance_uuid = i.uuid and deleted = 0 order by created_at desc, id desc limit 1))`;
+
+const conditions = { living: 'i.deleted = 0', deleted: 'i.deleted <> 0', all: 'true' };
+
+/** Gives the servers that are in this cell among those asked for, by uuid: living ones, unless told otherwise, that match the filter. */
+export async function findInstances(
+  cell: Database,
+  uuids: readonly string[],
+  which: keyof typeof conditions = 'living',
+  filter?: DocumentFilter,
+): Promise<Map<string, Instance>> {
+  const found = new Map<string, Instance>();
+  for (let wanted = uuids; wanted.length > 0; ) {
+    const { documents, truncated } = await queryDocuments<Instance>(
+      cell,
+      `select key, doc from (
+         select i.uuid as key, ${document} as doc from instances i
+         where i.uuid = any (array(select jsonb_array_elements_text(:uuids::jsonb)::uuid)) and ${conditions[which]}) servers
+       where ${filter?.sql ?? 'true'}`,
+      { uuids: wanted, ...filter?.parameters },
+    );
+    for (const [uuid, instance] of documents) found.set(uuid, instance);
+    wanted = truncated ? wanted.filter((uuid) => !documents.has(uuid)) : [];
+  }
+  return found;
+}
+
+/**
+ * Ends the build of a server that still has its place: ACTIVE on its host.
+ * @returns false when the server is gone, or was ended another way.
+ */
+export async function activateInstance(cell: Database, uuid: string): Promise<boolean> {
+  const rows = await query(
+    cell,
+    `with ended as (
+       update instances set vm_state = 'active', task_state = null, power_state = 1, launched_at = coalesce(launched_at, now()), updated_at = now()
+       where uuid = :uuid::uuid and deleted = 0 and vm_state in ('building', 'active')
+       returning uuid),
+     ${endAction(`'Success'`, 'null')}
+     select uuid from ended`,
+    { uuid },
+  );
+  return rows.length > 0;
+}
+
+/**
+ * Ends the build of a server in ERROR in its own cell, without a host, with the fault that tells why.
+ * @returns false when the server is gone, or was ended another way.
+ */
+export async function failInstance(
+  cell: Database,
+  uuid: string,
+  fault: { code: number; message: string; details: string },
+): Promise<boolean> {
+  const rows = await query(
+    cell,
+    `with ended as (
+       update instances set vm_state = 'error', task_state = null, host = null, node = null, updated_at = now()
+       where uuid = :uuid::uuid and deleted = 0 and vm_state = 'building'
+       returning uuid),
+     fault as (
+       insert into instance_faults (instance_uuid, code, message, details, host)
+       select uuid, :code, left(:message, 255), :details, 'cellzero' from ended),
+     ${endAction(`'Error'`, ':message')}
+     select uuid from ended`,
+    { uuid, ...fault },
+  );
+  return rows.length > 0;
+}
+
+/** Ends the `create` action and its event for the servers in the statement's `ended`. */
+function endAction(result: string, details: string): string {
+  return `action as (
+      update instance_actions set finish_time = now(), updated_at = now(), message = nullif(${result}, 'Success')
+      from ended where instance_uuid = ended.uuid and action = 'create' returning id),
+    event as (
+      update instance_actions_events set finish_time = now(), updated_at = now(), result = ${result}, details = ${details}
+      from action where action_id = action.id)`;
+}
+
+/** What deleting a server found: where it ran, or that someone had locked it. */
+export interface Deletion {
+  host: string | null;
+  locked: boolean;
+}
+
+/**
+ * Soft-deletes a server with its relations as Nova does: tags go for good, actions stay, and a `delete` action is added. A second call changes nothing
+ * and answers the same, so that an interrupted delete can be finished.
+ * @param force deletes a locked server too.
+ * @returns undefined when the cell does not know the server.
+ */
+export async function deleteInstance(
+  cell: Database,
+  uuid: string,
+  by: { requestId: string; userId: string; projectId: string; force: boolean },
+): Promise<Deletion | undefined> {
+  const soft = (table: string) =>
+    `update ${table} t set deleted = t.id, deleted_at = now() from gone where t.instance_uuid = gone.uuid and t.deleted = 0`;
+  const [deletion] = await query<Deletion>(
+    cell,
+    `with found as (select uuid, id, host, locked, deleted from instances where uuid = :uuid::uuid for update),
+     gone as (
+       update instances i set deleted = i.id, deleted_at = now(), terminated_at = now(), updated_at = now(), vm_state = 'deleted', task_state = null
+       from found where i.id = found.id and found.deleted = 0 and (not found.locked or :force)
+       returning i.uuid),
+     extra as (${soft('instance_extra')}),
+     info_cache as (${soft('instance_info_caches')}),
+     metadata as (${soft('instance_metadata')}),
+     system_metadata as (${soft('instance_system_metadata')}),
+     faults as (${soft('instance_faults')}),
+     devices as (${soft('block_device_mapping')}),
+     memberships as (${soft('security_group_instance_association')}),
+     untagged as (delete from tags using gone where resource_id = gone.uuid),
+     action as (
+       insert into instance_actions (instance_uuid, action, request_id, user_id, project_id, start_time, finish_time, updated_at)
+       select uuid, 'delete', :request_id, :user_id, :project_id, now(), now(), now() from gone
+       on conflict do nothing)
+     select host, locked and deleted = 0 and not :force as locked from found`,
+    { uuid, request_id: by.requestId, user_id: by.userId, project_id: by.projectId, force: by.force },
+  );
+  return deletion;
+}

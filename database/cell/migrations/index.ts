@@ -1,0 +1,5 @@
+import type { Migration } from '../../migrations.ts';
+import { instancesAndHosts } from './0001-instances-and-hosts.ts';
+
+/** The whole history of a cell database, in order; cell0 has the same, so a reader needs no special case. */
+export const cellMigrations: readonly Migration[] = [instancesAndHosts];

@@ -1,0 +1,48 @@
+/** The functions behind the HTTP API, each with the rights it uses and no more; only identity may sign a token. */
+import { Duration } from 'aws-cdk-lib';
+import { Key, KeySpec, KeyUsage } from 'aws-cdk-lib/aws-kms';
+import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
+import { Construct } from 'constructs';
+import type { ApiFunction } from '../lambdas/api/gateway-routes.ts';
+import { allowDatabases, type DatabaseRole, type Databases } from './database-access.ts';
+import { NodeFunction } from './node-function.ts';
+
+/** What the functions work with. */
+export interface ApiFunctionsProps {
+  databases: Databases;
+  publicUrl: string;
+  stateMachine: StateMachine;
+}
+
+/** The HTTP API gives up after 30 s; the function must be the first, to tell why in its log. */
+const answerTime = Duration.seconds(29);
+
+/** The functions behind the HTTP API. */
+export class ApiFunctions extends Construct {
+  readonly functions: Readonly<Record<ApiFunction, NodeFunction>>;
+
+  constructor(scope: Construct, id: string, { databases, publicUrl, stateMachine }: ApiFunctionsProps) {
+    super(scope, id);
+    const tokenKey = new Key(this, 'TokenKey', {
+      description: 'Signs the tokens of Cellzero',
+      keySpec: KeySpec.ECC_NIST_P256,
+      keyUsage: KeyUsage.SIGN_VERIFY,
+    });
+    const environment = { API_DATABASE: databases.api.url, TOKEN_KEY: tokenKey.keyArn, PUBLIC_URL: publicUrl };
+    const add = (name: string, entry: string, reaches: readonly DatabaseRole[]): NodeFunction => {
+      const func = new NodeFunction(this, name, { entry, timeout: answerTime, environment });
+      allowDatabases(func, databases, reaches);
+      tokenKey.grant(func, 'kms:GetPublicKey');
+      return func;
+    };
+
+    const compute = add('Compute', 'api/compute.ts', ['api', 'cell0', 'cell']);
+    compute.addEnvironment('BOOT_STATE_MACHINE', stateMachine.stateMachineArn);
+    stateMachine.grantStartExecution(compute);
+
+    const identity = add('Identity', 'api/identity.ts', ['api']);
+    tokenKey.grant(identity, 'kms:Sign');
+
+    this.functions = { compute, identity, image: add('Image', 'api/image.ts', ['api']) };
+  }
+}

@@ -1,0 +1,81 @@
+/** How every function is built, run and logged: one minified ESM file with all it needs, so that it starts fast and runs on any Node 24. */
+import { fileURLToPath } from 'node:url';
+import { AssetHashType, DockerImage, type Duration } from 'aws-cdk-lib';
+import { Architecture, Code, Function as LambdaFunction, LoggingFormat, Runtime } from 'aws-cdk-lib/aws-lambda';
+import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { Construct } from 'constructs';
+import { type BuildOptions, buildSync } from 'esbuild';
+
+/** How long logs are kept. */
+export const logRetention = RetentionDays.ONE_MONTH;
+
+/** The folder of all entry points. */
+export const entryPoints = fileURLToPath(new URL('../lambdas/', import.meta.url));
+
+/** A fifth of a bundle: ways to credentials that the AWS SDK tries, and then loads, only where the environment has none; a function's always has. */
+const neverLoaded = ['sso', 'ini', 'process', 'web-identity'].map((source) => `@aws-sdk/credential-provider-${source}`);
+
+/**
+ * How esbuild makes the bundle of an entry point.
+ * Without `mainFields` it takes the CommonJS form of some packages, which cannot require node's modules from ESM.
+ * @param entry path of the entry point below lambdas/
+ */
+export function bundleOptions(entry: string): BuildOptions {
+  return {
+    entryPoints: [`${entryPoints}${entry}`],
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node24',
+    mainFields: ['module', 'main'],
+    external: neverLoaded,
+    logLevel: 'warning',
+  };
+}
+
+/** What distinguishes one function from another. */
+export interface NodeFunctionProps {
+  /** Path of the entry point below lambdas/. */
+  entry: string;
+  timeout: Duration;
+  environment: Record<string, string>;
+}
+
+/** A function from an entry point. */
+export class NodeFunction extends LambdaFunction {
+  constructor(scope: Construct, id: string, { entry, timeout, environment }: NodeFunctionProps) {
+    super(scope, id, {
+      code: bundle(entry),
+      handler: 'index.handler',
+      runtime: Runtime.NODEJS_24_X,
+      architecture: Architecture.ARM_64,
+      // A function waits for databases most of its time; what memory buys is CPU, and less of it would slow a cold start.
+      memorySize: 512,
+      timeout,
+      environment,
+      logGroup: new LogGroup(scope, `${id}Logs`, { retention: logRetention }),
+      loggingFormat: LoggingFormat.JSON,
+    });
+  }
+}
+
+/**
+ * Bundles in this process. CDK's own NodejsFunction starts npx for each function, which takes longer than all bundles together.
+ */
+function bundle(entry: string): Code {
+  return Code.fromAsset(entryPoints, {
+    assetHashType: AssetHashType.OUTPUT,
+    bundling: {
+      // CDK bundles once for all functions with the same source and command; the image is never used.
+      command: [entry],
+      image: DockerImage.fromRegistry('none'),
+      local: {
+        tryBundle(folder) {
+          buildSync({ ...bundleOptions(entry), outfile: `${folder}/index.mjs` });
+          return true;
+        },
+      },
+    },
+  });
+}

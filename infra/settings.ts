@@ -1,0 +1,38 @@
+/** What an operator decides about a deployment: the context of the CDK app, in cdk.json or given to the cdk command with `-c`. */
+import type { App } from 'aws-cdk-lib';
+import * as z from 'zod';
+
+/** Names that other stacks of a deployment carry. */
+const taken = ['api', 'api-database', 'cell0', 'control-plane'];
+
+const cellName = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]*$/, 'a cell is named in lower-case letters, digits and hyphens')
+  .refine((name) => !taken.includes(name), 'the name belongs to another stack');
+
+const context = z.object({
+  /** Live cells, a database stack each. */
+  cells: z.array(cellName).refine((names) => new Set(names).size === names.length, 'two cells have the same name'),
+  /** `throwaway` deletes its data with its stacks, and stands beside production in the same account without reaching it. */
+  stage: z.enum(['production', 'throwaway']).default('production'),
+  /** Where clients reach the API when it is not at the address of API Gateway; empty otherwise. */
+  publicUrl: z.union([z.literal(''), z.url()]).default(''),
+});
+
+/** The validated context of the app. */
+export type Settings = z.infer<typeof context>;
+
+/** Whether the deployment keeps its data when its stacks go. */
+export type Stage = Settings['stage'];
+
+/**
+ * Reads the context.
+ * @throws ZodError that names what is wrong.
+ */
+export function readSettings({ node }: App): Settings {
+  return context.parse({
+    cells: node.tryGetContext('cells'),
+    stage: node.tryGetContext('stage'),
+    publicUrl: node.tryGetContext('publicUrl'),
+  });
+}

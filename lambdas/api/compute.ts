@@ -1,0 +1,17 @@
+import { availabilityZoneRoutes } from './compute/availability-zones.ts';
+import { flavorRoutes } from './compute/flavors.ts';
+import { instanceActionRoutes } from './compute/instance-actions.ts';
+import { limitRoutes } from './compute/limits.ts';
+import { locateCompute } from './compute/paths.ts';
+import { serverRoutes } from './compute/servers.ts';
+import { versionRoutes } from './compute/versions.ts';
+import { createApi } from './http/create-api.ts';
+import { novaFault } from './http/fault-bodies.ts';
+
+/** The Compute API, behind API Gateway. */
+export const handler = createApi({
+  name: 'compute',
+  locate: locateCompute,
+  routes: [...versionRoutes, ...serverRoutes, ...flavorRoutes, ...instanceActionRoutes, ...availabilityZoneRoutes, ...limitRoutes],
+  faultBody: novaFault,
+});

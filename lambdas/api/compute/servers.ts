@@ -1,0 +1,85 @@
+/** The servers resource: create, list, show, delete. */
+import { randomBytes } from 'node:crypto';
+import * as z from 'zod';
+import { simulatedDriver } from '../../../compute/drivers/simulated.ts';
+import { createServers } from '../../../compute/servers/create-servers.ts';
+import { deleteServer } from '../../../compute/servers/delete-server.ts';
+import { findServer } from '../../../compute/servers/find-server.ts';
+import { listServers } from '../../../compute/servers/list-servers.ts';
+import { DatabaseUnreachable } from '../../../database/data-api.ts';
+import { apiDatabase } from '../../api-database.ts';
+import { startBoot } from '../../boot-workflow.ts';
+import { type ApiRequest, type QueryParameters, type Route, route } from '../http/route.ts';
+import { nextLink, selfLinks } from './links.ts';
+import { bootRequest, type CreateBody, createBody } from './server-create.ts';
+import { isEmpty, readListing } from './server-query.ts';
+import { serverDetail, serverSummary } from './server-view.ts';
+
+const anyQuery = (): z.ZodType<QueryParameters> => z.record(z.string(), z.array(z.string()));
+
+async function create({ caller, requestId, body, baseUrl }: ApiRequest<CreateBody>) {
+  const reservation = await createServers(apiDatabase(), caller, requestId, bootRequest(body));
+  await startBoot(reservation);
+  const { server } = body;
+  if (server.return_reservation_id) return { status: 202, body: { reservation_id: reservation.reservationId } };
+  const [id] = reservation.servers;
+  const links = selfLinks(baseUrl, 'servers', id);
+  return {
+    status: 202,
+    headers: { Location: `${baseUrl}/v2.1/servers/${id}` },
+    body: {
+      server: {
+        id,
+        links,
+        'OS-DCF:diskConfig': server['OS-DCF:diskConfig'] ?? 'MANUAL',
+        security_groups: server.security_groups.map(({ name }) => ({ name })),
+        adminPass: server.adminPass ?? randomBytes(9).toString('base64url'),
+      },
+    },
+  };
+}
+
+async function list(request: ApiRequest<undefined, QueryParameters>, kind: 'index' | 'detail') {
+  const { caller, microversion, baseUrl, query } = request;
+  const listing = readListing(caller, microversion, query, kind);
+  const page = isEmpty(listing) ? { servers: [], next: null } : await listServers(apiDatabase(), listing);
+  const view = { caller, microversion, baseUrl, single: false };
+  const show = kind === 'index' ? serverSummary : serverDetail;
+  const path = kind === 'index' ? '/servers' : '/servers/detail';
+  return {
+    status: 200,
+    body: { servers: page.servers.map((server) => show(server, view)), ...nextLink(baseUrl, path, 'servers_links', query, page.next) },
+  };
+}
+
+async function show({ caller, microversion, baseUrl, params }: ApiRequest) {
+  const server = await findServer(apiDatabase(), caller, params.id ?? '');
+  if (!server.instance && microversion < 69) throw new DatabaseUnreachable(`The cell of instance ${server.mapping.uuid} does not answer.`);
+  return { status: 200, body: { server: serverDetail(server, { caller, microversion, baseUrl, single: true }) } };
+}
+
+async function remove({ caller, requestId, params }: ApiRequest) {
+  await deleteServer(apiDatabase(), simulatedDriver, caller, requestId, params.id ?? '');
+  return { status: 204 };
+}
+
+/** The routes of the servers resource. */
+export const serverRoutes: readonly Route[] = [
+  route({ method: 'POST', path: '/servers', policy: 'os_compute_api:servers:create', body: createBody, handle: create }),
+  route({
+    method: 'GET',
+    path: '/servers',
+    policy: 'os_compute_api:servers:index',
+    query: anyQuery,
+    handle: (request: ApiRequest<undefined, QueryParameters>) => list(request, 'index'),
+  }),
+  route({
+    method: 'GET',
+    path: '/servers/detail',
+    policy: 'os_compute_api:servers:detail',
+    query: anyQuery,
+    handle: (request: ApiRequest<undefined, QueryParameters>) => list(request, 'detail'),
+  }),
+  route({ method: 'GET', path: '/servers/{id}', policy: 'os_compute_api:servers:show', handle: show }),
+  route({ method: 'DELETE', path: '/servers/{id}', policy: 'os_compute_api:servers:delete', handle: remove }),
+];

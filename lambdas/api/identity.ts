@@ -1,0 +1,15 @@
+/** The identity service: as much of Keystone v3 as clients need to use the Compute API. */
+import { createApi } from './http/create-api.ts';
+import { keystoneFault } from './http/fault-bodies.ts';
+import { below } from './http/location.ts';
+import { projectRoutes } from './identity/projects.ts';
+import { tokenRoutes } from './identity/tokens.ts';
+import { userRoutes } from './identity/users.ts';
+import { versionRoutes } from './identity/versions.ts';
+
+export const handler = createApi({
+  name: 'identity',
+  locate: below('/identity'),
+  routes: [...versionRoutes, ...tokenRoutes, ...projectRoutes, ...userRoutes],
+  faultBody: keystoneFault,
+});

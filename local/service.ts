@@ -1,0 +1,157 @@
+/**
+ * Everything of a deployment in one process: the same functions, the same workflow file and the same SQL as in the cloud, with AWS's services played on
+ * loopback. Functions find them by the SDK's own endpoint variables and do not know where they run.
+ */
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { listCellMappings } from '../database/api/cell-mappings.ts';
+import { apiMigrations } from '../database/api/migrations/index.ts';
+import { cellMigrations } from '../database/cell/migrations/index.ts';
+import { type Database, parseDatabaseUrl } from '../database/data-api.ts';
+import { migrate } from '../database/migrate.ts';
+import { handler as compute } from '../lambdas/api/compute.ts';
+import { handler as identity } from '../lambdas/api/identity.ts';
+import { handler as image } from '../lambdas/api/image.ts';
+import { handler as buildOnHost } from '../lambdas/boot/build-on-host.ts';
+import { handler as buryInCell0 } from '../lambdas/boot/bury-in-cell0.ts';
+import { handler as createInCell } from '../lambdas/boot/create-in-cell.ts';
+import { handler as failInCell } from '../lambdas/boot/fail-in-cell.ts';
+import { handler as scheduleServers } from '../lambdas/boot/schedule-servers.ts';
+import type { Setting } from '../lambdas/environment.ts';
+import { databaseUrl } from './arns.ts';
+import { startAws } from './aws.ts';
+import { writeCloudsFile } from './clouds-file.ts';
+import { createDataApi, type DataApi } from './data-api/data-api.ts';
+import { startGateway } from './gateway.ts';
+import { createKms } from './kms.ts';
+import { type Postgres, startPostgres } from './postgres.ts';
+import { type Passwords, seedCatalogue, seedCell, seedUsers } from './seed.ts';
+import { createStepFunctions, type StepFunctions } from './step-functions.ts';
+
+/** What to run. */
+export interface ServiceOptions {
+  /** Where the data is kept; undefined keeps none. */
+  dataDir: string | undefined;
+  /** How many live cells, and simulated hosts in each. */
+  cells: number;
+  hosts: number;
+  host: string;
+  /** 0 takes a free one. */
+  port: number;
+}
+
+/** A running deployment. */
+export interface Service {
+  /** Where clients reach it. */
+  url: string;
+  cloudsFile: string;
+  passwords: Passwords;
+  api: Database;
+  /** URLs of the databases by name: `api`, `cell0`, `cell1`, … */
+  databases: ReadonlyMap<string, string>;
+  dataApi: DataApi;
+  workflow: StepFunctions;
+  /** Stops everything, newest first; may be called twice. */
+  stop(): Promise<void>;
+}
+
+const tasks = {
+  ScheduleServers: scheduleServers,
+  CreateInCell: createInCell,
+  BuildOnHost: buildOnHost,
+  FailInCell: failInCell,
+  BuryServerInCell0: buryInCell0,
+  BuryInCell0: buryInCell0,
+};
+
+/**
+ * Starts a deployment.
+ * @throws PortInUse or DataDirectoryInUse; what had started is stopped again.
+ */
+export async function startService(options: ServiceOptions): Promise<Service> {
+  const stops: (() => Promise<unknown>)[] = [];
+  const stop = async () => {
+    for (let next = stops.pop(); next; next = stops.pop()) await next();
+  };
+  try {
+    return await start(options, stops, stop);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function start(options: ServiceOptions, stops: (() => Promise<unknown>)[], stop: () => Promise<void>): Promise<Service> {
+  const dataDir = await openDataDir(options.dataDir, stops);
+  const postgres = await startPostgres({ dataDir: options.dataDir === undefined ? undefined : join(dataDir, 'postgres') });
+  stops.push(() => postgres.stop());
+
+  const clusters = new Map<string, string>();
+  const dataApi = createDataApi({ postgres, clusters });
+  stops.push(() => dataApi.close());
+  const kms = await createKms({ keyFile: options.dataDir === undefined ? undefined : join(dataDir, 'token-key.pem') });
+  const definitionFile = fileURLToPath(new URL('../lambdas/boot/boot.asl.json', import.meta.url));
+  const workflow = await createStepFunctions({ definitionFile, tasks });
+  const aws = await startAws({ services: [dataApi.service, kms.service, workflow.service] });
+  stops.push(() => aws.close());
+  stops.push(() => workflow.stop());
+  const settings: Partial<Record<Setting, string>> = {
+    API_DATABASE: databaseUrl('api'),
+    BOOT_STATE_MACHINE: workflow.stateMachineArn,
+    TOKEN_KEY: kms.keyArn,
+    PUBLIC_URL: '',
+  };
+  Object.assign(process.env, aws.environment, settings);
+
+  const api = parseDatabaseUrl(databaseUrl('api'));
+  const passwords = await deploy(api, postgres, clusters, dataDir, options);
+
+  const gateway = await startGateway({ host: options.host, port: options.port, functions: { compute, identity, image } });
+  stops.push(() => gateway.close());
+  const cloudsFile = join(dataDir, 'clouds.yaml');
+  await writeCloudsFile(cloudsFile, gateway.url, passwords);
+  const databases = new Map([...clusters.keys()].map((name) => [name, databaseUrl(name)]));
+  return { url: gateway.url, cloudsFile, passwords, api, databases, dataApi, workflow, stop };
+}
+
+async function openDataDir(dataDir: string | undefined, stops: (() => Promise<unknown>)[]): Promise<string> {
+  if (dataDir !== undefined) {
+    const path = resolve(dataDir);
+    await mkdir(path, { recursive: true });
+    return path;
+  }
+  const path = await mkdtemp(join(tmpdir(), 'cellzero-'));
+  stops.push(() => rm(path, { recursive: true, force: true }));
+  return path;
+}
+
+/** What `cdk deploy` does in the cloud: databases, their schemas, the cells' registration, and what a new cloud starts with. */
+async function deploy(
+  api: Database,
+  postgres: Postgres,
+  clusters: Map<string, string>,
+  dataDir: string,
+  { cells, hosts }: ServiceOptions,
+): Promise<Passwords> {
+  const open = async (name: string) => {
+    await postgres.createDatabase(`cellzero_${name}`);
+    clusters.set(name, `cellzero_${name}`);
+  };
+  const names = ['cell0', ...Array.from({ length: cells }, (_, index) => `cell${index + 1}`)];
+  const addCell = async (name: string) => {
+    await open(name);
+    await migrate(parseDatabaseUrl(databaseUrl(name)), cellMigrations);
+  };
+  const openApi = async () => {
+    await open('api');
+    await migrate(api, apiMigrations);
+  };
+  await Promise.all([openApi(), ...names.map(addCell)]);
+  const [passwords] = await Promise.all([seedUsers(api, dataDir), seedCatalogue(api), ...names.map((name) => seedCell(api, name, hosts))]);
+  // Cells of an earlier start with more of them still hold servers.
+  const earlier = (await listCellMappings(api)).filter(({ name }) => !clusters.has(name));
+  await Promise.all(earlier.map(({ name }) => addCell(name)));
+  return passwords;
+}

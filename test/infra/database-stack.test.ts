@@ -1,0 +1,139 @@
+import { Match } from 'aws-cdk-lib/assertions';
+import { describe, expect, test } from 'vitest';
+import { statementsOf, synthesise, templateOf, warningsOf } from './synthesis.ts';
+
+const assembly = synthesise();
+const names = ['api-database', 'cell0', 'cell1', 'cell2'];
+
+test('every database and the control plane are stacks of their own', () => {
+  const stacks = assembly.stacks.map(({ stackName }) => stackName).toSorted();
+  expect(stacks).toEqual([...names, 'control-plane'].map((name) => `cellzero-${name}`));
+});
+
+test('nothing is deprecated or warned of', () => {
+  expect(warningsOf(assembly)).toEqual([]);
+});
+
+test('cell0 and live cells are separate clusters of the same shape', () => {
+  const shape = (name: string) =>
+    JSON.stringify(assembly.getStackByName(`cellzero-${name}`).template)
+      .replaceAll(name, '<name>')
+      .replaceAll(/"cellzero:role","Value":"cell0?"/g, '"cellzero:role","Value":"<role>"')
+      .replaceAll('"<name>","Value":"<name>"', '"<name>"')
+      .replaceAll('"cellzero:role","Value":"<name>"', '"cellzero:role","Value":"<role>"');
+  expect(shape('cell1')).toContain('AWS::RDS::DBCluster');
+  expect(shape('cell0')).toEqual(shape('cell1'));
+  expect(shape('cell2')).toEqual(shape('cell1'));
+});
+
+describe.each(names)('the database of %s', (name) => {
+  const stackName = `cellzero-${name}`;
+  const template = templateOf(assembly, stackName);
+
+  test('is one encrypted PostgreSQL cluster behind the Data API that sleeps at 0 ACU', () => {
+    template.resourceCountIs('AWS::RDS::DBCluster', 1);
+    template.hasResource('AWS::RDS::DBCluster', {
+      DeletionPolicy: 'Snapshot',
+      UpdateReplacePolicy: 'Snapshot',
+      Properties: {
+        Engine: 'aurora-postgresql',
+        EngineVersion: Match.stringLikeRegexp('^17\\.'),
+        DatabaseName: 'cellzero',
+        EnableHttpEndpoint: true,
+        StorageEncrypted: true,
+        DeletionProtection: true,
+        BackupRetentionPeriod: 14,
+        ServerlessV2ScalingConfiguration: { MinCapacity: 0, MaxCapacity: 8, SecondsUntilAutoPause: 600 },
+      },
+    });
+    template.allResourcesProperties('AWS::RDS::DBInstance', { DBInstanceClass: 'db.serverless', PubliclyAccessible: false });
+  });
+
+  test('has no way in or out of its network', () => {
+    for (const type of ['AWS::EC2::InternetGateway', 'AWS::EC2::NatGateway', 'AWS::EC2::Route', 'AWS::EC2::SecurityGroupIngress']) {
+      template.resourceCountIs(type, 0);
+    }
+    template.resourceCountIs('AWS::EC2::VPC', 1);
+    template.allResourcesProperties('AWS::EC2::SecurityGroup', {
+      SecurityGroupIngress: Match.absent(),
+      SecurityGroupEgress: [Match.objectLike({ CidrIp: '255.255.255.255/32' })],
+    });
+  });
+
+  test('carries the tags that rights are granted by, on the cluster and its secret', () => {
+    const role = { 'api-database': 'api', cell0: 'cell0' }[name] ?? 'cell';
+    const tags = [...(role === 'api' ? [] : [['cellzero:cell', name]]), ['cellzero:role', role], ['cellzero:stage', 'production']];
+    for (const type of ['AWS::RDS::DBCluster', 'AWS::SecretsManager::Secret']) {
+      template.allResourcesProperties(type, { Tags: tags.map(([Key, Value]) => ({ Key, Value })) });
+    }
+  });
+
+  test('is migrated when the cluster stands, again when the function changes, and before the stack is done', () => {
+    template.hasResourceProperties('AWS::Lambda::Function', {
+      Environment: {
+        Variables: {
+          SCHEMA: name === 'api-database' ? 'api' : 'cell',
+          DATABASE: { 'Fn::Join': ['', Match.arrayWith(['rds-data://arn:', '/cellzero?secret='])] },
+        },
+      },
+    });
+    const [[cluster], [instance], [version]] = ['AWS::RDS::DBCluster', 'AWS::RDS::DBInstance', 'AWS::Lambda::Version'].map((type) =>
+      Object.keys(template.findResources(type)),
+    ) as [[string], [string], [string]];
+    template.hasResource('Custom::Trigger', {
+      Properties: { HandlerArn: { Ref: version }, InvocationType: 'RequestResponse', ExecuteOnHandlerChange: true },
+      DependsOn: Match.arrayWith([cluster, instance]),
+    });
+  });
+
+  test('lets its migration run statements there and nothing else', () => {
+    const [cluster] = Object.keys(template.findResources('AWS::RDS::DBCluster'));
+    const [secret] = Object.keys(template.findResources('AWS::SecretsManager::Secret'));
+    const statements = statementsOf(template, 'Migrate');
+    expect(statements.map(({ actions }) => actions)).toEqual([['rds-data:ExecuteStatement'], ['secretsmanager:GetSecretValue']]);
+    expect(JSON.stringify(statements[0]?.resources)).toContain(`":cluster:",{"Ref":"${cluster}"}`);
+    expect(statements[1]?.resources).toEqual([{ Ref: secret }]);
+  });
+
+  test('tells its URL', () => {
+    template.hasOutput('DatabaseUrl', { Value: { 'Fn::Join': ['', Match.arrayWith(['rds-data://arn:', '/cellzero?secret='])] } });
+  });
+});
+
+describe('a throw-away stage', () => {
+  const throwaway = synthesise({ stage: 'throwaway' });
+
+  test('has names and tags of its own', () => {
+    const stacks = throwaway.stacks.map(({ stackName }) => stackName);
+    expect(stacks).toHaveLength(5);
+    expect(stacks.every((name) => name.startsWith('throwaway-cellzero-'))).toBe(true);
+    templateOf(throwaway, 'throwaway-cellzero-control-plane').hasResourceProperties('AWS::StepFunctions::StateMachine', {
+      StateMachineName: 'throwaway-cellzero-boot',
+    });
+    templateOf(throwaway, 'throwaway-cellzero-cell1').hasResourceProperties('AWS::RDS::DBCluster', {
+      Tags: Match.arrayWith([{ Key: 'cellzero:stage', Value: 'throwaway' }]),
+    });
+  });
+
+  test('leaves nothing behind', () => {
+    for (const { stackName } of throwaway.stacks) {
+      const { Resources } = templateOf(throwaway, stackName).toJSON();
+      for (const resource of Object.values<{ DeletionPolicy?: string; Properties?: { DeletionProtection?: boolean } }>(Resources)) {
+        expect(['Delete', undefined]).toContain(resource.DeletionPolicy);
+        expect(resource.Properties?.DeletionProtection).not.toBe(true);
+      }
+    }
+  });
+});
+
+test.each([
+  ['a name with capitals', { cells: ['Cell1'] }],
+  ['a cell twice', { cells: ['cell1', 'cell1'] }],
+  ['the name of cell0', { cells: ['cell0'] }],
+  ['the name of the api database', { cells: ['api'] }],
+  ['no list of cells', { cells: 'cell1' }],
+  ['an unknown stage', { stage: 'test' }],
+  ['a public URL that is none', { publicUrl: 'example' }],
+])('a context with %s is refused', (_, context) => {
+  expect(() => synthesise(context)).toThrow(/"path"/);
+});

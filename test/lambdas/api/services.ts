@@ -1,0 +1,36 @@
+/** What the API functions need of AWS, in this process: databases behind the Data API and the key of the tokens. */
+import { apiMigrations } from '../../../database/api/migrations/index.ts';
+import { type Database, parseDatabaseUrl } from '../../../database/data-api.ts';
+import { migrate } from '../../../database/migrate.ts';
+import { databaseUrl } from '../../../local/arns.ts';
+import { startAws } from '../../../local/aws.ts';
+import { createDataApi, type DataApi } from '../../../local/data-api/data-api.ts';
+import { createKms } from '../../../local/kms.ts';
+import { startPostgres } from '../../../local/postgres.ts';
+
+export interface ApiServices {
+  database: Database;
+  dataApi: DataApi;
+  stop(): Promise<void>;
+}
+
+/** Starts the services with an empty api database and sets the environment of the functions. */
+export async function startApiServices(): Promise<ApiServices> {
+  const postgres = await startPostgres({ dataDir: undefined });
+  await postgres.createDatabase('api');
+  const dataApi = createDataApi({ postgres, clusters: new Map([['api', 'api']]) });
+  const kms = await createKms({ keyFile: undefined });
+  const aws = await startAws({ services: [dataApi.service, kms.service] });
+  Object.assign(process.env, aws.environment, { API_DATABASE: databaseUrl('api'), TOKEN_KEY: kms.keyArn, PUBLIC_URL: '' });
+  const database = parseDatabaseUrl(databaseUrl('api'));
+  await migrate(database, apiMigrations);
+  return {
+    database,
+    dataApi,
+    async stop() {
+      await aws.close();
+      await dataApi.close();
+      await postgres.stop();
+    },
+  };
+}
