@@ -1,0 +1,26 @@
+/** Arrows run one way: lambdas → compute → database; infra and local assemble; nothing of the product knows where it runs. */
+const only = (name, from, to) => ({
+  name,
+  severity: 'error',
+  from: { path: from },
+  to: { pathNot: to, dependencyTypesNot: ['core'] },
+});
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+export default {
+  forbidden: [
+    only('database-stands-alone', '^database/', ['^database/', 'node_modules/@aws-sdk/client-rds-data']),
+    only('compute-knows-no-aws-and-no-http', '^compute/', ['^compute/', '^database/', 'node_modules/zod']),
+    only('lambdas-do-not-assemble', '^lambdas/', ['^lambdas/', '^compute/', '^database/', 'node_modules/', '^aws-lambda$']),
+    only('infra-reads-entry-points-and-routes', '^infra/', ['^infra/', '^lambdas/api/gateway-routes', 'node_modules/', '^package.json$']),
+    { name: 'nothing-imports-local', severity: 'error', from: { pathNot: '^(local|test|operator)/' }, to: { path: '^(local|operator)/' } },
+    { name: 'nothing-imports-tests', severity: 'error', from: { pathNot: '^test/' }, to: { path: '^test/' } },
+    { name: 'no-circles', severity: 'error', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { extensions: ['.ts', '.js', '.json'], conditionNames: ['import', 'node', 'default', 'types'], exportsFields: ['exports'] },
+  },
+};
