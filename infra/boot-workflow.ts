@@ -10,7 +10,9 @@ import { entryPoints, logRetention, NodeFunction } from './node-function.ts';
 const steps: Readonly<Record<string, { entry: string; reaches: readonly DatabaseRole[] }>> = {
   ScheduleServers: { entry: 'boot/schedule-servers.ts', reaches: ['api'] },
   CreateInCell: { entry: 'boot/create-in-cell.ts', reaches: ['api', 'cell'] },
+  TryAnotherCell: { entry: 'boot/try-another-cell.ts', reaches: ['api'] },
   BuildOnHost: { entry: 'boot/build-on-host.ts', reaches: ['cell'] },
+  Reschedule: { entry: 'boot/reschedule.ts', reaches: ['api', 'cell'] },
   FailInCell: { entry: 'boot/fail-in-cell.ts', reaches: ['api', 'cell'] },
   BuryInCell0: { entry: 'boot/bury-in-cell0.ts', reaches: ['api', 'cell0'] },
 };

@@ -1,21 +1,24 @@
-/** Starting the boot workflow: named after the reservation, so that starting it twice starts it once. The state holds ids only. */
-import { SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
-import type { Reservation } from '../compute/servers/create-servers.ts';
+/** Starting the boot workflow: an execution is named after the reservation, so starting it twice starts it once. Its state holds ids, no user data. */
+import { ExecutionAlreadyExists, SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
 import { setting } from './environment.ts';
 
 let client: SFNClient | undefined;
 
 /**
- * Starts the boot of a reservation's servers.
+ * Starts the boot of servers under the execution's name; one of this name that runs, or ran, stays the only one.
  * @throws the SDK's error when Step Functions does not take it.
  */
-export async function startBoot({ reservationId, requestId, servers }: Reservation): Promise<void> {
-  client ??= new SFNClient({});
-  await client.send(
-    new StartExecutionCommand({
-      stateMachineArn: setting('BOOT_STATE_MACHINE'),
-      name: reservationId,
-      input: JSON.stringify({ reservation: reservationId, request: requestId, servers }),
-    }),
-  );
+export async function startBoot({ execution, servers }: { execution: string; servers: readonly string[] }): Promise<void> {
+  client ??= new SFNClient();
+  try {
+    await client.send(
+      new StartExecutionCommand({
+        stateMachineArn: setting('BOOT_STATE_MACHINE'),
+        name: execution,
+        input: JSON.stringify({ execution, servers }),
+      }),
+    );
+  } catch (error) {
+    if (!(error instanceof ExecutionAlreadyExists)) throw error;
+  }
 }

@@ -6,6 +6,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { reap } from '../compute/reaper/reap.ts';
 import { listCellMappings } from '../database/api/cell-mappings.ts';
 import { apiMigrations } from '../database/api/migrations/index.ts';
 import { cellMigrations } from '../database/cell/migrations/index.ts';
@@ -18,8 +19,13 @@ import { handler as buildOnHost } from '../lambdas/boot/build-on-host.ts';
 import { handler as buryInCell0 } from '../lambdas/boot/bury-in-cell0.ts';
 import { handler as createInCell } from '../lambdas/boot/create-in-cell.ts';
 import { handler as failInCell } from '../lambdas/boot/fail-in-cell.ts';
+import { handler as reschedule } from '../lambdas/boot/reschedule.ts';
 import { handler as scheduleServers } from '../lambdas/boot/schedule-servers.ts';
+import { handler as tryAnotherCell } from '../lambdas/boot/try-another-cell.ts';
+import { startBoot } from '../lambdas/boot-workflow.ts';
+import { hostDriver } from '../lambdas/driver.ts';
 import type { Setting } from '../lambdas/environment.ts';
+import { handler as reapOnTime } from '../lambdas/periodic/reap.ts';
 import { databaseUrl } from './arns.ts';
 import { startAws } from './aws.ts';
 import { writeCloudsFile } from './clouds-file.ts';
@@ -57,11 +63,16 @@ export interface Service {
   stop(): Promise<void>;
 }
 
+/** How often the reaper looks, in milliseconds; in the cloud a rule of EventBridge says so. */
+const reapEvery = 60_000;
+
 const tasks = {
   ScheduleServers: scheduleServers,
   CreateInCell: createInCell,
   BuildOnHost: buildOnHost,
   FailInCell: failInCell,
+  TryAnotherCell: tryAnotherCell,
+  Reschedule: reschedule,
   BuryServerInCell0: buryInCell0,
   BuryInCell0: buryInCell0,
 };
@@ -107,6 +118,11 @@ async function start(options: ServiceOptions, stops: (() => Promise<unknown>)[],
 
   const api = parseDatabaseUrl(databaseUrl('api'));
   const passwords = await deploy(api, postgres, clusters, dataDir, options);
+
+  // Executions of an earlier process ended with it: whatever it left is taken on at once.
+  await reap({ api, driver: hostDriver(), startBoot, silence: 0 });
+  const timer = setInterval(() => reapOnTime().catch((error: unknown) => console.error(error)), reapEvery);
+  stops.push(async () => clearInterval(timer));
 
   const gateway = await startGateway({ host: options.host, port: options.port, functions: { compute, identity, image } });
   stops.push(() => gateway.close());

@@ -5,11 +5,12 @@ import type { Driver } from '../drivers/driver.ts';
 import type { CreatedInCell } from './create-in-cell.ts';
 
 /**
- * Starts the server and ends its build. A server that was deleted while it started is stopped again.
- * @throws BuildFailure when the host cannot run it.
+ * Starts the server and ends its build. A server that was deleted while it started, or has another host now, is stopped again.
+ * @throws BuildFailure when the host cannot run it, BuildAborted when none can.
  */
 export async function buildOnHost(driver: Driver, created: CreatedInCell): Promise<void> {
+  const { connection, host, server } = created;
   await driver.spawn(created);
-  const active = await activateInstance(parseDatabaseUrl(created.connection), created.server);
-  if (!active) await driver.destroy(created.host, created.server);
+  const active = await activateInstance(parseDatabaseUrl(connection), server, host);
+  if (!active) await driver.destroy(host, server);
 }

@@ -2,18 +2,18 @@
  * Where a boot ends that found no host: each server is written whole into cell0, in ERROR with the reason, then its mapping points there. A server is
  * visible as a build in progress until that moment, and as what became of it from then on.
  */
-import { commitToCell, findBuildRequests } from '../../database/api/build-requests.ts';
-import { createInstances, deleteInstance, type NewInstance } from '../../database/cell/instances.ts';
+import { aimAtCell, commitToCell } from '../../database/api/build-requests.ts';
+import { createInstances, type NewInstance } from '../../database/cell/instances.ts';
 import { type Database, parseDatabaseUrl } from '../../database/data-api.ts';
 import { cell0 } from '../cells.ts';
 import type { Failure } from './failure.ts';
 
 /**
- * Buries the servers that still have no cell; the others are left alone.
+ * Buries the servers that still have no cell; the others are left alone. What cell0 holds of a server that was deleted meanwhile is cleaned up later.
  * @throws Error when cell0 is not registered, DatabaseUnreachable when it does not answer; the servers stay in BUILD until a later try.
  */
-export async function buryInCell0(api: Database, servers: readonly string[], failure: Failure): Promise<void> {
-  const requests = await findBuildRequests(api, servers, cell0);
+export async function buryInCell0(api: Database, execution: string, servers: readonly string[], failure: Failure): Promise<void> {
+  const requests = await aimAtCell(api, execution, servers, cell0);
   const now = new Date().toISOString();
   let connection: string | null = null;
   const buried: NewInstance[] = [];
@@ -45,15 +45,7 @@ export async function buryInCell0(api: Database, servers: readonly string[], fai
   for (const batch of batches(buried)) {
     await createInstances(database, batch);
     const uuids = batch.map(({ instance }) => instance.uuid);
-    const committed = await commitToCell(api, uuids, cell0, 'free');
-    for (const { instance, action } of batch.filter(({ instance }) => !committed.has(instance.uuid))) {
-      await deleteInstance(database, instance.uuid, {
-        requestId: action.request_id,
-        userId: instance.user_id,
-        projectId: instance.project_id,
-        force: true,
-      });
-    }
+    await commitToCell(api, execution, uuids, cell0, 'free');
   }
 }
 

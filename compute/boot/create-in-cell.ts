@@ -2,37 +2,57 @@
  * Second step of a boot: the server goes into its cell. It is whole there before the mapping points to it, and the build request goes with the same
  * statement, so nobody ever sees half a server or none.
  */
-import { commitToCell, findBuildRequests, releaseClaims } from '../../database/api/build-requests.ts';
-import { createInstances, deleteInstance } from '../../database/cell/instances.ts';
+import { aimAtCell, type BuildRequest, commitToCell } from '../../database/api/build-requests.ts';
+import { releaseClaimsOfDeleted } from '../../database/api/release.ts';
+import { createInstances, placeInstance } from '../../database/cell/instances.ts';
 import { type Database, parseDatabaseUrl } from '../../database/data-api.ts';
 import type { CreateAction } from '../../database/instance.ts';
 import type { SpawnRequest } from '../drivers/driver.ts';
 import type { Placement } from './schedule-servers.ts';
-import { ServerDeleted } from './server-deleted.ts';
+import { ServerGone } from './server-gone.ts';
 
-/** What the next step needs: the server on its host, and the URL of the cell's database. */
+/** What the next step needs: the server on its host, the hosts to try after it, and the URL of the cell's database. */
 export interface CreatedInCell extends SpawnRequest {
   connection: string;
+  alternates: string[];
+  /** On how many hosts the server was tried, this one included. */
+  attempt: number;
 }
 
 /** Every host is in the default zone of Nova. */
 const availabilityZone = 'nova';
 
 /**
- * Writes the server into its cell and gives it to the cell.
- * @throws ServerDeleted when a delete came first; the claim is given back and nothing of the server lives on.
+ * Writes the server into its cell and gives it to the cell. A server that the cell has already is only put on its host.
+ * @throws ServerGone when it was deleted, or another execution has it now.
  */
-export async function createInCell(api: Database, { server, cell, host }: Placement): Promise<CreatedInCell> {
-  const request = (await findBuildRequests(api, [server], cell)).get(server);
-  if (!request) return undo(api, server);
-  const { instance, connection, spec } = request;
+export async function createInCell(api: Database, placement: Placement): Promise<CreatedInCell> {
+  const { execution, server, cell, host, alternates } = placement;
+  const request = (await aimAtCell(api, execution, [server], cell)).get(server);
+  if (!request) return gone(api, server);
+  const { connection, mappedTo, spec } = request;
   if (!connection) throw new Error(`cell ${cell} is not registered`);
-  const created = { server, host, flavor: spec.flavor, image: spec.image, connection };
-  if (!instance) return created;
-
   const database = parseDatabaseUrl(connection);
+  const created = { server, host, flavor: spec.flavor, image: spec.image, connection, alternates, attempt: 1 };
+
+  if (mappedTo === cell) {
+    await placeInstance(database, server, host);
+    return created;
+  }
+  const row = newInstance(request, host);
+  if (!row) return gone(api, server);
+  const written = await createInstances(database, [row]);
+  const committed = await commitToCell(api, execution, [server], cell, 'keep');
+  if (!committed.has(server)) return gone(api, server);
+  // An earlier execution had written it, for the host that it had claimed then.
+  if (!written.has(server)) await placeInstance(database, server, host);
+  return created;
+}
+
+function newInstance({ instance, requestId }: BuildRequest, host: string) {
+  if (!instance) return undefined;
   const action: CreateAction = {
-    request_id: request.requestId ?? '',
+    request_id: requestId ?? '',
     event: 'compute__do_build_and_run_instance',
     start_time: instance.created_at,
     finish_time: null,
@@ -40,22 +60,11 @@ export async function createInCell(api: Database, { server, cell, host }: Placem
     message: null,
     details: null,
   };
-  const placed = { ...instance, host, node: host, availability_zone: availabilityZone, task_state: 'spawning' };
-  await createInstances(database, [{ instance: placed, action }]);
-  const committed = await commitToCell(api, [server], cell, 'keep');
-  if (!committed.has(server)) {
-    await deleteInstance(database, server, {
-      requestId: action.request_id,
-      userId: instance.user_id,
-      projectId: instance.project_id,
-      force: true,
-    });
-    return undo(api, server);
-  }
-  return created;
+  return { instance: { ...instance, host, node: host, availability_zone: availabilityZone, task_state: 'spawning' }, action };
 }
 
-async function undo(api: Database, server: string): Promise<never> {
-  await releaseClaims(api, [server]);
-  throw new ServerDeleted(`${server} was deleted before it had a cell`);
+/** A delete that came between our claim and now did not see the claim. */
+async function gone(api: Database, server: string): Promise<never> {
+  await releaseClaimsOfDeleted(api, [server]);
+  throw new ServerGone(`${server} was deleted, or another execution has it`);
 }

@@ -12,6 +12,8 @@ export interface CaughtError {
 
 /** A failure told twice: in Nova's sentence for the tenant, in full for the admin. */
 export interface Failure {
+  /** The name of the error. */
+  error: string;
   sentence: string;
   details: string;
 }
@@ -24,12 +26,12 @@ const lambdaCause = z.object({ errorType: z.string(), errorMessage: z.string() }
  */
 export function readFailure({ Error: name, Cause: cause }: CaughtError): Failure {
   const { errorType, errorMessage } = parseCause(cause) ?? { errorType: name, errorMessage: cause };
-  if (!spoken.has(errorType)) return { sentence: errorType, details: `${errorType}: ${errorMessage}` };
-  return { sentence: errorMessage.split('\n', 1)[0] ?? errorType, details: errorMessage };
+  if (!spoken.has(errorType)) return { error: errorType, sentence: errorType, details: `${errorType}: ${errorMessage}` };
+  return { error: errorType, sentence: errorMessage.split('\n', 1)[0] ?? errorType, details: errorMessage };
 }
 
 /** Errors whose first line is written for the tenant. */
-const spoken = new Set(['NoValidHost', 'BuildFailure']);
+const spoken = new Set(['NoValidHost', 'BuildFailure', 'BuildAborted', 'MaxRetriesExceeded']);
 
 function parseCause(cause: string): z.infer<typeof lambdaCause> | undefined {
   try {

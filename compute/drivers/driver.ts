@@ -12,7 +12,7 @@ export interface SpawnRequest {
 export interface Driver {
   /**
    * Starts the server on the host; a server that runs there already is left alone.
-   * @throws BuildFailure when this host cannot run it.
+   * @throws BuildFailure when this host cannot run it, BuildAborted when no host can.
    */
   spawn(request: SpawnRequest): Promise<void>;
   /** Ends the server on the host; nothing happens when it is not there. */
@@ -22,4 +22,9 @@ export interface Driver {
 /** A host could not build a server. */
 export class BuildFailure extends Error {
   override name = 'BuildFailure';
+}
+
+/** A server cannot be built anywhere: its image, say, is of no use. It is not tried on another host. */
+export class BuildAborted extends Error {
+  override name = 'BuildAborted';
 }

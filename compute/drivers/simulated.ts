@@ -1,13 +1,41 @@
-/** Hosts that exist in the databases only: every server starts at once, unless its image asks for a failure. */
-import { BuildFailure, type Driver } from './driver.ts';
+/** Hosts that exist in the databases only. They start every server, unless they are told to be slow or to fail: by host, by image, or by chance. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { BuildAborted, BuildFailure, type Driver } from './driver.ts';
 
-/** An image with this property set to `fail` builds on no host. */
+/** How simulated hosts behave. */
+export interface Simulation {
+  /** Milliseconds that starting a server takes. */
+  delay: number;
+  /** Names of hosts that fail every build. */
+  failingHosts: readonly string[];
+  /** The chance, from 0 to 1, that a build fails; which builds do follows from the seed. */
+  failureChance: number;
+  seed: number;
+}
+
+/** Hosts that do as they are asked. */
+export const flawless: Simulation = { delay: 0, failingHosts: [], failureChance: 0, seed: 1 };
+
+/** An image with this property set to `fail` builds on no host; with `abort` the first host gives up for all. */
 export const buildProperty = 'cellzero_simulated_build';
 
-/** The driver of simulated hosts. */
-export const simulatedDriver: Driver = {
-  async spawn({ image, host }) {
-    if (image?.properties[buildProperty] === 'fail') throw new BuildFailure(`The simulated host ${host} was told to fail.`);
-  },
-  async destroy() {},
-};
+/** Makes the driver of simulated hosts. */
+export function simulatedDriver({ delay, failingHosts, failureChance, seed }: Simulation): Driver {
+  return {
+    async spawn({ image, host, server }) {
+      if (delay > 0) await sleep(delay);
+      const wish = image?.properties[buildProperty];
+      if (wish === 'abort') throw new BuildAborted('The image cannot be used.');
+      if (wish === 'fail' || failingHosts.includes(host)) throw new BuildFailure(`The simulated host ${host} was told to fail.`);
+      if (chance(`${seed} ${host} ${server}`) < failureChance) throw new BuildFailure(`The simulated host ${host} failed by chance.`);
+    },
+    async destroy() {},
+  };
+}
+
+/** A number from 0 to 1 that follows from the text (FNV-1a). */
+function chance(text: string): number {
+  let hash = 0x811c9dc5;
+  for (const character of text) hash = Math.imul(hash ^ character.charCodeAt(0), 0x01000193);
+  return (hash >>> 0) / 2 ** 32;
+}

@@ -13,11 +13,21 @@ export function resourcesOf({ flavor }: RequestSpec): Resources {
   };
 }
 
+/** What was selected for a server. */
+export interface Selection {
+  host: HostState;
+  /** Names of hosts in the same cell that were not selected for any server of the request, best first. */
+  alternates: string[];
+}
+
+/** Nova's `max_attempts` of 3 less the selected host. */
+const mostAlternates = 2;
+
 /**
  * Picks a host for each server, all needing the same: the best, then the best of what that leaves.
- * @returns the hosts by server, or undefined when not all find one.
+ * @returns selections by server, or undefined when not all find one.
  */
-export function selectHosts(state: SchedulingState, servers: readonly string[], need: Resources): Map<string, HostState> | undefined {
+export function selectHosts(state: SchedulingState, servers: readonly string[], need: Resources): Map<string, Selection> | undefined {
   let hosts = state.hosts;
   const selected = new Map<string, HostState>();
   for (const server of servers) {
@@ -26,7 +36,14 @@ export function selectHosts(state: SchedulingState, servers: readonly string[], 
     selected.set(server, best);
     hosts = hosts.map((host) => (host === best ? consume(host, need) : host)).filter((host) => fits(host, need));
   }
-  return selected;
+  const taken = new Set([...selected.values()].map(({ provider }) => provider));
+  const others = weigh(hosts.filter(({ provider }) => !taken.has(provider)));
+  return new Map(
+    [...selected].map(([server, host]) => {
+      const alternates = others.filter(({ cell }) => cell === host.cell).slice(0, mostAlternates);
+      return [server, { host, alternates: alternates.map((alternate) => alternate.host) }];
+    }),
+  );
 }
 
 function consume(host: HostState, need: Resources): HostState {

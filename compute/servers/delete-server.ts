@@ -2,8 +2,9 @@
  * Deleting a server, wherever it is. Before it has a cell, removing its build request is the delete, and the boot cleans up after itself. Afterwards its
  * row in the cell goes first: from then on nobody sees it, and what is left (its place on the host, its quota, its mapping) can be finished by anyone.
  */
-import { releaseServer, removeBuildRequest } from '../../database/api/build-requests.ts';
-import type { InstanceMapping } from '../../database/api/instance-mappings.ts';
+import { removeBuildRequest } from '../../database/api/build-requests.ts';
+import { findInstanceMappingToDelete, type InstanceMapping } from '../../database/api/instance-mappings.ts';
+import { releaseServers } from '../../database/api/release.ts';
 import { deleteInstance } from '../../database/cell/instances.ts';
 import { type Database, parseDatabaseUrl } from '../../database/data-api.ts';
 import type { Driver } from '../drivers/driver.ts';
@@ -16,10 +17,10 @@ import { findMapping, serverNotFound } from './find-server.ts';
  * @throws NotFound when it is not there or deleted already, Conflict when it is locked, DatabaseUnreachable when its cell does not answer.
  */
 export async function deleteServer(api: Database, driver: Driver, caller: Caller, requestId: string, uuid: string): Promise<void> {
-  let mapping = await findMapping(api, caller, uuid);
+  let mapping = await findMapping(api, caller, uuid, findInstanceMappingToDelete);
   if (mapping.buildRequest) {
     if (await removeBuildRequest(api, mapping.uuid)) return;
-    mapping = await findMapping(api, caller, uuid);
+    mapping = await findMapping(api, caller, uuid, findInstanceMappingToDelete);
   }
   await deleteFromCell(api, driver, caller, requestId, mapping);
 }
@@ -41,5 +42,5 @@ async function deleteFromCell(
   if (!deletion) throw serverNotFound(uuid);
   if (deletion.locked) throw new Conflict(`Instance ${uuid} is locked`);
   if (deletion.host) await driver.destroy(deletion.host, uuid);
-  await releaseServer(api, uuid);
+  await releaseServers(api, [uuid]);
 }

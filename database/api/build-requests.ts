@@ -4,7 +4,9 @@
  */
 import { type Database, query, queryDocuments } from '../data-api.ts';
 import type { BlockDeviceMapping, Instance } from '../instance.ts';
+import { cellWork } from './cell-work.ts';
 import type { QuotaResource } from './quotas.ts';
+import { giveBack, releaseAllocations } from './release.ts';
 
 /** What the scheduler must know of a server; kept until the server is archived, because quota is given back by it. */
 export interface RequestSpec {
@@ -78,8 +80,8 @@ export async function acceptServers(api: Database, acceptance: Acceptance): Prom
        where q.project_id = :project_id),
      specs as (insert into request_specs (instance_uuid, spec) select uuid, :spec::jsonb from accepted),
      requests as (
-       insert into build_requests (instance_uuid, project_id, reservation_id, request_id, instance, block_device_mappings, tags)
-       select uuid, :project_id, :reservation_id, :request_id, instance,
+       insert into build_requests (instance_uuid, project_id, reservation_id, request_id, execution, instance, block_device_mappings, tags)
+       select uuid, :project_id, :reservation_id, :request_id, :reservation_id, instance,
          (select coalesce(jsonb_agg(value || jsonb_build_object('uuid', gen_random_uuid())), '[]')
           from jsonb_array_elements(:block_device_mappings::jsonb)),
          :tags::jsonb
@@ -115,7 +117,7 @@ export const buildRequestDocument = `b.instance || jsonb_build_object('block_dev
 
 /** A server on its way into a cell, as the api database sees it. */
 export interface BuildRequest {
-  /** The server as it was accepted; null when its build request is gone. */
+  /** The server as it was accepted; null when the build request is gone, or is another execution's. */
   instance: Instance | null;
   requestId: string | null;
   spec: RequestSpec;
@@ -125,8 +127,16 @@ export interface BuildRequest {
   connection: string | null;
 }
 
-/** Gives what is known of servers that shall go to a cell, by uuid. */
-export async function findBuildRequests(api: Database, servers: readonly string[], cell: string): Promise<Map<string, BuildRequest>> {
+/**
+ * Gives what an execution may know of servers, by uuid, and notes that it writes them into this cell; so whoever takes a build request away knows which
+ * cell may hold half a server. Servers that are being deleted are left out.
+ */
+export async function aimAtCell(
+  api: Database,
+  execution: string,
+  servers: readonly string[],
+  cell: string,
+): Promise<Map<string, BuildRequest>> {
   const found = new Map<string, BuildRequest>();
   for (let wanted = servers; wanted.length > 0; ) {
     const { documents, truncated } = await queryDocuments<BuildRequest>(
@@ -136,13 +146,22 @@ export async function findBuildRequests(api: Database, servers: readonly string[
          'requestId', b.request_id,
          'spec', s.spec,
          'mappedTo', c.uuid,
-         'connection', (select database_connection from cell_mappings where uuid = :cell::uuid)) as doc
-       from instance_mappings m
-       join request_specs s using (instance_uuid)
-       left join build_requests b using (instance_uuid)
-       left join cell_mappings c on c.id = m.cell_id
-       where m.instance_uuid = any (array(select jsonb_array_elements_text(:servers::jsonb)::uuid)) and not m.queued_for_delete`,
-      { servers: wanted, cell },
+         'connection', (select database_connection from cell)) as doc
+       from asked
+       join instance_mappings m on m.instance_uuid = asked.uuid and not m.queued_for_delete
+       join request_specs s on s.instance_uuid = asked.uuid
+       left join aimed b on b.instance_uuid = asked.uuid
+       left join cell_mappings c on c.id = m.cell_id`,
+      { servers: wanted, cell, execution },
+      `cell as (select id, database_connection from cell_mappings where uuid = :cell::uuid),
+       asked as (select jsonb_array_elements_text(:servers::jsonb)::uuid as uuid),
+       aimed as (
+         update build_requests b set cell_id = cell.id, updated_at = now() from asked, cell
+         where b.instance_uuid = asked.uuid and b.execution = :execution
+         returning b.*),
+       left_to_do as (${cellWork(`
+         select b.instance_uuid, b.cell_id from build_requests b join asked on asked.uuid = b.instance_uuid cross join cell
+         where b.execution = :execution and b.cell_id <> cell.id`)})`,
     );
     for (const [uuid, request] of documents) found.set(uuid, request);
     wanted = truncated ? wanted.filter((uuid) => !documents.has(uuid)) : [];
@@ -151,29 +170,58 @@ export async function findBuildRequests(api: Database, servers: readonly string[
 }
 
 /**
- * Gives the servers their cell: removes the build request and points the mapping, for each server whose build request still exists.
+ * Gives the servers their cell: removes the build request and points the mapping, for each server whose build request is still this execution's.
  * They must be whole in the cell before. Sent twice, it answers the same.
  * @param claims what becomes of their room on hosts: cell0 has no hosts, so a burial frees it in the same statement.
- * @returns the uuids that are in this cell now; the others were deleted, or have another cell.
+ * @returns the uuids that are in this cell now; the others were deleted, have another cell, or another execution.
  */
-export async function commitToCell(api: Database, servers: readonly string[], cell: string, claims: 'keep' | 'free'): Promise<Set<string>> {
+export async function commitToCell(
+  api: Database,
+  execution: string,
+  servers: readonly string[],
+  cell: string,
+  claims: 'keep' | 'free',
+): Promise<Set<string>> {
   const rows = await query<{ uuid: string }>(
     api,
     `with cell as (select id from cell_mappings where uuid = :cell::uuid),
      asked as (select jsonb_array_elements_text(:servers::jsonb)::uuid as uuid),
-     won as (delete from build_requests b using asked where b.instance_uuid = asked.uuid returning b.instance_uuid),
+     won as (
+       delete from build_requests b using asked where b.instance_uuid = asked.uuid and b.execution = :execution
+       returning b.instance_uuid, b.cell_id),
      moved as (
        update instance_mappings m set cell_id = cell.id, updated_at = now()
        from won, cell where m.instance_uuid = won.instance_uuid and m.cell_id is null
-       returning m.instance_uuid)
+       returning m.instance_uuid),
+     left_to_do as (${cellWork(`
+       select instance_uuid, won.cell_id from won, cell where won.cell_id <> cell.id
+       ${claims === 'keep' ? 'union select instance_uuid, cell.id from won, cell' : ''}`)})
      ${claims === 'free' ? `, ${releaseAllocations('select instance_uuid from won')}` : ''}
      select instance_uuid as uuid from moved
      union
      select instance_uuid from instance_mappings m join asked on asked.uuid = m.instance_uuid join cell on cell.id = m.cell_id
      where not m.queued_for_delete`,
-    { servers, cell },
+    { servers, cell, execution },
   );
   return new Set(rows.map(({ uuid }) => uuid));
+}
+
+/**
+ * Turns away from the cell that a server was being written into: its claim is given back, and what the cell may hold of it will be cleaned up.
+ * @returns false when the server is not this execution's any more: deleted, or in its cell after all.
+ */
+export async function abandonCell(api: Database, execution: string, server: string): Promise<boolean> {
+  const rows = await query(
+    api,
+    `with mine as (
+       select instance_uuid, cell_id from build_requests where instance_uuid = :server::uuid and execution = :execution for update),
+     turned as (update build_requests b set cell_id = null, updated_at = now() from mine where b.instance_uuid = mine.instance_uuid),
+     left_to_do as (${cellWork('select instance_uuid, cell_id from mine where cell_id is not null')}),
+     ${releaseAllocations('select instance_uuid from mine')}
+     select instance_uuid from mine`,
+    { server, execution },
+  );
+  return rows.length > 0;
 }
 
 /**
@@ -183,64 +231,11 @@ export async function commitToCell(api: Database, servers: readonly string[], ce
 export async function removeBuildRequest(api: Database, server: string): Promise<boolean> {
   const rows = await query(
     api,
-    `with gone as (delete from build_requests where instance_uuid = :server::uuid returning instance_uuid),
+    `with gone as (delete from build_requests where instance_uuid = :server::uuid returning instance_uuid, cell_id),
+     left_to_do as (${cellWork('select instance_uuid, cell_id from gone where cell_id is not null')}),
      ${giveBack('select instance_uuid from gone')}
      select instance_uuid from gone`,
     { server },
   );
   return rows.length > 0;
-}
-
-/**
- * Marks deleted a server that its cell has deleted, and gives back its quota and what it claimed: once, however often it is called.
- */
-export async function releaseServer(api: Database, server: string): Promise<void> {
-  await query(api, `with ${giveBack('select :server::uuid as instance_uuid')} select count(*) from ended`, { server });
-}
-
-/**
- * Gives back what servers claimed on hosts, and nothing else: for a server that lost its place but lives on, or was deleted while it was placed.
- */
-export async function releaseClaims(api: Database, servers: readonly string[]): Promise<void> {
-  await query(
-    api,
-    `with ${releaseAllocations('select jsonb_array_elements_text(:servers::jsonb)::uuid as instance_uuid')} select count(*) from freed`,
-    { servers },
-  );
-}
-
-/** CTEs that end the servers of a selection. The turn of `queued_for_delete` lets quota be given back exactly once. */
-function giveBack(servers: string): string {
-  return `ended as (
-      update instance_mappings m set queued_for_delete = true, updated_at = now()
-      from (${servers}) s where m.instance_uuid = s.instance_uuid and not m.queued_for_delete
-      returning m.instance_uuid, m.project_id),
-    returned as (
-      update quota_usages q
-      set instances = q.instances - sums.count, cores = q.cores - sums.cores, ram = q.ram - sums.ram, updated_at = now()
-      from (
-        select project_id, count(*)::int as count, sum((spec->'flavor'->>'vcpus')::int)::int as cores,
-          sum((spec->'flavor'->>'memory_mb')::bigint)::bigint as ram
-        from ended join request_specs using (instance_uuid) group by project_id) sums
-      where q.project_id = sums.project_id),
-    ${releaseAllocations(servers)}`;
-}
-
-/**
- * CTEs that free the room of servers. Inventories are locked in the order of their ids first, as a claim does, so that the two never deadlock; what is
- * freed follows from the rows that this statement deleted, so a second caller frees nothing.
- */
-function releaseAllocations(servers: string): string {
-  return `held as (
-      select i.id from inventories i
-      where (i.resource_provider_id, i.resource_class) in (
-        select resource_provider_id, resource_class from allocations where consumer_id in (${servers}))
-      order by i.id for update),
-    freed as (
-      delete from allocations where consumer_id in (${servers}) and (select count(*) from held) > 0
-      returning resource_provider_id, resource_class, used),
-    room_back as (
-      update inventories i set used = i.used - sums.used, updated_at = now()
-      from (select resource_provider_id, resource_class, sum(used) as used from freed group by 1, 2) sums
-      where i.resource_provider_id = sums.resource_provider_id and i.resource_class = sums.resource_class)`;
 }

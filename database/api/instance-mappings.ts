@@ -5,6 +5,7 @@
 import { type Database, queryDocuments } from '../data-api.ts';
 import type { DocumentFilter, Instance } from '../instance.ts';
 import { buildRequestDocument, type RequestSpec } from './build-requests.ts';
+import { cellWork } from './cell-work.ts';
 
 /** Where a server is. */
 export interface InstanceMapping {
@@ -46,6 +47,27 @@ export async function findInstanceMapping(api: Database, uuid: string, projectId
     `select m.instance_uuid as key, ${document()} as doc from instance_mappings m ${joins}
      where m.instance_uuid = :uuid::uuid and not m.queued_for_delete and (:project_id::text is null or m.project_id = :project_id)`,
     { uuid, project_id: projectId },
+  );
+  return documents.get(uuid);
+}
+
+/**
+ * Gives the mapping of a server that is about to be deleted, and notes that a delete began in its cell; so it is finished whatever happens to the caller.
+ * @param projectId restricts to a project; null sees all.
+ */
+export async function findInstanceMappingToDelete(
+  api: Database,
+  uuid: string,
+  projectId: string | null,
+): Promise<InstanceMapping | undefined> {
+  const { documents } = await queryDocuments<InstanceMapping>(
+    api,
+    `select m.instance_uuid as key, ${document()} as doc from found m ${joins}`,
+    { uuid, project_id: projectId },
+    `found as (
+       select * from instance_mappings
+       where instance_uuid = :uuid::uuid and not queued_for_delete and (:project_id::text is null or project_id = :project_id)),
+     begun as (${cellWork('select instance_uuid, cell_id from found where cell_id is not null')})`,
   );
   return documents.get(uuid);
 }

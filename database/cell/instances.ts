@@ -10,9 +10,10 @@ export interface NewInstance {
 
 /**
  * Writes servers with all their relations, their `create` action and, if they have one, their fault. Servers that are there already stay as they are.
+ * @returns the uuids that this call wrote.
  */
-export async function createInstances(cell: Database, servers: readonly NewInstance[]): Promise<void> {
-  await query(
+export async function createInstances(cell: Database, servers: readonly NewInstance[]): Promise<Set<string>> {
+  const rows = await query<{ uuid: string }>(
     cell,
     `with documents as (select value->'instance' as doc, value->'action' as action from jsonb_array_elements(:servers::jsonb)),
      rows as (select r.*, doc, action from documents cross join lateral jsonb_populate_record(null::instances, doc - 'id') r),
@@ -65,13 +66,16 @@ export async function createInstances(cell: Database, servers: readonly NewInsta
        select uuid, 'create', action->>'request_id', doc->>'user_id', doc->>'project_id', (action->>'start_time')::timestamptz,
          (action->>'finish_time')::timestamptz, action->>'message', now()
        from written
-       returning id, instance_uuid)
+       returning id, instance_uuid),
+     events as (
      insert into instance_actions_events (action_id, event, start_time, finish_time, result, details, host)
      select actions.id, action->>'event', (action->>'start_time')::timestamptz, (action->>'finish_time')::timestamptz, action->>'result',
        action->>'details', 'cellzero'
-     from actions join written on written.uuid = actions.instance_uuid`,
+     from actions join written on written.uuid = actions.instance_uuid)
+     select uuid from new`,
     { servers },
   );
+  return new Set(rows.map(({ uuid }) => uuid));
 }
 
 const document = `
@@ -114,45 +118,57 @@ export async function findInstances(
   return found;
 }
 
+/** Puts a server that is being built on the host that holds its claim now. */
+export async function placeInstance(cell: Database, uuid: string, host: string): Promise<void> {
+  await query(
+    cell,
+    `update instances set host = :host, node = :host, launched_on = :host, task_state = 'spawning', updated_at = now()
+     where uuid = :uuid::uuid and deleted = 0 and vm_state = 'building'`,
+    { uuid, host },
+  );
+}
+
 /**
  * Ends the build of a server that still has its place: ACTIVE on its host.
- * @returns false when the server is gone, or was ended another way.
+ * @returns false when the server is gone, is on another host, or was ended another way.
  */
-export async function activateInstance(cell: Database, uuid: string): Promise<boolean> {
+export async function activateInstance(cell: Database, uuid: string, host: string): Promise<boolean> {
   const rows = await query(
     cell,
     `with ended as (
        update instances set vm_state = 'active', task_state = null, power_state = 1, launched_at = coalesce(launched_at, now()), updated_at = now()
-       where uuid = :uuid::uuid and deleted = 0 and vm_state in ('building', 'active')
+       where uuid = :uuid::uuid and host = :host and deleted = 0 and vm_state in ('building', 'active')
        returning uuid),
      ${endAction(`'Success'`, 'null')}
      select uuid from ended`,
-    { uuid },
+    { uuid, host },
   );
   return rows.length > 0;
 }
 
 /**
- * Ends the build of a server in ERROR in its own cell, without a host, with the fault that tells why.
- * @returns false when the server is gone, or was ended another way.
+ * Ends the build of a server in ERROR in its own cell, without a host, with the fault that tells why. Sent twice, it writes one fault.
+ * @returns false when the server is gone, is on another host, or was ended another way.
  */
 export async function failInstance(
   cell: Database,
   uuid: string,
+  host: string,
   fault: { code: number; message: string; details: string },
 ): Promise<boolean> {
   const rows = await query(
     cell,
     `with ended as (
        update instances set vm_state = 'error', task_state = null, host = null, node = null, updated_at = now()
-       where uuid = :uuid::uuid and deleted = 0 and vm_state = 'building'
+       where uuid = :uuid::uuid and host = :host and deleted = 0 and vm_state = 'building'
        returning uuid),
      fault as (
        insert into instance_faults (instance_uuid, code, message, details, host)
        select uuid, :code, left(:message, 255), :details, 'cellzero' from ended),
      ${endAction(`'Error'`, ':message')}
-     select uuid from ended`,
-    { uuid, ...fault },
+     select uuid from ended
+     union select uuid from instances where uuid = :uuid::uuid and deleted = 0 and vm_state = 'error' and host is null`,
+    { uuid, host, ...fault },
   );
   return rows.length > 0;
 }

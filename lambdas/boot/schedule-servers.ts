@@ -3,5 +3,7 @@ import { scheduleServers } from '../../compute/boot/schedule-servers.ts';
 import { apiDatabase } from '../api-database.ts';
 import { step } from './step.ts';
 
+const input = z.object({ execution: z.string(), servers: z.array(z.uuid()) });
+
 /** Step ScheduleServers of boot.asl.json: gives the placements of all servers, or throws NoValidHost. */
-export const handler = step(z.object({ servers: z.array(z.uuid()) }), ({ servers }) => scheduleServers(apiDatabase(), servers));
+export const handler = step(input, ({ execution, servers }) => scheduleServers(apiDatabase(), execution, servers));

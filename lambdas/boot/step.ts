@@ -10,7 +10,13 @@ export function step<Input, Output>(input: z.ZodType<Input>, run: (input: Input)
 }
 
 /** A server on the host that claimed room for it. */
-export const placement = z.object({ server: z.uuid(), cell: z.string(), host: z.string() });
+export const placement = z.object({
+  execution: z.string(),
+  server: z.uuid(),
+  cell: z.string(),
+  host: z.string(),
+  alternates: z.array(z.string()),
+});
 
 /** A server in its cell, ready to be built. */
 export const created = z.object({
@@ -19,6 +25,8 @@ export const created = z.object({
   connection: z.string(),
   flavor: z.object({ vcpus: z.number(), memory_mb: z.number(), root_gb: z.number() }),
   image: z.object({ id: z.string(), properties: z.record(z.string(), z.string()) }).nullable(),
+  alternates: z.array(z.string()),
+  attempt: z.int(),
 });
 
 /** What a Catch of the workflow puts into the state. */

@@ -40,19 +40,34 @@ create index on instance_mappings (created_at desc, id desc);
 create index on instance_mappings (user_id, project_id);
 create index on instance_mappings (cell_id);
 
+-- execution is the workflow that may move the server; every step of it names itself, so that one that was given up can do nothing any more.
+-- cell_id is the cell that the server is being written into. updated_at is when the workflow was last heard of.
 create table build_requests (
   id bigint generated always as identity primary key,
   instance_uuid uuid not null unique,
   project_id text not null,
   reservation_id text not null,
   request_id text not null,
+  execution text not null,
+  cell_id integer references cell_mappings,
   instance jsonb not null,
   block_device_mappings jsonb not null default '[]',
   tags jsonb not null default '[]',
   created_at timestamptz not null default now(),
-  updated_at timestamptz
+  updated_at timestamptz not null default now()
 );
 create index on build_requests (reservation_id);
+create index on build_requests (updated_at);
+
+-- Where something may be left to finish: a build or a delete in the server's cell, or a row in a cell that the server turned away from. Written in the
+-- statement after which something may be left, so the reaper asks no cell in vain and lets idle ones sleep.
+create table cell_work (
+  instance_uuid uuid not null,
+  cell_id integer not null references cell_mappings,
+  created_at timestamptz not null default now(),
+  primary key (instance_uuid, cell_id)
+);
+create index on cell_work (cell_id, created_at);
 
 create table request_specs (
   id bigint generated always as identity primary key,

@@ -1,7 +1,6 @@
 /** The servers resource: create, list, show, delete. */
 import { randomBytes } from 'node:crypto';
 import * as z from 'zod';
-import { simulatedDriver } from '../../../compute/drivers/simulated.ts';
 import { createServers } from '../../../compute/servers/create-servers.ts';
 import { deleteServer } from '../../../compute/servers/delete-server.ts';
 import { findServer } from '../../../compute/servers/find-server.ts';
@@ -9,6 +8,7 @@ import { listServers } from '../../../compute/servers/list-servers.ts';
 import { DatabaseUnreachable } from '../../../database/data-api.ts';
 import { apiDatabase } from '../../api-database.ts';
 import { startBoot } from '../../boot-workflow.ts';
+import { hostDriver } from '../../driver.ts';
 import { type ApiRequest, type QueryParameters, type Route, route } from '../http/route.ts';
 import { nextLink, selfLinks } from './links.ts';
 import { bootRequest, type CreateBody, createBody } from './server-create.ts';
@@ -19,7 +19,12 @@ const anyQuery = (): z.ZodType<QueryParameters> => z.record(z.string(), z.array(
 
 async function create({ caller, requestId, body, baseUrl }: ApiRequest<CreateBody>) {
   const reservation = await createServers(apiDatabase(), caller, requestId, bootRequest(body));
-  await startBoot(reservation);
+  try {
+    await startBoot({ execution: reservation.reservationId, servers: reservation.servers });
+  } catch (error) {
+    // The servers are accepted, so they are answered; the reaper starts what was not started.
+    console.error(JSON.stringify({ level: 'ERROR', request_id: requestId, reservation: reservation.reservationId, error: String(error) }));
+  }
   const { server } = body;
   if (server.return_reservation_id) return { status: 202, body: { reservation_id: reservation.reservationId } };
   const [id] = reservation.servers;
@@ -59,7 +64,7 @@ async function show({ caller, microversion, baseUrl, params }: ApiRequest) {
 }
 
 async function remove({ caller, requestId, params }: ApiRequest) {
-  await deleteServer(apiDatabase(), simulatedDriver, caller, requestId, params.id ?? '');
+  await deleteServer(apiDatabase(), hostDriver(), caller, requestId, params.id ?? '');
   return { status: 204 };
 }
 

@@ -1,0 +1,91 @@
+/**
+ * Nothing hangs: what a workflow or a delete left unfinished is finished here. The api database tells what may be left and where, so cells with nothing to
+ * do are not woken. Every part is idempotent and may run at any time, twice, and beside the work it watches over; a cell that does not answer delays its
+ * own part only.
+ */
+import { type CellWork, listCellWork, renewCellWork, strikeOutCellWork } from '../../database/api/cell-work.ts';
+import { releaseClaims, releaseClaimsOfDeleted, releaseServers } from '../../database/api/release.ts';
+import { type StalledBoot, takeOverStalledBoots } from '../../database/api/stalled-boots.ts';
+import { findInstanceStates, type InstanceState, purgeInstances } from '../../database/cell/reaping.ts';
+import { type Database, DatabaseUnreachable, parseDatabaseUrl } from '../../database/data-api.ts';
+import type { Driver } from '../drivers/driver.ts';
+
+/** What the reaper works with. */
+export interface Reaper {
+  api: Database;
+  driver: Driver;
+  /** Starts the boot workflow under the execution's name. */
+  startBoot(boot: StalledBoot): Promise<void>;
+  /**
+   * After how many seconds without a sign work counts as abandoned. What is still going on is fenced off when it is taken over, so a short time is
+   * wasteful, not wrong; but only after the longest life of a step is a row that it may have left in a cell gone for good.
+   */
+  silence: number;
+}
+
+/** What a run did, in servers. */
+export interface Reaped {
+  /** Boots without a cell that a new execution took on. */
+  restarted: number;
+  /** Builds in a cell that a new execution took on. */
+  resumed: number;
+  /** Deleted or failed servers whose room and quota were seen to. */
+  released: number;
+  /** Servers of which a cell that is not theirs was cleaned. */
+  purged: number;
+  /** Names of the cells that did not answer. */
+  unreachable: string[];
+}
+
+/** Looks everywhere once. */
+export async function reap(reaper: Reaper): Promise<Reaped> {
+  const { api, silence, startBoot } = reaper;
+  const stalled = await takeOverStalledBoots(api, silence);
+  await Promise.all(stalled.map((boot) => startBoot(boot)));
+  await releaseClaimsOfDeleted(api, null);
+  const reaped: Reaped = {
+    restarted: stalled.flatMap(({ servers }) => servers).length,
+    resumed: 0,
+    released: 0,
+    purged: 0,
+    unreachable: [],
+  };
+  const work = await listCellWork(api, silence);
+  await Promise.all(work.map((part) => reapCell(reaper, part, reaped)));
+  return reaped;
+}
+
+async function reapCell(reaper: Reaper, work: CellWork, reaped: Reaped): Promise<void> {
+  const { api, silence } = reaper;
+  const { cell, own, strays } = work;
+  const database = parseDatabaseUrl(cell.database_connection);
+  try {
+    const states = own.length > 0 ? await findInstanceStates(database, own) : [];
+    if (strays.length > 0) await purgeInstances(database, strays);
+    reaped.purged += strays.length;
+
+    const building = states.filter(({ vm_state, deleted }) => vm_state === 'building' && !deleted).map(({ uuid }) => uuid);
+    if (building.length > 0) {
+      await renewCellWork(api, cell.uuid, building);
+      await reaper.startBoot({ execution: `resume-${cell.name}-${Date.now()}`, servers: building });
+      reaped.resumed += building.length;
+    }
+    reaped.released += await releaseEnded(reaper, states);
+    const done = [...strays, ...own.filter((uuid) => !building.includes(uuid))];
+    if (done.length > 0) await strikeOutCellWork(api, cell.uuid, done, silence);
+  } catch (error) {
+    if (!(error instanceof DatabaseUnreachable)) throw error;
+    reaped.unreachable.push(cell.name);
+  }
+}
+
+/** Finishes deletes and failed builds that stopped between the cell and the api database. */
+async function releaseEnded({ api, driver }: Reaper, states: readonly InstanceState[]): Promise<number> {
+  const deleted = states.filter((state) => state.deleted);
+  const failed = states.filter((state) => !state.deleted && state.vm_state === 'error' && state.host === null);
+  await Promise.all(deleted.map(({ host, uuid }) => (host ? driver.destroy(host, uuid) : undefined)));
+  const uuids = (list: readonly InstanceState[]) => list.map(({ uuid }) => uuid);
+  if (deleted.length > 0) await releaseServers(api, uuids(deleted));
+  if (failed.length > 0) await releaseClaims(api, uuids(failed));
+  return deleted.length + failed.length;
+}

@@ -1,0 +1,72 @@
+/**
+ * Giving back: what servers claimed on hosts, and what they used of their quota. Each is given back exactly once, however often it is asked for, because
+ * what is given back follows from rows that the same statement turned or deleted.
+ */
+import { type Database, query } from '../data-api.ts';
+
+/** Marks servers deleted that their cell has deleted, and gives back their quota and their room on hosts; then nothing is left to do for them there. */
+export async function releaseServers(api: Database, servers: readonly string[]): Promise<void> {
+  await query(
+    api,
+    `with ${giveBack(asked)},
+     done as (
+       delete from cell_work w using instance_mappings m
+       where m.instance_uuid = w.instance_uuid and m.cell_id = w.cell_id and w.instance_uuid in (${asked}))
+     select count(*) from ended`,
+    { servers },
+  );
+}
+
+/** Gives back the room of servers on hosts, and nothing else: for servers that lost their place but live on. */
+export async function releaseClaims(api: Database, servers: readonly string[]): Promise<void> {
+  await query(api, `with ${releaseAllocations(asked)} select count(*) from freed`, { servers });
+}
+
+/** Gives back the room that deleted servers hold, because they were deleted while they were placed. `servers` narrows to these; null means any. */
+export async function releaseClaimsOfDeleted(api: Database, servers: readonly string[] | null): Promise<number> {
+  const deleted = `
+    select distinct consumer_id as instance_uuid from allocations left join instance_mappings m on m.instance_uuid = consumer_id
+    where coalesce(m.queued_for_delete, true) ${servers === null ? '' : `and consumer_id in (${asked})`}`;
+  const [row] = await query<{ count: number }>(api, `with ${releaseAllocations(deleted)} select count(*) as count from freed`, {
+    servers: servers ?? [],
+  });
+  return row?.count ?? 0;
+}
+
+const asked = 'select jsonb_array_elements_text(:servers::jsonb)::uuid as instance_uuid';
+
+/** CTEs that end the servers of a selection. The turn of `queued_for_delete` lets quota be given back exactly once. */
+export function giveBack(servers: string): string {
+  return `ended as (
+      update instance_mappings m set queued_for_delete = true, updated_at = now()
+      from (${servers}) s where m.instance_uuid = s.instance_uuid and not m.queued_for_delete
+      returning m.instance_uuid, m.project_id),
+    returned as (
+      update quota_usages q
+      set instances = q.instances - sums.count, cores = q.cores - sums.cores, ram = q.ram - sums.ram, updated_at = now()
+      from (
+        select project_id, count(*)::int as count, sum((spec->'flavor'->>'vcpus')::int)::int as cores,
+          sum((spec->'flavor'->>'memory_mb')::bigint)::bigint as ram
+        from ended join request_specs using (instance_uuid) group by project_id) sums
+      where q.project_id = sums.project_id),
+    ${releaseAllocations(servers)}`;
+}
+
+/**
+ * CTEs that free the room of servers. Inventories are locked in the order of their ids first, as a claim does, so that the two never deadlock; what is
+ * freed follows from the rows that this statement deleted, so a second caller frees nothing.
+ */
+export function releaseAllocations(servers: string): string {
+  return `held as (
+      select i.id from inventories i
+      where (i.resource_provider_id, i.resource_class) in (
+        select resource_provider_id, resource_class from allocations where consumer_id in (${servers}))
+      order by i.id for update),
+    freed as (
+      delete from allocations where consumer_id in (${servers}) and (select count(*) from held) > 0
+      returning resource_provider_id, resource_class, used),
+    room_back as (
+      update inventories i set used = i.used - sums.used, updated_at = now()
+      from (select resource_provider_id, resource_class, sum(used) as used from freed group by 1, 2) sums
+      where i.resource_provider_id = sums.resource_provider_id and i.resource_class = sums.resource_class)`;
+}

@@ -1,0 +1,11 @@
+import * as z from 'zod';
+import { readFailure } from '../../compute/boot/failure.ts';
+import { reschedule } from '../../compute/boot/reschedule.ts';
+import { apiDatabase } from '../api-database.ts';
+import { hostDriver } from '../driver.ts';
+import { caughtError, created, step } from './step.ts';
+
+/** Step Reschedule of boot.asl.json: gives the server on its next host, or throws MaxRetriesExceeded. */
+export const handler = step(z.object({ created, failure: caughtError }), (input) =>
+  reschedule(apiDatabase(), hostDriver(), input.created, readFailure(input.failure)),
+);

@@ -1,0 +1,105 @@
+/** What becomes of a boot, told over HTTP. */
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { reap } from '../../compute/reaper/reap.ts';
+import { flawless, simulatedDriver } from '../../compute/drivers/simulated.ts';
+import { query } from '../../database/data-api.ts';
+import { startBoot } from '../../lambdas/boot-workflow.ts';
+import { type Cloud, startCloud, type User } from '../cloud.ts';
+
+let cloud: Cloud;
+let user: User;
+let admin: User;
+beforeAll(async () => {
+  cloud = await startCloud();
+  user = await cloud.newUser();
+  admin = await cloud.newUser('admin');
+});
+afterAll(() => cloud?.stop());
+afterEach(async () => {
+  cloud.service.dataApi.faults.clear();
+  cloud.service.workflow.faults.clear();
+  delete process.env.SIMULATION;
+});
+
+const reapNow = () => reap({ api: cloud.service.api, driver: simulatedDriver(flawless), startBoot, silence: 0 });
+const claimed = () => query<{ used: number }>(cloud.service.api, 'select used from inventories where used > 0');
+const used = async () => (await user.send('GET', '/limits')).body.limits?.absolute;
+
+test('a server that fits becomes ACTIVE on a host, and gives everything back when it is deleted', async () => {
+  const id = await user.boot();
+  expect(await user.settled(id)).toMatchObject({ status: 'ACTIVE', 'OS-EXT-STS:power_state': 1 });
+  const seen = await admin.send('GET', `/servers/${id}`);
+  expect(seen.body.server?.['OS-EXT-SRV-ATTR:host']).toMatch(/^cell\d-host\d$/);
+  expect(await used()).toMatchObject({ totalInstancesUsed: 1, totalCoresUsed: 1, totalRAMUsed: 512 });
+  expect((await user.send('DELETE', `/servers/${id}`)).status).toBe(204);
+  expect((await user.send('GET', `/servers/${id}`)).status).toBe(404);
+  expect(await used()).toMatchObject({ totalInstancesUsed: 0, totalCoresUsed: 0, totalRAMUsed: 0 });
+  expect(await claimed()).toEqual([]);
+});
+
+test('a server that fits nowhere is in ERROR with the reason, and is deleted like any other', async () => {
+  const flavorRef = await cloud.newFlavor({ disk: 1_000 });
+  const id = await user.boot({ flavorRef });
+  const server = await user.settled(id);
+  expect(server).toMatchObject({ status: 'ERROR', fault: { code: 500, message: 'No valid host was found. ' } });
+  const { body } = await admin.send('GET', `/servers/${id}`);
+  expect(body.server?.fault?.details).toContain('DISK_GB: 0 of 4 hosts suffice; the nearest has 500 free, 500 short.');
+  expect((await user.send('DELETE', `/servers/${id}`)).status).toBe(204);
+  expect(await used()).toMatchObject({ totalInstancesUsed: 0 });
+});
+
+test('a host that fails hands the server to its alternate', async () => {
+  process.env.SIMULATION = JSON.stringify({ failingHosts: ['cell1-host1', 'cell2-host1'] });
+  const ids = await Promise.all([user.boot(), user.boot(), user.boot()]);
+  for (const id of ids) {
+    expect(await user.settled(id)).toMatchObject({ status: 'ACTIVE' });
+    const { body } = await admin.send('GET', `/servers/${id}`);
+    expect(body.server?.['OS-EXT-SRV-ATTR:host']).toMatch(/host2$/);
+    await user.send('DELETE', `/servers/${id}`);
+  }
+  expect(await claimed()).toEqual([]);
+});
+
+test('when all hosts fail the server is in ERROR in its own cell and claims nothing', async () => {
+  process.env.SIMULATION = JSON.stringify({ failureChance: 1 });
+  const id = await user.boot();
+  const server = await user.settled(id);
+  expect(server.status).toBe('ERROR');
+  expect(server.fault?.message).toBe(
+    `Exceeded maximum number of retries. Exhausted all hosts available for retrying build failures for instance ${id}.`,
+  );
+  await cloud.service.workflow.drain();
+  expect(await claimed()).toEqual([]);
+  await user.send('DELETE', `/servers/${id}`);
+});
+
+test('a cell that is down sends the server to another cell; the reaper cleans what was left', async () => {
+  cloud.service.dataApi.faults.add({ cluster: 'cell1', kind: 'down' });
+  await user.boot({ min_count: 4, max_count: 4 });
+  const ids = (await user.send('GET', '/servers')).body.servers?.map(({ id }) => String(id)) ?? [];
+  expect(ids).toHaveLength(4);
+  for (const id of ids) {
+    await user.settled(id);
+    const { body } = await admin.send('GET', `/servers/${id}`);
+    expect(body.server?.['OS-EXT-SRV-ATTR:host']).toMatch(/^cell2/);
+  }
+  await cloud.service.workflow.drain();
+  expect(await reapNow()).toMatchObject({ unreachable: ['cell1'] });
+  cloud.service.dataApi.faults.clear();
+  await reapNow();
+  expect(await query(cloud.service.api, 'select * from cell_work')).toEqual([]);
+  for (const id of ids) await user.send('DELETE', `/servers/${id}`);
+  expect(await claimed()).toEqual([]);
+});
+
+test('a boot whose workflow was never started is started by the reaper', async () => {
+  cloud.service.workflow.faults.add({ state: 'ScheduleServers', when: 'before', error: 'Crash' });
+  cloud.service.workflow.faults.add({ state: 'BuryInCell0', when: 'before', error: 'Crash', nth: 1 });
+  const id = await user.boot();
+  cloud.service.workflow.faults.clear();
+  await reapNow();
+  expect(await user.settled(id)).toMatchObject({ status: expect.stringMatching(/ACTIVE|ERROR/) });
+  await user.send('DELETE', `/servers/${id}`);
+  await cloud.service.workflow.drain();
+  expect(await claimed()).toEqual([]);
+});
