@@ -4,9 +4,8 @@
  */
 
 import { execFile } from 'node:child_process';
-import { cp, lchown, mkdtemp, readdir, stat } from 'node:fs/promises';
+import { cp, lchown, readdir, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -29,10 +28,10 @@ const nobody = 65_534;
 const unprivileged = { uid: nobody, gid: nobody };
 
 /**
- * Finds a way to run PostgreSQL with its data below `parent`.
+ * Finds a way to run PostgreSQL with its data below `parent`. The last resort puts a copy of the binaries into `scratch`.
  * @throws Error when this platform has no binaries, or no unprivileged user can reach `parent`.
  */
-export async function serverRunner(parent: string): Promise<Runner> {
+export async function serverRunner(parent: string, scratch: string): Promise<Runner> {
   const binaries = findBinaries();
   if (process.getuid?.() !== 0) {
     return { identity: {}, owner: undefined, command: (program, options) => [join(binaries, program), ...options] };
@@ -51,7 +50,8 @@ export async function serverRunner(parent: string): Promise<Runner> {
     return { identity: {}, owner: 0, command };
   }
   if (!reachable) throw new Error(`PostgreSQL does not run as root, and no other user can reach ${parent}`);
-  return asNobody(await copyBinaries(binaries));
+  await cp(dirname(binaries), join(scratch, 'native'), { recursive: true, verbatimSymlinks: true });
+  return asNobody(join(scratch, 'native', 'bin'));
 }
 
 /** Makes a file tree belong to the user that runs the server; a tree that does already is left alone. */
@@ -79,11 +79,4 @@ async function works(command: string, options: string[], identity: Runner['ident
     () => true,
     () => false,
   );
-}
-
-async function copyBinaries(binaries: string): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'cellzero-pg-native-'));
-  await cp(dirname(binaries), join(folder, 'native'), { recursive: true, verbatimSymlinks: true });
-  await lchown(folder, nobody, nobody);
-  return join(folder, 'native', 'bin');
 }

@@ -62,11 +62,11 @@ const ephemeralSettings: Readonly<Record<string, string>> = { fsync: 'off', full
 
 /**
  * Runs the server as a child and waits for it or for the end of the pipe, which closes when the parent stops it and also when the parent is killed.
- * Then it removes what is left over. Arguments: signal that stops the server, folders to remove (a line each), the command.
+ * Then it removes what is left over. Arguments: signal that stops the server, folder to remove, the command.
  */
 const watchdog = `
 exec 3<&0
-signal=$1; leftovers=$2; shift 2
+signal=$1; leftover=$2; shift 2
 "$@" 3<&- </dev/null &
 server=$!
 ( read -r _ <&3; kill -"$signal" $server ) 2>/dev/null &
@@ -74,7 +74,7 @@ watch=$!
 wait $server
 status=$?
 kill $watch 2>/dev/null
-printf '%s\\n' "$leftovers" | while IFS= read -r folder; do rm -rf -- "$folder"; done
+rm -rf -- "$leftover"
 exit $status
 `;
 
@@ -87,10 +87,11 @@ export async function startPostgres({ dataDir }: { dataDir: string | undefined }
   const socketDir = await temporaryFolder();
   const ephemeral = dataDir === undefined;
   const data = ephemeral ? join(socketDir, 'data') : resolve(dataDir);
-  await mkdir(dirname(data), { recursive: true });
-  const runner = await serverRunner(dirname(data));
-  await giveTo(runner, socketDir);
   try {
+    await mkdir(dirname(data), { recursive: true });
+    // The temporary folder is closed to the server's user until it is given to him; what counts is the way to it.
+    const runner = await serverRunner(dirname(ephemeral ? socketDir : data), socketDir);
+    await giveTo(runner, socketDir);
     if (!ephemeral) await waitForOrphan(data);
     await initialise(runner, data);
     return await serve(runner, data, socketDir, ephemeral);

@@ -54,7 +54,7 @@ export function openDatabase(connection: Postgres['connection'], database: strin
     statement_timeout: statementLimit,
     types: { getTypeParser: () => (text: string) => text },
   };
-  const pool = new Pool({ ...config, max: poolSize, connectionTimeoutMillis: statementLimit });
+  const pool = new Pool({ ...config, max: poolSize });
   // The pool replaces an idle connection that breaks; a statement that meets the cause reports it.
   pool.on('error', () => {});
   const busy = new Set<ClientBase>();

@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClientBase } from 'pg';
 import * as z from 'zod';
+import { databaseName } from '../arns.ts';
 import type { Operation } from './calls.ts';
 import { connectionId, type Database } from './databases.ts';
 import { fromPostgres, statementTimeout } from './errors.ts';
@@ -128,7 +129,8 @@ async function atomically(client: ClientBase, work: (client: ClientBase) => Prom
 function end(body: unknown, how: 'commit' | 'rollback'): Prepared {
   const request = endRequest.parse(body);
   return {
-    target: request,
+    // These requests name a transaction and no database.
+    target: { ...request, database: databaseName },
     sql: '',
     run: async (database, { transactions }) => {
       const transactionStatus = await transactions.end(request.transactionId, database, how);

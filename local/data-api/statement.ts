@@ -98,25 +98,14 @@ export function bind(statement: Statement, parameters: ReadonlyMap<string, Bound
   const values: (string | null)[] = [];
   let text = statement.texts[0] ?? '';
   for (const [index, name] of statement.names.entries()) {
-    text += placeholder(name, parameters, numbers, values) + (statement.texts[index + 1] ?? '');
+    const value = parameters.get(name);
+    if (!value) throw new MissingParameter(name);
+    // Without a type each place gets a number of its own, because PostgreSQL gives a number one type.
+    const number = (value.type && numbers.get(name)) || values.push(value.text);
+    numbers.set(name, number);
+    text += `$${number}${value.type ? `::${value.type}` : ''}${statement.texts[index + 1] ?? ''}`;
   }
   return { text, values };
-}
-
-function placeholder(
-  name: string,
-  parameters: ReadonlyMap<string, BoundValue>,
-  numbers: Map<string, number>,
-  values: (string | null)[],
-): string {
-  const value = parameters.get(name);
-  if (!value) throw new MissingParameter(name);
-  let number = numbers.get(name);
-  if (number === undefined) {
-    number = values.push(value.text);
-    numbers.set(name, number);
-  }
-  return value.type === undefined ? `$${number}` : `$${number}::${value.type}`;
 }
 
 /** A name in the SQL text has no value. */

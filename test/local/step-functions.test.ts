@@ -14,12 +14,15 @@ import { region } from '../../local/arns.ts';
 import { type Aws, startAws } from '../../local/aws.ts';
 import { createStepFunctions, type StepFunctions, type Task, type TaskEvent } from '../../local/step-functions.ts';
 
+/** What stands for a function's ARN until the workflow is deployed. */
+const placeholder = (name: string) => `\${${name}}`;
+
 const definition = {
   StartAt: 'Plan',
   States: {
     Plan: {
       Type: 'Task',
-      Resource: '${Plan}',
+      Resource: placeholder('Plan'),
       Parameters: { 'execution.$': '$$.Execution.Name', 'servers.$': '$.servers' },
       ResultPath: '$.plan',
       Retry: [{ ErrorEquals: ['Busy'], IntervalSeconds: 1, MaxAttempts: 2, BackoffRate: 1 }],
@@ -30,10 +33,13 @@ const definition = {
       Type: 'Map',
       ItemsPath: '$.servers',
       ItemSelector: { 'server.$': '$$.Map.Item.Value', 'execution.$': '$$.Execution.Name' },
-      ItemProcessor: { StartAt: 'Build', States: { Build: { Type: 'Task', Resource: '${Build}', TimeoutSeconds: 60, End: true } } },
+      ItemProcessor: {
+        StartAt: 'Build',
+        States: { Build: { Type: 'Task', Resource: placeholder('Build'), TimeoutSeconds: 60, End: true } },
+      },
       End: true,
     },
-    Bury: { Type: 'Task', Resource: '${Bury}', End: true },
+    Bury: { Type: 'Task', Resource: placeholder('Bury'), End: true },
   },
 };
 

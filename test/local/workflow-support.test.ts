@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { unsupported } from '../../local/workflow-support.ts';
 
 const machine = (state: object, more: object = {}) => ({ StartAt: 'One', States: { One: { End: true, ...state } }, ...more });
-const task = { Type: 'Task', Resource: '${One}' };
+const task = { Type: 'Task', Resource: 'arn:aws:lambda:us-east-1:000000000000:function:one' };
 const map = (inner: object, more: object = {}, processor: object = {}) => ({
   Type: 'Map',
   ItemProcessor: { ...machine(inner), ...processor },

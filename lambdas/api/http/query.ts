@@ -1,6 +1,8 @@
 /** API Gateway joins repeated query parameters with commas, so the raw query string is the only truth. */
 import { BadRequest } from '../../../compute/errors.ts';
-import type { QueryParameters } from './route.ts';
+
+/** Query parameters by name, each with its values in the order of the request. */
+export type QueryParameters = Readonly<Record<string, string[]>>;
 
 /**
  * Parses a raw query string into values by name.

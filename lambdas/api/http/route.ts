@@ -4,12 +4,12 @@
  */
 import type * as z from 'zod';
 import { authorize, type Caller, type Rule } from '../../../compute/policy.ts';
+import type { QueryParameters } from './query.ts';
 import { validateBody, validateQuery } from './validation.ts';
 
-export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+export type { QueryParameters } from './query.ts';
 
-/** Query parameters by name, each with its values in the order of the request. */
-export type QueryParameters = Readonly<Record<string, string[]>>;
+export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 /** A validated request of anybody. */
 export interface PublicRequest<Body = undefined, Query = undefined> {

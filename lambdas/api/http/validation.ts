@@ -2,7 +2,7 @@
 import type * as z from 'zod';
 import { BadRequest } from '../../../compute/errors.ts';
 import { pythonText } from './python-text.ts';
-import type { QueryParameters } from './route.ts';
+import type { QueryParameters } from './query.ts';
 
 type RawIssue = Parameters<z.core.$ZodErrorMap>[0];
 

@@ -20,7 +20,8 @@ export const imageRoutes: readonly Route[] = [
       if (listing.marker !== undefined && !(await findImage(apiDatabase(), listing.marker, viewer))) {
         throw new BadRequest('Invalid marker. Image could not be found.');
       }
-      const images = await listImages(apiDatabase(), listing, viewer);
+      // Clients ask for hidden images when a name is unknown; none is hidden here.
+      const images = query.os_hidden?.toLowerCase() === 'true' ? [] : await listImages(apiDatabase(), listing, viewer);
       return {
         status: 200,
         body: {

@@ -24,6 +24,7 @@ export const listingSchema = z.object({
       .optional(),
   ),
   marker: lastValue,
+  os_hidden: lastValue,
   sort: lastValue,
   sort_key: z.array(z.enum(imageSortKeys)).optional(),
   sort_dir: z.array(z.enum(directions)).optional(),

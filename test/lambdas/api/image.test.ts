@@ -61,6 +61,8 @@ describe('a listing of images', () => {
     expect(await names('?visibility=private')).toEqual(['i2']);
     expect(await names('?visibility=private&sort_key=name&sort_dir=desc', admin)).toEqual(['i2', 'i1']);
     expect(await names('?limit=0')).toEqual([]);
+    expect(await names('?os_hidden=True')).toEqual([]);
+    expect(await names('?os_hidden=False&name=cirros')).toEqual(['cirros']);
   });
 
   test('is newest first, unless told otherwise', async () => {

@@ -98,7 +98,7 @@ describe('calls', () => {
   });
 
   it('have a depth: what was waited for', async () => {
-    data.api.faults.add({ kind: 'slow', milliseconds: 20 });
+    data.api.faults.add({ kind: 'slow', milliseconds: 50 });
     const mark = data.api.calls.mark();
     await count();
     await Promise.all([count(), count(), count()]);

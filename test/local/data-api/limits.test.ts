@@ -6,10 +6,11 @@ import {
   type StatementTimeoutException,
 } from '@aws-sdk/client-rds-data';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createDataApi } from '../../../local/data-api/data-api.ts';
 import { target, useDataApi } from './with-data-api.ts';
 
 const statementLimit = 300;
-const transactionIdleLimit = 150;
+const transactionIdleLimit = 300;
 const data = useDataApi({ statementLimit, transactionIdleLimit });
 const { run } = data;
 
@@ -95,7 +96,7 @@ describe('a transaction', () => {
   it('dies when nobody uses it, and not while somebody does', async () => {
     const transactionId = await begin();
     for (let use = 0; use < 4; use += 1) {
-      await sleep(transactionIdleLimit / 2);
+      await sleep(transactionIdleLimit / 3);
       await run('select 1', [], { transactionId });
     }
     await sleep(transactionIdleLimit * 1.5);
@@ -119,4 +120,17 @@ describe('a transaction', () => {
     await expect(run('select 1', [], { ...target('cell2'), transactionId })).rejects.toMatchObject(lost);
     await rollback(transactionId);
   });
+});
+
+it('closing does not wait for running statements', async () => {
+  const clusters = new Map([['cell1', 'one']]);
+  const api = createDataApi({ postgres: data.postgres, clusters });
+  const body = Buffer.from(JSON.stringify({ ...target('cell1'), sql: 'select pg_sleep(30)' }));
+  const running = api.service({ path: '/Execute', target: '', body });
+  const refused = expect(running).rejects.toMatchObject({ name: 'DatabaseUnavailableException' });
+  await expect
+    .poll(async () => (await run(`select count(*) from pg_stat_activity where query like '%pg_sleep(30)' and state = 'active'`)).records)
+    .toEqual([[{ longValue: 1 }]]);
+  await api.close();
+  await refused;
 });

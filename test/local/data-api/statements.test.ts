@@ -140,7 +140,7 @@ describe('parameters', () => {
     const id = text('v', 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11');
     await expect(run('select 1 from things where id = :v', [id])).rejects.toMatchObject({
       name: 'DatabaseErrorException',
-      message: expect.stringMatching(/^ERROR: operator does not exist: uuid = text; Hint: .*; Position: 32; SQLState: 42883$/),
+      message: expect.stringMatching(/^ERROR: operator does not exist: uuid = text; Hint: .*; Position: 31; SQLState: 42883$/),
     });
     for (const column of ['id', 'price', 'doc', 'at', 'size']) {
       await expect(run(`insert into things (${column}) values (:v)`, [text('v', '1')])).rejects.toThrow('SQLState: 42804');
