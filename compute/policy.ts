@@ -39,6 +39,22 @@ const rules = {
   'os_compute_api:os-flavor-manage:delete': 'admin',
   'os_compute_api:flavors': 'reader',
   'os_compute_api:limits': 'reader',
+  'os_compute_api:limits:other_project': 'admin',
+  'os_compute_api:os-keypairs:index': 'admin',
+  'os_compute_api:os-keypairs:create': 'admin',
+  'os_compute_api:os-keypairs:delete': 'admin',
+  'os_compute_api:os-keypairs:show': 'admin',
+  'os_compute_api:os-server-groups:create': 'member',
+  'os_compute_api:os-server-groups:delete': 'member',
+  'os_compute_api:os-server-groups:index': 'reader',
+  'os_compute_api:os-server-groups:index:all_projects': 'admin',
+  'os_compute_api:os-server-groups:show': 'reader',
+  'os_compute_api:os-quota-sets:show': 'reader',
+  'os_compute_api:os-quota-sets:detail': 'reader',
+  'os_compute_api:os-quota-sets:defaults': 'reader',
+  'os_compute_api:os-quota-sets:update': 'admin',
+  'os_compute_api:os-quota-sets:delete': 'admin',
+  'os_compute_api:os-quota-class-sets:show': 'admin',
 } as const satisfies Record<string, Role>;
 
 /** The name of a rule, as Nova's policy documents spell it. */
@@ -61,4 +77,21 @@ export function allows(caller: Caller, rule: Rule): boolean {
  */
 export function authorize(caller: Caller, rule: Rule): void {
   if (!allows(caller, rule)) throw new Forbidden(`Policy doesn't allow ${rule} to be performed.`);
+}
+
+/**
+ * Lets the caller pass in the project of the token if the rule allows, and an admin in any.
+ * @throws Forbidden with Nova's sentence.
+ */
+export function authorizeProject(caller: Caller, rule: Rule, projectId: string): void {
+  const roles = projectId === caller.projectId ? caller.roles : caller.roles.filter((role) => role === 'admin');
+  authorize({ ...caller, roles }, rule);
+}
+
+/**
+ * Lets everybody pass for what is theirs, whatever their role; the rule says who else passes.
+ * @throws Forbidden with Nova's sentence.
+ */
+export function authorizeOwner(caller: Caller, rule: Rule, userId: string): void {
+  if (userId !== caller.userId) authorize(caller, rule);
 }

@@ -5,6 +5,7 @@ import { ApiFunctions } from './api-functions.ts';
 import { BootWorkflow } from './boot-workflow.ts';
 import type { Databases } from './database-access.ts';
 import { PublicApi } from './public-api.ts';
+import { Reaper } from './reaper.ts';
 
 /** What the control plane is told of the rest of the deployment. */
 export interface ControlPlaneStackProps {
@@ -18,6 +19,7 @@ export class ControlPlaneStack extends Stack {
   constructor(scope: Construct, id: string, { databases, publicUrl }: ControlPlaneStackProps) {
     super(scope, id, { description: 'Cellzero: control plane' });
     const { stateMachine } = new BootWorkflow(this, 'Boot', databases);
+    new Reaper(this, 'Reaper', { databases, stateMachine });
     const { functions } = new ApiFunctions(this, 'Functions', { databases, publicUrl, stateMachine });
     const { url } = new PublicApi(this, 'Api', functions);
     new CfnOutput(this, 'ApiUrl', { value: url, description: 'Keystone is at /identity/v3, Nova at /v2.1' });

@@ -47,6 +47,19 @@ export interface Aws {
   close(): Promise<void>;
 }
 
+/** Gives the variables that point every SDK client of a process to the services at a URL. */
+export function awsEnvironment(url: string): Record<string, string> {
+  return {
+    AWS_REGION: region,
+    AWS_ACCESS_KEY_ID: 'local',
+    AWS_SECRET_ACCESS_KEY: 'local',
+    AWS_EC2_METADATA_DISABLED: 'true',
+    AWS_ENDPOINT_URL_RDS_DATA: url,
+    AWS_ENDPOINT_URL_SFN: url,
+    AWS_ENDPOINT_URL_KMS: url,
+  };
+}
+
 /** Longer than an SDK client keeps an idle connection, so that it never writes into one we close. */
 const keepAlive = 120_000;
 
@@ -59,15 +72,7 @@ export async function startAws({ services, port = 0 }: { services: readonly AwsS
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {
     url,
-    environment: {
-      AWS_REGION: region,
-      AWS_ACCESS_KEY_ID: 'local',
-      AWS_SECRET_ACCESS_KEY: 'local',
-      AWS_EC2_METADATA_DISABLED: 'true',
-      AWS_ENDPOINT_URL_RDS_DATA: url,
-      AWS_ENDPOINT_URL_SFN: url,
-      AWS_ENDPOINT_URL_KMS: url,
-    },
+    environment: awsEnvironment(url),
     close: () =>
       new Promise((closed) => {
         server.close(() => closed());

@@ -30,6 +30,7 @@ import { databaseUrl } from './arns.ts';
 import { startAws } from './aws.ts';
 import { writeCloudsFile } from './clouds-file.ts';
 import { createDataApi, type DataApi } from './data-api/data-api.ts';
+import { publishEndpoint } from './endpoint.ts';
 import { startGateway } from './gateway.ts';
 import { createKms } from './kms.ts';
 import { type Postgres, startPostgres } from './postgres.ts';
@@ -46,6 +47,8 @@ export interface ServiceOptions {
   host: string;
   /** 0 takes a free one. */
   port: number;
+  /** Milliseconds before every retry of the workflow, for tests; undefined waits as the workflow says. */
+  retryAfter?: number;
 }
 
 /** A running deployment. */
@@ -104,7 +107,7 @@ async function start(options: ServiceOptions, stops: (() => Promise<unknown>)[],
   stops.push(() => dataApi.close());
   const kms = await createKms({ keyFile: options.dataDir === undefined ? undefined : join(dataDir, 'token-key.pem') });
   const definitionFile = fileURLToPath(new URL('../lambdas/boot/boot.asl.json', import.meta.url));
-  const workflow = await createStepFunctions({ definitionFile, tasks });
+  const workflow = await createStepFunctions({ definitionFile, tasks, retryAfter: options.retryAfter });
   const aws = await startAws({ services: [dataApi.service, kms.service, workflow.service] });
   stops.push(() => aws.close());
   stops.push(() => workflow.stop());
@@ -128,6 +131,7 @@ async function start(options: ServiceOptions, stops: (() => Promise<unknown>)[],
   stops.push(() => gateway.close());
   const cloudsFile = join(dataDir, 'clouds.yaml');
   await writeCloudsFile(cloudsFile, gateway.url, passwords);
+  stops.push(await publishEndpoint(dataDir, aws.url));
   const databases = new Map([...clusters.keys()].map((name) => [name, databaseUrl(name)]));
   return { url: gateway.url, cloudsFile, passwords, api, databases, dataApi, workflow, stop };
 }

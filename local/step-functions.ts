@@ -55,13 +55,15 @@ export interface StepFunctionsOptions {
   readonly definitionFile: string;
   /** Functions by name of their Task state, wherever in the definition it stands. */
   readonly tasks: Readonly<Record<string, Task>>;
+  /** Milliseconds before every retry, for those who cannot wait as long as the definition says. */
+  readonly retryAfter?: number | undefined;
 }
 
 /**
  * Reads and checks a definition and makes it startable.
  * @throws Error when the definition is invalid, or says something that would not run here as in the cloud.
  */
-export async function createStepFunctions({ definitionFile, tasks }: StepFunctionsOptions): Promise<StepFunctions> {
+export async function createStepFunctions({ definitionFile, tasks, retryAfter }: StepFunctionsOptions): Promise<StepFunctions> {
   const definition: StateMachineDefinition = JSON.parse(withArns(await readFile(definitionFile, 'utf8')));
   const problems = unsupported(definition, new Set(Object.keys(tasks)));
   if (problems.length > 0) throw new Error(`${definitionFile} does not run here as in the cloud:\n${problems.join('\n')}`);
@@ -69,6 +71,9 @@ export async function createStepFunctions({ definitionFile, tasks }: StepFunctio
   const machine = new StateMachine(definition);
   const name = basename(definitionFile).split('.')[0] ?? '';
   const arn = stateMachineArn(name);
+
+  const retryOverrides =
+    retryAfter === undefined ? {} : { retryIntervalOverrides: Object.fromEntries(Object.keys(tasks).map((state) => [state, retryAfter])) };
 
   const faults = createTaskFaults();
   const listeners = new Set<(event: TaskEvent) => void>();
@@ -126,7 +131,7 @@ export async function createStepFunctions({ definitionFile, tasks }: StepFunctio
       ended: Promise.resolve(),
     };
     const { abort, result } = machine.run(JSON.parse(input), {
-      overrides: { taskResourceLocalHandlers: handlersFor(execution) },
+      overrides: { taskResourceLocalHandlers: handlersFor(execution), ...retryOverrides },
       context: { Execution: { Id: execution.arn, Name: executionName }, StateMachine: { Id: arn, Name: name } },
     });
     execution.abort = abort;

@@ -15,6 +15,18 @@ export interface RequestSpec {
   /** The availability zone the client asked for. */
   availability_zone: string | null;
   scheduler_hints: Record<string, string[]>;
+  /** The one host an admin forces (`az:host:node`): filters and availability zone do not count, room and server group do. A host has one node of its name. */
+  forced_host?: NamedHost;
+  /** The one host an admin asks for; everything counts. */
+  requested_host?: NamedHost;
+  /** uuid of the server group. */
+  group?: string;
+}
+
+/** A host by its name, by its node's name, or by both. */
+export interface NamedHost {
+  host: string | null;
+  node: string | null;
 }
 
 /** A request for servers, ready to be accepted: what they share, and the names they get if there are several. */

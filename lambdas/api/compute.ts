@@ -1,8 +1,11 @@
 import { availabilityZoneRoutes } from './compute/availability-zones.ts';
 import { flavorRoutes } from './compute/flavors.ts';
 import { instanceActionRoutes } from './compute/instance-actions.ts';
+import { keypairRoutes } from './compute/keypairs.ts';
 import { limitRoutes } from './compute/limits.ts';
 import { locateCompute } from './compute/paths.ts';
+import { quotaSetRoutes } from './compute/quota-sets.ts';
+import { serverGroupRoutes } from './compute/server-groups.ts';
 import { serverRoutes } from './compute/servers.ts';
 import { versionRoutes } from './compute/versions.ts';
 import { createApi } from './http/create-api.ts';
@@ -12,6 +15,16 @@ import { novaFault } from './http/fault-bodies.ts';
 export const handler = createApi({
   name: 'compute',
   locate: locateCompute,
-  routes: [...versionRoutes, ...serverRoutes, ...flavorRoutes, ...instanceActionRoutes, ...availabilityZoneRoutes, ...limitRoutes],
+  routes: [
+    ...versionRoutes,
+    ...serverRoutes,
+    ...flavorRoutes,
+    ...keypairRoutes,
+    ...serverGroupRoutes,
+    ...instanceActionRoutes,
+    ...availabilityZoneRoutes,
+    ...limitRoutes,
+    ...quotaSetRoutes,
+  ],
   faultBody: novaFault,
 });

@@ -87,7 +87,7 @@ describe('every function', () => {
   const functions = Object.values(template.findResources('AWS::Lambda::Function')).map(({ Properties }) => Properties);
 
   test('runs Node 24 on arm64 and writes JSON into a log of its own', () => {
-    expect(functions).toHaveLength(8);
+    expect(functions).toHaveLength(11);
     for (const properties of functions) {
       expect(properties).toMatchObject({
         Runtime: 'nodejs24.x',
@@ -96,7 +96,7 @@ describe('every function', () => {
         LoggingConfig: { LogFormat: 'JSON', LogGroup: { Ref: expect.any(String) } },
       });
     }
-    expect(new Set(functions.map(({ LoggingConfig }) => LoggingConfig.LogGroup.Ref)).size).toBe(8);
+    expect(new Set(functions.map(({ LoggingConfig }) => LoggingConfig.LogGroup.Ref)).size).toBe(11);
   });
 
   test('ends before the HTTP API gives up, or has time to wake two databases', () => {
@@ -122,8 +122,12 @@ describe('every function', () => {
 });
 
 test('every log is kept for 30 days', () => {
-  template.resourceCountIs('AWS::Logs::LogGroup', 10);
+  template.resourceCountIs('AWS::Logs::LogGroup', 13);
   template.allResourcesProperties('AWS::Logs::LogGroup', { RetentionInDays: 30 });
+});
+
+test('the reaper runs every minute', () => {
+  template.hasResourceProperties('AWS::Events::Rule', { ScheduleExpression: 'rate(1 minute)', State: 'ENABLED' });
 });
 
 describe('rights', () => {
@@ -151,6 +155,9 @@ describe('rights', () => {
     ['BootBuildOnHost', ['cell']],
     ['BootFailInCell', ['api', 'cell']],
     ['BootBuryInCell0', ['api', 'cell0']],
+    ['BootTryAnotherCell', ['api']],
+    ['BootReschedule', ['api', 'cell']],
+    ['Reaper', ['api', 'cell', 'cell0']],
   ])('%s reaches %j', (role, databases) => {
     expect(reaches(role, 'rds-data:ExecuteStatement')).toEqual(databases);
     expect(reaches(role, 'secretsmanager:GetSecretValue')).toEqual(databases);
@@ -170,10 +177,12 @@ describe('rights', () => {
     expect(granted('Boot', 'kms:')).toEqual([]);
   });
 
-  test('only compute starts boots, and no other workflow', () => {
+  test('only compute and the reaper start boots, and no other workflow', () => {
     const [id] = Object.keys(template.findResources('AWS::StepFunctions::StateMachine'));
     const starting = statementsOf(template).filter(({ actions }) => actions.some((action) => action.startsWith('states:')));
-    expect(starting).toEqual([{ actions: ['states:StartExecution'], resources: [{ Ref: id }], condition: undefined }]);
+    const start = { actions: ['states:StartExecution'], resources: [{ Ref: id }], condition: undefined };
+    expect(starting).toEqual([start, start]);
+    expect(granted('Reaper', 'states:')).toEqual(['states:StartExecution']);
     expect(granted('FunctionsCompute', 'states:')).toEqual(['states:StartExecution']);
   });
 

@@ -155,7 +155,6 @@ create table inventories (
   updated_at timestamptz,
   unique (resource_provider_id, resource_class)
 );
-create index on inventories (resource_class, free desc);
 
 create table allocations (
   id bigint generated always as identity primary key,

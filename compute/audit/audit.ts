@@ -1,0 +1,150 @@
+/**
+ * Whether the properties that must always hold do hold, by what the databases say. They are read while the cloud runs, and never all at one moment:
+ * whatever does not fit together is read again, closely, and once more after a pause, and counts only if it is there every time. What is compared within
+ * one statement needs no second look.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  countCellWork,
+  listQuotaFaults,
+  listRoomFaults,
+  type PendingWork,
+  type QuotaFault,
+  type RoomFault,
+} from '../../database/api/audit.ts';
+import { type CellMapping, listCellMappings } from '../../database/api/cell-mappings.ts';
+import { type Database, parseDatabaseUrl } from '../../database/data-api.ts';
+import { cell0 } from '../cells.ts';
+import { judgeServer, type Surroundings } from './judge-server.ts';
+import { type Finding, finding } from './kinds.ts';
+import { look } from './look.ts';
+import { type CellDatabase, sweep } from './sweep.ts';
+
+/** How to audit. */
+export interface AuditOptions {
+  /** Nothing is at work on the cloud: what is unfinished is stuck, and one look suffices. */
+  settled?: boolean;
+  /** For how many seconds a boot may last, and the reaper may leave something undone, before it is a fault; at rest 0. */
+  patience?: number;
+}
+
+/** What an audit found. */
+export interface AuditReport {
+  /** Names of the cells that were read. */
+  cells: string[];
+  /** Living servers of the index. */
+  servers: number;
+  findings: Finding[];
+  /** What is noted to be finished in cells: nothing broken. */
+  pending: PendingWork[];
+  /** Cells that could not be read to the end, and why: nothing is known of what only they hold. */
+  unreadable: { cell: string; reason: string }[];
+}
+
+/** A quarter of an hour: several rounds of the reaper, and cell0 woken from its sleep in between. */
+export const defaultPatience = 900;
+
+/** Milliseconds between two looks: longer than the databases are read apart, and than a delete takes from its cell to the index. */
+const pause = 2_000;
+
+/** Tells whether nothing is broken and everything was read. */
+export function isClean({ findings, unreadable }: AuditReport): boolean {
+  return findings.length === 0 && unreadable.length === 0;
+}
+
+/**
+ * Reads all databases and gives what is broken. It wakes every cell.
+ * @throws DatabaseUnreachable when the api database does not answer.
+ */
+export async function audit(api: Database, options: AuditOptions = {}): Promise<AuditReport> {
+  const { settled = false, patience = settled ? 0 : defaultPatience } = options;
+  const mappings = await listCellMappings(api);
+  const unreadable = new Map<string, string>();
+  const cells = openCells(mappings, unreadable);
+  const surroundings: Surroundings = { cells: new Map(mappings.map(({ uuid, name }) => [uuid, name])), unreadable, patience };
+
+  const { servers, suspects } = await findSuspects(api, cells, surroundings);
+  let ofServers = await look(api, cells, suspects, surroundings);
+  if (!settled && ofServers.length > 0) {
+    await sleep(pause);
+    const again = await look(api, cells, [...new Set(ofServers.map(({ ids }) => ids.server ?? ''))], surroundings);
+    const before = new Set(ofServers.map(identity));
+    ofServers = again.filter((found) => before.has(identity(found)));
+  }
+  const [room, quota, pending] = await Promise.all([listRoomFaults(api), listQuotaFaults(api), countCellWork(api)]);
+  const ofCloud = mappings.some(({ uuid }) => uuid === cell0)
+    ? []
+    : [finding('cell0-missing', {}, 'No cell0 is registered: servers that cannot be scheduled stay in BUILD for ever.')];
+  return {
+    cells: mappings.map(({ name }) => name),
+    servers,
+    findings: [...ofCloud, ...ofServers, ...room.flatMap(judgeRoom), ...quota.map(judgeQuota)],
+    pending,
+    unreadable: mappings.flatMap(({ uuid, name }) => {
+      const reason = unreadable.get(uuid);
+      return reason === undefined ? [] : [{ cell: name, reason }];
+    }),
+  };
+}
+
+/** Gives access to cells; the first failure of one goes into `unreadable`, and it is not asked again. */
+export function openCells(
+  mappings: readonly Pick<CellMapping, 'uuid' | 'database_connection'>[],
+  unreadable: Map<string, string>,
+): CellDatabase[] {
+  return mappings.flatMap(({ uuid, database_connection }) => {
+    try {
+      const database = parseDatabaseUrl(database_connection);
+      const attempt: CellDatabase['attempt'] = async (read) => {
+        if (unreadable.has(uuid)) return [];
+        try {
+          return await read(database);
+        } catch (error) {
+          unreadable.set(uuid, reasonOf(error));
+          return [];
+        }
+      };
+      return [{ uuid, database, attempt }];
+    } catch (error) {
+      unreadable.set(uuid, reasonOf(error));
+      return [];
+    }
+  });
+}
+
+const reasonOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
+
+async function findSuspects(api: Database, cells: readonly CellDatabase[], surroundings: Surroundings) {
+  const suspects: string[] = [];
+  let servers = 0;
+  for await (const facts of sweep(api, cells)) {
+    if (facts.records?.mapped && !facts.records.deleted) servers += 1;
+    if (judgeServer(facts, surroundings).length > 0) suspects.push(facts.uuid);
+  }
+  return { servers, suspects };
+}
+
+function identity({ kind, ids }: Finding): string {
+  return JSON.stringify([kind, ids]);
+}
+
+function judgeRoom({ host, resource, used, capacity, claimed }: RoomFault): Finding[] {
+  const findings: Finding[] = [];
+  const ids = { host, resource };
+  if (used === null) {
+    findings.push(finding('inventory-drift', ids, `${claimed} of ${resource} are claimed of ${host}, which has no inventory of it.`));
+  } else if (used !== claimed) {
+    findings.push(finding('inventory-drift', ids, `${host} counts ${used} of ${resource} as used, but its claims add up to ${claimed}.`));
+  }
+  const most = Math.max(used ?? 0, claimed);
+  if (capacity !== null && most > capacity) {
+    findings.push(finding('overbooked', ids, `${most} of ${resource} are taken of ${host}, which has ${capacity}.`));
+  }
+  return findings;
+}
+
+function judgeQuota({ project, used, counted }: QuotaFault): Finding {
+  const amounts = ({ instances, cores, ram }: QuotaFault['counted']) => `${instances} servers, ${cores} cores and ${ram} MiB`;
+  const counts = used ? `counts ${amounts(used)} as used` : 'has no row of what it uses';
+  return finding('quota-drift', { project }, `The project ${counts}, but its servers add up to ${amounts(counted)}.`);
+}

@@ -1,0 +1,59 @@
+/** What can be wrong in the databases of a cloud: the properties that must always hold, and the ways in which rows can break them. */
+
+/** The properties of the design, by name. `Failure is local` has no rows to show: a database that cannot be read is reported beside the findings. */
+export type Property =
+  | 'Never lost'
+  | 'One home'
+  | 'Delete is final'
+  | 'Nothing hangs'
+  | 'Room is real'
+  | 'Quota is exact'
+  | 'Cell0 holds the unschedulable and nothing else'
+  | 'Failure is local';
+
+/** The kinds of findings: stable words for scripts, each with the property it breaks and what it means. */
+export const kinds = {
+  'orphan-mapping': { property: 'Never lost', meaning: 'the index has a server that has neither a cell nor a build request' },
+  'build-request-without-mapping': { property: 'Never lost', meaning: 'a build request of a server that the index does not have' },
+  'request-spec-without-mapping': { property: 'Never lost', meaning: 'a request spec of a server that the index does not have' },
+  'mapping-without-row': { property: 'Never lost', meaning: 'the index points to a cell that has no such server' },
+  'row-without-mapping': { property: 'Never lost', meaning: 'a cell has a server that the index does not have' },
+  'orphan-build-request': { property: 'One home', meaning: 'a build request of a server that has its cell' },
+  'row-in-wrong-cell': { property: 'One home', meaning: 'a server in a cell that the index does not point to' },
+  'half-server': { property: 'One home', meaning: 'a server in its cell that lacks some of its parts' },
+  'host-of-another-cell': { property: 'One home', meaning: 'a server on a host that belongs to another cell' },
+  'build-request-of-deleted': { property: 'Delete is final', meaning: 'a build request of a deleted server' },
+  'row-of-deleted': { property: 'Delete is final', meaning: 'a cell still has a server that is marked deleted in the index' },
+  stuck: { property: 'Nothing hangs', meaning: 'a server that is neither built nor in ERROR for too long' },
+  'cell0-missing': { property: 'Nothing hangs', meaning: 'no cell0 is registered: what cannot be scheduled stays in BUILD' },
+  'claim-without-server': { property: 'Room is real', meaning: 'room claimed for a server that the index does not have' },
+  'claim-of-deleted': { property: 'Room is real', meaning: 'room still claimed for a deleted server' },
+  'claim-of-unhosted': { property: 'Room is real', meaning: 'room claimed for a server without a host' },
+  'host-without-claim': { property: 'Room is real', meaning: 'a server on a host where it has claimed no room' },
+  'claim-on-wrong-host': { property: 'Room is real', meaning: 'room claimed on another host than the server is on' },
+  'inventory-drift': { property: 'Room is real', meaning: 'what a host counts as used is not the sum of the claims on it' },
+  overbooked: { property: 'Room is real', meaning: 'more is claimed of a host than it has' },
+  'quota-drift': { property: 'Quota is exact', meaning: 'what a project counts as used is not what its servers add up to' },
+  'deleted-but-not-released': { property: 'Quota is exact', meaning: 'a server deleted in its cell that still counts in the index' },
+  'cell0-with-host': { property: 'Cell0 holds the unschedulable and nothing else', meaning: 'a server in cell0 that is on a host' },
+  'cell0-with-claim': { property: 'Cell0 holds the unschedulable and nothing else', meaning: 'a server in cell0 that claims room' },
+  'cell0-without-fault': { property: 'Cell0 holds the unschedulable and nothing else', meaning: 'a server in cell0 without a reason' },
+  'cell0-not-in-error': { property: 'Cell0 holds the unschedulable and nothing else', meaning: 'a server in cell0 that is not in ERROR' },
+} as const satisfies Record<string, { property: Property; meaning: string }>;
+
+/** A stable word for what is wrong. */
+export type Kind = keyof typeof kinds;
+
+/** Something broken, and the rows concerned. */
+export interface Finding {
+  property: Property;
+  kind: Kind;
+  /** What it concerns: ids of servers and projects, names of cells, hosts and resources. */
+  ids: Readonly<Record<string, string>>;
+  sentence: string;
+}
+
+/** Makes a finding; its property follows from its kind. */
+export function finding(kind: Kind, ids: Finding['ids'], sentence: string): Finding {
+  return { property: kinds[kind].property, kind, ids, sentence };
+}

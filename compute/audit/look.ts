@@ -1,0 +1,35 @@
+/** A close look at some servers: everything that every database holds of them, read at about one moment. */
+import { readServers } from '../../database/api/audit.ts';
+import { readInstances, type ServerRow } from '../../database/cell/audit.ts';
+import type { Database } from '../../database/data-api.ts';
+import { judgeServer, type Surroundings } from './judge-server.ts';
+import type { Finding } from './kinds.ts';
+import type { CellDatabase } from './sweep.ts';
+
+/** Servers read at a time. */
+const batchLength = 500;
+
+/** Gives what is wrong with these servers. */
+export async function look(
+  api: Database,
+  cells: readonly CellDatabase[],
+  uuids: readonly string[],
+  surroundings: Surroundings,
+): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for (let start = 0; start < uuids.length; start += batchLength) {
+    const batch = uuids.slice(start, start + batchLength);
+    const [servers, ...rowsOfCells] = await Promise.all([
+      readServers(api, batch),
+      ...cells.map(({ attempt }) => attempt((database) => readInstances(database, batch))),
+    ]);
+    const rows = new Map<string, Map<string, ServerRow>>(batch.map((uuid) => [uuid, new Map()]));
+    for (const [index, cell] of cells.entries()) {
+      for (const row of rowsOfCells[index] ?? []) rows.get(row.uuid)?.set(cell.uuid, row);
+    }
+    for (const records of servers) {
+      findings.push(...judgeServer({ uuid: records.uuid, records, rows: rows.get(records.uuid) ?? new Map() }, surroundings));
+    }
+  }
+  return findings;
+}

@@ -1,0 +1,76 @@
+/**
+ * Going through all servers of all databases at once. Every database gives its servers by uuid, a page at a time, so what it holds of one server meets
+ * in one place and memory does not grow with the cloud.
+ */
+import { firstUuid, sweepServers } from '../../database/api/audit.ts';
+import { type ServerRow, sweepInstances } from '../../database/cell/audit.ts';
+import type { Database } from '../../database/data-api.ts';
+import type { ServerFacts } from './judge-server.ts';
+
+/** A cell whose database is read. */
+export interface CellDatabase {
+  uuid: string;
+  database: Database;
+  /** Runs a read, and tells of a failure instead of throwing it. */
+  attempt<Row>(read: (database: Database) => Promise<Row[]>): Promise<Row[]>;
+}
+
+/** Servers a page; the widest rows of so many fit an answer of 1 MiB. */
+const pageLength = 1_000;
+
+async function* inPages<Row extends { uuid: string }>(read: (after: string) => Promise<Row[]>): AsyncGenerator<Row> {
+  for (let after = firstUuid; ; ) {
+    const page = await read(after);
+    yield* page;
+    const last = page.at(-1);
+    if (!last || page.length < pageLength) return;
+    after = last.uuid;
+  }
+}
+
+/** A stream whose next row is known. */
+interface Head<Row> {
+  row: Row | undefined;
+  /** Gives the next row if it is this server's, and moves on. */
+  take(uuid: string): Promise<Row | undefined>;
+}
+
+async function headOf<Row extends { uuid: string }>(rows: AsyncGenerator<Row>): Promise<Head<Row>> {
+  const advance = async () => {
+    const { value, done } = await rows.next();
+    return done ? undefined : value;
+  };
+  const head: Head<Row> = {
+    row: await advance(),
+    async take(uuid) {
+      const { row } = head;
+      if (row?.uuid !== uuid) return undefined;
+      head.row = await advance();
+      return row;
+    },
+  };
+  return head;
+}
+
+/**
+ * Gives every server of which anything living is left, by uuid. The databases are read one after another while the cloud runs, so what does not fit
+ * together needs a closer look.
+ */
+export async function* sweep(api: Database, cells: readonly CellDatabase[]): AsyncGenerator<ServerFacts> {
+  const [records, ...heads] = await Promise.all([
+    headOf(inPages((after) => sweepServers(api, after, pageLength))),
+    ...cells.map(({ attempt }) => headOf(inPages((after) => attempt((database) => sweepInstances(database, after, pageLength))))),
+  ]);
+  for (;;) {
+    let uuid = records.row?.uuid;
+    for (const { row } of heads) if (row && (uuid === undefined || row.uuid < uuid)) uuid = row.uuid;
+    if (uuid === undefined) return;
+    const rows = new Map<string, ServerRow>();
+    for (const [index, head] of heads.entries()) {
+      const row = await head.take(uuid);
+      const cell = cells[index];
+      if (row && cell) rows.set(cell.uuid, row);
+    }
+    yield { uuid, records: await records.take(uuid), rows };
+  }
+}

@@ -1,0 +1,236 @@
+/**
+ * What an audit reads of the api database: everything it knows of a server in one row, and sums that one statement compares, so that neither is torn by
+ * what happens meanwhile. Servers come in stretches by the order of their uuids, the order in which cells give them too.
+ */
+import { type Database, query } from '../data-api.ts';
+import type { Resources } from './placement.ts';
+
+/** What the api database holds of one server. */
+export interface ServerRecords {
+  uuid: string;
+  /** The index has it. */
+  mapped: boolean;
+  /** It is marked deleted in the index. */
+  deleted: boolean;
+  /** uuid of the cell it is mapped to. */
+  cell: string | null;
+  /** Age of its build request in seconds; null when it has none. */
+  requested: number | null;
+  /** uuid of the cell that its build request goes to. */
+  aimed_at: string | null;
+  /** Its request spec is there. */
+  specified: boolean;
+  /** Names of the hosts on which it has claims, and uuids of the cells of these hosts. */
+  hosts: string[];
+  host_cells: string[];
+  /** Seconds since its index entry or its claims changed; null when it has no claims. */
+  claimed: number | null;
+  /** uuids of the cells where work is noted for it. */
+  work: string[];
+}
+
+/** A uuid before all others, where a reading in stretches begins. */
+export const firstUuid = '00000000-0000-0000-0000-000000000000';
+const lastUuid = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+
+const seconds = (since: string) => `extract(epoch from now() - ${since})::int`;
+
+/** Reads the servers in the CTE `asked (uuid)`. */
+const records = `
+  select asked.uuid, m.id is not null as mapped, coalesce(m.queued_for_delete, false) as deleted, c.uuid as cell,
+    ${seconds('b.created_at')} as requested, aimed.uuid as aimed_at,
+    exists (select from request_specs s where s.instance_uuid = asked.uuid) as specified,
+    claims.hosts, claims.host_cells, ${seconds('greatest(claims.changed, m.updated_at)')} as claimed,
+    array(select w.uuid::text from cell_work join cell_mappings w on w.id = cell_id where instance_uuid = asked.uuid) as work
+  from asked
+  left join instance_mappings m on m.instance_uuid = asked.uuid
+  left join cell_mappings c on c.id = m.cell_id
+  left join build_requests b on b.instance_uuid = asked.uuid
+  left join cell_mappings aimed on aimed.id = b.cell_id
+  cross join lateral (
+    select coalesce(array_agg(distinct p.name), '{}') as hosts, max(coalesce(a.updated_at, a.created_at)) as changed,
+      coalesce(array_agg(distinct of_host.uuid::text) filter (where of_host.id is not null), '{}') as host_cells
+    from allocations a join resource_providers p on p.id = a.resource_provider_id
+    left join host_mappings h on h.host = p.name left join cell_mappings of_host on of_host.id = h.cell_id
+    where a.consumer_id = asked.uuid) claims
+  order by asked.uuid`;
+
+/**
+ * Gives the next servers of which anything is left: living ones, and others with a build request, claims or work; a request spec counts when the index has
+ * no such server. Fewer than `limit` when there are no more.
+ */
+export async function sweepServers(api: Database, after: string, limit: number): Promise<ServerRecords[]> {
+  const stretch = (column: string) => `${column} > :after::uuid and ${column} <= stretch.last`;
+  const next = (table: string, column: string, and = '') =>
+    `(select distinct ${column} from ${table}, stretch where ${stretch(column)} ${and} order by 1 limit :limit)`;
+  return query<ServerRecords>(
+    api,
+    `with living as (
+       select instance_uuid from instance_mappings where not queued_for_delete and instance_uuid > :after::uuid order by 1 limit :limit),
+     stretch as (
+       select coalesce((select instance_uuid from living order by 1 offset :limit - 1 limit 1), '${lastUuid}') as last),
+     asked (uuid) as (
+       select instance_uuid from living
+       union ${next('build_requests', 'instance_uuid')}
+       union ${next('allocations', 'consumer_id')}
+       union ${next('cell_work', 'instance_uuid')}
+       union ${next(
+         'request_specs s',
+         's.instance_uuid',
+         'and not exists (select from instance_mappings m where m.instance_uuid = s.instance_uuid)',
+       )}
+       order by 1 limit :limit)
+     ${records}`,
+    { after, limit },
+  );
+}
+
+/** Gives what the api database holds of these servers; a row for each, also for those it knows nothing of. */
+export async function readServers(api: Database, uuids: readonly string[]): Promise<ServerRecords[]> {
+  return query<ServerRecords>(api, `with asked as (select jsonb_array_elements_text(:uuids::jsonb)::uuid as uuid) ${records}`, { uuids });
+}
+
+/** Rows that one answer of the Data API holds in any case. */
+const mostRows = 1_000;
+
+/** Reads pages by a key that grows, until one is empty. */
+async function readAll<Row, Key>(page: (after: Key) => Promise<Row[]>, first: Key, keyOf: (row: Row) => Key): Promise<Row[]> {
+  const all: Row[] = [];
+  for (let after = first; ; ) {
+    const rows = await page(after);
+    const last = rows.at(-1);
+    if (last === undefined) return all;
+    all.push(...rows);
+    after = keyOf(last);
+  }
+}
+
+/** A host's resource whose figures contradict each other. `used` and `capacity` are null when the host has no inventory of it. */
+export interface RoomFault {
+  provider: number;
+  host: string;
+  resource: string;
+  used: number | null;
+  capacity: number | null;
+  /** The sum of the claims. */
+  claimed: number;
+}
+
+/** Gives the resources whose use is not the sum of the claims, or more than there is. */
+export async function listRoomFaults(api: Database): Promise<RoomFault[]> {
+  const page = (after: number) =>
+    query<RoomFault>(
+      api,
+      `with claims as (
+         select resource_provider_id, resource_class, sum(used)::bigint as claimed from allocations
+         where resource_provider_id > :after group by 1, 2),
+       faulty as (
+         select resource_provider_id as provider, resource_class as resource, i.used, i.free + i.used as capacity, coalesce(claimed, 0) as claimed
+         from (select * from inventories where resource_provider_id > :after) i full join claims using (resource_provider_id, resource_class)
+         where i.used is distinct from coalesce(claimed, 0) or greatest(i.used, claimed) > i.free + i.used),
+       first as (select * from faulty where provider in (select distinct provider from faulty order by 1 limit ${mostRows / 10}))
+       select provider, p.name as host, resource, used, capacity, claimed from first join resource_providers p on p.id = provider
+       order by provider, resource`,
+      { after },
+    );
+  return readAll(page, 0, ({ provider }) => provider);
+}
+
+/** What a project uses of its quota by its row, and what its servers add up to. */
+export interface QuotaFault {
+  project: string;
+  used: { instances: number; cores: number; ram: number } | null;
+  counted: { instances: number; cores: number; ram: number };
+}
+
+/**
+ * Gives the projects whose quota use is not what their servers add up to. Where a server has no request spec nobody can tell its size, and only the
+ * number of servers is compared.
+ */
+export async function listQuotaFaults(api: Database): Promise<QuotaFault[]> {
+  const page = (after: string) =>
+    query<QuotaFault>(
+      api,
+      `with living as (
+         select project_id, count(*)::int as instances, bool_and(s.id is not null) as sized,
+           coalesce(sum((spec->'flavor'->>'vcpus')::int), 0)::int as cores, coalesce(sum((spec->'flavor'->>'memory_mb')::bigint), 0)::bigint as ram
+         from instance_mappings m left join request_specs s using (instance_uuid)
+         where not queued_for_delete and project_id > :after group by project_id),
+       compared as (
+         select project_id as project,
+           case when u.project_id is not null then jsonb_build_object('instances', u.instances, 'cores', u.cores, 'ram', u.ram) end as used,
+           jsonb_build_object('instances', coalesce(l.instances, 0), 'cores', coalesce(l.cores, 0), 'ram', coalesce(l.ram, 0)) as counted,
+           coalesce(sized, true) as sized
+         from (select * from quota_usages where project_id > :after) u full join living l using (project_id))
+       select project, used, counted from compared
+       where coalesce(used, '{"instances": 0, "cores": 0, "ram": 0}') <> counted
+         and (sized or (used->'instances') is distinct from (counted->'instances'))
+       order by project limit ${mostRows}`,
+      { after },
+    );
+  return readAll(page, '', ({ project }) => project);
+}
+
+/** What is noted to be finished in a cell. */
+export interface PendingWork {
+  cell: string;
+  servers: number;
+  /** Seconds since the oldest of it was noted. */
+  oldest: number;
+}
+
+/** Gives what is noted to be finished, by name of the cell. */
+export async function countCellWork(api: Database): Promise<PendingWork[]> {
+  return query<PendingWork>(
+    api,
+    `select c.name as cell, count(*)::int as servers, max(${seconds('w.created_at')}) as oldest
+     from cell_work w join cell_mappings c on c.id = w.cell_id group by c.id order by c.name`,
+  );
+}
+
+/** How a server stands in the api database, for a person to read. Amounts are in the units of placement. */
+export interface ServerEntry {
+  projectId: string;
+  userId: string;
+  acceptedAt: string;
+  markedDeleted: boolean;
+  cell: { uuid: string; name: string; connection: string } | null;
+  buildRequest: {
+    name: string;
+    execution: string;
+    requestId: string;
+    reservationId: string;
+    aimedAt: string | null;
+    acceptedAt: string;
+    heardOf: string;
+  } | null;
+  claims: { host: string; amounts: Partial<Resources> }[];
+  /** Names of the cells where work is noted for it. */
+  work: string[];
+}
+
+/** Gives a server of the index, a deleted one too. */
+export async function findServerEntry(api: Database, uuid: string): Promise<ServerEntry | undefined> {
+  const [row] = await query<{ entry: ServerEntry }>(
+    api,
+    `select jsonb_build_object(
+       'projectId', m.project_id, 'userId', m.user_id, 'acceptedAt', m.created_at, 'markedDeleted', m.queued_for_delete,
+       'cell', case when c.id is not null then jsonb_build_object('uuid', c.uuid, 'name', c.name, 'connection', c.database_connection) end,
+       'buildRequest', case when b.id is not null then jsonb_build_object(
+         'name', b.instance->>'display_name', 'execution', b.execution, 'requestId', b.request_id, 'reservationId', b.reservation_id,
+         'aimedAt', aimed.name, 'acceptedAt', b.created_at, 'heardOf', b.updated_at) end,
+       'claims', (
+         select coalesce(jsonb_agg(jsonb_build_object('host', host, 'amounts', amounts)), '[]')
+         from (
+           select p.name as host, jsonb_object_agg(a.resource_class, a.used) as amounts
+           from allocations a join resource_providers p on p.id = a.resource_provider_id where a.consumer_id = m.instance_uuid group by p.name) held),
+       'work', (
+         select coalesce(jsonb_agg(w.name order by w.name), '[]') from cell_work join cell_mappings w on w.id = cell_id
+         where instance_uuid = m.instance_uuid)) as entry
+     from instance_mappings m left join cell_mappings c on c.id = m.cell_id left join build_requests b on b.instance_uuid = m.instance_uuid
+     left join cell_mappings aimed on aimed.id = b.cell_id
+     where m.instance_uuid = :uuid::uuid`,
+    { uuid },
+  );
+  return row?.entry;
+}

@@ -1,0 +1,78 @@
+/** What an audit reads of a cell: how far each server is, and what it lacks to be whole. */
+import { type Database, query } from '../data-api.ts';
+
+/** A server's row in a cell. */
+export interface ServerRow {
+  uuid: string;
+  vm_state: string;
+  host: string | null;
+  deleted: boolean;
+  /** Seconds since the server was accepted. */
+  age: number;
+  /** The tables where a part of the server is missing, in words, empty when it is whole. A deleted server lacks nothing. */
+  lacks: string[];
+}
+
+const parts: Readonly<Record<string, string>> = {
+  instance_extra: 'not exists (select from instance_extra x where x.instance_uuid = i.uuid and x.deleted = 0)',
+  instance_info_caches: 'not exists (select from instance_info_caches x where x.instance_uuid = i.uuid and x.deleted = 0)',
+  instance_actions: `not exists (
+    select from instance_actions x join instance_actions_events e on e.action_id = x.id where x.instance_uuid = i.uuid and x.action = 'create')`,
+  instance_faults: `i.vm_state = 'error' and not exists (select from instance_faults x where x.instance_uuid = i.uuid and x.deleted = 0)`,
+};
+
+const lacks = Object.entries(parts).map(([name, missing]) => `case when i.deleted = 0 and ${missing} then '${name}' end`);
+
+const columns = `i.uuid, i.vm_state, i.host, i.deleted <> 0 as deleted, extract(epoch from now() - i.created_at)::int as age,
+  array_remove(array[${lacks.join(', ')}], null) as lacks`;
+
+/** Gives the next living servers by uuid; fewer than `limit` when there are no more. */
+export async function sweepInstances(cell: Database, after: string, limit: number): Promise<ServerRow[]> {
+  return query<ServerRow>(
+    cell,
+    `select ${columns} from instances i where i.uuid > :after::uuid and i.deleted = 0 order by i.uuid limit :limit`,
+    { after, limit },
+  );
+}
+
+/** Gives those of these servers that the cell has a row of, deleted ones too. */
+export async function readInstances(cell: Database, uuids: readonly string[]): Promise<ServerRow[]> {
+  return query<ServerRow>(
+    cell,
+    `select ${columns} from instances i where i.uuid = any (array(select jsonb_array_elements_text(:uuids::jsonb)::uuid)) order by i.uuid`,
+    { uuids },
+  );
+}
+
+/** Living servers of cell0 that share a cause, a project and a day. */
+export interface Burials {
+  /** The day of the burial in UTC, `2026-01-31`. */
+  day: string;
+  project: string;
+  cause: string;
+  servers: number;
+  /** When the first and the last of them were buried. */
+  first: string;
+  last: string;
+}
+
+const mostGroups = 1_000;
+
+/**
+ * Counts what is in cell0 by the first cause that the burial named (where it named none, by the sentence of the fault), newest first.
+ * @param days only what was buried in so many days; null for all.
+ */
+export async function countBurials(cell0: Database, days: number | null): Promise<Burials[]> {
+  return query<Burials>(
+    cell0,
+    `with latest as (
+       select distinct on (f.instance_uuid) f.*, i.project_id from instance_faults f join instances i on i.uuid = f.instance_uuid
+       where i.deleted = 0 and f.deleted = 0 and (:days::int is null or f.created_at >= now() - make_interval(days => :days::int))
+       order by f.instance_uuid, f.created_at desc, f.id desc)
+     select to_char(created_at at time zone 'UTC', 'YYYY-MM-DD') as day, project_id as project,
+       coalesce(substring(details from 'First cause: ([^.\\n]+)'), message, '') as cause,
+       count(*)::int as servers, min(created_at) as first, max(created_at) as last
+     from latest group by 1, 2, 3 order by 1 desc, 4 desc, 2, 3 limit ${mostGroups}`,
+    { days },
+  );
+}

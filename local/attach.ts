@@ -1,0 +1,102 @@
+/**
+ * Reaching the databases of a deployment on this machine from another process. While its service runs, that serves them; otherwise PostgreSQL and the Data
+ * API are started for as long as they are needed. Nothing else is: no workflow moves, nothing is migrated, nothing is written.
+ */
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { Client } from 'pg';
+import { clusterArn, databaseName, databaseUrl, secretArn } from './arns.ts';
+import { awsEnvironment, startAws } from './aws.ts';
+import { createDataApi } from './data-api/data-api.ts';
+import { type Endpoint, readEndpoint } from './endpoint.ts';
+import { type Postgres, startPostgres } from './postgres.ts';
+
+/** A deployment within reach. */
+export interface Attached {
+  /** Variables that lead the SDK and the settings of this process to it. */
+  environment: Readonly<Record<string, string>>;
+  /** Lets go of it; what was started is stopped. */
+  close(): Promise<void>;
+}
+
+/** A data directory holds no deployment. */
+export class NoDeployment extends Error {
+  override name = 'NoDeployment';
+}
+
+/**
+ * Reaches the deployment of a data directory, whether its service runs or not.
+ * @throws NoDeployment when there is none, DataDirectoryInUse when the service is just starting or stopping.
+ */
+export async function attach(dataDir: string): Promise<Attached> {
+  const endpoint = await readEndpoint(dataDir);
+  if (endpoint && (await answers(endpoint))) return { environment: environmentAt(endpoint.url), close: async () => {} };
+  const data = join(resolve(dataDir), 'postgres');
+  if (!existsSync(join(data, 'PG_VERSION'))) {
+    throw new NoDeployment(`${resolve(dataDir)} holds no deployment; "npm start -- --data-dir DIR" makes one`);
+  }
+  return await serveStopped(data);
+}
+
+function environmentAt(url: string): Record<string, string> {
+  return { ...awsEnvironment(url), API_DATABASE: databaseUrl('api') };
+}
+
+/** How long a living service may take for its first answer, in milliseconds. */
+const answersWithin = 5_000;
+
+/** A killed service leaves its endpoint behind: the process is gone, or nobody answers in the manner of a Data API. */
+async function answers({ pid, url }: Endpoint): Promise<boolean> {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EPERM')) return false;
+  }
+  const body = { resourceArn: clusterArn('api'), secretArn: secretArn('api'), database: databaseName, sql: 'select 1' };
+  try {
+    const answer = await fetch(`${url}/Execute`, {
+      method: 'POST',
+      body: JSON.stringify(body),
+      signal: AbortSignal.timeout(answersWithin),
+    });
+    await answer.body?.cancel();
+    return answer.ok || answer.headers.has('x-amzn-errortype');
+  } catch {
+    return false;
+  }
+}
+
+async function serveStopped(data: string): Promise<Attached> {
+  const postgres = await startPostgres({ dataDir: data });
+  try {
+    const clusters = await clustersOf(postgres);
+    if (!clusters.has('api')) throw new NoDeployment(`the PostgreSQL in ${data} holds no deployment`);
+    const dataApi = createDataApi({ postgres, clusters });
+    const aws = await startAws({ services: [dataApi.service] });
+    return {
+      environment: environmentAt(aws.url),
+      async close() {
+        await aws.close();
+        await dataApi.close();
+        await postgres.stop();
+      },
+    };
+  } catch (error) {
+    await postgres.stop();
+    throw error;
+  }
+}
+
+const prefix = 'cellzero_';
+
+/** The databases a service has made: `cellzero_api`, `cellzero_cell0` and so on, each for the cluster of its name. */
+async function clustersOf({ connection }: Postgres): Promise<Map<string, string>> {
+  const client = new Client({ ...connection, database: 'postgres' });
+  await client.connect();
+  try {
+    const { rows } = await client.query<{ datname: string }>('select datname from pg_database where starts_with(datname, $1)', [prefix]);
+    return new Map(rows.map(({ datname }) => [datname.slice(prefix.length), datname]));
+  } finally {
+    await client.end();
+  }
+}

@@ -1,0 +1,36 @@
+#!/usr/bin/env node
+/** Entry point of the operator's command. */
+import { CommanderError } from 'commander';
+import { DatabaseUnreachable } from '../database/data-api.ts';
+import { NoDeployment } from '../local/attach.ts';
+import { DataDirectoryInUse } from '../local/postgres.ts';
+import { exitCodes } from './exit-codes.ts';
+import { program } from './program.ts';
+
+// A reader such as `head` may leave early.
+process.stdout.on('error', (error: NodeJS.ErrnoException) =>
+  process.exit(error.code === 'EPIPE' ? process.exitCode : exitCodes.unreachable),
+);
+
+const command = program(
+  (text) => process.stdout.write(`${text}\n`),
+  (code) => {
+    process.exitCode = code;
+  },
+);
+try {
+  await command.parseAsync();
+} catch (error) {
+  process.exitCode = error instanceof CommanderError ? (error.exitCode === 0 ? exitCodes.clean : exitCodes.usage) : exitCodes.unreachable;
+  if (!(error instanceof CommanderError)) console.error(`cellzero: ${complaint(error)}`);
+}
+
+function complaint(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error instanceof DataDirectoryInUse) return `${error.message}; if a service is starting or stopping there, try again in a moment`;
+  if (error instanceof NoDeployment || error instanceof DatabaseUnreachable) return error.message;
+  // AWS's own errors speak by their names; of anything else the way to it helps most.
+  return '$metadata' in error || error.name === 'CredentialsProviderError'
+    ? `${error.name}: ${error.message}`
+    : (error.stack ?? error.message);
+}

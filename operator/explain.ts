@@ -1,0 +1,90 @@
+/** `cellzero explain`: the story of one server, with every reason in full. */
+import type { Explanation } from '../compute/audit/explain.ts';
+import { findingsTable } from './audit.ts';
+import { table, visible } from './table.ts';
+
+/** Gives the story of a server as a person reads it. */
+export function explainText(explanation: Explanation): string {
+  const { state, findings, unreadable } = explanation;
+  const parts = [table(['Field', 'Value'], fields(explanation))];
+  if (state?.fault) {
+    const { code, message, details, created_at } = state.fault;
+    parts.push(`Fault ${code}, ${created_at}:\n${indented(reasons(message, details))}`);
+  }
+  parts.push(...actionParts(explanation));
+  for (const { cell, reason } of unreadable) parts.push(`${cell} could not be read: ${visible(reason)}`);
+  parts.push(findings.length > 0 ? `An audit says:\n${findingsTable(findings)}` : 'An audit finds nothing wrong with it.');
+  return parts.join('\n\n');
+}
+
+function fields({ server, entry, state }: Explanation): string[][] {
+  const { buildRequest, claims, work } = entry;
+  const all: [string, string | null | undefined][] = [
+    ['id', server],
+    ['name', state?.name ?? buildRequest?.name],
+    ['status', state?.status ?? (buildRequest ? 'BUILD' : null)],
+    ['vm_state, task_state', state && `${state.vm_state}, ${state.task_state ?? 'none'}`],
+    ['where', whereabouts(entry, state?.host ?? null)],
+    ['deleted', entry.markedDeleted ? 'yes' : 'no'],
+    ['project', entry.projectId],
+    ['user', entry.userId],
+    ['reservation', state?.reservation_id ?? buildRequest?.reservationId],
+    ['flavor', state?.flavor],
+    ['image', state?.image],
+    ['accepted', entry.acceptedAt],
+    ['launched', state?.launched_at],
+    ['terminated', state?.terminated_at],
+    ['workflow', buildRequest && `${buildRequest.execution}, last heard of ${buildRequest.heardOf}`],
+    ['claims', claims.map(({ host, amounts }) => `${host}: ${amountsText(amounts)}`).join('\n') || 'none'],
+    ['pending work', work.join(', ')],
+  ];
+  return all.flatMap(([name, value]) => (value ? [[name, value]] : []));
+}
+
+function amountsText(amounts: object): string {
+  return Object.entries(amounts)
+    .map(([resource, amount]) => `${resource} ${amount}`)
+    .join(', ');
+}
+
+function whereabouts({ cell, buildRequest, markedDeleted }: Explanation['entry'], host: string | null): string {
+  if (cell) return host === null ? `${cell.name}, on no host` : `${cell.name}, on ${host}`;
+  if (buildRequest) return buildRequest.aimedAt === null ? 'waits for a cell' : `on its way into ${buildRequest.aimedAt}`;
+  return markedDeleted ? 'nowhere: deleted before it had a cell' : 'nowhere';
+}
+
+/** The details usually begin with the message. */
+function reasons(message: string, details: string | null): string {
+  if (!details) return message;
+  return details.startsWith(message) ? details : `${message}\n${details}`;
+}
+
+function indented(text: string): string {
+  return text
+    .split('\n')
+    .map((line) => `  ${visible(line)}`)
+    .join('\n');
+}
+
+function actionParts({ actions, state }: Explanation): string[] {
+  if (actions.length === 0) return [];
+  const rows = actions.flatMap(({ action, request_id, start_time, events, message }) => {
+    const none = [[action, '-', start_time, '', message ?? '', '', request_id]];
+    const rows = events.map((event) => [
+      action,
+      event.event,
+      event.start_time,
+      event.finish_time ?? '',
+      event.result ?? '',
+      event.host ?? '',
+      request_id,
+    ]);
+    return rows.length > 0 ? rows : none;
+  });
+  const told = new Set([state?.fault?.details, state?.fault?.message, undefined, null]);
+  const details = actions
+    .flatMap(({ events }) => events)
+    .filter((event) => !told.has(event.details))
+    .map((event) => `Event ${event.event}:\n${indented(event.details ?? '')}`);
+  return [table(['Action', 'Event', 'Start', 'Finish', 'Result', 'Host', 'Request'], rows), ...details];
+}
