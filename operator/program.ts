@@ -1,6 +1,6 @@
 /** The `cellzero` command: its parts, their options and their help. */
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { audit, isClean } from '../compute/audit/audit.ts';
+import { audit, defaultPatience, isClean } from '../compute/audit/audit.ts';
 import { listBurials } from '../compute/audit/buried.ts';
 import { explain } from '../compute/audit/explain.ts';
 import { kinds } from '../compute/audit/kinds.ts';
@@ -11,7 +11,6 @@ import { buriedText } from './buried.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
 import { explainText } from './explain.ts';
 import { reach } from './reach.ts';
-import { table } from './table.ts';
 
 const whichDeployment = `
 Which deployment:
@@ -28,7 +27,7 @@ Exit codes:
 
 interface CommonOptions {
   dataDir?: string;
-  json: boolean;
+  json?: true;
 }
 
 /** What a part of the command says, and the code it ends with. */
@@ -60,20 +59,19 @@ export function program(print: (text: string) => void, end: (code: ExitCode) => 
   part(root, 'audit')
     .summary('list every broken property with the rows concerned')
     .description(
-      `Reads all databases and lists every broken property with the rows concerned.
-
-It may run beside a busy cloud: what does not fit together is looked at again before
-it counts. It wakes cells that sleep, changes nothing, and takes some seconds for
-100,000 servers.`,
+      `Reads all databases and lists every broken property with the rows concerned. It changes nothing and may run beside a busy cloud: what does not fit together is looked at again before it counts. Cells that sleep are woken.`,
     )
-    .option('--settled', 'nothing is at work on the cloud: what is unfinished is stuck, and one look suffices', false)
+    .option('--settled', 'nothing is at work on the cloud: what is unfinished is stuck, and one look suffices')
     .addOption(
-      new Option('--patience <seconds>', 'for how long a boot may last, and the reaper may leave something undone').argParser(wholeNumber),
+      new Option(
+        '--patience <seconds>',
+        `for how long a boot may last, and the reaper may leave something undone (${defaultPatience})`,
+      ).argParser(wholeNumber),
     )
-    .addHelpText('after', () => auditHelp)
-    .action((options: CommonOptions & { settled: boolean; patience?: number }) =>
+    .addHelpText('after', auditHelp)
+    .action((options: CommonOptions & { settled?: true; patience?: number }) =>
       perform(options, async (api) => {
-        const { settled, patience } = options;
+        const { settled = false, patience } = options;
         const report = await audit(api, { settled, ...(patience === undefined ? {} : { patience }) });
         const clean = isClean(report);
         return { json: { clean, ...report }, text: () => auditText(report), code: clean ? exitCodes.clean : exitCodes.findings };
@@ -130,24 +128,32 @@ ${exitHelp('it is told, also when nothing is buried')}`,
 function part(root: Command, name: string): Command {
   return root
     .command(name)
-    .option('--json', 'for scripts instead of people', false)
+    .option('--json', 'for scripts instead of people')
     .option('--data-dir <dir>', 'data directory of a local deployment');
 }
 
-const auditHelp = `
+const auditHelp = () => `
 Examples:
   cellzero audit
   cellzero audit --json | jq -r '.findings[] | [.kind, .ids.server] | @tsv'
   cellzero audit --settled --data-dir /srv/cellzero   # its service is stopped
 
 What it finds:
-${table(
-  ['Kind', 'Meaning', 'Broken property'],
-  Object.entries(kinds).map(([kind, { meaning, property }]) => [kind, meaning, property]),
-)}
+${kindsText()}
 What cells still have to finish is listed as pending: the reaper sees to it.
 ${whichDeployment}
 ${exitHelp('everything was read, and nothing is broken\n  1  something is broken, or a cell could not be read')}`;
+
+function kindsText(): string {
+  const byProperty = Map.groupBy(Object.entries(kinds), ([, { property }]) => property);
+  const width = Math.max(...Object.keys(kinds).map((kind) => kind.length));
+  return [...byProperty]
+    .map(([property, found]) => {
+      const lines = found.map(([kind, { meaning }]) => `    ${kind.padEnd(width)}  ${meaning}`);
+      return [`  ${property}`, ...lines].join('\n');
+    })
+    .join('\n');
+}
 
 function wholeNumber(text: string): number {
   const number = Number(text);

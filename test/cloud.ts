@@ -87,7 +87,11 @@ export async function startCloud(options: Partial<ServiceOptions> = {}): Promise
 }
 
 function client(url: string, who: Pick<User, 'projectId' | 'userId' | 'token'>): User {
-  const send: User['send'] = async <Body>(method: string, path: string, { body, microversion = latest, headers = {} }: RequestOptions = {}) => {
+  const send: User['send'] = async <Body>(
+    method: string,
+    path: string,
+    { body, microversion = latest, headers = {} }: RequestOptions = {},
+  ) => {
     const response = await fetch(`${url}/v2.1${path}`, {
       method,
       headers: {

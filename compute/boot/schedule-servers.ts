@@ -1,9 +1,19 @@
 /** First step of a boot: a host for each server of the request, with its room claimed, or none for all of them. */
-import { claim, findSchedulingState } from '../../database/api/placement.ts';
+import type { RequestSpec } from '../../database/api/build-requests.ts';
+import { claim } from '../../database/api/placement.ts';
 import { releaseClaims } from '../../database/api/release.ts';
+import {
+  type ClaimedServer,
+  findSchedulingState,
+  type Group,
+  type PlacedServer,
+  type SchedulingState,
+} from '../../database/api/scheduling-state.ts';
 import type { Database } from '../../database/data-api.ts';
-import { explainNoValidHost, NoValidHost } from '../scheduler/no-valid-host.ts';
-import { resourcesOf, type Selection, selectHosts } from '../scheduler/select-hosts.ts';
+import { type Configuration, configuration } from '../scheduler/configuration.ts';
+import { type Objection, objectionToKind } from '../scheduler/filters/index.ts';
+import { explainLostClaims, explainNoValidHost, explainUnknownHost } from '../scheduler/no-valid-host.ts';
+import { alternatesTo, resourcesOf, type Selection, type Situation, selectHosts } from '../scheduler/select-hosts.ts';
 
 /** A server with the host that has claimed room for it. */
 export interface Placement {
@@ -13,44 +23,97 @@ export interface Placement {
   /** uuid of the host's cell. */
   cell: string;
   host: string;
+  /** The availability zone of the host, and of its alternates. */
+  zone: string;
   /** Hosts of the same cell to try when this one fails to build, best first; nothing is claimed on them. */
   alternates: string[];
 }
 
-/** Other boots may take a host between our look and our claim; then we look again, this often. */
-const attempts = 5;
-/** Hosts worth a look; more would not find a better one, only later. */
-const candidates = 100;
+/** Other boots may take a host between our look and our claim; then we look again. Each time one of them gets on, so it ends long before this. */
+const mostClaims = 60;
+/** A page holds no more hosts than this; the answer of a database is bounded. */
+const largestPage = 500;
 
 /**
- * Picks and claims hosts for the servers of a request that still wait for one. Claims of an earlier run of this step are given back first; servers that
- * have their place already keep it, so that an interrupted boot can go on.
- * @throws NoValidHost when not all find one; nothing stays claimed.
+ * Picks and claims hosts for the servers of a request that still wait for one. Servers that have their place, or a claim of an earlier run of this step,
+ * keep it; so the step may run again, and an interrupted boot goes on.
+ * @throws NoValidHost when not all find one; nothing new stays claimed.
  */
-export async function scheduleServers(api: Database, execution: string, servers: readonly string[]): Promise<Placement[]> {
-  for (let attempt = 1; ; attempt++) {
-    const state = await findSchedulingState(api, execution, servers, Math.max(candidates, servers.length));
-    if (state.claimed.length > 0) {
-      await releaseClaims(api, state.claimed);
+export async function scheduleServers(
+  api: Database,
+  execution: string,
+  servers: readonly string[],
+  settings: Configuration = configuration,
+): Promise<Placement[]> {
+  const { image_props, num_instances } = settings.multipliers;
+  const objections = new Map<string, Objection>();
+  let page = Math.max(settings.candidates, servers.length);
+  let reasons = false;
+  for (let claims = 0; ; ) {
+    const reading = { limit: page, refusedKinds: [...objections.keys()], reasons };
+    const state = await findSchedulingState(api, execution, servers, {
+      ...{ ...reading, countServers: num_instances !== 0, countAlikeProperties: image_props !== 0 },
+    });
+    const { spec, claimed, placed } = state;
+    const lost = claimed.filter(({ usable }) => !usable).map(({ server }) => server);
+    if (lost.length > 0) {
+      await releaseClaims(api, lost);
       continue;
     }
-    const placed = state.placed.map((server) => ({ execution, ...server, alternates: [] }));
-    const waiting = servers.filter((server) => server in state.specs);
-    const [spec] = Object.values(state.specs);
-    if (!spec) return placed;
-    const resources = resourcesOf(spec);
-    const selected = selectHosts(state, waiting, resources);
-    if (!selected) throw explainNoValidHost(state, resources, waiting.length);
-    const claims = [...selected].map(([server, { host }]) => ({ server, provider: host.provider, resources }));
-    if (await claim(api, execution, claims)) return [...placed, ...placements(execution, selected)];
-    if (attempt === attempts) {
-      throw new NoValidHost(
-        `No valid host was found. There are not enough hosts available.\nFirst cause: lost claims. Other boots took the hosts ${attempts} times.`,
-      );
+    const kept = placed.map((server) => placementOf(execution, server, []));
+    if (!spec) return kept;
+    const seekers = state.waiting.filter((server) => !claimed.some((other) => other.server === server));
+    if (!state.hostExists) throw explainUnknownHost(seekers.length, spec);
+
+    const found = objectionsTo(state, spec);
+    const situation: Situation = { ...state, need: resourcesOf(spec), hosts: state.hosts.filter(({ kind }) => !found.has(kind)) };
+    const { selections, after } = selectHosts(situation, seekers, settings, 2 ** Math.min(claims, 10));
+    if (selections.size === seekers.length) {
+      const picked = [...selections].map(([server, { host }]) => ({ server, provider: host.provider, resources: situation.need }));
+      if (picked.length === 0 || (await claim(api, execution, picked, binding(state.group)))) {
+        return [...kept, ...earlier(execution, claimed, after, settings), ...chosen(execution, selections)];
+      }
+      claims += 1;
+      reasons = false;
+      if (claims === mostClaims) throw explainLostClaims(seekers.length, spec, state.group, mostClaims);
+    } else if (found.size > 0) {
+      // What one host is turned away for, all of its kind are: the next page is without them, so limits never bury a server that fits.
+      for (const [kind, objection] of found) objections.set(kind, objection);
+      reasons = !state.more;
+      page = Math.min(page * 2, Math.max(page, largestPage));
+    } else if (state.reasons) {
+      throw explainNoValidHost({ spec, after, reasons: state.reasons, objections, servers: seekers.length, placed: selections.size });
+    } else {
+      reasons = true;
     }
   }
 }
 
-function placements(execution: string, selected: ReadonlyMap<string, Selection>): Placement[] {
-  return [...selected].map(([server, { host, alternates }]) => ({ execution, server, cell: host.cell, host: host.host, alternates }));
+/** Gives what the filters say against kinds of hosts that are on the page. A forced host is not filtered. */
+function objectionsTo({ kinds }: SchedulingState, spec: RequestSpec): Map<string, Objection> {
+  const found = new Map<string, Objection>();
+  if (spec.forced_host) return found;
+  for (const [key, kind] of kinds) {
+    const objection = objectionToKind(kind, spec);
+    if (objection) found.set(key, objection);
+  }
+  return found;
+}
+
+/** A soft policy is a wish: claims need not wait for each other. */
+function binding(group: Group | null): Group | null {
+  return group && (group.policy === 'affinity' || group.policy === 'anti-affinity') ? group : null;
+}
+
+function placementOf(execution: string, { server, cell, host, zone }: PlacedServer, alternates: string[]): Placement {
+  return { execution, server, cell, host, zone, alternates };
+}
+
+function earlier(execution: string, claimed: readonly ClaimedServer[], situation: Situation, settings: Configuration): Placement[] {
+  const taken = new Set(claimed.map(({ provider }) => provider));
+  return claimed.map((server) => placementOf(execution, server, alternatesTo(server.server, server, taken, situation, settings)));
+}
+
+function chosen(execution: string, selections: ReadonlyMap<string, Selection>): Placement[] {
+  return [...selections].map(([server, { host, alternates }]) => placementOf(execution, { ...host, server }, alternates));
 }

@@ -1,45 +1,183 @@
 /**
- * Why a request found no host. The first line of the message is Nova's sentence, which the tenant reads; the lines below are for the admin, who has
- * asked Nova for them for years: how many hosts each step left over, and how short each resource was on the nearest host.
+ * Why a request found no host. The first line is Nova's sentence, which the tenant reads; the lines below are for the admin, who has asked Nova for them
+ * for years: what was asked, how many hosts each step turned away and why, how short each resource was on the nearest host, and the first cause in one
+ * word that a machine can count.
  */
-import { type Resources, resourceClasses, type SchedulingState } from '../../database/api/placement.ts';
+import type { RequestSpec } from '../../database/api/build-requests.ts';
+import { type ResourceClass, type Resources, resourceClasses } from '../../database/api/placement.ts';
+import type { Group, Reasons } from '../../database/api/scheduling-state.ts';
+import { type Objection, objectionOfGroup } from './filters/index.ts';
+import { fits, resourcesOf, type Situation } from './select-hosts.ts';
+import { type Step, steps } from './steps.ts';
+
+/** What a log says of a request that found no host: numbers only, by names that stay. */
+export interface Report {
+  servers: number;
+  /** The step that turned the last hosts away, or the resource that was short. */
+  first_cause: string;
+  hosts: number;
+  turned_away: Readonly<Record<string, number>>;
+  /** On how many hosts each resource suffices, and what is free on the nearest. */
+  suffices?: Resources;
+  nearest?: Resources;
+}
 
 /** The scheduler found no place for the servers of a request. */
 export class NoValidHost extends Error {
   override name = 'NoValidHost';
+  readonly report: Report | undefined;
+
+  constructor(message: string, { report, ...options }: ErrorOptions & { report?: Report } = {}) {
+    super(message, options);
+    this.report = report;
+  }
 }
 
 /** No host has room for one server (nova-facts 1.2: the sentence ends in a space). */
 const noCandidates = 'No valid host was found. ';
-/** Hosts have room, but not for all servers of the request. */
+/** Hosts have room, but the request cannot have them, or not enough of them. */
 const notEnough = 'No valid host was found. There are not enough hosts available.';
 
-/** Explains why servers that each need so much found no host in this state. */
-export function explainNoValidHost(state: SchedulingState, need: Resources, servers: number): NoValidHost {
-  const lines = [
-    `Asked: ${servers} ${servers === 1 ? 'server' : 'servers'} with ${amounts(need)}${servers === 1 ? '' : ' each'}.`,
-    `Hosts in enabled cells: ${state.hostCount}.`,
-    `ComputeFilter: ${state.enabledCount} of ${state.hostCount} hosts pass.`,
-    `Placement: ${state.hosts.length} of ${state.enabledCount} hosts have room for one.`,
-  ];
-  if (state.hosts.length > 0) {
-    lines.push(`First cause: too few hosts. Those with room do not hold all ${servers} at once.`);
-    return new NoValidHost([notEnough, ...lines].join('\n'));
-  }
-  const short = resourceClasses
-    .map((resource) => ({ resource, nearest: state.most[resource]?.free ?? 0, suffices: state.most[resource]?.suffices ?? 0 }))
-    .filter(({ resource, nearest, suffices }) => nearest < need[resource] || suffices < state.enabledCount)
-    .sort((a, b) => a.suffices - b.suffices);
-  for (const { resource, nearest, suffices } of short) {
-    const missing = need[resource] - nearest;
-    const gap = missing > 0 ? `${missing} short` : 'enough, but not together with the rest';
-    lines.push(`${resource}: ${suffices} of ${state.enabledCount} hosts suffice; the nearest has ${nearest} free, ${gap}.`);
-  }
-  const cause = state.hostCount === 0 ? 'no hosts' : state.enabledCount === 0 ? 'ComputeFilter' : (short[0]?.resource ?? 'Placement');
-  lines.push(`First cause: ${cause}.`);
-  return new NoValidHost([noCandidates, ...lines].join('\n'));
+/** Nobody knows the host that was forced or asked for. */
+export function explainUnknownHost(servers: number, spec: RequestSpec): NoValidHost {
+  const { host, node } = spec.forced_host ?? spec.requested_host ?? { host: null, node: null };
+  // Nova writes what Python calls nothing.
+  const sentence = `No valid host was found. No such host - host: ${host ?? 'None'} node: ${node ?? 'None'} `;
+  return noValidHost(sentence, [asked(servers, spec, null)], { servers, first_cause: 'UnknownHost', hosts: 0, turned_away: {} });
 }
 
-function amounts(need: Resources): string {
-  return resourceClasses.map((resource) => `${resource} ${need[resource]}`).join(', ');
+/** Hosts were there, but each time other boots were faster between the look and the claim. */
+export function explainLostClaims(servers: number, spec: RequestSpec, group: Group | null, attempts: number): NoValidHost {
+  const lines = [asked(servers, spec, group), `Other boots took the hosts ${attempts} times.`];
+  return noValidHost(notEnough, lines, { servers, first_cause: 'LostClaims', hosts: 0, turned_away: {} });
+}
+
+/** What is known when the search has failed. */
+export interface Defeat {
+  spec: RequestSpec;
+  /** How many servers looked for a host, and how many would have found one. */
+  servers: number;
+  placed: number;
+  /** The hosts that passed every filter, after those servers. */
+  after: Situation;
+  reasons: Reasons;
+  /** What the filters said of kinds of hosts, by kind. */
+  objections: ReadonlyMap<string, Objection>;
+}
+
+/** Explains why servers found no host. */
+export function explainNoValidHost(defeat: Defeat): NoValidHost {
+  const { spec, servers, placed, after, reasons } = defeat;
+  // Under affinity one host takes all servers of the request.
+  const together = after.group?.policy === 'affinity' ? servers : 1;
+  const need = times(after.need, together);
+  const lines = [asked(servers, spec, after.group), `Hosts: ${reasons.hosts}.`];
+  const turnedAway: Record<string, number> = {};
+  let cause = 'NoHosts';
+  let left = reasons.hosts;
+  for (const step of steps) {
+    const { hosts, minds, names } = turnedAwayBy(step, defeat);
+    if (hosts === 0) continue;
+    turnedAway[step.name] = hosts;
+    const all = step.name === 'Placement' && together > 1 ? ` for all ${together} servers` : '';
+    lines.push(`${step.name}: ${hosts} of ${left} hosts turned away, ${minds}${all}${names}.`);
+    if (step.name === 'Placement') lines.push(...shortages(reasons, need));
+    left -= hosts;
+    cause = step.name;
+  }
+  if (left > 0) {
+    const next = whyNotTheNext(after, reasons);
+    lines.push(`The ${left === 1 ? 'host' : `${left} hosts`} left can take ${placed} of ${servers} servers; ${next.line}`);
+    cause = next.cause;
+  } else if (cause === 'Placement' && reasons.nearest) {
+    cause = mostLacking(reasons.nearest.free, need);
+  }
+  return noValidHost(reasons.candidates === 0 ? noCandidates : notEnough, lines, {
+    ...{ servers, first_cause: cause, hosts: reasons.hosts, turned_away: turnedAway },
+    ...(reasons.asked > 0 && { suffices: reasons.suffices }),
+    ...(reasons.nearest && { nearest: reasons.nearest.free }),
+  });
+}
+
+/** A fault's details are read by people; long names or many reasons must not make them endless. */
+const longest = 4_000;
+
+function noValidHost(sentence: string, lines: readonly string[], report: Report): NoValidHost {
+  const last = `First cause: ${report.first_cause}.`;
+  const text = [sentence, ...lines].join('\n');
+  return new NoValidHost(`${text.length > longest ? `${text.slice(0, longest)}…` : text}\n${last}`, { report });
+}
+
+function asked(servers: number, spec: RequestSpec, group: Group | null): string {
+  const parts = [
+    `Asked: ${servers} ${servers === 1 ? 'server' : 'servers'} with ${list(resourcesOf(spec))}${servers === 1 ? '' : ' each'}`,
+  ];
+  const named = spec.forced_host ?? spec.requested_host;
+  if (named) parts.push(`on host ${named.host ?? named.node}${spec.forced_host ? ' (forced)' : ''}`);
+  if (spec.availability_zone !== null && !spec.forced_host) parts.push(`in availability zone ${spec.availability_zone}`);
+  if (group) parts.push(`in server group ${group.name} (${group.policy}${mostOf(group)}, ${group.placed} placed)`);
+  return `${parts.join(', ')}.`;
+}
+
+function mostOf({ policy, mostPerHost }: Group): string {
+  return policy === 'anti-affinity' && mostPerHost > 1 ? ` with at most ${mostPerHost} a host` : '';
+}
+
+/** So many reasons of one filter are told, and so many characters of names. */
+const mostReasons = 3;
+const longestNames = 300;
+
+/** What a step turned away: filters speak for kinds of hosts, each with its own reason. */
+function turnedAwayBy(step: Step, { reasons, objections }: Defeat): { hosts: number; minds: string; names: string } {
+  const parts = reasons.turnedAway.filter(({ step: name, kind }) => (kind === null ? name : objections.get(kind)?.filter) === step.name);
+  const hosts = parts.reduce((sum, part) => sum + part.hosts, 0);
+  const whys = [...new Set(parts.flatMap(({ kind }) => (kind === null ? [] : (objections.get(kind)?.why ?? []))))];
+  const more = whys.length > mostReasons ? [`${whys.length - mostReasons} other reasons`] : [];
+  const names = parts
+    .flatMap((part) => part.names ?? [])
+    .sort()
+    .join(', ');
+  const told = parts.every((part) => part.names) && hosts <= 10 && names.length <= longestNames;
+  return { hosts, minds: step.minds ?? [...whys.slice(0, mostReasons), ...more].join('; '), names: told ? ` (${names})` : '' };
+}
+
+/** How far each resource goes, and how short it is on the host that lacks least. */
+function shortages({ asked: hosts, suffices, nearest }: Reasons, need: Resources): string[] {
+  if (!nearest) return [];
+  const lines = resourceClasses.map((resource) => {
+    const missing = need[resource] - nearest.free[resource];
+    const short = missing > 0 ? `, ${missing} short` : '';
+    return `${resource}: ${suffices[resource]} of ${hosts} hosts suffice; the nearest has ${nearest.free[resource]} free${short}.`;
+  });
+  return [...lines, `Nearest host: ${nearest.host}.`];
+}
+
+/** Hosts pass, but they cannot take all servers: what keeps the next one out? */
+function whyNotTheNext({ need, group, hosts }: Situation, { nearest }: Reasons): { cause: string; line: string } {
+  const objection = hosts.filter((host) => fits(host, need)).map((host) => objectionOfGroup(host, group))[0];
+  if (objection) return { cause: objection.filter, line: `then none has room that ${objection.filter} lets have another.` };
+  const [near] = [...hosts, ...(nearest ? [nearest] : [])].sort((a, b) => lack(a.free, need) - lack(b.free, need));
+  if (!near) return { cause: 'NoHosts', line: 'then there is none.' };
+  const short = resourceClasses.filter((resource) => near.free[resource] < need[resource]);
+  const amounts = short.map((resource) => `${need[resource] - near.free[resource]} ${resource}`).join(', ');
+  return { cause: mostLacking(near.free, need), line: `then the nearest, ${near.host}, is short of ${amounts}.` };
+}
+
+/** The resource that is shortest, measured by the need. */
+function mostLacking(free: Resources, need: Resources): ResourceClass {
+  const share = (resource: ResourceClass) => (need[resource] - free[resource]) / Math.max(need[resource], 1);
+  return resourceClasses.reduce((worst, resource) => (share(resource) > share(worst) ? resource : worst));
+}
+
+/** How much is missing, each resource measured by the need. */
+function lack(free: Resources, need: Resources): number {
+  return resourceClasses.reduce((sum, resource) => sum + Math.max(need[resource] - free[resource], 0) / Math.max(need[resource], 1), 0);
+}
+
+function times({ VCPU, MEMORY_MB, DISK_GB }: Resources, count: number): Resources {
+  return { VCPU: VCPU * count, MEMORY_MB: MEMORY_MB * count, DISK_GB: DISK_GB * count };
+}
+
+function list(amounts: Resources): string {
+  return resourceClasses.map((resource) => `${resource} ${amounts[resource]}`).join(', ');
 }

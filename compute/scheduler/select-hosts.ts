@@ -1,8 +1,10 @@
 /** Scheduling is a function of what was read: the same state gives the same hosts, and nothing is claimed here. */
-
 import type { RequestSpec } from '../../database/api/build-requests.ts';
-import { type HostState, type Resources, resourceClasses, type SchedulingState } from '../../database/api/placement.ts';
-import { weigh } from './weighers.ts';
+import { type Resources, resourceClasses } from '../../database/api/placement.ts';
+import type { Group, HostKind, HostState } from '../../database/api/scheduling-state.ts';
+import type { Configuration } from './configuration.ts';
+import { objectionOfGroup } from './filters/index.ts';
+import { weigh } from './weighers/index.ts';
 
 /** Gives what a server takes on its host; swap counts as disk, as Placement has it. */
 export function resourcesOf({ flavor }: RequestSpec): Resources {
@@ -13,45 +15,103 @@ export function resourcesOf({ flavor }: RequestSpec): Resources {
   };
 }
 
+/** What the servers of a request need, and the hosts that passed the filters over their kinds. */
+export interface Situation {
+  need: Resources;
+  group: Group | null;
+  hosts: readonly HostState[];
+  kinds: ReadonlyMap<string, HostKind>;
+}
+
 /** What was selected for a server. */
 export interface Selection {
   host: HostState;
-  /** Names of hosts in the same cell that were not selected for any server of the request, best first. */
   alternates: string[];
 }
 
-/** Nova's `max_attempts` of 3 less the selected host. */
-const mostAlternates = 2;
+/** What came of a selection. */
+export interface Selected {
+  selections: Map<string, Selection>;
+  /** The situation after the servers that found a host; it tells why the next one finds none. */
+  after: Situation;
+}
 
 /**
- * Picks a host for each server, all needing the same: the best, then the best of what that leaves.
- * @returns selections by server, or undefined when not all find one.
+ * Picks a host for each server, all needing the same: the best, then the best of what that leaves; those that find none are left out.
+ * @param breadth among how many of the best to pick. 1 is best when alone; boots that keep taking each other's room should spread.
  */
-export function selectHosts(state: SchedulingState, servers: readonly string[], need: Resources): Map<string, Selection> | undefined {
-  let hosts = state.hosts;
-  const selected = new Map<string, HostState>();
+export function selectHosts(
+  situation: Situation,
+  servers: readonly string[],
+  { multipliers, maxAttempts }: Configuration,
+  breadth: number,
+): Selected {
+  let after = situation;
+  const picked = new Map<string, HostState>();
   for (const server of servers) {
-    const [best] = weigh(hosts);
-    if (!best) return undefined;
-    selected.set(server, best);
-    hosts = hosts.map((host) => (host === best ? consume(host, need) : host)).filter((host) => fits(host, need));
+    const best = weigh(
+      after.hosts.filter((host) => passes(host, after)),
+      after,
+      multipliers,
+      ({ provider }) => hash(`${server} ${provider}`),
+    );
+    const host = best[hash(`${server} ${breadth}`) % Math.min(breadth, best.length)];
+    if (!host) break;
+    picked.set(server, host);
+    after = consume(after, host);
   }
-  const taken = new Set([...selected.values()].map(({ provider }) => provider));
-  const others = weigh(hosts.filter(({ provider }) => !taken.has(provider)));
-  return new Map(
-    [...selected].map(([server, host]) => {
-      const alternates = others.filter(({ cell }) => cell === host.cell).slice(0, mostAlternates);
-      return [server, { host, alternates: alternates.map((alternate) => alternate.host) }];
-    }),
+  const taken = new Set([...picked.values()].map(({ provider }) => provider));
+  const selections = [...picked].map(([server, host]): [string, Selection] => [
+    server,
+    { host, alternates: alternatesTo(server, host, taken, after, { multipliers, maxAttempts }) },
+  ]);
+  return { selections: new Map(selections), after };
+}
+
+/**
+ * Gives the names of hosts to try when this one fails to build, best first. They are of its cell, because a server never leaves the cell it was written
+ * into, and of its zone, because the server was told its zone.
+ * @param taken providers of the hosts that hold servers of the request.
+ */
+export function alternatesTo(
+  server: string,
+  { cell, zone }: Pick<HostState, 'cell' | 'zone'>,
+  taken: ReadonlySet<number>,
+  situation: Situation,
+  { multipliers, maxAttempts }: Pick<Configuration, 'multipliers' | 'maxAttempts'>,
+): string[] {
+  const others = situation.hosts.filter(
+    (host) => host.cell === cell && host.zone === zone && !taken.has(host.provider) && passes(host, situation),
   );
+  const best = weigh(others, situation, multipliers, ({ provider }) => hash(`${server} ${provider}`));
+  return best.slice(0, maxAttempts - 1).map(({ host }) => host);
 }
 
-function consume(host: HostState, need: Resources): HostState {
-  const free = { ...host.free };
+/** Tells whether a host has room for one more server. */
+export function fits({ free }: HostState, need: Resources): boolean {
+  return resourceClasses.every((resource) => free[resource] >= need[resource]);
+}
+
+function passes(host: HostState, { need, group }: Situation): boolean {
+  return fits(host, need) && !objectionOfGroup(host, group);
+}
+
+function consume(situation: Situation, chosen: HostState): Situation {
+  const { need, group, hosts } = situation;
+  const free = { ...chosen.free };
   for (const resource of resourceClasses) free[resource] -= need[resource];
-  return { ...host, free };
+  const { members, starting, servers } = chosen;
+  const used = { ...chosen, free, members: group ? members + 1 : 0, starting: starting + 1, servers: servers + 1 };
+  return {
+    ...situation,
+    group: group && { ...group, placed: group.placed + 1 },
+    hosts: hosts.map((host) => (host === chosen ? used : host)),
+  };
 }
 
-function fits(host: HostState, need: Resources): boolean {
-  return resourceClasses.every((resource) => host.free[resource] >= need[resource]);
+/** A number that follows from the text and is spread well (FNV-1a). */
+function hash(text: string): number {
+  let value = 0x811c9dc5;
+  for (const character of text) value = Math.imul(value ^ character.charCodeAt(0), 0x01000193);
+  return (value ^ (value >>> 15)) >>> 0;
 }

@@ -1,48 +1,88 @@
 /** Hosts as the api database knows them: mapped to a cell, with a resource provider and inventories. */
-import { type Database, query } from '../data-api.ts';
-import { disabledTrait, type Resources } from './placement.ts';
+import { type Database, query, queryDocuments } from '../data-api.ts';
+import type { Resources } from './placement.ts';
 
 /** A host to register; `uuid` is that of its compute node and so of its resource provider. */
 export interface NewHost {
   uuid: string;
   host: string;
   total: Resources;
+  /** What it can do; a simulated host when nothing is said. */
+  capabilities?: Readonly<Record<string, unknown>>;
 }
+
+/** What simulated hosts can do; supported_instances are [architecture, hypervisor type, vm mode]. */
+export const simulatedCapabilities = {
+  hypervisor_type: 'simulated',
+  hypervisor_version: 1,
+  cpu_info: { arch: 'x86_64' },
+  supported_instances: [
+    ['x86_64', 'simulated', 'hvm'],
+    ['i686', 'simulated', 'hvm'],
+  ],
+};
 
 /** Maps hosts to a cell and tells placement what they have. Hosts that are known keep what is claimed on them. */
 export async function saveHosts(api: Database, cell: string, hosts: readonly NewHost[]): Promise<void> {
   await query(
     api,
     `with hosts as (
-       select (value->>'uuid')::uuid as uuid, value->>'host' as host, value->'total' as total from jsonb_array_elements(:hosts::jsonb)),
+       select (value->>'uuid')::uuid as uuid, value->>'host' as host, value->'total' as total,
+         coalesce(value->'capabilities', :simulated::jsonb) as capabilities
+       from jsonb_array_elements(:hosts::jsonb)),
      mappings as (
        insert into host_mappings (cell_id, host) select c.id, host from hosts join cell_mappings c on c.uuid = :cell::uuid
        on conflict (host) do nothing),
      providers as (
-       insert into resource_providers (uuid, name) select uuid, host from hosts
-       on conflict (name) do update set updated_at = now()
+       insert into resource_providers (uuid, name, capabilities) select uuid, host, capabilities from hosts
+       on conflict (name) do update set capabilities = excluded.capabilities, updated_at = now()
        returning id, name)
      insert into inventories (resource_provider_id, resource_class, total)
      select p.id, key, value::int from providers p join hosts on host = p.name cross join lateral jsonb_each_text(total)
      on conflict (resource_provider_id, resource_class) do update set total = excluded.total, updated_at = now()`,
-    { hosts, cell },
+    { hosts, cell, simulated: simulatedCapabilities },
   );
 }
 
-/** A mapped host; `enabled` tells whether the scheduler may pick it. */
+/** A zone that hosts are in. */
+export interface AvailabilityZone {
+  name: string;
+  /** One of its hosts' services is enabled. */
+  available: boolean;
+}
+
+/** Gives the zones that mapped hosts are in, by name. */
+export async function listAvailabilityZones(api: Database): Promise<AvailabilityZone[]> {
+  return query<AvailabilityZone>(
+    api,
+    `select zone as name, bool_or(not service_disabled) as available from host_states where cell_id is not null group by zone order by zone`,
+  );
+}
+
+/** A mapped host. */
 export interface MappedHost {
   host: string;
-  cell: string;
+  zone: string;
+  /** Its service is enabled. */
   enabled: boolean;
   updatedAt: string;
 }
 
 /** Gives all mapped hosts by name. */
 export async function listHosts(api: Database): Promise<MappedHost[]> {
-  return query<MappedHost>(
-    api,
-    `select p.name as host, c.name as cell, not '${disabledTrait}' = any (p.traits) as enabled,
-       coalesce(p.updated_at, p.created_at) as "updatedAt"
-     from resource_providers p join host_mappings h on h.host = p.name join cell_mappings c on c.id = h.cell_id order by p.name`,
-  );
+  const cells = new Map<string, MappedHost[]>();
+  for (let more = true; more; ) {
+    const { documents, truncated } = await queryDocuments<MappedHost[]>(
+      api,
+      `select cell_id as key, jsonb_agg(jsonb_build_object('host', host, 'zone', zone, 'enabled', not service_disabled,
+         'updatedAt', coalesce(p.updated_at, p.created_at))) as doc
+       from host_states join resource_providers p on p.id = resource_provider_id
+       where cell_id is not null and cell_id::text not in (select jsonb_array_elements_text(:known::jsonb))
+       group by cell_id`,
+      { known: [...cells.keys()] },
+    );
+    for (const [cell, hosts] of documents) cells.set(cell, hosts);
+    more = truncated;
+  }
+  return [...cells.values()].flat().sort((a, b) => (a.host < b.host ? -1 : 1));
 }

@@ -2,10 +2,8 @@
  * The SQL of the scheduler's reading. The search comes first and stops early; the reasons are a look at all hosts, taken only when the search has failed.
  * A host is `h`, a row of host_states.
  */
-import { type ResourceClass, resourceClasses } from './placement.ts';
+import { failuresLast, type ResourceClass, resourceClasses } from './placement.ts';
 
-/** A failed build counts for so long. */
-const failuresLast = '10 minutes';
 /** A host is taken to be starting a server for so long. */
 const startLasts = '1 minute';
 /** Of a step that turned more hosts away than this, no names are told. */
@@ -17,7 +15,8 @@ const each = (text: (column: string, resource: ResourceClass) => string, separat
   resourceClasses.map((resource) => text(columns[resource], resource)).join(separator);
 
 /** An object of the three amounts. */
-const amounts = (text: (column: string) => string) => `jsonb_build_object(${each((column, resource) => `'${resource}', ${text(column)}`, ', ')})`;
+const amounts = (text: (column: string) => string) =>
+  `jsonb_build_object(${each((column, resource) => `'${resource}', ${text(column)}`, ', ')})`;
 
 /** What the request asks for, and of whom. Amounts are what one host must have: under affinity it takes all servers. */
 export const request = `
@@ -27,9 +26,9 @@ export const request = `
     join request_specs s on s.instance_uuid = uuid),
   turned_from as (select distinct cell_id from cell_work join waiting on instance_uuid = uuid),
   claimed as (
-    select uuid as server, h.resource_provider_id as provider, h.host, h.zone, c.uuid as cell,
+    select waiting.uuid as server, h.resource_provider_id as provider, h.host, h.zone, c.uuid as cell,
       h.pickable and h.cell_id not in (select cell_id from turned_from) as usable
-    from waiting join allocations a on a.consumer_id = uuid and a.resource_class = 'VCPU'
+    from waiting join allocations a on a.consumer_id = waiting.uuid and a.resource_class = 'VCPU'
     join host_states h using (resource_provider_id) join cell_mappings c on c.id = h.cell_id),
   placed as (
     select asked.uuid as server, c.uuid as cell, h.host, h.zone
@@ -95,7 +94,7 @@ export const search = `
       ${each(
         (column) => `select '${column}' as resource, (
           select count(*) from zones cross join lateral (
-            select from host_states h where h.pickable and h.zone = zones.zone and h.${column} >= need.${column} limit ${scarce}) some) as hosts`,
+            select from host_states h where h.pickable and h.zone = zones.zone and h.${column} >= need.${column} limit ${scarce}) enough) as hosts`,
         ' union all ',
       )}) counts
     where need.host is null and not need.with_members order by hosts, resource = 'memory_mb' desc limit 1),

@@ -156,4 +156,3 @@ export async function findSchedulingState(
   const hosts = ((found.get('hosts') ?? []) as HostState[]).filter(({ kind }) => kinds.has(kind));
   return { ...state, hosts, kinds, reasons: (found.get('reasons') ?? null) as Reasons | null };
 }
-

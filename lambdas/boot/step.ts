@@ -15,6 +15,7 @@ export const placement = z.object({
   server: z.uuid(),
   cell: z.string(),
   host: z.string(),
+  zone: z.string(),
   alternates: z.array(z.string()),
 });
 

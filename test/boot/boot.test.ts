@@ -1,7 +1,7 @@
 /** What becomes of a boot, told over HTTP. */
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { reap } from '../../compute/reaper/reap.ts';
 import { flawless, simulatedDriver } from '../../compute/drivers/simulated.ts';
+import { reap } from '../../compute/reaper/reap.ts';
 import { query } from '../../database/data-api.ts';
 import { startBoot } from '../../lambdas/boot-workflow.ts';
 import { type Cloud, startCloud, type User } from '../cloud.ts';

@@ -9,6 +9,17 @@ import { comeToRest } from '../rest.ts';
 import { disturbances } from './faults.ts';
 import { type Stage, type Story, stories } from './stories.ts';
 
+const steps = [
+  'ScheduleServers',
+  'CreateInCell',
+  'TryAnotherCell',
+  'BuildOnHost',
+  'Reschedule',
+  'FailInCell',
+  'BuryInCell0',
+  'BuryServerInCell0',
+];
+
 let cloud: Cloud;
 let giant: string;
 let told = 0;
@@ -57,6 +68,14 @@ describe.each(Object.entries(stories))('%s', (_, story) => {
   let calls: number;
   beforeAll(async () => {
     calls = await tell(story, () => {}, 0);
+  });
+  test('every step runs twice', { timeout: 60_000 }, async () => {
+    for (const state of steps) {
+      const loseFirstResult = () =>
+        void cloud.service.workflow.faults.add({ state, when: 'after', nth: 1, error: 'Lambda.ServiceException' });
+      await tell(story, loseFirstResult, 0);
+      cloud.service.workflow.faults.clear();
+    }
   });
   test.each(Object.entries(disturbances))('%s, at each statement', { timeout: 120_000 }, async (_, disturbance) => {
     for (let k = 1; k <= calls; k++) {

@@ -1,0 +1,84 @@
+/** The image's architecture, hypervisor type and virtual machine mode must be one combination that the host supports; its version of the hypervisor, too. */
+import type { HostKind } from '../../../database/api/scheduling-state.ts';
+import type { KindFilter } from './index.ts';
+
+export const imagePropertiesFilter: KindFilter = {
+  name: 'ImagePropertiesFilter',
+  objection(kind, { image }) {
+    const properties = image?.properties ?? {};
+    const wanted = [
+      architecture(properties.hw_architecture ?? properties.architecture),
+      hypervisor(properties.img_hv_type ?? properties.hypervisor_type),
+      mode(properties.hw_vm_mode ?? properties.vm_mode),
+    ].filter((value) => value !== undefined);
+    if (wanted.length === 0) return undefined;
+    const supported = supportedInstances(kind);
+    if (!supported.some((combination) => wanted.every((value) => combination.includes(value)))) {
+      return `the image needs ${wanted.join(', ')}, supported is ${supported.map((each) => each.join(', ')).join('; ') || 'nothing'}`;
+    }
+    return versionObjection(kind, properties) ?? addressObjection(kind, properties);
+  },
+};
+
+function supportedInstances({ capabilities: { supported_instances: listed } }: HostKind): string[][] {
+  return Array.isArray(listed) ? listed.filter((each) => Array.isArray(each)).map((each) => each.map(String)) : [];
+}
+
+function versionObjection({ capabilities }: HostKind, properties: Record<string, string>): string | undefined {
+  const required = properties.img_hv_requested_version ?? properties.hypervisor_version_requires;
+  const version = Number(capabilities.hypervisor_version);
+  if (required === undefined || !version || satisfies(digits(version), required)) return undefined;
+  return `the image needs hypervisor version ${required}, this is ${digits(version).join('.')}`;
+}
+
+function addressObjection({ capabilities }: HostKind, { hw_maxphysaddr_bits: required }: Record<string, string>): string | undefined {
+  const cpu = capabilities.cpu_info as { maxphysaddr?: { bits?: number } } | undefined;
+  const bits = cpu?.maxphysaddr?.bits;
+  if (required === undefined || !bits || bits >= Number(required)) return undefined;
+  return `the image needs ${required} bits of physical addresses, these are ${bits}`;
+}
+
+/** A version as a number has three decimal digits for each part: 1002003 is 1.2.3. */
+function digits(version: number): number[] {
+  const parts: number[] = [];
+  for (let rest = version; rest > 0; rest = Math.floor(rest / 1_000)) parts.unshift(rest % 1_000);
+  return parts;
+}
+
+/** Tells whether a version is in a range such as `>=1.0, <2.0`; a range that cannot be read has nothing in it. */
+function satisfies(version: readonly number[], range: string): boolean {
+  return range.split(',').every((condition) => {
+    const [, operator, text] = /^\s*(<=|>=|<|>|!=|==)\s*([\d.]+)\s*$/.exec(condition) ?? [];
+    if (operator === undefined || text === undefined) return false;
+    const order = compareVersions(version, text.split('.').map(Number));
+    return { '<': order < 0, '<=': order <= 0, '>': order > 0, '>=': order >= 0, '==': order === 0, '!=': order !== 0 }[operator] ?? false;
+  });
+}
+
+function compareVersions(a: readonly number[], b: readonly number[]): number {
+  for (let part = 0; part < Math.max(a.length, b.length); part++) {
+    const difference = (a[part] ?? 0) - (b[part] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
+
+// Names that mean another, as Nova reads them.
+const architectures: Readonly<Record<string, string>> = {
+  i386: 'i686',
+  i486: 'i686',
+  i586: 'i686',
+  x86_32: 'i686',
+  x86_32p: 'i686',
+  amd64: 'x86_64',
+};
+const hypervisors: Readonly<Record<string, string>> = { xapi: 'xen' };
+const modes: Readonly<Record<string, string>> = { pv: 'xen', hv: 'hvm', baremetal: 'hvm' };
+
+const canonical = (aliases: Readonly<Record<string, string>>) => (name: string | undefined) => {
+  const lower = name?.toLowerCase();
+  return lower === undefined ? undefined : (aliases[lower] ?? lower);
+};
+const architecture = canonical(architectures);
+const hypervisor = canonical(hypervisors);
+const mode = canonical(modes);

@@ -1,0 +1,15 @@
+/** Traits that the flavor or the image requires or forbids, as Placement has them: `trait:HW_CPU_X86_AVX2` is `required` or `forbidden`. */
+import type { KindFilter } from './index.ts';
+
+export const traitsFilter: KindFilter = {
+  name: 'Traits',
+  objection({ traits }, { flavor, image }) {
+    for (const [key, value] of [...Object.entries(flavor.extra_specs), ...Object.entries(image?.properties ?? {})]) {
+      if (!key.startsWith('trait:')) continue;
+      const trait = key.slice('trait:'.length);
+      if (value === 'required' && !traits.includes(trait)) return `${trait} is required`;
+      if (value === 'forbidden' && traits.includes(trait)) return `${trait} is forbidden`;
+    }
+    return undefined;
+  },
+};

@@ -1,0 +1,12 @@
+/** A log line for each request that found no host, which a metric filter counts by `first_cause`. */
+import { NoValidHost } from '../../compute/scheduler/no-valid-host.ts';
+
+/** Logs the report of a NoValidHost and throws the error on, whatever it is. */
+export function reportNoValidHost(execution: string): (error: unknown) => never {
+  return (error) => {
+    for (let found = error; found instanceof NoValidHost; found = found.cause) {
+      if (found.report) console.log(JSON.stringify({ message: 'NoValidHost', execution, ...found.report }));
+    }
+    throw error;
+  };
+}

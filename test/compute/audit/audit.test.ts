@@ -1,0 +1,388 @@
+/** Every kind of damage, done by SQL to a healthy cloud, is found as what it is, and nothing else is. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { audit, isClean } from '../../../compute/audit/audit.ts';
+import { type Kind, kinds } from '../../../compute/audit/kinds.ts';
+import { type Cloud, startCloud } from '../../cloud.ts';
+import { claimOn, nobody, type Run, requestBuild, rest, runner, unclaim, type Victim, victim, wipe, writeRow } from './damage.ts';
+
+let cloud: Cloud;
+let run: Run;
+beforeAll(async () => {
+  cloud = await startCloud();
+  run = runner(cloud);
+});
+afterAll(() => cloud?.stop());
+
+const settled = () => audit(cloud.service.api, { settled: true });
+const inCell = (cell: string, set: string, { id }: Victim) => run(cell, `update instances set ${set} where uuid = :id::uuid`, { id });
+const inApi = (sql: string, { id }: Victim) => run('api', sql, { id });
+const otherHost = ({ cell, host }: Victim) => (host.endsWith('1') ? `${cell}-host2` : `${cell}-host1`);
+const giveQuotaBack = ({ project }: Victim) =>
+  run('api', 'update quota_usages set instances = 0, cores = 0, ram = 0 where project_id = :project', { project });
+
+interface Damage {
+  /** Who is damaged: a server in a cell, one in cell0, or nobody. */
+  who: 'active' | 'buried' | 'nobody';
+  /** How it comes about. */
+  do(victim: Victim): Promise<unknown>;
+}
+
+const damages: [Kind, string, Damage][] = [
+  [
+    'orphan-mapping',
+    'a mapping without cell and build request',
+    {
+      who: 'active',
+      async do(server) {
+        await unclaim(run, server.id);
+        await run(server.cell, 'delete from instance_actions_events');
+        await wipeRow(server);
+        await inApi('update instance_mappings set cell_id = null where instance_uuid = :id::uuid', server);
+      },
+    },
+  ],
+  ['build-request-without-mapping', 'a build request alone', { who: 'nobody', do: ({ id, project }) => requestBuild(run, id, project) }],
+  [
+    'request-spec-without-mapping',
+    'a request spec alone',
+    { who: 'nobody', do: (server) => inApi(`insert into request_specs (instance_uuid, spec) values (:id::uuid, '{}')`, server) },
+  ],
+  ['mapping-without-row', 'a server whose row was removed', { who: 'active', do: (server) => wipeRow(server) }],
+  ['mapping-without-row', 'a buried server whose row was removed', { who: 'buried', do: (server) => wipeRow(server) }],
+  ['row-without-mapping', 'a row alone', { who: 'nobody', do: (server) => writeRow(run, 'cell2', server) }],
+  ['orphan-build-request', 'a build request beside a cell', { who: 'active', do: ({ id, project }) => requestBuild(run, id, project) }],
+  ['row-in-wrong-cell', 'a row in two cells', { who: 'active', do: (server) => writeRow(run, server.other, server) }],
+  ['row-in-wrong-cell', 'a buried server in a cell', { who: 'buried', do: (server) => writeRow(run, 'cell1', server) }],
+  ...(['instance_extra', 'instance_info_caches'] as const).map((table): (typeof damages)[number] => [
+    'half-server',
+    `a server without ${table}`,
+    { who: 'active', do: (server) => run(server.cell, `delete from ${table} where instance_uuid = :id::uuid`, { id: server.id }) },
+  ]),
+  [
+    'half-server',
+    'a server without its create action',
+    {
+      who: 'active',
+      do: (server) => run(server.cell, `update instance_actions set action = 'x' where instance_uuid = :id::uuid`, { id: server.id }),
+    },
+  ],
+  [
+    'half-server',
+    'a buried server without the event of its action',
+    {
+      who: 'buried',
+      do: ({ id }) =>
+        run('cell0', 'delete from instance_actions_events using instance_actions a where action_id = a.id and instance_uuid = :id::uuid', {
+          id,
+        }),
+    },
+  ],
+  [
+    'half-server',
+    'a server in ERROR without a fault',
+    { who: 'active', do: (server) => inCell(server.cell, `vm_state = 'error'`, server) },
+  ],
+  [
+    'half-server',
+    'an active server without a host',
+    {
+      who: 'active',
+      async do(server) {
+        await unclaim(run, server.id);
+        await inCell(server.cell, 'host = null', server);
+      },
+    },
+  ],
+  [
+    'host-of-another-cell',
+    'a server on a host of another cell',
+    {
+      who: 'active',
+      async do(server) {
+        const host = `${server.other}-host1`;
+        await unclaim(run, server.id);
+        await claimOn(run, server.id, host);
+        await inCell(server.cell, `host = '${host}'`, server);
+      },
+    },
+  ],
+  [
+    'build-request-of-deleted',
+    'a deleted server that still waits',
+    {
+      who: 'active',
+      async do(server) {
+        await deleteWell(server);
+        await requestBuild(run, server.id, server.project);
+      },
+    },
+  ],
+  [
+    'row-of-deleted',
+    'a deleted server whose row lives',
+    {
+      who: 'active',
+      async do(server) {
+        await deleteWell(server);
+        await inCell(server.cell, 'deleted = 0', server);
+        await run(server.cell, 'update instance_extra set deleted = 0 where instance_uuid = :id::uuid', { id: server.id });
+      },
+    },
+  ],
+  [
+    'row-of-deleted',
+    'a deleted server with a row in another cell',
+    {
+      who: 'buried',
+      async do(server) {
+        await deleteWell(server);
+        await writeRow(run, 'cell1', server);
+      },
+    },
+  ],
+  [
+    'stuck',
+    'a build without an end',
+    { who: 'active', do: (server) => inCell(server.cell, `vm_state = 'building', task_state = 'spawning'`, server) },
+  ],
+  [
+    'stuck',
+    'a server that waits without an end',
+    {
+      who: 'active',
+      async do(server) {
+        await unclaim(run, server.id);
+        await wipeRow(server);
+        await inApi('update instance_mappings set cell_id = null where instance_uuid = :id::uuid', server);
+        await requestBuild(run, server.id, server.project);
+      },
+    },
+  ],
+  ['claim-without-server', 'a claim alone', { who: 'nobody', do: ({ id }) => claimOn(run, id, 'cell1-host1') }],
+  [
+    'claim-of-deleted',
+    'a claim of a deleted server',
+    {
+      who: 'active',
+      async do(server) {
+        await deleteWell(server);
+        await claimOn(run, server.id, server.host);
+      },
+    },
+  ],
+  [
+    'claim-of-unhosted',
+    'a claim of a server without a host',
+    {
+      who: 'active',
+      async do(server) {
+        await inCell(server.cell, `host = null, vm_state = 'error'`, server);
+        await run(server.cell, `insert into instance_faults (instance_uuid, code, message) values (:id::uuid, 500, 'x')`, {
+          id: server.id,
+        });
+      },
+    },
+  ],
+  ['host-without-claim', 'a server without a claim', { who: 'active', do: ({ id }) => unclaim(run, id) }],
+  [
+    'claim-on-wrong-host',
+    'a claim on another host of the cell',
+    { who: 'active', do: (server) => inCell(server.cell, `host = '${otherHost(server)}'`, server) },
+  ],
+  [
+    'inventory-drift',
+    'a host that counts too much',
+    {
+      who: 'active',
+      do: (server) =>
+        inApi(
+          `update inventories set used = used + 1 where resource_class = 'VCPU' and resource_provider_id in (
+             select resource_provider_id from allocations where consumer_id = :id::uuid)`,
+          server,
+        ),
+    },
+  ],
+  [
+    'inventory-drift',
+    'a claim on what a host does not have',
+    {
+      who: 'active',
+      do: (server) =>
+        inApi(
+          `insert into allocations (consumer_id, resource_provider_id, resource_class, used)
+           select consumer_id, resource_provider_id, 'VGPU', 1 from allocations where consumer_id = :id::uuid limit 1`,
+          server,
+        ),
+    },
+  ],
+  ['quota-drift', 'a project that counts too little', { who: 'active', do: (server) => giveQuotaBack(server) }],
+  [
+    'quota-drift',
+    'a project without a row of its use',
+    { who: 'buried', do: ({ project }) => run('api', 'delete from quota_usages where project_id = :project', { project }) },
+  ],
+  [
+    'quota-drift',
+    'a project that counts servers it does not have',
+    { who: 'nobody', do: ({ project }) => run('api', 'insert into quota_usages (project_id, ram) values (:project, 1)', { project }) },
+  ],
+  [
+    'deleted-but-not-released',
+    'a delete that stopped half-way, and nothing is noted',
+    { who: 'active', do: (server) => inCell(server.cell, `deleted = id, vm_state = 'deleted'`, server) },
+  ],
+  ['cell0-with-host', 'a buried server on a host', { who: 'buried', do: (server) => inCell('cell0', `host = 'cell1-host1'`, server) }],
+  ['cell0-with-claim', 'a buried server that claims room', { who: 'buried', do: ({ id }) => claimOn(run, id, 'cell1-host1') }],
+  [
+    'cell0-without-fault',
+    'a buried server without a reason',
+    { who: 'buried', do: ({ id }) => run('cell0', 'delete from instance_faults where instance_uuid = :id::uuid', { id }) },
+  ],
+  [
+    'cell0-not-in-error',
+    'a buried server that is active',
+    { who: 'buried', do: (server) => inCell('cell0', `vm_state = 'active'`, server) },
+  ],
+];
+
+async function wipeRow({ id, cell }: Victim): Promise<void> {
+  const { purgeInstances } = await import('../../../database/cell/reaping.ts');
+  const { parseDatabaseUrl } = await import('../../../database/data-api.ts');
+  await purgeInstances(parseDatabaseUrl(cloud.service.databases.get(cell) ?? ''), [id]);
+}
+
+async function deleteWell({ id }: Victim): Promise<void> {
+  const admin = await cloud.newUser('admin');
+  expect((await admin.send('DELETE', `/servers/${id}`)).status).toBe(204);
+}
+
+test('a cloud at rest is clean', async () => {
+  const servers = [await victim(cloud, true), await victim(cloud, false)];
+  const report = await settled();
+  expect(report).toMatchObject({ servers: 2, findings: [], pending: [], unreadable: [], cells: ['cell0', 'cell1', 'cell2'] });
+  expect(isClean(report)).toBe(true);
+  for (const server of servers) await wipe(cloud, server);
+});
+
+test.each(damages)('%s: %s', async (kind, _how, { who, do: damage }) => {
+  const bystander = await victim(cloud, true);
+  const server = who === 'nobody' ? nobody() : await victim(cloud, who === 'active');
+  await damage(server);
+  const { findings, pending, unreadable } = await settled();
+  expect(findings.map((found) => found.kind)).toEqual([kind]);
+  expect(findings[0]?.property).toBe(kinds[kind].property);
+  const { server: named, project, host } = findings[0]?.ids ?? {};
+  expect([server.id, server.project, server.host]).toContain(named ?? project ?? host);
+  expect({ pending, unreadable }).toEqual({ pending: [], unreadable: [] });
+  for (const one of [server, bystander]) await wipe(cloud, one);
+  expect((await settled()).findings).toEqual([]);
+});
+
+test('overbooked: a host that has less than is claimed of it', async () => {
+  const server = await victim(cloud, true);
+  const total = (amount: number) =>
+    run(
+      'api',
+      `update inventories i set total = :amount::int from resource_providers p
+       where p.id = i.resource_provider_id and p.name = :host and resource_class = 'MEMORY_MB'`,
+      { host: server.host, amount },
+    );
+  await total(256);
+  expect((await settled()).findings).toMatchObject([
+    {
+      kind: 'overbooked',
+      property: 'Room is real',
+      ids: { host: server.host, resource: 'MEMORY_MB' },
+      sentence: expect.stringContaining('256'),
+    },
+  ]);
+  await total(65_536);
+  await wipe(cloud, server);
+});
+
+test('cell0-missing: a cloud without cell0', async () => {
+  const uuid = (value: string, was: string) => run('api', `update cell_mappings set uuid = '${value}' where uuid = '${was}'`);
+  const [zero, other] = ['00000000-0000-0000-0000-000000000000', '00000000-0000-4000-8000-00000000000f'];
+  await uuid(other, zero);
+  expect((await settled()).findings).toMatchObject([{ kind: 'cell0-missing' }]);
+  await uuid(zero, other);
+});
+
+test('every kind of finding is tried', () => {
+  const tried = new Set<string>([...damages.map(([kind]) => kind), 'overbooked', 'cell0-missing']);
+  expect(Object.keys(kinds).filter((kind) => !tried.has(kind))).toEqual([]);
+});
+
+test('a server of no known size spoils the sums of nobody', async () => {
+  const server = await victim(cloud, true);
+  await inApi('delete from request_specs where instance_uuid = :id::uuid', server);
+  expect((await settled()).findings.map(({ kind }) => kind)).toEqual(['half-server']);
+  await wipe(cloud, server);
+});
+
+test('what is noted to be finished is pending, not broken', async () => {
+  const [half, stray] = [await victim(cloud, true), await victim(cloud, true)];
+  const note = (id: string, cell: string) =>
+    run('api', `insert into cell_work (instance_uuid, cell_id) select :id::uuid, id from cell_mappings where name = :cell`, { id, cell });
+  await inCell(half.cell, `deleted = id, vm_state = 'deleted'`, half);
+  await note(half.id, half.cell);
+  await writeRow(run, stray.other, stray);
+  await note(stray.id, stray.other);
+  const { findings, pending } = await settled();
+  expect(findings).toEqual([]);
+  expect(pending.reduce((sum, { servers }) => sum + servers, 0)).toBe(2);
+  await rest(cloud);
+  expect(await settled()).toMatchObject({ findings: [], pending: [] });
+  for (const server of [half, stray]) await wipe(cloud, server);
+});
+
+test('a busy cloud with damage shows the damage alone, after a second look; a young boot is not stuck', async () => {
+  const [server, building] = [await victim(cloud, true), await victim(cloud, true)];
+  await unclaim(run, server.id);
+  await inCell(building.cell, `vm_state = 'building'`, building);
+  expect((await audit(cloud.service.api)).findings.map(({ kind, ids }) => [kind, ids.server])).toEqual([['host-without-claim', server.id]]);
+  for (const one of [server, building]) await wipe(cloud, one);
+});
+
+test('a cell that is down is reported, and hides nothing but its own', async () => {
+  const [server, broken] = [await victim(cloud, true), await victim(cloud, false)];
+  await run('cell0', 'delete from instance_faults where instance_uuid = :id::uuid', { id: broken.id });
+  cloud.service.dataApi.faults.add({ cluster: server.cell, kind: 'down' });
+  const report = await settled();
+  cloud.service.dataApi.faults.clear();
+  expect(report.unreadable).toMatchObject([{ cell: server.cell }]);
+  expect(report.findings).toMatchObject([{ kind: 'cell0-without-fault', ids: { server: broken.id } }]);
+  expect(isClean({ ...report, findings: [] })).toBe(false);
+  for (const one of [server, broken]) await wipe(cloud, one);
+});
+
+test('thousands of servers are read in pages, and the one broken among them is found', async () => {
+  const project = nobody().project;
+  const count = 3_500;
+  await run('api', `insert into quota_usages (project_id, instances, cores, ram) values (:project, :count, 0, 0)`, { project, count });
+  await run(
+    'api',
+    `with new as (
+       insert into instance_mappings (instance_uuid, cell_id, project_id, user_id)
+       select md5('audit ' || n)::uuid, c.id, :project, 'many' from generate_series(1, :count) n, cell_mappings c where c.name = 'cell0'
+       returning instance_uuid)
+     insert into request_specs (instance_uuid, spec) select instance_uuid, '{"flavor": {"vcpus": 0, "memory_mb": 0}}' from new`,
+    { project, count },
+  );
+  await run(
+    'cell0',
+    `with i as (
+       insert into instances (uuid, user_id, project_id, vm_state, memory_mb, vcpus, root_gb, ephemeral_gb, reservation_id)
+       select md5('audit ' || n)::uuid, 'many', :project, 'error', 0, 0, 0, 0, 'r-many' from generate_series(1, :count) n returning uuid),
+     extra as (insert into instance_extra (instance_uuid, flavor) select uuid, '{}' from i),
+     cache as (insert into instance_info_caches (instance_uuid) select uuid from i),
+     faults as (insert into instance_faults (instance_uuid, code) select uuid, 500 from i),
+     action as (
+       insert into instance_actions (instance_uuid, action, request_id, start_time) select uuid, 'create', 'req-x', now() from i returning id)
+     insert into instance_actions_events (action_id, event, start_time) select id, 'burial', now() from action`,
+    { project, count },
+  );
+  expect(await settled()).toMatchObject({ servers: count, findings: [] });
+  await run('cell0', `update instances set host = 'h' where uuid = md5('audit 1234')::uuid`);
+  expect((await settled()).findings).toMatchObject([{ kind: 'cell0-with-host' }]);
+});

@@ -1,0 +1,55 @@
+/** Many at once, where there is hardly room and hardly quota left: neither is ever passed, and both are used up. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { query } from '../../database/data-api.ts';
+import { type Cloud, startCloud } from '../cloud.ts';
+import { comeToRest } from '../rest.ts';
+import { quickCheck } from './quick-check.ts';
+
+/** Servers of 1 vCPU that the four hosts hold. */
+const room = 64;
+const quota = 40;
+const users = 2;
+const bootsEach = 100;
+
+let cloud: Cloud;
+beforeAll(async () => {
+  cloud = await startCloud();
+});
+afterAll(() => cloud?.stop());
+
+test('200 boots and deletes in parallel pass neither the room of the hosts nor the quota', { timeout: 120_000 }, async () => {
+  const { api } = cloud.service;
+  await query(api, `alter table quota_usages add constraint within_quota check (instances <= ${quota})`);
+  const people = await Promise.all(Array.from({ length: users }, () => cloud.newUser()));
+  for (const { projectId } of people) {
+    await query(
+      api,
+      `insert into quotas (project_id, resource, hard_limit) select :project, key, value::int
+       from jsonb_each_text('{"instances": ${quota}, "cores": -1, "ram": -1}')`,
+      { project: projectId },
+    );
+  }
+  const answers = await Promise.all(
+    people.flatMap((user) =>
+      Array.from({ length: bootsEach }, async (_, index) => {
+        const id = await user.boot().catch((error: Error) => {
+          expect(error.message).toContain('Quota exceeded for instances');
+          return undefined;
+        });
+        const removed = id !== undefined && index % 3 === 0;
+        if (removed) expect((await user.send('DELETE', `/servers/${id}`)).status).toBe(204);
+        return { accepted: id !== undefined, removed };
+      }),
+    ),
+  );
+  await comeToRest(cloud.service);
+  const living = answers.filter(({ accepted, removed }) => accepted && !removed).length;
+  const [counts] = await query<{ mapped: number; claimed: number }>(
+    api,
+    `select (select count(*) from instance_mappings where not queued_for_delete) as mapped,
+       (select sum(used)::int from inventories where resource_class = 'VCPU') as claimed`,
+  );
+  expect(counts?.mapped).toBe(living);
+  expect(counts?.claimed).toBe(Math.min(living, room));
+  expect(await quickCheck(cloud.service)).toEqual([]);
+});
