@@ -39,6 +39,7 @@ const rules = {
   'os_compute_api:os-flavor-manage:delete': 'admin',
   'os_compute_api:flavors': 'reader',
   'os_compute_api:limits': 'reader',
+  'os_compute_api:limits:other_project': 'admin',
 } as const satisfies Record<string, Role>;
 
 /** The name of a rule, as Nova's policy documents spell it. */

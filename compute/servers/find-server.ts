@@ -20,11 +20,16 @@ export function serverNotFound(uuid: string): NotFound {
 
 /**
  * Gives the mapping of a server that the caller may see: his project's, or any for an admin.
- * @throws NotFound when there is none.
+ * @throws NotFound when there is none, or it is deleted and only living ones are asked for.
  */
-export async function findMapping(api: Database, caller: Caller, uuid: string): Promise<InstanceMapping> {
+export async function findMapping(
+  api: Database,
+  caller: Caller,
+  uuid: string,
+  which: 'living' | 'all' = 'living',
+): Promise<InstanceMapping> {
   const seesAll = allows(caller, 'os_compute_api:servers:detail:get_all_tenants');
-  const mapping = isUuid(uuid) ? await findInstanceMapping(api, uuid, seesAll ? null : caller.projectId) : undefined;
+  const mapping = isUuid(uuid) ? await findInstanceMapping(api, uuid, seesAll ? null : caller.projectId, which) : undefined;
   if (!mapping) throw serverNotFound(uuid);
   return mapping;
 }

@@ -3,15 +3,17 @@ import { listHosts } from '../../../database/api/hosts.ts';
 import { apiDatabase } from '../../api-database.ts';
 import { type Route, route } from '../http/route.ts';
 
-const zone = { zoneName: 'nova', zoneState: { available: true } };
-
-async function detail() {
-  const hosts = await listHosts(apiDatabase());
-  const services = hosts.map(({ host, enabled, updatedAt }) => [
+/** A zone exists when it has a host, and is available when one of its hosts is enabled; only those are told. */
+async function zones(detail: boolean) {
+  const all = await listHosts(apiDatabase());
+  const enabled = all.filter((host) => host.enabled);
+  const hosts = enabled.map(({ host, updatedAt }) => [
     host,
-    { 'nova-compute': { available: enabled, active: enabled, updated_at: updatedAt } },
+    { 'nova-compute': { available: true, active: true, updated_at: `${new Date(updatedAt).toISOString().slice(0, 23)}000` } },
   ]);
-  return { status: 200, body: { availabilityZoneInfo: [{ ...zone, hosts: Object.fromEntries(services) }] } };
+  const available = enabled.length > 0;
+  const zone = { zoneName: 'nova', zoneState: { available }, hosts: detail && available ? Object.fromEntries(hosts) : null };
+  return { status: 200, body: { availabilityZoneInfo: all.length > 0 ? [zone] : [] } };
 }
 
 /** The routes of the os-availability-zone resource. */
@@ -20,7 +22,12 @@ export const availabilityZoneRoutes: readonly Route[] = [
     method: 'GET',
     path: '/os-availability-zone',
     policy: 'os_compute_api:os-availability-zone:list',
-    handle: async () => ({ status: 200, body: { availabilityZoneInfo: [{ ...zone, hosts: null }] } }),
+    handle: () => zones(false),
   }),
-  route({ method: 'GET', path: '/os-availability-zone/detail', policy: 'os_compute_api:os-availability-zone:detail', handle: detail }),
+  route({
+    method: 'GET',
+    path: '/os-availability-zone/detail',
+    policy: 'os_compute_api:os-availability-zone:detail',
+    handle: () => zones(true),
+  }),
 ];
