@@ -13,9 +13,9 @@ import type { Database } from '../database/data-api.ts';
 import { BadRequest, Conflict, NotFound } from './errors.ts';
 import { allows, type Caller } from './policy.ts';
 
-/** Gives the project whose flavors the caller sees; null for an admin, who sees all. */
-export function flavorScope(caller: Caller): string | null {
-  return allows(caller, 'os_compute_api:os-flavor-manage:create') ? null : caller.projectId;
+/** Whether the caller sees all flavors: private ones of others, and disabled ones. */
+export function seesAllFlavors(caller: Caller): boolean {
+  return allows(caller, 'os_compute_api:os-flavor-manage:create');
 }
 
 function notFound(flavorId: string): NotFound {
@@ -31,20 +31,21 @@ export async function listFlavors(api: Database, filter: FlavorFilter): Promise<
 
 /** @throws NotFound when there is no such flavor for the caller. */
 export async function findFlavor(api: Database, caller: Caller, flavorId: string): Promise<Flavor> {
-  const flavor = await selectFlavor(api, flavorId, flavorScope(caller));
+  const flavor = await selectFlavor(api, flavorId, seesAllFlavors(caller) ? null : caller.projectId);
   if (!flavor) throw notFound(flavorId);
   return flavor;
 }
 
 /**
- * Makes a flavor; without an id, or with `auto`, it gets a uuid.
+ * Makes a flavor; without an id it gets a uuid.
  * @throws Conflict when its id or its name is taken.
  */
 export async function createFlavor(api: Database, flavor: Omit<NewFlavor, 'flavorid'> & { flavorid: string | null }): Promise<Flavor> {
-  const flavorid = flavor.flavorid === null || flavor.flavorid === 'auto' ? randomUUID() : flavor.flavorid;
+  const flavorid = flavor.flavorid ?? randomUUID();
   const created = await insertFlavor(api, { ...flavor, flavorid });
-  if (!created) throw new Conflict(`Flavor with name ${flavor.name} or ID ${flavorid} already exists.`);
-  return created;
+  if (created) return created;
+  const taken = (await selectFlavor(api, flavorid, null)) ? `ID ${flavorid}` : `name ${flavor.name}`;
+  throw new Conflict(`Flavor with ${taken} already exists.`);
 }
 
 /** @throws NotFound when there is no such flavor. */

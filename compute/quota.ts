@@ -6,15 +6,34 @@ import { Forbidden } from './errors.ts';
 /** What a project may use when it has no limits of its own; ram in MiB (nova-facts 7). */
 export const defaultLimits: Readonly<Record<QuotaResource, number>> = { instances: 10, cores: 20, ram: 51_200 };
 
-/** Limits on what one server carries. */
-export const itemLimits = { metadataItems: 128, tags: 50 } as const;
+/** Limits on what one server carries: items, files, and characters of a file's path and of its content in base64. */
+export const itemLimits = { metadataItems: 128, tags: 50, files: 5, filePath: 255, fileContent: 10_240 } as const;
 
-const order: readonly QuotaResource[] = ['instances', 'cores', 'ram'];
+/** Limits on what a project has of things that are not counted yet. */
+export const countLimits = { keyPairs: 100, serverGroups: 10, serverGroupMembers: 10 } as const;
 
-/** Tells which limits the least of a request passes: `Quota exceeded for cores, ram: Requested 8, 1 but already used …`. */
-export function quotaExceeded({ limits, used }: Accepted, requested: Record<QuotaResource, number>): Forbidden {
-  const over = order.filter((resource) => limits[resource] >= 0 && used[resource] + requested[resource] > limits[resource]);
-  const list = (values: Record<QuotaResource, number>) => over.map((resource) => values[resource]).join(', ');
+/** Nova tells them in this order. */
+const order = ['cores', 'instances', 'ram'] as const satisfies readonly QuotaResource[];
+
+/**
+ * Tells which limits a request passes, in Nova's sentence: `Quota exceeded for cores, ram: Requested 8, 4096, but already used …`.
+ * What is requested is the most asked for; Nova writes a range of instances when the least is less.
+ * @returns undefined when the request passes no limit.
+ */
+export function quotaExceeded(
+  { limits, used }: Pick<Accepted, 'limits' | 'used'>,
+  flavor: { vcpus: number; memory_mb: number },
+  minCount: number,
+  maxCount: number,
+): Forbidden | undefined {
+  const least = { instances: minCount, cores: minCount * flavor.vcpus, ram: minCount * flavor.memory_mb };
+  const most = { instances: maxCount, cores: maxCount * flavor.vcpus, ram: maxCount * flavor.memory_mb };
+  const passes = (asked: Record<QuotaResource, number>) => (resource: QuotaResource) =>
+    limits[resource] >= 0 && used[resource] + asked[resource] > limits[resource];
+  if (!order.some(passes(least))) return undefined;
+  const requested = { ...most, instances: minCount === maxCount ? minCount : `${minCount}-${maxCount}` };
+  const over = order.filter(passes(most));
+  const list = (values: Readonly<Record<QuotaResource, number | string>>) => over.map((resource) => values[resource]).join(', ');
   return new Forbidden(
     `Quota exceeded for ${over.join(', ')}: Requested ${list(requested)}, but already used ${list(used)} of ${list(limits)} ${over.join(', ')}`,
   );

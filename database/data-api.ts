@@ -89,7 +89,7 @@ export async function query<Row>(database: Database, sql: string, parameters: Re
 
 /** A row of the Data API holds 64 KB at most; a character takes up to 4 bytes. */
 const pieceLength = 15_000;
-/** An answer of the Data API holds 1 MiB at most. */
+/** An answer of the Data API holds 1 MiB at most, as JSON: what is escaped there counts as often as it is long. */
 const answerBytes = 700_000;
 
 /**
@@ -107,7 +107,7 @@ export async function queryDocuments<Doc>(
     database,
     `with ${ctes ? `${ctes},` : ''} documents as (${sql}),
      sized as (select key::text, doc::text as text, row_number() over () as position from documents),
-     counted as (select *, sum(octet_length(text)) over (order by position) as bytes, count(*) over () as total from sized)
+     counted as (select *, sum(octet_length(to_json(text)::text)) over (order by position) as bytes, count(*) over () as total from sized)
      select key, substr(text, number * ${pieceLength} + 1, ${pieceLength}) as piece,
        (max(position) over ()) < total as left_out
      from counted cross join lateral generate_series(0, (length(text) - 1) / ${pieceLength}) as number

@@ -51,7 +51,9 @@ const warmUps = 15;
 const bed = await startSchedulerBed();
 try {
   console.log(`Milliseconds (median of ${runs}) to schedule one server: read and claim, or read and explain.\n`);
-  console.log(`${'hosts'.padEnd(44)}${sizes.map(({ cells, hosts }) => (cells * hosts).toLocaleString('en').padStart(10)).join('')}     ratio`);
+  console.log(
+    `${'hosts'.padEnd(44)}${sizes.map(({ cells, hosts }) => (cells * hosts).toLocaleString('en').padStart(10)).join('')}     ratio`,
+  );
   for (const scene of scenes) {
     const times: number[] = [];
     for (const size of sizes) {

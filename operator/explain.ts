@@ -68,7 +68,7 @@ function indented(text: string): string {
 
 function actionParts({ actions, state }: Explanation): string[] {
   if (actions.length === 0) return [];
-  const rows = actions.flatMap(({ action, request_id, start_time, events, message }) => {
+  const rows = actions.flatMap(({ action: { action, request_id, start_time, message }, events }) => {
     const none = [[action, '-', start_time, '', message ?? '', '', request_id]];
     const rows = events.map((event) => [
       action,

@@ -1,6 +1,7 @@
 /** A whole deployment for a test file, and a client that says in one line what a conversation over HTTP says. */
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type Database, parseDatabaseUrl } from '../database/data-api.ts';
 import { issueToken } from '../lambdas/api/http/token.ts';
 import { type Service, type ServiceOptions, startService } from '../local/service.ts';
 
@@ -33,9 +34,7 @@ export interface User {
 }
 
 /** JSON of any shape, for tests that read a few fields of it. */
-export interface Json {
-  [key: string]: Json & string & number & boolean & null & Json[];
-}
+export type Json = Readonly<Record<string, unknown>>;
 
 /** The fields of a server that tests read. */
 export interface ServerBody {
@@ -53,6 +52,8 @@ export interface Cloud {
   newUser(role?: 'admin' | 'member' | 'reader', projectId?: string): Promise<User>;
   /** Adds a flavor and gives its id. */
   newFlavor(flavor: { vcpus?: number; ram?: number; disk?: number }): Promise<string>;
+  /** A database by its name: `api`, `cell0`, `cell1`, … */
+  database(name: string): Database;
   stop(): Promise<void>;
 }
 
@@ -78,10 +79,13 @@ export async function startCloud(options: Partial<ServiceOptions> = {}): Promise
     async newFlavor({ vcpus = 1, ram = 64, disk = 1 }) {
       const admin = await newUser('admin');
       const name = randomBytes(6).toString('hex');
-      const { body } = await admin.send('POST', '/flavors', { body: { flavor: { name, id: name, vcpus, ram, disk } } });
+      const { body } = await admin.send<{ flavor?: { id: string } }>('POST', '/flavors', {
+        body: { flavor: { name, id: name, vcpus, ram, disk } },
+      });
       if (body.flavor?.id !== name) throw new Error(`no flavor: ${JSON.stringify(body)}`);
       return name;
     },
+    database: (name) => parseDatabaseUrl(service.databases.get(name) ?? ''),
     stop: () => service.stop(),
   };
 }

@@ -1,7 +1,7 @@
 /** Everything that is known of one server, for an operator who wants to know what became of it: deleted ones too, and all their reasons in full. */
 import { findServerEntry, type ServerEntry } from '../../database/api/audit.ts';
 import { listCellMappings } from '../../database/api/cell-mappings.ts';
-import { type InstanceAction, listInstanceActions } from '../../database/cell/instance-actions.ts';
+import { latestInstanceActions, type WholeInstanceAction } from '../../database/cell/instance-actions.ts';
 import { findInstances } from '../../database/cell/instances.ts';
 import type { Database } from '../../database/data-api.ts';
 import type { Instance } from '../../database/instance.ts';
@@ -35,7 +35,7 @@ export interface Explanation {
   /** null when its cell does not answer or has no such server. */
   state: ServerState | null;
   /** Newest first. */
-  actions: InstanceAction[];
+  actions: WholeInstanceAction[];
   /** What an audit has to say of it; at a busy moment it may pass by itself. */
   findings: Finding[];
   unreadable: { cell: string; reason: string }[];
@@ -68,7 +68,7 @@ async function readCell({ cell }: ServerEntry, uuid: string, cells: readonly Cel
   if (!home) return { state: null, actions: [] };
   const [instances, actions] = await Promise.all([
     home.attempt(async (database) => [...(await findInstances(database, [uuid], 'all')).values()]),
-    home.attempt((database) => listInstanceActions(database, uuid)),
+    home.attempt((database) => latestInstanceActions(database, uuid)),
   ]);
   const [instance] = instances;
   return { state: instance ? stateOf(instance) : null, actions };

@@ -2,17 +2,24 @@
  * Accepting servers: everything the request names is looked up in one call, everything it makes is written in the next. From then on the servers exist;
  * the boot workflow only decides where.
  */
-import { randomBytes, randomUUID } from 'node:crypto';
-import { type BootImage, findBootChoices } from '../../database/api/boot-choices.ts';
+import { randomInt, randomUUID } from 'node:crypto';
+import { type BootFlavor, type BootImage, findBootChoices } from '../../database/api/boot-choices.ts';
 import { acceptServers } from '../../database/api/build-requests.ts';
-import type { Flavor } from '../../database/api/flavors.ts';
 import type { Database } from '../../database/data-api.ts';
-import type { BlockDeviceMapping, Instance } from '../../database/instance.ts';
+import type { Instance } from '../../database/instance.ts';
 import { BadRequest, Forbidden } from '../errors.ts';
-import { allows, type Caller } from '../policy.ts';
+import { allows, authorize, type Caller } from '../policy.ts';
 import { defaultLimits, itemLimits, quotaExceeded } from '../quota.ts';
-import { isUuid } from '../uuid.ts';
+import { blockDevices, type NewBlockDevice, rootIsVolume } from './block-devices.ts';
 import { hostnameOf } from './hostname.ts';
+
+/** A network to connect to, or a port of one. */
+export interface RequestedNetwork {
+  kind: 'network' | 'port';
+  id: string;
+  /** Whether an address in the network was asked for. */
+  fixedIp: boolean;
+}
 
 /** What a client asks for, already checked for its form. */
 export interface BootRequest {
@@ -21,12 +28,14 @@ export interface BootRequest {
   /** null lets it follow from the name. */
   hostname: string | null;
   flavorId: string;
-  /** An image's id or URL; empty boots from a volume. */
-  imageRef: string;
+  /** null boots from one of the block devices. */
+  imageId: string | null;
   minCount: number;
   maxCount: number;
   metadata: Record<string, string>;
   tags: string[];
+  /** Files to put into the server; they are checked and go no further, for no host takes any yet. */
+  files: { path: string; contents: string }[];
   keyName: string | null;
   userData: string | null;
   availabilityZone: string | null;
@@ -34,10 +43,9 @@ export interface BootRequest {
   autoDiskConfig: boolean | null;
   accessIPv4: string | null;
   accessIPv6: string | null;
-  /** Ids of networks and ports to connect to. */
-  networks: string[];
+  networks: RequestedNetwork[];
   securityGroups: string[];
-  blockDeviceMappings: Omit<BlockDeviceMapping, 'uuid'>[];
+  blockDeviceMappings: NewBlockDevice[];
   schedulerHints: Record<string, string[]>;
 }
 
@@ -59,8 +67,9 @@ const mostServers = 500;
  * @throws BadRequest for what does not exist or does not fit, Forbidden when the quota does not allow the least wanted.
  */
 export async function createServers(api: Database, caller: Caller, requestId: string, request: BootRequest): Promise<Reservation> {
-  checkItems(request);
-  const imageId = readImageRef(request);
+  const { imageId, minCount, maxCount } = request;
+  checkPlace(request, caller);
+  if (imageId === null && request.blockDeviceMappings.length === 0) throw new BadRequest('Missing imageRef attribute');
   const choices = await findBootChoices(
     api,
     {
@@ -73,18 +82,26 @@ export async function createServers(api: Database, caller: Caller, requestId: st
   );
   const { flavor, image } = choices;
   if (!flavor) throw new BadRequest(`Flavor ${request.flavorId} could not be found.`);
+  if (maxCount > 1 && request.hostname !== null) throw new BadRequest('Unable to allocate a single hostname to multiple instances');
   if (imageId !== null && !image) throw new BadRequest('Can not find requested image');
-  checkFit(flavor, image, caller);
+  checkReferences(request);
+  const devices = blockDevices(request.blockDeviceMappings, imageId, flavor, maxCount);
+  checkItems(request);
+  checkFit(flavor, image, rootIsVolume(devices), caller);
 
-  const most = Math.min(request.maxCount, choices.instancesLimit < 0 ? mostServers : Math.max(choices.instancesLimit, request.minCount, 1));
-  if (request.minCount > mostServers) throw new BadRequest(`min_count must be <= ${mostServers}`);
-  const reservationId = `r-${randomBytes(5).toString('base64url').replace(/[-_]/g, '0').toLowerCase().padEnd(8, '0').slice(0, 8)}`;
-  const uuids = Array.from({ length: Math.min(most, mostServers) }, () => randomUUID());
+  const limit = choices.instancesLimit < 0 ? mostServers : Math.min(Math.max(choices.instancesLimit, minCount), mostServers);
+  const reservationId = newReservationId();
+  // Too many at once are none: the answer then tells whether the quota forbids them too, which is what Nova would say.
+  const uuids = minCount > mostServers ? [] : Array.from({ length: Math.min(maxCount, limit) }, () => randomUUID());
+  const hostname = hostnameOf(request.name);
   const accepted = await acceptServers(api, {
     reservationId,
     requestId,
-    template: template(caller, request, flavor, image, reservationId),
-    blockDeviceMappings: request.blockDeviceMappings,
+    template: {
+      ...template(caller, request, flavor, image, reservationId),
+      hostname: request.hostname ?? (hostname || `Server-${uuids[0]}`),
+    },
+    blockDeviceMappings: devices,
     tags: request.tags,
     spec: {
       flavor: savedFlavor(flavor),
@@ -95,64 +112,90 @@ export async function createServers(api: Database, caller: Caller, requestId: st
     servers: uuids.map((uuid, index) => ({
       uuid,
       display_name: `${request.name}-${index + 1}`,
-      hostname: hostnameOf(request.name) ? `${hostnameOf(request.name)}-${index + 1}` : `Server-${uuid}`,
+      hostname: hostname ? `${hostname}-${index + 1}` : `Server-${uuid}`,
     })),
-    minCount: request.minCount,
+    minCount: Math.min(minCount, mostServers + 1),
     defaultLimits,
   });
   const [first, ...others] = uuids.slice(0, accepted.count);
-  if (!first) {
-    const { minCount } = request;
-    throw quotaExceeded(accepted, { instances: minCount, cores: minCount * flavor.vcpus, ram: minCount * flavor.memory_mb });
-  }
-  return { reservationId, requestId, servers: [first, ...others] };
+  if (first) return { reservationId, requestId, servers: [first, ...others] };
+  throw quotaExceeded(accepted, flavor, minCount, maxCount) ?? new BadRequest(`min_count must be <= ${mostServers}`);
 }
 
-function checkItems({ metadata, availabilityZone, minCount, maxCount, hostname, keyName, networks }: BootRequest): void {
-  if (minCount > maxCount) throw new BadRequest('min_count must be <= max_count');
-  if (Object.keys(metadata).length > itemLimits.metadataItems) {
-    throw new Forbidden(`Maximum number of metadata items exceeds ${itemLimits.metadataItems}`);
+/** Like Nova's: short enough to type, and long enough that the workflow's name is its own. */
+function newReservationId(): string {
+  return `r-${Array.from({ length: 8 }, () => randomInt(36).toString(36)).join('')}`;
+}
+
+/** Where the server may go: a zone; only an admin may name a host with it. */
+function checkPlace({ availabilityZone }: BootRequest, caller: Caller): void {
+  if (availabilityZone === null) return;
+  const [zone, ...host] = availabilityZone.split(':');
+  if (host.length > 2) throw new BadRequest('Invalid input received: Unable to parse availability_zone');
+  if (host.length > 0) authorize(caller, 'os_compute_api:servers:create:forced_host');
+  if (host.length > 0 || !zones.includes(zone ?? '')) throw new BadRequest('The requested availability zone is not available');
+}
+
+/** What the server shall be connected to or hold, of services and resources that are not here yet: none of them exists. */
+function checkReferences({ maxCount, networks, keyName, schedulerHints }: BootRequest): void {
+  if (maxCount > 1 && networks.some(({ kind, fixedIp }) => kind === 'network' && fixedIp)) {
+    throw new BadRequest('Failed to launch instances: max_count cannot be greater than 1 if an fixed_ip is specified.');
   }
-  if (maxCount > 1 && hostname !== null) throw new BadRequest('Multi-instance create with explicit hostnames is not supported.');
-  if (keyName !== null) throw new BadRequest('Invalid key_name provided.');
+  if (maxCount > 1 && networks.some(({ kind }) => kind === 'port')) {
+    throw new BadRequest(
+      'Failed to launch instances: Unable to launch multiple instances with a single configured port ID. Please launch your instance one by one with different ports.',
+    );
+  }
   const [network] = networks;
-  if (network !== undefined) throw new BadRequest(`Network ${network} could not be found.`);
-  if (availabilityZone !== null && !zones.includes(availabilityZone))
-    throw new BadRequest('The requested availability zone is not available');
+  if (network) throw new BadRequest(`${network.kind === 'port' ? 'Port id' : 'Network'} ${network.id} could not be found.`);
+  if (keyName !== null) throw new BadRequest('Invalid key_name provided.');
+  const [group] = schedulerHints.group ?? [];
+  if (group !== undefined) throw new BadRequest(`Instance group ${group} could not be found.`);
 }
 
-/** Gives the id at the end of the image reference, or null when the server boots from one of its block devices. */
-function readImageRef({ imageRef, blockDeviceMappings }: BootRequest): string | null {
-  if (imageRef === '' && blockDeviceMappings.length > 0) return null;
-  if (imageRef === '') throw new BadRequest('Missing imageRef attribute');
-  const id = imageRef.split('/').at(-1) ?? '';
-  if (!isUuid(id)) throw new BadRequest('Invalid imageRef provided.');
-  return id;
-}
-
-function checkFit(flavor: Flavor, image: BootImage | null, caller: Caller): void {
-  if (flavor.root_gb === 0 && image && !allows(caller, 'os_compute_api:servers:create:zero_disk_flavor')) {
-    throw new Forbidden('Only volume-backed servers are allowed for flavors with zero disk.');
+function checkItems({ metadata, files }: BootRequest): void {
+  const { metadataItems, files: mostFiles, filePath, fileContent } = itemLimits;
+  if (Object.keys(metadata).length > metadataItems) throw new Forbidden(`Maximum number of metadata items exceeds ${metadataItems}`);
+  if (files.length > mostFiles) throw new Forbidden('Personality file limit exceeded');
+  if (files.some(({ path }) => path.length > filePath)) throw new Forbidden(`Personality file path exceeds maximum ${filePath}`);
+  if (files.some(({ contents }) => contents.length > fileContent)) {
+    throw new Forbidden(`Personality file content exceeds maximum ${fileContent}`);
   }
+}
+
+const bytesPerGiB = 2 ** 30;
+
+function checkFit(flavor: BootFlavor, image: BootImage | null, onVolume: boolean, caller: Caller): void {
   if (!image) return;
   if (image.status !== 'active') throw new BadRequest(`Image ${image.id} is not active.`);
   if (image.min_ram > flavor.memory_mb) throw new BadRequest("Flavor's memory is too small for requested image.");
-  if (flavor.root_gb > 0 && image.min_disk > flavor.root_gb) {
-    throw new BadRequest("The created instance's disk would be too small: the image needs more than the flavor's disk.");
+  if (onVolume) return;
+  if (flavor.root_gb === 0) {
+    if (allows(caller, 'os_compute_api:servers:create:zero_disk_flavor')) return;
+    throw new Forbidden('Only volume-backed servers are allowed for flavors with zero disk.');
+  }
+  const disk = flavor.root_gb * bytesPerGiB;
+  if ((image.size ?? 0) > disk) {
+    throw new BadRequest(`Flavor's disk is too small for requested image. Flavor disk is ${disk} bytes, image is ${image.size} bytes.`);
+  }
+  const least = image.min_disk * bytesPerGiB;
+  if (least > disk) {
+    throw new BadRequest(
+      `Flavor's disk is smaller than the minimum size specified in image metadata. Flavor disk is ${disk} bytes, minimum size is ${least} bytes.`,
+    );
   }
 }
 
-function savedFlavor(flavor: Flavor): Instance['flavor'] {
+function savedFlavor(flavor: BootFlavor): Instance['flavor'] {
   const { flavorid, name, memory_mb, vcpus, root_gb, ephemeral_gb, swap, extra_specs } = flavor;
   return { flavorid, name, memory_mb, vcpus, root_gb, ephemeral_gb, swap, extra_specs };
 }
 
-function template(caller: Caller, request: BootRequest, flavor: Flavor, image: BootImage | null, reservationId: string) {
+function template(caller: Caller, request: BootRequest, flavor: BootFlavor, image: BootImage | null, reservationId: string) {
   return {
     user_id: caller.userId,
     project_id: caller.projectId,
     image_ref: image?.id ?? '',
-    hostname: request.hostname ?? hostnameOf(request.name),
     display_name: request.name,
     display_description: request.description,
     key_name: null,

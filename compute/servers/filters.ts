@@ -13,6 +13,8 @@ export interface ServerFilters {
   /** By field of the document: the value matches. */
   pattern: Partial<Record<PatternField, string>>;
   states?: States[];
+  /** Whether an address was asked for. */
+  address?: true;
   /** An id of a flavor. */
   flavor?: string;
   tags?: string[];
@@ -24,18 +26,7 @@ export interface ServerFilters {
   changesBefore?: string;
 }
 
-export type ExactField =
-  | 'image_ref'
-  | 'vm_state'
-  | 'task_state'
-  | 'user_id'
-  | 'uuid'
-  | 'host'
-  | 'node'
-  | 'locked'
-  | 'power_state'
-  | 'progress'
-  | 'launch_index';
+export type ExactField = 'image_ref' | 'vm_state' | 'task_state' | 'user_id' | 'uuid' | 'host' | 'locked';
 export type PatternField =
   | 'display_name'
   | 'display_description'
@@ -51,7 +42,13 @@ export type PatternField =
   | 'terminated_at'
   | 'kernel_id'
   | 'ramdisk_id'
-  | 'root_device_name';
+  | 'root_device_name'
+  | 'node'
+  | 'power_state'
+  | 'progress'
+  | 'launch_index'
+  | 'auto_disk_config'
+  | 'locked_by';
 
 /** Makes the SQL of the filters, or undefined when they let everything pass. */
 export function filterSql(filters: ServerFilters): DocumentFilter | undefined {

@@ -20,12 +20,17 @@ export function serverNotFound(uuid: string): NotFound {
 
 /**
  * Gives the mapping of a server that the caller may see: his project's, or any for an admin.
- * @param find how the mapping is read: to look at it, or to delete the server.
+ * @param find how it is read: a living server's to look at, unless told otherwise.
  * @throws NotFound when there is none.
  */
-export async function findMapping(api: Database, caller: Caller, uuid: string, find = findInstanceMapping): Promise<InstanceMapping> {
+export async function findMapping(
+  api: Database,
+  caller: Caller,
+  uuid: string,
+  find: (api: Database, uuid: string, projectId: string | null) => Promise<InstanceMapping | undefined> = findInstanceMapping,
+): Promise<InstanceMapping> {
   const seesAll = allows(caller, 'os_compute_api:servers:detail:get_all_tenants');
-  const mapping = isUuid(uuid) ? await find(api, uuid.toLowerCase(), seesAll ? null : caller.projectId) : undefined;
+  const mapping = isUuid(uuid) ? await find(api, uuid, seesAll ? null : caller.projectId) : undefined;
   if (!mapping) throw serverNotFound(uuid);
   return mapping;
 }

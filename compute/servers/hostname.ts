@@ -2,14 +2,15 @@
 const longest = 63;
 
 /**
- * Makes a host name of a server's name, as Nova does: what has no place in one is dropped, spaces and the like become hyphens. May be empty.
+ * Makes a host name of a server's name, as Nova does: of Latin-1 only, cut to a label, what has no place in one dropped, spaces and the like made
+ * hyphens. May be empty.
  */
 export function hostnameOf(name: string): string {
   return name
-    .normalize('NFKD')
+    .replace(/[\u0100-\u{10ffff}]/gu, '')
+    .slice(0, longest)
     .replace(/[ _.]/g, '-')
-    .replace(/[^\w-]+/g, '')
+    .replace(/[^\p{L}\p{N}-]+/gu, '')
     .toLowerCase()
-    .replace(/^[.-]+|[.-]+$/g, '')
-    .slice(0, longest);
+    .replace(/^-+|-+$/g, '');
 }

@@ -3,17 +3,21 @@
  * theirs at once. So the cost of a page does not grow with cells, build requests stand in their right place, and a server that moves from its build
  * request into a cell meanwhile is neither lost nor doubled.
  */
-import { type IndexRange, type InstanceMapping, listInstanceMappings } from '../../database/api/instance-mappings.ts';
+import { findInstanceMapping, type IndexRange, type InstanceMapping, listInstanceMappings } from '../../database/api/instance-mappings.ts';
 import { findInstances } from '../../database/cell/instances.ts';
 import { type Database, DatabaseUnreachable, parseDatabaseUrl } from '../../database/data-api.ts';
 import type { DocumentFilter, Instance } from '../../database/instance.ts';
 import { BadRequest } from '../errors.ts';
+import { isUuid } from '../uuid.ts';
 import { filterSql, type ServerFilters } from './filters.ts';
 import type { Server } from './find-server.ts';
 
-/** Fields of a server to sort by. */
+/** What servers can be sorted by, in Nova's words. */
+export type SortField = keyof Instance | 'kernel_id' | 'ramdisk_id' | 'locked_by';
+
+/** A field of a server to sort by. */
 export interface SortKey {
-  field: keyof Instance;
+  field: SortField;
   direction: 'asc' | 'desc';
 }
 
@@ -83,10 +87,19 @@ async function listSorted(api: Database, listing: Listing): Promise<ServerPage> 
     from = page.next;
   }
   all.sort((a, b) => compare(a, b, sort));
-  const start = marker === null ? 0 : all.findIndex(({ mapping }) => mapping.uuid === marker) + 1;
-  if (marker !== null && start === 0) throw markerNotFound(marker);
-  const servers = all.slice(start, start + limit);
+  const last = marker === null ? undefined : await readMarker(api, marker, listing.projectId);
+  const rest = last ? all.filter((server) => compare(last, server, sort) < 0) : all;
+  const servers = rest.slice(0, limit);
   return { servers, next: servers.length === limit ? (servers.at(-1)?.mapping.uuid ?? null) : null };
+}
+
+/** The last server of the page before, which may have been deleted since, or match the filters no more. */
+async function readMarker(api: Database, marker: string, projectId: string | null): Promise<Server> {
+  const mapping = isUuid(marker) ? await findInstanceMapping(api, marker, projectId, 'all') : undefined;
+  if (!mapping) throw markerNotFound(marker);
+  if (!mapping.cell) return { mapping, instance: mapping.buildRequest };
+  const found = await findInstances(parseDatabaseUrl(mapping.cell.connection), [mapping.uuid], 'all');
+  return { mapping, instance: found.get(mapping.uuid) ?? null };
 }
 
 async function readIndex(api: Database, range: IndexRange): Promise<InstanceMapping[]> {
@@ -137,10 +150,16 @@ function badPattern(error: unknown): unknown {
 
 function compare(a: Server, b: Server, sort: SortKey[]): number {
   for (const { field, direction } of sort) {
-    const [left, right] = [a.instance?.[field] ?? null, b.instance?.[field] ?? null];
+    const [left, right] = [fieldOf(a, field), fieldOf(b, field)];
     if (left === right) continue;
     const order = left === null ? -1 : right === null ? 1 : left < right ? -1 : 1;
     return direction === 'asc' ? order : -order;
   }
-  return a.mapping.uuid < b.mapping.uuid ? -1 : 1;
+  return a.mapping.uuid === b.mapping.uuid ? 0 : a.mapping.uuid < b.mapping.uuid ? -1 : 1;
+}
+
+/** No server has a kernel or a lock of somebody yet, so these order nothing. */
+function fieldOf({ instance }: Server, field: SortField) {
+  if (field === 'kernel_id' || field === 'ramdisk_id' || field === 'locked_by') return null;
+  return instance?.[field] ?? null;
 }

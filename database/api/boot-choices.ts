@@ -16,9 +16,12 @@ export interface BootImage {
   properties: Record<string, string>;
 }
 
+/** A flavor without its description, which no server needs and which may be larger than a row of the Data API. */
+export type BootFlavor = Omit<Flavor, 'description'>;
+
 /** null stands for what does not exist or is not for this project. */
 export interface BootChoices {
-  flavor: Flavor | null;
+  flavor: BootFlavor | null;
   image: BootImage | null;
   /** The most instances that the project may have; -1 is unlimited. */
   instancesLimit: number;
@@ -36,7 +39,7 @@ export async function findBootChoices(
     api,
     `with usage as (insert into quota_usages (project_id) values (:project) on conflict do nothing)
      select
-       (select to_jsonb(found) from (
+       (select to_jsonb(found) - 'description' from (
           select ${flavorColumns} from flavors f where flavorid = :flavor_id and not f.disabled and ${flavorVisible}) found) as flavor,
        (select to_jsonb(found) from (
           select id, name, status, size, min_disk, min_ram, disk_format, container_format, properties from images

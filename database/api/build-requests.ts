@@ -95,7 +95,8 @@ export async function acceptServers(api: Database, acceptance: Acceptance): Prom
        insert into build_requests (instance_uuid, project_id, reservation_id, request_id, execution, instance, block_device_mappings, tags)
        select uuid, :project_id, :reservation_id, :request_id, :reservation_id, instance,
          (select coalesce(jsonb_agg(value || jsonb_build_object('uuid', gen_random_uuid())), '[]')
-          from jsonb_array_elements(:block_device_mappings::jsonb)),
+          -- The mention of the server makes this run for each of them: the uuid of a disk is its own.
+          from jsonb_array_elements(:block_device_mappings::jsonb) where accepted.uuid is not null),
          :tags::jsonb
        from accepted),
      mappings as (

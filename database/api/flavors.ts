@@ -1,5 +1,5 @@
 /** Flavors, as operators offer them. Private ones are seen by admins and by the projects they are shared with. */
-import { type Database, query } from '../data-api.ts';
+import { type Database, query, queryDocuments } from '../data-api.ts';
 
 /** A flavor by its public id `flavorid`. Sizes: memory_mb and swap in MiB, root_gb and ephemeral_gb in GiB. */
 export interface Flavor {
@@ -30,67 +30,96 @@ export const flavorColumns = `
 export const flavorVisible = `
   (:project_id::text is null or is_public or exists (select from flavor_projects where flavor_id = f.id and project_id = :project_id))`;
 
+/** What flavors can be listed by. */
+export const flavorSortKeys = [
+  ...(['created_at', 'description', 'disabled', 'ephemeral_gb', 'flavorid', 'id', 'is_public', 'memory_mb', 'name', 'root_gb'] as const),
+  ...(['rxtx_factor', 'swap', 'updated_at', 'vcpus'] as const),
+];
+
 /** Which flavors to list. */
 export interface FlavorFilter {
-  /** The project that asks; null sees all. */
-  projectId: string | null;
-  /** Public ones, private ones, or both (null). */
+  /** The project that asks. */
+  projectId: string;
+  /** Whether it sees private flavors that are not shared with it, and disabled ones. */
+  seesAll: boolean;
+  /** Public ones with those shared with the project, private ones, or both (null). */
   isPublic: boolean | null;
   minDisk: number;
   minRam: number;
-  sortKey: 'flavorid' | 'name' | 'memory_mb' | 'vcpus' | 'root_gb' | 'created_at';
+  sortKey: (typeof flavorSortKeys)[number];
   sortDirection: 'asc' | 'desc';
+  /** Read on after this flavor, whether it is listed itself or not. */
   marker: string | null;
   limit: number;
 }
 
-/** Gives a page of flavors, or undefined when the marker is no flavor. */
+/** Gives a page of flavors, or undefined when the marker is no flavor that the project sees. */
 export async function listFlavors(api: Database, filter: FlavorFilter): Promise<Flavor[] | undefined> {
-  const rows = await query<Flavor & { position: number; marker_position: number | null }>(
+  const flavors: Flavor[] = [];
+  for (let { marker } = filter; ; ) {
+    const { documents, truncated } = await readFlavors(api, { ...filter, marker, limit: filter.limit - flavors.length });
+    const header = documents.get('header');
+    documents.delete('header');
+    if (!header || !('markerFound' in header && header.markerFound)) return undefined;
+    flavors.push(...(documents as Map<string, Flavor>).values());
+    if (!truncated) return flavors;
+    marker = flavors.at(-1)?.flavorid ?? null;
+  }
+}
+
+/** Descriptions and extra specs make flavors larger than a row of the Data API may be. */
+function readFlavors(api: Database, { sortKey, sortDirection, marker, ...filter }: FlavorFilter) {
+  const shared = 'exists (select from flavor_projects where flavor_id = f.id and project_id = :project_id)';
+  return queryDocuments<Flavor | { markerFound: boolean }>(
     api,
-    `with listed as (
-       select ${flavorColumns}, row_number() over (order by f.${filter.sortKey} ${filter.sortDirection}, f.id) as position
-       from flavors f
-       where ${flavorVisible} and (:is_public::boolean is null or is_public = :is_public) and not f.disabled
-         and root_gb >= :min_disk and memory_mb >= :min_ram),
-     marker as (select position from listed where flavorid = :marker)
-     select listed.*, (select position from marker) as marker_position from listed
-     where :marker::text is null or position > (select position from marker) or flavorid = :marker
-     order by position limit :limit::int + case when :marker::text is null then 0 else 1 end`,
+    `with visible as (
+       select f.*, row_number() over (order by f.${sortKey} ${sortDirection}, f.id ${sortDirection}) as position from flavors f
+       where :sees_all or is_public or ${shared}),
+     marker as (select position from visible where flavorid = :marker),
+     page as (
+       select f.* from visible f
+       where (:sees_all or not disabled) and root_gb >= :min_disk and memory_mb >= :min_ram
+         and (:is_public::boolean is null or is_public = :is_public or (:is_public and ${shared}))
+         ${marker === null ? '' : 'and position > (select position from marker)'}
+       order by position limit :limit)
+     select 'header' as key, jsonb_build_object('markerFound', ${marker === null ? 'true' : 'exists (select from marker)'}) as doc
+     union all
+     (select 'flavor ' || flavorid, (select to_jsonb(shown) from (select ${flavorColumns}) shown) from page f order by position)`,
     {
       project_id: filter.projectId,
+      sees_all: filter.seesAll,
       is_public: filter.isPublic,
       min_disk: filter.minDisk,
       min_ram: filter.minRam,
-      marker: filter.marker,
+      marker,
       limit: filter.limit,
     },
   );
-  if (filter.marker === null) return rows;
-  return rows.length === 0 ? undefined : rows.filter(({ flavorid }) => flavorid !== filter.marker);
 }
 
-/** Gives a flavor that the project may see. */
+/** Gives a flavor that the project may see; a null project sees all. */
 export async function findFlavor(api: Database, flavorId: string, projectId: string | null): Promise<Flavor | undefined> {
-  const [flavor] = await query<Flavor>(api, `select ${flavorColumns} from flavors f where flavorid = :flavor_id and ${flavorVisible}`, {
-    flavor_id: flavorId,
-    project_id: projectId,
-  });
-  return flavor;
+  const { documents } = await queryDocuments<Flavor>(
+    api,
+    `select flavorid as key, (select to_jsonb(shown) from (select ${flavorColumns}) shown) as doc from flavors f
+     where flavorid = :flavor_id and ${flavorVisible}`,
+    { flavor_id: flavorId, project_id: projectId },
+  );
+  return documents.get(flavorId);
 }
 
 /** Adds a flavor, unless one with its id or its name exists: then it gives undefined. */
 export async function createFlavor(api: Database, flavor: NewFlavor): Promise<Flavor | undefined> {
-  const [row] = await query<Flavor>(
+  const [row] = await query<{ id: number }>(
     api,
-    `insert into flavors as f (flavorid, name, memory_mb, vcpus, root_gb, ephemeral_gb, swap, rxtx_factor, is_public, description)
+    `insert into flavors (flavorid, name, memory_mb, vcpus, root_gb, ephemeral_gb, swap, rxtx_factor, is_public, description)
      values (:flavorid, :name, :memory_mb::int, :vcpus::int, :root_gb::int, :ephemeral_gb::int, :swap::int, :rxtx_factor::float8, :is_public,
        :description)
      on conflict do nothing
-     returning ${flavorColumns}`,
+     returning id`,
     { ...flavor },
   );
-  return row;
+  return row && { ...flavor, id: row.id, disabled: false, extra_specs: {} };
 }
 
 /** Removes a flavor; servers keep their copy of it. */

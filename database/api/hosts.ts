@@ -62,6 +62,8 @@ export async function listAvailabilityZones(api: Database): Promise<Availability
 /** A mapped host. */
 export interface MappedHost {
   host: string;
+  /** Name of its cell. */
+  cell: string;
   zone: string;
   /** Its service is enabled. */
   enabled: boolean;
@@ -74,10 +76,10 @@ export async function listHosts(api: Database): Promise<MappedHost[]> {
   for (let more = true; more; ) {
     const { documents, truncated } = await queryDocuments<MappedHost[]>(
       api,
-      `select cell_id as key, jsonb_agg(jsonb_build_object('host', host, 'zone', zone, 'enabled', not service_disabled,
+      `select cell_id as key, jsonb_agg(jsonb_build_object('host', host, 'cell', c.name, 'zone', zone, 'enabled', not service_disabled,
          'updatedAt', coalesce(p.updated_at, p.created_at))) as doc
-       from host_states join resource_providers p on p.id = resource_provider_id
-       where cell_id is not null and cell_id::text not in (select jsonb_array_elements_text(:known::jsonb))
+       from host_states join resource_providers p on p.id = resource_provider_id join cell_mappings c on c.id = cell_id
+       where cell_id::text not in (select jsonb_array_elements_text(:known::jsonb))
        group by cell_id`,
       { known: [...cells.keys()] },
     );

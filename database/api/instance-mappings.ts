@@ -38,17 +38,28 @@ const joins = `
   left join request_specs s on s.instance_uuid = m.instance_uuid`;
 
 /**
- * Gives the mapping of a server, unless it is being deleted.
+ * Gives the mapping of a server; one that is being deleted only when asked for `all`.
  * @param projectId restricts to a project; null sees all.
  */
-export async function findInstanceMapping(api: Database, uuid: string, projectId: string | null): Promise<InstanceMapping | undefined> {
+export async function findInstanceMapping(
+  api: Database,
+  uuid: string,
+  projectId: string | null,
+  which: 'living' | 'all' = 'living',
+): Promise<InstanceMapping | undefined> {
   const { documents } = await queryDocuments<InstanceMapping>(
     api,
     `select m.instance_uuid as key, ${document()} as doc from instance_mappings m ${joins}
-     where m.instance_uuid = :uuid::uuid and not m.queued_for_delete and (:project_id::text is null or m.project_id = :project_id)`,
+     where m.instance_uuid = :uuid::uuid and ${which === 'all' ? 'true' : 'not m.queued_for_delete'}
+       and (:project_id::text is null or m.project_id = :project_id)`,
     { uuid, project_id: projectId },
   );
   return documents.get(uuid);
+}
+
+/** As findInstanceMapping, of a deleted server too. */
+export function findAnyInstanceMapping(api: Database, uuid: string, projectId: string | null): Promise<InstanceMapping | undefined> {
+  return findInstanceMapping(api, uuid, projectId, 'all');
 }
 
 /**

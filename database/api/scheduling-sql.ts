@@ -11,6 +11,8 @@ const namesTold = 10;
 
 const columns: Readonly<Record<ResourceClass, string>> = { VCPU: 'vcpu', MEMORY_MB: 'memory_mb', DISK_GB: 'disk_gb' };
 
+const columnList = resourceClasses.map((resource) => columns[resource]);
+
 const each = (text: (column: string, resource: ResourceClass) => string, separator: string) =>
   resourceClasses.map((resource) => text(columns[resource], resource)).join(separator);
 
@@ -62,49 +64,29 @@ export const request = `
     select zone from need where zone is not null
     union select value from aggregate_metadata join need on zone is null where key = 'availability_zone'
     union select 'nova' from need where zone is null),
-  refused as (select jsonb_array_elements_text(:refused::jsonb) as kind),
-  failing as (select resource_provider_id as provider, builds from build_failures where last_at > now() - interval '${failuresLast}')`;
+  failing as (select resource_provider_id as provider, builds from build_failures where last_at > now() - interval '${failuresLast}'),
+  without as (
+    select array(select cell_id from turned_from) as cells, array(select jsonb_array_elements_text(:refused::jsonb)) as kinds,
+      array(select provider from members, team where policy = 'anti-affinity' and servers >= most) as hosts)`;
 
-/** Says of a host \`h\` that may be picked whether the request may have it. */
-const open = `h.pickable and ${each((column) => `h.${column} >= need.${column}`, ' and ')}
-  and h.cell_id not in (select cell_id from turned_from) and h.kind not in (select kind from refused)
-  and not (need.policy is not distinct from 'anti-affinity'
-    and h.resource_provider_id in (select provider from members where servers >= (select most from team)))`;
-
-/** How far the scarcity of a resource is counted. */
-const scarce = 300;
-
-/** Hosts by their room in one resource: whichever suffices on the fewest hosts leads the search. */
-const byRoom = (column: string) => `
-  select found.*, zones.zone as of_zone from need join leader on leader.resource = '${column}' cross join zones cross join lateral (
-    select h.* from host_states h
-    where h.zone = zones.zone and ${open} and h.resource_provider_id not in (select provider from failing)
-    order by h.${column} desc limit :limit) found
-  where need.host is null and not need.with_members`;
-
-/** Hosts of a short list. */
-const byList = (list: string, on: string, when: string) => `
-  select h.*, null from need cross join ${list} join host_states h on ${on}
-  where ${when} and (need.zone is null or h.zone = need.zone) and ${open}`;
+/** Hosts of a short list that the request may have. */
+const fromList = (list: string, on: string, when: string) => `
+  select h.*, false from need cross join without cross join ${list} join host_states h on ${on}
+  where ${when} and h.pickable and (need.zone is null or h.zone = need.zone) and ${each((column) => `h.${column} >= need.${column}`, ' and ')}
+    and h.cell_id <> all (without.cells) and h.kind <> all (without.kinds) and h.resource_provider_id <> all (without.hosts)`;
 
 /** Hosts that can hold at least one server, and whether all of them together hold too few. */
 export const search = `
-  leader as (
-    select resource from need cross join lateral (
-      ${each(
-        (column) => `select '${column}' as resource, (
-          select count(*) from zones cross join lateral (
-            select from host_states h where h.pickable and h.zone = zones.zone and h.${column} >= need.${column} limit ${scarce}) enough) as hosts`,
-        ' union all ',
-      )}) counts
-    where need.host is null and not need.with_members order by hosts, resource = 'memory_mb' desc limit 1),
   found as (
-    ${each(byRoom, ' union all ')}
-    union all ${byList('failing', 'h.resource_provider_id = failing.provider', 'need.host is null and not need.with_members')}
-    union all ${byList('members', 'h.resource_provider_id = members.provider', `need.host is null and need.policy in ('affinity', 'soft-affinity')`)}
-    union all ${byList('(select) all_of_them', 'h.host = need.host', '(not need.with_members or h.resource_provider_id in (select provider from members))')}),
+    select h.*, true as on_page from need cross join without cross join zones cross join lateral hosts_with_room(
+      zones.zone, ${each((column) => `need.${column}`, ', ')}, without.cells, without.kinds,
+      without.hosts || array(select provider from failing), :limit::int) h
+    where need.host is null and not need.with_members
+    union all ${fromList('failing', 'h.resource_provider_id = failing.provider', 'need.host is null and not need.with_members')}
+    union all ${fromList('members', 'h.resource_provider_id = members.provider', `need.host is null and need.policy in ('affinity', 'soft-affinity')`)}
+    union all ${fromList('(select) named', 'h.host = need.host', '(not need.with_members or h.resource_provider_id in (select provider from members))')}),
   candidates as (select distinct on (resource_provider_id) * from found order by resource_provider_id),
-  page as (select exists (select from found where of_zone is not null group by of_zone having count(*) >= :limit) as more),
+  page as (select exists (select from found where on_page group by zone having count(*) >= :limit::int) as more),
   outcome as (
     select seekers.servers > 0 and not page.more and seekers.servers > (
         select coalesce(sum(case when one.policy = 'affinity' then seekers.servers else least(
@@ -116,34 +98,38 @@ export const search = `
 
 const room = (amount: string) => each((column) => `h.${column} >= ${amount}.${column}`, ' and ');
 
-/** Every host with the first step that turns it away, and what the nearest lacks. Cells go before Placement, so that only usable hosts count as near. */
+/** Every host with the first step that turns it away, and how much it lacks. Cells go before Placement, so that only usable hosts count as near. */
 export const reasons = `
   verdicts as materialized (
-    select h.*, ${room('one')} and not h.service_disabled and (need.host is null or h.host = need.host)
+    select h.host, ${columnList.map((column) => `h.${column}`).join(', ')}, verdict.step, case when verdict.step = 'kind' then h.kind end as kind,
+      ${each((column) => `h.${column} >= need.${column} as enough_${column}`, ', ')},
+      ${room('one')} and not h.service_disabled and (need.host is null or h.host = need.host)
         and (need.zone is null or h.zone = need.zone) as candidate,
-      case
+      case when verdict.step = 'Placement' then
+        ${each((column) => `greatest(need.${column} - h.${column}, 0)::float8 / greatest(need.${column}, 1)`, ' + ')} end as lack
+    from outcome join need on outcome.fails cross join one cross join without cross join host_states h cross join lateral (
+      select case
         when need.host is not null and h.host <> need.host then 'RequestedHost'
         when h.cell_id is null then 'HostMapping'
         when h.cell_disabled then 'CellDisabled'
-        when h.cell_id in (select cell_id from turned_from) then 'CellUnreachable'
+        when h.cell_id = any (without.cells) then 'CellUnreachable'
         when h.service_disabled then 'ComputeFilter'
         when need.zone is not null and h.zone <> need.zone then 'AvailabilityZone'
         when not (${room('need')}) then 'Placement'
-        when h.kind in (select kind from refused) then 'kind'
-        when need.policy = 'anti-affinity' and h.resource_provider_id in (select provider from members where servers >= (select most from team))
-          then 'ServerGroupAntiAffinityFilter'
+        when h.kind = any (without.kinds) then 'kind'
+        when h.resource_provider_id = any (without.hosts) then 'ServerGroupAntiAffinityFilter'
         when need.with_members and h.resource_provider_id not in (select provider from members) then 'ServerGroupAffinityFilter'
-      end as step
-    from outcome join need on outcome.fails cross join one cross join host_states h),
-  turned_away as (
-    select step, case when step = 'kind' then kind end as kind, count(*) as hosts,
+        else 'none'
+      end as step) verdict),
+  tallies as (
+    select step, kind, count(*) as hosts, count(*) filter (where candidate) as candidates,
+      ${each((column) => `count(*) filter (where enough_${column}) as ${column}`, ', ')},
       case when count(*) <= ${namesTold} then to_jsonb(array_agg(host)) end as names
-    from verdicts where step is not null group by 1, 2),
+    from verdicts group by step, kind),
   reached as (
-    select v.*, ${each((column) => `greatest(need.${column} - v.${column}, 0)::float8 / greatest(need.${column}, 1)`, ' + ')} as lack
-    from verdicts v cross join need
-    where step is null or step in ('Placement', 'kind', 'ServerGroupAntiAffinityFilter', 'ServerGroupAffinityFilter')),
-  nearest as (select * from reached where step = 'Placement' order by lack, host limit 1)`;
+    select * from tallies
+    where step in ('Placement', 'kind', 'ServerGroupAntiAffinityFilter', 'ServerGroupAffinityFilter', 'none')),
+  nearest as (select * from verdicts where lack is not null order by lack, host limit 1)`;
 
 /** The answer in parts: the state, the hosts, the reasons if the search has failed, and the kinds of the hosts. */
 export const documents = `
@@ -173,12 +159,14 @@ export const documents = `
   left join members m on m.provider = h.resource_provider_id left join failing f on f.provider = h.resource_provider_id
   union all
   select 'reasons', jsonb_build_object(
-    'hosts', (select count(*) from verdicts),
-    'turnedAway', (select coalesce(jsonb_agg(to_jsonb(turned_away)), '[]') from turned_away),
-    'asked', (select count(*) from reached),
-    'suffices', (select ${amounts((column) => `count(*) filter (where v.${column} >= need.${column})`)} from need left join reached v on true),
+    'hosts', (select coalesce(sum(hosts), 0) from tallies),
+    'turnedAway', (
+      select coalesce(jsonb_agg(jsonb_build_object('step', step, 'kind', kind, 'hosts', hosts, 'names', names)), '[]')
+      from tallies where step <> 'none'),
+    'asked', (select coalesce(sum(hosts), 0) from reached),
+    'suffices', (select ${amounts((column) => `coalesce(sum(${column}), 0)`)} from reached),
     'nearest', (select jsonb_build_object('host', host, 'free', ${amounts((column) => column)}) from nearest),
-    'candidates', (select count(*) from verdicts where candidate))
+    'candidates', (select coalesce(sum(candidates), 0) from tallies))
   from outcome where fails
   union all
   select 'kind ' || kind, jsonb_build_object('capabilities', p.capabilities, 'traits', p.traits)

@@ -94,8 +94,12 @@ export async function findServerGroup(api: Database, uuid: string): Promise<Serv
 export async function deleteServerGroup(api: Database, uuid: string, projectId: string | null): Promise<string | undefined> {
   const [row] = await query<{ project_id: string }>(
     api,
-    `with gone as (
-       delete from instance_groups where uuid = :uuid::uuid and (:project_id::text is null or project_id = :project_id) returning project_id)
+    `with target as (
+       select id from instance_groups where uuid = :uuid::uuid and (:project_id::text is null or project_id = :project_id)),
+     members_held as (
+       select id from instance_group_member where group_id in (select id from target) order by id for update),
+     gone as (
+       delete from instance_groups where id in (select id from target) and (select count(*) from members_held) >= 0)
      select project_id from instance_groups where uuid = :uuid::uuid`,
     { uuid, project_id: projectId },
   );
@@ -114,9 +118,10 @@ export const joiningGroup = `
   group_quota as (
     select group_id, count, quota_limit(:project_id, 'server_group_members', :group_members::int) as hard_limit from joining),
   group_room as (
-    select group_id, case when hard_limit < 0 then 2147483647 else hard_limit - count end as room from group_quota where count is not null)`;
+    select group_id, (case when hard_limit < 0 then 2147483647 else hard_limit - count end)::int as room
+    from group_quota where count is not null)`;
 
-/** SQL that is true when so many servers (an SQL expression) may join, or need not. */
+/** SQL that is true when so many servers (an SQL expression) may join the group, or the request names none. */
 export function mayJoin(servers: string): string {
   return `(:group::uuid is null or coalesce((select room from group_room) >= ${servers}, false))`;
 }
@@ -127,6 +132,12 @@ export const joinGroup = `
     insert into instance_group_member (group_id, instance_uuid)
     select group_id, uuid from accepted cross join group_room order by launch_index)`;
 
-/** A CTE that takes the servers of the CTE `ended` out of their groups. Each is ended once, so two statements never wait for each other's members. */
+/**
+ * CTEs that take the servers of the CTE `ended` out of their groups, beside `held`, the lock of what they held on hosts. Members are locked after
+ * hosts and before groups, in the order of their ids; so this, a claim and the removal of a group never wait for each other in a circle.
+ */
 export const leaveGroups = `
-  left_groups as (delete from instance_group_member member using ended where member.instance_uuid = ended.instance_uuid)`;
+  members_held as (
+    select member.id from instance_group_member member join ended using (instance_uuid)
+    where (select count(*) from held) >= 0 order by member.id for update of member),
+  left_groups as (delete from instance_group_member where id in (select id from members_held))`;

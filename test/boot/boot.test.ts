@@ -4,7 +4,7 @@ import { flawless, simulatedDriver } from '../../compute/drivers/simulated.ts';
 import { reap } from '../../compute/reaper/reap.ts';
 import { query } from '../../database/data-api.ts';
 import { startBoot } from '../../lambdas/boot-workflow.ts';
-import { type Cloud, startCloud, type User } from '../cloud.ts';
+import { type Cloud, type ServerBody, startCloud, type User } from '../cloud.ts';
 
 let cloud: Cloud;
 let user: User;
@@ -23,13 +23,13 @@ afterEach(async () => {
 
 const reapNow = () => reap({ api: cloud.service.api, driver: simulatedDriver(flawless), startBoot, silence: 0 });
 const claimed = () => query<{ used: number }>(cloud.service.api, 'select used from inventories where used > 0');
-const used = async () => (await user.send('GET', '/limits')).body.limits?.absolute;
+const used = async () => (await user.send<{ limits: { absolute: object } }>('GET', '/limits')).body.limits.absolute;
+const asAdmin = async (id: string) => (await admin.send<{ server: ServerBody }>('GET', `/servers/${id}`)).body.server;
 
 test('a server that fits becomes ACTIVE on a host, and gives everything back when it is deleted', async () => {
   const id = await user.boot();
   expect(await user.settled(id)).toMatchObject({ status: 'ACTIVE', 'OS-EXT-STS:power_state': 1 });
-  const seen = await admin.send('GET', `/servers/${id}`);
-  expect(seen.body.server?.['OS-EXT-SRV-ATTR:host']).toMatch(/^cell\d-host\d$/);
+  expect((await asAdmin(id))['OS-EXT-SRV-ATTR:host']).toMatch(/^cell\d-host\d$/);
   expect(await used()).toMatchObject({ totalInstancesUsed: 1, totalCoresUsed: 1, totalRAMUsed: 512 });
   expect((await user.send('DELETE', `/servers/${id}`)).status).toBe(204);
   expect((await user.send('GET', `/servers/${id}`)).status).toBe(404);
@@ -42,8 +42,7 @@ test('a server that fits nowhere is in ERROR with the reason, and is deleted lik
   const id = await user.boot({ flavorRef });
   const server = await user.settled(id);
   expect(server).toMatchObject({ status: 'ERROR', fault: { code: 500, message: 'No valid host was found. ' } });
-  const { body } = await admin.send('GET', `/servers/${id}`);
-  expect(body.server?.fault?.details).toContain('DISK_GB: 0 of 4 hosts suffice; the nearest has 500 free, 500 short.');
+  expect((await asAdmin(id)).fault?.details).toContain('DISK_GB: 0 of 4 hosts suffice; the nearest has 500 free, 500 short.');
   expect((await user.send('DELETE', `/servers/${id}`)).status).toBe(204);
   expect(await used()).toMatchObject({ totalInstancesUsed: 0 });
 });
@@ -53,8 +52,7 @@ test('a host that fails hands the server to its alternate', async () => {
   const ids = await Promise.all([user.boot(), user.boot(), user.boot()]);
   for (const id of ids) {
     expect(await user.settled(id)).toMatchObject({ status: 'ACTIVE' });
-    const { body } = await admin.send('GET', `/servers/${id}`);
-    expect(body.server?.['OS-EXT-SRV-ATTR:host']).toMatch(/host2$/);
+    expect((await asAdmin(id))['OS-EXT-SRV-ATTR:host']).toMatch(/host2$/);
     await user.send('DELETE', `/servers/${id}`);
   }
   expect(await claimed()).toEqual([]);
@@ -76,12 +74,11 @@ test('when all hosts fail the server is in ERROR in its own cell and claims noth
 test('a cell that is down sends the server to another cell; the reaper cleans what was left', async () => {
   cloud.service.dataApi.faults.add({ cluster: 'cell1', kind: 'down' });
   await user.boot({ min_count: 4, max_count: 4 });
-  const ids = (await user.send('GET', '/servers')).body.servers?.map(({ id }) => String(id)) ?? [];
+  const ids = (await user.send<{ servers: ServerBody[] }>('GET', '/servers')).body.servers.map(({ id }) => id);
   expect(ids).toHaveLength(4);
   for (const id of ids) {
     await user.settled(id);
-    const { body } = await admin.send('GET', `/servers/${id}`);
-    expect(body.server?.['OS-EXT-SRV-ATTR:host']).toMatch(/^cell2/);
+    expect((await asAdmin(id))['OS-EXT-SRV-ATTR:host']).toMatch(/^cell2/);
   }
   await cloud.service.workflow.drain();
   expect(await reapNow()).toMatchObject({ unreachable: ['cell1'] });

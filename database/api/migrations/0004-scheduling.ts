@@ -165,5 +165,37 @@ begin
 end $body$;
 create trigger host_state_update after update of disabled on cell_mappings
   for each row when (old.disabled is distinct from new.disabled) execute function host_states_follow_cells();
+
+-- Hosts of a zone with room, those with most of the resource that is scarcest. Which one is, a bounded count tells; led by it the search does not pass over
+-- hosts that are full of something else. The planner cannot know what is asked for, so it is told to keep to the order of an index and to stop early.
+create function hosts_with_room(
+  of_zone text, vcpus bigint, memory bigint, disk bigint, without_cells integer[], without_kinds text[], without_hosts integer[], most integer
+) returns setof host_states language plpgsql stable set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off as $body$
+declare
+  plenty constant integer := 300;
+  by_vcpu constant integer := (select count(*) from (
+    select from host_states h where h.pickable and h.zone = of_zone and h.vcpu >= vcpus limit plenty) enough);
+  by_memory constant integer := (select count(*) from (
+    select from host_states h where h.pickable and h.zone = of_zone and h.memory_mb >= memory limit plenty) enough);
+  by_disk constant integer := (select count(*) from (
+    select from host_states h where h.pickable and h.zone = of_zone and h.disk_gb >= disk limit plenty) enough);
+begin
+  if by_memory <= by_vcpu and by_memory <= by_disk then
+    return query select h.* from host_states h
+      where h.pickable and h.zone = of_zone and h.vcpu >= vcpus and h.memory_mb >= memory and h.disk_gb >= disk
+        and h.cell_id <> all (without_cells) and h.kind <> all (without_kinds) and h.resource_provider_id <> all (without_hosts)
+      order by h.memory_mb desc limit most;
+  elsif by_vcpu <= by_disk then
+    return query select h.* from host_states h
+      where h.pickable and h.zone = of_zone and h.vcpu >= vcpus and h.memory_mb >= memory and h.disk_gb >= disk
+        and h.cell_id <> all (without_cells) and h.kind <> all (without_kinds) and h.resource_provider_id <> all (without_hosts)
+      order by h.vcpu desc limit most;
+  else
+    return query select h.* from host_states h
+      where h.pickable and h.zone = of_zone and h.vcpu >= vcpus and h.memory_mb >= memory and h.disk_gb >= disk
+        and h.cell_id <> all (without_cells) and h.kind <> all (without_kinds) and h.resource_provider_id <> all (without_hosts)
+      order by h.disk_gb desc limit most;
+  end if;
+end $body$;
 `,
 };

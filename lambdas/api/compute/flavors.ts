@@ -1,96 +1,47 @@
 /** The flavors resource: list, show, create, delete, and the extra specs of one. */
 import * as z from 'zod';
-import { createFlavor, deleteFlavor, findFlavor, flavorScope, listFlavors } from '../../../compute/flavors.ts';
-import type { Caller } from '../../../compute/policy.ts';
-import type { Flavor, FlavorFilter } from '../../../database/api/flavors.ts';
+import { createFlavor, deleteFlavor, findFlavor, listFlavors, seesAllFlavors } from '../../../compute/flavors.ts';
+import { allows, type Caller } from '../../../compute/policy.ts';
+import type { Flavor } from '../../../database/api/flavors.ts';
 import { apiDatabase } from '../../api-database.ts';
-import { type ApiRequest, type QueryParameters, type Route, route } from '../http/route.ts';
+import { type ApiRequest, type Route, route } from '../http/route.ts';
+import { type FlavorQuery, flavorQuery, readFlavorQuery } from './flavor-query.ts';
 import { nextLink, selfLinks } from './links.ts';
-import { booleanWord, integerFrom, name, single } from './parameters.ts';
-import { mostOnPage } from './server-query.ts';
+import { booleanValue, description, integerFrom, largestInteger, name, text, when } from './parameters.ts';
 
-const digits = single.pipe(z.string().regex(/^\d+$/).transform(Number));
-const sortFields = {
-  flavorid: 'flavorid',
-  id: 'flavorid',
-  name: 'name',
-  memory_mb: 'memory_mb',
-  ram: 'memory_mb',
-  vcpus: 'vcpus',
-  root_gb: 'root_gb',
-  disk: 'root_gb',
-  created_at: 'created_at',
-} as const;
+/** The largest number of a float column in Nova's databases. */
+const largestFloat = 3.40282e38;
 
-/** `none` stands for public and private ones alike. */
-const isPublic = single.pipe(
-  z.union([z.stringFormat('none', /^none$/i).transform(() => null), z.string().transform((word) => booleanWord.parse(word))]),
-);
-
-function listQuery(microversion: number, caller: Caller) {
-  const fields = {
-    is_public: isPublic.default(true),
-    minDisk: digits.default(0),
-    minRam: digits.default(0),
-    sort_key: single.pipe(z.enum(Object.keys(sortFields) as (keyof typeof sortFields)[])).default('flavorid'),
-    sort_dir: single.pipe(z.enum(['asc', 'desc'])).default('asc'),
-    marker: single.optional(),
-    limit: digits.default(mostOnPage),
-  };
-  const shape = microversion >= 75 ? z.strictObject(fields) : z.object(fields);
-  return shape.transform((query): FlavorFilter => {
-    const projectId = flavorScope(caller);
-    return {
-      projectId,
-      isPublic: projectId === null ? query.is_public : null,
-      minDisk: query.minDisk,
-      minRam: query.minRam,
-      sortKey: sortFields[query.sort_key],
-      sortDirection: query.sort_dir,
-      marker: query.marker ?? null,
-      limit: Math.min(query.limit, mostOnPage),
-    };
-  });
-}
-
-const flavorName = name;
-const description = z.string().max(65_535).nullable();
+const flavorId = z.union([text(255, 1).regex(/^(?! )[a-zA-Z0-9. _-]+(?<! )$/), z.number().transform(String)]);
+const factor = z
+  .union([
+    z.number(),
+    z
+      .string()
+      .regex(/^[0-9]+(\.[0-9]+)?$/)
+      .transform(Number),
+  ])
+  .pipe(z.number().positive().max(largestFloat));
 
 function createBody(microversion: number) {
   return z.strictObject({
     flavor: z.strictObject({
-      name: flavorName,
-      id: z
-        .union([
-          z
-            .string()
-            .min(1)
-            .max(255)
-            .regex(/^(?! )[a-zA-Z0-9. _-]+(?<! )$/),
-          z.int().transform(String),
-        ]) // Nova's ids of flavors
-        .nullish(),
-      ram: integerFrom(1),
-      vcpus: integerFrom(1),
-      disk: integerFrom(0),
-      'OS-FLV-EXT-DATA:ephemeral': integerFrom(0).default(0),
-      swap: integerFrom(0).default(0),
-      rxtx_factor: z
-        .union([
-          z.number().positive(),
-          z
-            .string()
-            .regex(/^\d+(\.\d+)?$/)
-            .transform(Number),
-        ])
-        .default(1),
-      'os-flavor-access:is_public': booleanWord.default(true),
-      description: microversion >= 55 ? description.optional() : z.never().optional(),
+      name,
+      id: flavorId.nullish(),
+      ram: integerFrom(1, largestInteger),
+      vcpus: integerFrom(1, largestInteger),
+      disk: integerFrom(0, largestInteger),
+      'OS-FLV-EXT-DATA:ephemeral': integerFrom(0, largestInteger).optional(),
+      swap: integerFrom(0, largestInteger).optional(),
+      rxtx_factor: factor.default(1),
+      'os-flavor-access:is_public': booleanValue.default(true),
+      description: when(microversion >= 55, 'description', description(65_535)),
     }),
   });
 }
 
-function flavorView(flavor: Flavor, { baseUrl, microversion }: { baseUrl: string; microversion: number }) {
+function flavorView(flavor: Flavor, { baseUrl, caller, microversion }: { baseUrl: string; caller: Caller; microversion: number }) {
+  const withSpecs = microversion >= 61 && allows(caller, 'os_compute_api:os-flavor-extra-specs:index');
   return {
     id: flavor.flavorid,
     name: flavor.name,
@@ -104,26 +55,20 @@ function flavorView(flavor: Flavor, { baseUrl, microversion }: { baseUrl: string
     rxtx_factor: flavor.rxtx_factor,
     links: selfLinks(baseUrl, 'flavors', flavor.flavorid),
     ...(microversion >= 55 ? { description: flavor.description } : {}),
-    ...(microversion >= 61 ? { extra_specs: flavor.extra_specs } : {}),
+    ...(withSpecs ? { extra_specs: flavor.extra_specs } : {}),
   };
 }
 
-async function list(request: ApiRequest<undefined, FlavorFilter>, detail: boolean) {
-  const { baseUrl, microversion, query } = request;
-  const flavors = query.limit === 0 ? [] : await listFlavors(apiDatabase(), query);
-  const full = flavors.length === query.limit;
-  const parameters: QueryParameters = { limit: [String(query.limit)], sort_key: [query.sortKey], sort_dir: [query.sortDirection] };
+async function list(request: ApiRequest<undefined, FlavorQuery>, detail: boolean) {
+  const { baseUrl, caller, microversion, query } = request;
+  const filter = readFlavorQuery(query, caller.projectId, seesAllFlavors(caller));
+  const flavors = filter.limit === 0 ? [] : await listFlavors(apiDatabase(), filter);
+  const marker = flavors.length === filter.limit ? (flavors.at(-1)?.flavorid ?? null) : null;
   return {
     status: 200,
     body: {
       flavors: flavors.map((flavor) => (detail ? flavorView(flavor, request) : summary(flavor, baseUrl, microversion))),
-      ...nextLink(
-        baseUrl,
-        detail ? '/flavors/detail' : '/flavors',
-        'flavors_links',
-        parameters,
-        full ? (flavors.at(-1)?.flavorid ?? null) : null,
-      ),
+      ...nextLink(baseUrl, detail ? '/flavors/detail' : '/flavors', 'flavors_links', query, marker),
     },
   };
 }
@@ -145,8 +90,8 @@ async function create(request: ApiRequest<z.infer<ReturnType<typeof createBody>>
     memory_mb: flavor.ram,
     vcpus: flavor.vcpus,
     root_gb: flavor.disk,
-    ephemeral_gb: flavor['OS-FLV-EXT-DATA:ephemeral'],
-    swap: flavor.swap,
+    ephemeral_gb: flavor['OS-FLV-EXT-DATA:ephemeral'] ?? 0,
+    swap: flavor.swap ?? 0,
     rxtx_factor: flavor.rxtx_factor,
     is_public: flavor['os-flavor-access:is_public'],
     description: flavor.description ?? null,
@@ -170,15 +115,15 @@ export const flavorRoutes: readonly Route[] = [
     method: 'GET',
     path: '/flavors',
     policy: 'os_compute_api:flavors',
-    query: listQuery,
-    handle: (request: ApiRequest<undefined, FlavorFilter>) => list(request, false),
+    query: flavorQuery,
+    handle: (request: ApiRequest<undefined, FlavorQuery>) => list(request, false),
   }),
   route({
     method: 'GET',
     path: '/flavors/detail',
     policy: 'os_compute_api:flavors',
-    query: listQuery,
-    handle: (request: ApiRequest<undefined, FlavorFilter>) => list(request, true),
+    query: flavorQuery,
+    handle: (request: ApiRequest<undefined, FlavorQuery>) => list(request, true),
   }),
   route({ method: 'GET', path: '/flavors/{id}', policy: 'os_compute_api:flavors', handle: show }),
   route({ method: 'POST', path: '/flavors', policy: 'os_compute_api:os-flavor-manage:create', body: createBody, handle: create }),

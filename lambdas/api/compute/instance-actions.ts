@@ -1,20 +1,63 @@
 /** The os-instance-actions resource: what was done to a server. */
 import { createHash } from 'node:crypto';
-import { NotFound } from '../../../compute/errors.ts';
+import * as z from 'zod';
+import { BadRequest, NotFound } from '../../../compute/errors.ts';
 import { allows, type Caller } from '../../../compute/policy.ts';
-import { findMapping } from '../../../compute/servers/find-server.ts';
-import { type InstanceAction, type InstanceActionEvent, listInstanceActions } from '../../../database/cell/instance-actions.ts';
-import { parseDatabaseUrl } from '../../../database/data-api.ts';
+import { findMapping, serverNotFound } from '../../../compute/servers/find-server.ts';
+import { findAnyInstanceMapping, findInstanceMapping } from '../../../database/api/instance-mappings.ts';
+import {
+  type ActionFilter,
+  findInstanceAction,
+  type InstanceAction,
+  type InstanceActionEvent,
+  listInstanceActions,
+} from '../../../database/cell/instance-actions.ts';
+import { type Database, parseDatabaseUrl } from '../../../database/data-api.ts';
 import { apiDatabase } from '../../api-database.ts';
 import { type ApiRequest, type Route, route } from '../http/route.ts';
+import { nextLink } from './links.ts';
+import { isoTime, limit, time } from './query-parameters.ts';
+import { mostOnPage } from './server-query.ts';
 
-/** A server without a cell has no actions yet. */
-async function actionsOf(caller: Caller, uuid: string): Promise<InstanceAction[]> {
-  const { cell } = await findMapping(apiDatabase(), caller, uuid);
-  return cell ? listInstanceActions(parseDatabaseUrl(cell.connection), uuid) : [];
+function one<Schema extends z.ZodOptional<z.ZodArray>>(schema: Schema) {
+  return schema.refine((values) => !values || values.length <= 1, 'has more than one value');
 }
 
-function actionView({ events: _, updated_at, start_time, ...action }: InstanceAction, microversion: number) {
+/** Paging and times came with 2.58, and with them the refusal of everything else. */
+function listQuery(microversion: number) {
+  if (microversion < 58) return z.object({}).transform((): ActionQuery => ({}));
+  return z.strictObject({
+    limit: one(limit),
+    marker: one(z.array(z.string()).optional()),
+    'changes-since': one(time),
+    ...(microversion >= 66 ? { 'changes-before': one(time) } : {}),
+  });
+}
+
+type ActionQuery = Readonly<Partial<Record<'limit' | 'marker' | 'changes-since' | 'changes-before', string[]>>>;
+
+/** Gives the cell's database; a server that has no cell has no actions yet. Those of deleted servers are shown since 2.21. */
+async function cellOf(caller: Caller, uuid: string, microversion: number): Promise<Database | undefined> {
+  const { cell, queuedForDelete } = await findMapping(
+    apiDatabase(),
+    caller,
+    uuid,
+    microversion >= 21 ? findAnyInstanceMapping : findInstanceMapping,
+  );
+  if (!cell && queuedForDelete) throw serverNotFound(uuid);
+  return cell ? parseDatabaseUrl(cell.connection) : undefined;
+}
+
+function readQuery(query: ActionQuery): ActionFilter {
+  const [since = null, before = null] = [query['changes-since'], query['changes-before']].map((values) => isoTime(values?.[0] ?? ''));
+  if (since !== null && before !== null && since > before) {
+    throw new BadRequest('The value of changes-since must be less than or equal to changes-before.');
+  }
+  const asked = Number(query.limit?.[0] ?? mostOnPage);
+  return { since, before, marker: query.marker?.[0] ?? null, limit: Math.min(asked, mostOnPage) };
+}
+
+function actionView({ updated_at, start_time, ...action }: InstanceAction, microversion: number) {
   return {
     ...action,
     start_time: naive(start_time),
@@ -41,24 +84,43 @@ function naive(timestamp: string): string {
   return `${new Date(timestamp).toISOString().slice(0, 23)}000`;
 }
 
-async function list({ caller, microversion, params }: ApiRequest) {
-  const actions = await actionsOf(caller, params.id ?? '');
-  return { status: 200, body: { instanceActions: actions.map((action) => actionView(action, microversion)) } };
+async function list({ baseUrl, caller, microversion, params, query }: ApiRequest<undefined, ActionQuery>) {
+  const id = params.id ?? '';
+  const filter = readQuery(query);
+  const cell = await cellOf(caller, id, microversion);
+  const actions = cell && filter.limit > 0 ? await listInstanceActions(cell, id, filter) : [];
+  if (!actions) throw new BadRequest(`Marker ${filter.marker} could not be found.`);
+  const marker = microversion >= 58 && actions.length === filter.limit ? (actions.at(-1)?.request_id ?? null) : null;
+  return {
+    status: 200,
+    body: {
+      instanceActions: actions.map((action) => actionView(action, microversion)),
+      ...nextLink(baseUrl, `/servers/${id}/os-instance-actions`, 'links', query, marker),
+    },
+  };
 }
 
 async function show({ caller, microversion, params }: ApiRequest) {
-  const actions = await actionsOf(caller, params.id ?? '');
-  const action = actions.find(({ request_id }) => request_id === params.request);
-  if (!action) throw new NotFound(`Action for request_id ${params.request} on instance ${params.id} not found`);
+  const { id = '', request = '' } = params;
+  const cell = await cellOf(caller, id, microversion);
+  const found = cell && (await findInstanceAction(cell, id, request));
+  if (!found) throw new NotFound(`Action ${request} not found`);
+  const { action, events } = found;
   const admin = allows(caller, 'os_compute_api:os-instance-actions:events');
-  const events =
-    admin || microversion >= 51 ? { events: action.events.map((event) => eventView(event, action.project_id, admin, microversion)) } : {};
-  return { status: 200, body: { instanceAction: { ...actionView(action, microversion), ...events } } };
+  const shown =
+    admin || microversion >= 51 ? { events: events.map((event) => eventView(event, action.project_id, admin, microversion)) } : {};
+  return { status: 200, body: { instanceAction: { ...actionView(action, microversion), ...shown } } };
 }
 
 /** The routes of the os-instance-actions resource. */
 export const instanceActionRoutes: readonly Route[] = [
-  route({ method: 'GET', path: '/servers/{id}/os-instance-actions', policy: 'os_compute_api:os-instance-actions:list', handle: list }),
+  route({
+    method: 'GET',
+    path: '/servers/{id}/os-instance-actions',
+    policy: 'os_compute_api:os-instance-actions:list',
+    query: listQuery,
+    handle: list,
+  }),
   route({
     method: 'GET',
     path: '/servers/{id}/os-instance-actions/{request}',

@@ -22,16 +22,14 @@ export function selfLinks(baseUrl: string, collection: string, id: string) {
 export function nextLink(
   baseUrl: string,
   path: string,
-  name: 'servers_links' | 'flavors_links' | 'keypairs_links',
+  name: 'servers_links' | 'flavors_links' | 'keypairs_links' | 'links',
   parameters: Readonly<Record<string, string[] | undefined>>,
   marker: string | null,
 ) {
   if (marker === null) return {};
-  const search = new URLSearchParams(
-    Object.entries(parameters).flatMap(([key, values]) =>
-      key === 'marker' || !values ? [] : values.map((value): [string, string] => [key, value]),
-    ),
-  );
+  const pairs = Object.entries(parameters).flatMap(([key, values = []]) => values.map((value): [string, string] => [key, value]));
+  const search = new URLSearchParams(pairs.filter(([key]) => key !== 'marker'));
+  search.sort();
   search.set('marker', marker);
   return { [name]: [{ rel: 'next', href: `${baseUrl}/v2.1${path}?${search}` }] };
 }

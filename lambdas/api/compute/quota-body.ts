@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import { type QuotaLimits, type QuotaName, quotaDefaults } from '../../../compute/quota-sets.ts';
 import { pythonText } from '../http/python-text.ts';
-import { booleanWord } from './parameters.ts';
+import { booleanValue } from './parameters.ts';
 
 const networks: readonly string[] = ['fixed_ips', 'floating_ips', 'security_groups', 'security_group_rules'] satisfies QuotaName[];
 const files: readonly string[] = ['injected_files', 'injected_file_content_bytes', 'injected_file_path_bytes'] satisfies QuotaName[];
@@ -43,6 +43,6 @@ export interface QuotaChange {
 export function quotaBody(microversion: number): z.ZodType<QuotaChange> {
   const limits = Object.fromEntries(shownQuotas(microversion).map((name) => [name, hardLimit.optional()]));
   return z
-    .strictObject({ quota_set: z.strictObject({ force: booleanWord.default(false), ...limits }) })
+    .strictObject({ quota_set: z.strictObject({ force: booleanValue.default(false), ...limits }) })
     .transform(({ quota_set: { force, ...limits } }) => ({ force: force === true, limits: limits as Partial<QuotaLimits> }));
 }

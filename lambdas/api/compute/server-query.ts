@@ -1,19 +1,15 @@
-/** The query of `GET /servers` and `/servers/detail`: which of Nova's parameters count for whom (nova-facts 3.1). */
-import * as z from 'zod';
+/** What a query of `GET /servers` and `/servers/detail` asks for: which of Nova's parameters count for whom (nova-facts 3.1). */
 import { BadRequest, Forbidden } from '../../../compute/errors.ts';
-import { allows, type Caller } from '../../../compute/policy.ts';
+import { allows, authorize, type Caller } from '../../../compute/policy.ts';
 import type { ExactField, PatternField, ServerFilters } from '../../../compute/servers/filters.ts';
-import type { Listing, SortKey } from '../../../compute/servers/list-servers.ts';
+import type { Listing, SortField, SortKey } from '../../../compute/servers/list-servers.ts';
 import { statesOf } from '../../../compute/servers/status.ts';
-import type { Instance } from '../../../database/instance.ts';
-import type { QueryParameters } from '../http/route.ts';
-import { booleanWord } from './parameters.ts';
+import { queryBoolean, strictQueryBoolean } from './parameters.ts';
+import { isoTime } from './query-parameters.ts';
+import { joinedTables, type ServerQuery, sortKeys } from './server-query-schema.ts';
 
 /** The most servers of a page, Nova's `[api]max_limit`. */
 export const mostOnPage = 1_000;
-
-/** Below this microversion parameters that do not count are ignored, from it on they are refused. */
-const strictSince = 75;
 
 const exact: Readonly<Record<string, ExactField>> = {
   image: 'image_ref',
@@ -23,35 +19,39 @@ const exact: Readonly<Record<string, ExactField>> = {
   user_id: 'user_id',
   uuid: 'uuid',
   host: 'host',
-  node: 'node',
-  power_state: 'power_state',
-  progress: 'progress',
-  launch_index: 'launch_index',
 };
 
 const pattern: Readonly<Record<string, PatternField>> = {
   name: 'display_name',
-  display_name: 'display_name',
   description: 'display_description',
-  display_description: 'display_description',
-  hostname: 'hostname',
-  reservation_id: 'reservation_id',
-  availability_zone: 'availability_zone',
-  key_name: 'key_name',
-  config_drive: 'config_drive',
-  access_ip_v4: 'access_ip_v4',
-  access_ip_v6: 'access_ip_v6',
-  created_at: 'created_at',
-  launched_at: 'launched_at',
-  terminated_at: 'terminated_at',
-  kernel_id: 'kernel_id',
-  ramdisk_id: 'ramdisk_id',
-  root_device_name: 'root_device_name',
+  ...Object.fromEntries(
+    (
+      [
+        ...([
+          'display_name',
+          'display_description',
+          'hostname',
+          'reservation_id',
+          'availability_zone',
+          'key_name',
+          'config_drive',
+        ] as const),
+        ...(['access_ip_v4', 'access_ip_v6', 'created_at', 'launched_at', 'terminated_at', 'kernel_id', 'ramdisk_id', 'node'] as const),
+        ...(['root_device_name', 'power_state', 'progress', 'launch_index', 'auto_disk_config', 'locked_by'] as const),
+      ] as const
+    ).map((field) => [field, field]),
+  ),
 };
 
-/** The microversion from which everybody may filter by these; the other fields of `exact` and `pattern` are for admins. */
+/** The microversion from which everybody may use a filter; those that are not here are for admins. */
 const openSince: Readonly<Record<string, number>> = {
-  ...Object.fromEntries(['reservation_id', 'name', 'image'].map((key) => [key, 1])),
+  ...Object.fromEntries(
+    ['reservation_id', 'name', 'status', 'image', 'flavor', 'ip', 'changes-since', 'all_tenants'].map((key) => [key, 1]),
+  ),
+  ip6: 5,
+  ...Object.fromEntries(['tags', 'tags-any', 'not-tags', 'not-tags-any'].map((key) => [key, 26])),
+  'changes-before': 66,
+  locked: 73,
   ...Object.fromEntries(
     [
       ...['availability_zone', 'config_drive', 'key_name', 'created_at', 'launched_at', 'terminated_at'],
@@ -61,138 +61,118 @@ const openSince: Readonly<Record<string, number>> = {
   hostname: 90,
 };
 
-const sortable = new Set<keyof Instance>([
-  ...(['access_ip_v4', 'access_ip_v6', 'auto_disk_config', 'availability_zone', 'config_drive', 'created_at'] as const),
-  ...(['display_description', 'display_name', 'host', 'hostname', 'image_ref', 'instance_type_id', 'key_name'] as const),
-  ...(['launch_index', 'launched_at', 'node', 'power_state', 'progress', 'project_id', 'root_device_name'] as const),
-  ...(['task_state', 'terminated_at', 'updated_at', 'user_id', 'uuid', 'vm_state', 'locked'] as const),
-]);
-
-/** Parameters that are known beside fields: paging, states, tags, times, and those of services that are not here. */
-const known = new Set([
-  ...['limit', 'marker', 'sort_key', 'sort_dir', 'all_tenants', 'tenant_id', 'project_id', 'status', 'flavor', 'deleted', 'ip', 'ip6'],
-  ...['changes-since', 'changes-before', 'tags', 'tags-any', 'not-tags', 'not-tags-any', 'locked', 'soft_deleted'],
-]);
-
-const count = z.string().regex(/^\d+$/).transform(Number);
-const time = z.iso.datetime({ offset: true, local: true }).or(z.iso.date());
+const paging = ['limit', 'marker', 'sort_key', 'sort_dir'];
 
 /**
- * Reads the query of a listing.
- * @throws BadRequest for what is malformed, Forbidden for what the caller may not ask.
+ * Reads a query that passed the schema.
+ * @throws BadRequest for what contradicts itself, Forbidden for what the caller may not ask.
  */
-export function readListing(caller: Caller, microversion: number, query: QueryParameters, allTenantsRule: 'index' | 'detail'): Listing {
-  const get = (key: string) => query[key]?.at(-1);
+export function readListing(caller: Caller, microversion: number, query: ServerQuery, kind: 'index' | 'detail'): Listing {
   const admin = allows(caller, 'os_compute_api:servers:allow_all_filters');
-  const filters = fieldFilters(query, microversion, admin);
-  const allTenants = readAllTenants(get('all_tenants'));
-  if (allTenants && !allows(caller, `os_compute_api:servers:${allTenantsRule}:get_all_tenants`)) {
-    throw new Forbidden(`Policy doesn't allow os_compute_api:servers:${allTenantsRule}:get_all_tenants to be performed.`);
-  }
-  const changed = readTimes(get('changes-since'), microversion >= 66 ? get('changes-before') : undefined, filters);
-  const status = readStatus(query.status ?? [], microversion, admin, filters);
-  const deletedWord = admin ? get('deleted') : undefined;
-  const deleted =
-    status === 'deleted' || (deletedWord !== undefined ? parse(booleanWord, 'deleted', deletedWord) : changed ? undefined : false);
-  readTags(get, microversion, filters);
-  const paging = ['limit', 'marker', 'sort_key', 'sort_dir'].some((key) => key in query);
-  const filtered = Object.keys(query).some((key) => !['all_tenants', 'deleted'].includes(key));
+  const options = countingOptions(query, microversion, admin);
+  for (const key of options.keys()) if (joinedTables.includes(key)) throw new BadRequest(`Invalid filter field: ${key}.`);
+  const filters = fieldFilters(options);
+  const deletedByStatus = readStatus(query.status, microversion, filters);
+  const changed = readTimes(options, filters);
+  if (deletedByStatus && !admin) throw new Forbidden('Only administrators may list deleted instances');
+  const deletedWord = options.get('deleted');
+  readTags(options, filters);
+  const allTenants = readAllTenants(options.get('all_tenants'));
+  const locked = options.get('locked');
+  if (locked !== undefined) filters.exact.locked = [strictQueryBoolean(locked)];
+  if (allTenants) authorize(caller, `os_compute_api:servers:${kind}:get_all_tenants`);
   return {
-    projectId: allTenants ? (get('tenant_id') ?? get('project_id') ?? null) : caller.projectId,
-    deleted,
+    projectId: allTenants ? (options.get('tenant_id') ?? options.get('project_id') ?? null) : caller.projectId,
+    deleted: deletedByStatus || (deletedWord === undefined ? (changed ? undefined : false) : (queryBoolean(deletedWord) ?? false)),
     filters,
     sort: readSort(query, microversion, caller),
-    marker: get('marker') ?? null,
-    limit: Math.min(get('limit') === undefined ? mostOnPage : parse(count, 'limit', get('limit')), mostOnPage),
-    showUnreachable: microversion >= 69 && !paging && !filtered,
+    marker: query.marker?.at(-1) ?? null,
+    limit: Math.min(Number(query.limit?.at(-1) ?? mostOnPage), mostOnPage),
+    showUnreachable:
+      microversion >= 69 &&
+      !paging.some((key) => key in query) &&
+      [...options.keys()].every((key) => ['all_tenants', 'deleted'].includes(key)),
   };
 }
 
-/** Tells whether the listing can only be empty: a status that no server can have was asked for. */
+/** Tells whether the listing can only be empty: a status that no server can have, or an address, was asked for. */
 export function isEmpty({ filters }: Listing): boolean {
-  return filters.states?.length === 0;
+  return filters.states?.length === 0 || filters.address === true;
 }
 
-function fieldFilters(query: QueryParameters, microversion: number, admin: boolean): ServerFilters {
+/** The last value of each filter that counts for the caller; the others are dropped. */
+function countingOptions(query: ServerQuery, microversion: number, admin: boolean): Map<string, string> {
+  const counts = (key: string) => !paging.includes(key) && (admin || microversion >= (openSince[key] ?? Number.POSITIVE_INFINITY));
+  return new Map(Object.entries(query).flatMap(([key, values]) => (values && counts(key) ? [[key, values.at(-1) ?? '']] : [])));
+}
+
+function fieldFilters(options: ReadonlyMap<string, string>): ServerFilters {
   const filters: ServerFilters = { exact: {}, pattern: {} };
-  for (const [key, values] of Object.entries(query)) {
-    const field = exact[key] ?? pattern[key];
-    if (!field && !known.has(key)) {
-      if (microversion >= strictSince) throw new BadRequest(`Additional properties are not allowed ('${key}' was unexpected)`);
-      continue;
-    }
-    const open = openSince[key];
-    if (!admin && (open === undefined || microversion < open)) continue;
-    if (exact[key]) filters.exact[exact[key]] = key === 'image' ? values.map((value) => value.split('/').at(-1) ?? '') : values;
-    else if (pattern[key]) filters.pattern[pattern[key]] = values.at(-1) ?? '';
+  for (const [key, value] of options) {
+    if (exact[key]) filters.exact[exact[key]] = [value];
+    if (pattern[key]) filters.pattern[pattern[key]] = value;
   }
-  const flavor = query.flavor?.at(-1);
+  const flavor = options.get('flavor');
   if (flavor !== undefined) filters.flavor = flavor;
-  const locked = query.locked?.at(-1);
-  if (locked !== undefined && microversion >= 73) filters.exact.locked = [parse(booleanWord, 'locked', locked)];
+  // No server has a network yet, and so none an address.
+  if (options.has('ip') || options.has('ip6')) filters.address = true;
   return filters;
 }
 
+/** Present without a value it means yes. */
 function readAllTenants(value: string | undefined): boolean {
   if (value === undefined) return false;
-  return value === '' || parse(booleanWord, 'all_tenants', value);
+  return value === '' || strictQueryBoolean(value);
 }
 
-/** Puts the states of a status into the filters; says whether it was the status of deleted servers. */
-function readStatus(words: string[], microversion: number, admin: boolean, filters: ServerFilters): 'deleted' | undefined {
-  if (words.length === 0) return undefined;
+/** Puts the states of a status into the filters, in the place of states asked for; says whether it is the status of deleted servers and no other. */
+function readStatus(words: string[] | undefined, microversion: number, filters: ServerFilters): boolean {
+  if (!words) return false;
   const states = words.flatMap((word) => statesOf(word));
   if (states.length === 0 && microversion >= 38) throw new BadRequest('Invalid status value');
   filters.states = states;
-  if (!states.some(({ vm_state }) => vm_state === 'deleted')) return undefined;
-  if (!admin) throw new Forbidden('Only administrators may list deleted instances');
-  return 'deleted';
+  delete filters.exact.vm_state;
+  return states.length > 0 && states.every(({ vm_state }) => vm_state === 'deleted');
 }
 
-function readTimes(since: string | undefined, before: string | undefined, filters: ServerFilters): boolean {
-  if (since !== undefined) filters.changesSince = parse(time, 'changes-since', since);
-  if (before !== undefined) filters.changesBefore = parse(time, 'changes-before', before);
-  if (since !== undefined && before !== undefined && new Date(since) > new Date(before)) {
+function readTimes(options: ReadonlyMap<string, string>, filters: ServerFilters): boolean {
+  const since = isoTime(options.get('changes-since') ?? '');
+  const before = isoTime(options.get('changes-before') ?? '');
+  if (since !== undefined) filters.changesSince = since;
+  if (before !== undefined) filters.changesBefore = before;
+  if (since !== undefined && before !== undefined && since > before) {
     throw new BadRequest('The value of changes-since must be less than or equal to changes-before.');
   }
   return since !== undefined || before !== undefined;
 }
 
-function readTags(get: (key: string) => string | undefined, microversion: number, filters: ServerFilters): void {
-  if (microversion < 26) return;
-  const list = (key: string) => get(key)?.split(',');
-  const [tags, tagsAny, notTags, notTagsAny] = ['tags', 'tags-any', 'not-tags', 'not-tags-any'].map(list);
-  Object.assign(filters, {
-    ...(tags && { tags }),
-    ...(tagsAny && { tagsAny }),
-    ...(notTags && { notTags }),
-    ...(notTagsAny && { notTagsAny }),
-  });
+function readTags(options: ReadonlyMap<string, string>, filters: ServerFilters): void {
+  const names = { tags: 'tags', tagsAny: 'tags-any', notTags: 'not-tags', notTagsAny: 'not-tags-any' } as const;
+  for (const field of ['tags', 'tagsAny', 'notTags', 'notTagsAny'] as const) {
+    const words = options.get(names[field]);
+    if (words !== undefined) filters[field] = words.split(',');
+  }
 }
 
-function readSort(query: QueryParameters, microversion: number, caller: Caller): SortKey[] {
-  const keys = query.sort_key ?? [];
-  const directions = query.sort_dir ?? [];
-  if (directions.length > Math.max(keys.length, 1)) throw new BadRequest('Sort direction size exceeds sort key size');
-  const direction = (index: number) => parse(z.enum(['asc', 'desc']), 'sort_dir', directions[index] ?? directions[0] ?? 'desc');
-  if (keys.length === 0) return [{ field: 'created_at', direction: direction(0) }];
-  return keys.map((key, index) => {
-    if (!isSortable(key) || (key === 'locked' && microversion < 73)) {
-      throw new BadRequest(`Invalid input for query parameters sort_key. Value: ${key}. '${key}' is not a sort key`);
-    }
+/** The last keys that have an order; without any, the newest servers come first. */
+function readSort(query: ServerQuery, microversion: number, caller: Caller): SortKey[] {
+  const directions = (query.sort_dir ?? []).map((word) => word.trim());
+  if (directions.some((word) => word !== 'asc' && word !== 'desc')) {
+    throw new BadRequest("Invalid input received: Unknown sort direction, must be 'desc' or 'asc'");
+  }
+  const [first = 'desc', ...others] = directions.map((word): SortKey['direction'] => (word === 'asc' ? 'asc' : 'desc'));
+  const keys = query.sort_key ?? ['created_at'];
+  if (others.length >= Math.max(keys.length, 1)) throw new BadRequest('Invalid input received: Sort direction size exceeds sort key size');
+  const ordered = keys.flatMap((key, index): SortKey[] => {
     if ((key === 'host' || key === 'node') && !allows(caller, 'os_compute_api:servers:allow_all_filters')) {
-      throw new Forbidden("Policy doesn't allow os_compute_api:servers:allow_all_filters to be performed.");
+      throw new Forbidden(`Only administrators can sort servers by ${key}`);
     }
-    return { field: key, direction: direction(index) };
+    const direction = [first, ...others][index] ?? first;
+    return isSortField(key) && (key !== 'locked' || microversion >= 73) ? [{ field: key, direction }] : [];
   });
+  return ordered.length > 0 ? ordered : [{ field: 'created_at', direction: first }];
 }
 
-function isSortable(key: string): key is keyof Instance {
-  return sortable.has(key as keyof Instance);
-}
-
-function parse<T>(schema: z.ZodType<T>, key: string, value: string | undefined): T {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  throw new BadRequest(`Invalid input for query parameters ${key}. Value: ${value}. ${result.error.issues[0]?.message}`);
+function isSortField(key: string): key is SortField {
+  return key === 'locked' || sortKeys.some((sortKey) => sortKey === key);
 }

@@ -5,6 +5,7 @@ import type { Server } from '../../../compute/servers/find-server.ts';
 import { statusOf } from '../../../compute/servers/status.ts';
 import type { InstanceMapping } from '../../../database/api/instance-mappings.ts';
 import type { Instance } from '../../../database/instance.ts';
+import { isImageProperty } from './image-properties.ts';
 import { bookmark, selfLinks } from './links.ts';
 
 /** What decides how a server is shown. */
@@ -127,7 +128,8 @@ function imageView({ image_ref, system_metadata }: Instance, microversion: numbe
   if (microversion < 98) return image;
   const properties = Object.entries(system_metadata)
     .filter(([key]) => key.startsWith('image_'))
-    .map(([key, value]) => [key.slice('image_'.length), value]);
+    .map(([key, value]): [string, string] => [key.slice('image_'.length), value])
+    .filter(([key]) => isImageProperty(key));
   return { ...image, properties: Object.fromEntries(properties) };
 }
 

@@ -1,6 +1,5 @@
 /** The servers resource: create, list, show, delete. */
 import { randomBytes } from 'node:crypto';
-import * as z from 'zod';
 import { createServers } from '../../../compute/servers/create-servers.ts';
 import { deleteServer } from '../../../compute/servers/delete-server.ts';
 import { findServer } from '../../../compute/servers/find-server.ts';
@@ -9,16 +8,15 @@ import { DatabaseUnreachable } from '../../../database/data-api.ts';
 import { apiDatabase } from '../../api-database.ts';
 import { startBoot } from '../../boot-workflow.ts';
 import { hostDriver } from '../../driver.ts';
-import { type ApiRequest, type QueryParameters, type Route, route } from '../http/route.ts';
+import { type ApiRequest, type Route, route } from '../http/route.ts';
 import { nextLink, selfLinks } from './links.ts';
 import { bootRequest, type CreateBody, createBody } from './server-create.ts';
 import { isEmpty, readListing } from './server-query.ts';
+import { type ServerQuery, serverQuery } from './server-query-schema.ts';
 import { serverDetail, serverSummary } from './server-view.ts';
 
-const anyQuery = (): z.ZodType<QueryParameters> => z.record(z.string(), z.array(z.string()));
-
-async function create({ caller, requestId, body, baseUrl }: ApiRequest<CreateBody>) {
-  const reservation = await createServers(apiDatabase(), caller, requestId, bootRequest(body));
+async function create({ caller, requestId, microversion, body, baseUrl }: ApiRequest<CreateBody>) {
+  const reservation = await createServers(apiDatabase(), caller, requestId, bootRequest(body, microversion));
   try {
     await startBoot({ execution: reservation.reservationId, servers: reservation.servers });
   } catch (error) {
@@ -37,14 +35,14 @@ async function create({ caller, requestId, body, baseUrl }: ApiRequest<CreateBod
         id,
         links,
         'OS-DCF:diskConfig': server['OS-DCF:diskConfig'] ?? 'MANUAL',
-        security_groups: server.security_groups.map(({ name }) => ({ name })),
+        security_groups: server.security_groups ?? [{ name: 'default' }],
         adminPass: server.adminPass ?? randomBytes(9).toString('base64url'),
       },
     },
   };
 }
 
-async function list(request: ApiRequest<undefined, QueryParameters>, kind: 'index' | 'detail') {
+async function list(request: ApiRequest<undefined, ServerQuery>, kind: 'index' | 'detail') {
   const { caller, microversion, baseUrl, query } = request;
   const listing = readListing(caller, microversion, query, kind);
   const page = isEmpty(listing) ? { servers: [], next: null } : await listServers(apiDatabase(), listing);
@@ -75,15 +73,15 @@ export const serverRoutes: readonly Route[] = [
     method: 'GET',
     path: '/servers',
     policy: 'os_compute_api:servers:index',
-    query: anyQuery,
-    handle: (request: ApiRequest<undefined, QueryParameters>) => list(request, 'index'),
+    query: serverQuery,
+    handle: (request: ApiRequest<undefined, ServerQuery>) => list(request, 'index'),
   }),
   route({
     method: 'GET',
     path: '/servers/detail',
     policy: 'os_compute_api:servers:detail',
-    query: anyQuery,
-    handle: (request: ApiRequest<undefined, QueryParameters>) => list(request, 'detail'),
+    query: serverQuery,
+    handle: (request: ApiRequest<undefined, ServerQuery>) => list(request, 'detail'),
   }),
   route({ method: 'GET', path: '/servers/{id}', policy: 'os_compute_api:servers:show', handle: show }),
   route({ method: 'DELETE', path: '/servers/{id}', policy: 'os_compute_api:servers:delete', handle: remove }),

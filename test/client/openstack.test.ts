@@ -1,0 +1,172 @@
+/** What a person types: the unmodified openstack command, with the clouds.yaml that the service wrote. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Cloud, startCloud } from '../cloud.ts';
+import { installClient, type OpenStack, openClient, runOnce } from './openstack.ts';
+
+type Row = Record<string, unknown>;
+
+const cirros = 'c1220500-0000-4000-8000-000000000001';
+/** The client looks every 5 s when it waits. */
+const waits = { timeout: 60_000 };
+
+let cloud: Cloud;
+let member: OpenStack;
+let admin: OpenStack;
+
+beforeAll(async () => {
+  [cloud] = await Promise.all([startCloud(), installClient()]);
+  member = openClient(cloud.service.cloudsFile, 'cellzero');
+  admin = openClient(cloud.service.cloudsFile, 'cellzero-admin');
+}, 600_000);
+
+afterAll(async () => {
+  await Promise.all([member?.stop(), admin?.stop()]);
+  await cloud?.stop();
+});
+
+const named = async (name: string) => (await member.json<Row[]>('server list')).filter(({ Name }) => Name === name);
+
+describe('who and what there is', () => {
+  it('token issue', async () => {
+    const [mine, theirs] = [await member.json<Row>('token issue'), await admin.json<Row>('token issue')];
+    expect(mine).toMatchObject({
+      id: expect.stringMatching(/^[\w-]+\.[\w-]+\.[\w-]+$/),
+      project_id: expect.stringMatching(/^[0-9a-f]{32}$/),
+    });
+    expect(theirs.project_id).not.toBe(mine.project_id);
+  });
+
+  it('catalog list', async () => {
+    const catalog = await member.json<{ Name: string; Type: string; Endpoints: Row[] }[]>('catalog list');
+    expect(catalog.map(({ Name, Type }) => `${Name} ${Type}`).sort()).toEqual(['glance image', 'keystone identity', 'nova compute']);
+    expect(catalog.flatMap(({ Endpoints }) => Endpoints.map(({ url }) => String(url).startsWith(cloud.service.url)))).not.toContain(false);
+  });
+
+  it('flavor list and show, by name and by id', async () => {
+    const flavors = await member.json<Row[]>('flavor list');
+    expect(flavors.map(({ ID, Name, VCPUs, RAM, Disk }) => [ID, Name, VCPUs, RAM, Disk])).toEqual([
+      ['1', 'm1.tiny', 1, 512, 1],
+      ['2', 'm1.small', 1, 2_048, 20],
+      ['3', 'm1.medium', 2, 4_096, 40],
+      ['4', 'm1.large', 4, 8_192, 80],
+      ['5', 'm1.xlarge', 8, 16_384, 160],
+    ]);
+    expect(await member.json<Row>('flavor show m1.small')).toEqual(await member.json<Row>('flavor show 2'));
+  });
+
+  it('image list and show, by name and by id', async () => {
+    expect(await member.json<Row[]>('image list')).toEqual([{ ID: cirros, Name: 'cirros', Status: 'active' }]);
+    expect(await member.json<Row>('image show cirros')).toMatchObject({ id: cirros, status: 'active', visibility: 'public' });
+    expect(await member.json<Row>(`image show ${cirros}`)).toMatchObject({ name: 'cirros' });
+  });
+
+  it('availability zone list --compute, as member and as admin', async () => {
+    const zone = { 'Zone Name': 'nova', 'Zone Status': 'available' };
+    expect(await member.json<Row[]>('availability zone list --compute')).toEqual([zone]);
+    expect(await admin.json<Row[]>('availability zone list --compute')).toEqual([zone]);
+    const hosts = await admin.json<Row[]>('availability zone list --compute --long');
+    expect(hosts.map((row) => row['Host Name']).sort()).toEqual(['cell1-host1', 'cell1-host2', 'cell2-host1', 'cell2-host2']);
+  });
+});
+
+describe('a server that fits', () => {
+  let id: string;
+
+  it('server create --wait', waits, async () => {
+    const server = await member.json<Row>('server create --image cirros --flavor m1.small --nic none --wait fits');
+    expect(server).toMatchObject({ name: 'fits', status: 'ACTIVE', image: `cirros (${cirros})`, flavor: { name: 'm1.small', ram: 2_048 } });
+    id = String(server.id);
+  });
+
+  it('server list and server list --long', async () => {
+    expect(await named('fits')).toEqual([{ ID: id, Name: 'fits', Status: 'ACTIVE', Networks: {}, Image: 'cirros', Flavor: 'm1.small' }]);
+    const long = await member.json<Row[]>('server list --long');
+    expect(long).toEqual([expect.objectContaining({ ID: id, 'Power State': 1, 'Image ID': cirros, 'Availability Zone': 'nova' })]);
+    const all = await admin.json<Row[]>('server list --long --all-projects');
+    expect(all).toEqual([expect.objectContaining({ ID: id, Host: expect.stringMatching(/^cell[12]-host[12]$/) })]);
+  });
+
+  it('server show, by name and by id', async () => {
+    const byName = await member.json<Row>('server show fits');
+    expect(byName).toMatchObject({ id, status: 'ACTIVE' });
+    // By name the client reads the list, whose servers lack this field.
+    expect({ ...byName, server_groups: [] }).toEqual(await member.json<Row>(`server show ${id}`));
+  });
+
+  it('server event list and show', async () => {
+    const events = await member.json<Row[]>('server event list fits');
+    expect(events).toEqual([expect.objectContaining({ 'Server ID': id, Action: 'create' })]);
+    const request = String(events[0]?.['Request ID']);
+    expect(await member.json<Row>(`server event show ${id} ${request}`)).toMatchObject({ action: 'create', request_id: request });
+  });
+
+  it('server delete --wait', waits, async () => {
+    expect(await member.run('server delete --wait fits')).toMatchObject({ code: 0 });
+    expect(await named('fits')).toEqual([]);
+    expect(await member.run(`server show ${id}`)).toMatchObject({ code: 1, err: expect.stringContaining(id) });
+  });
+});
+
+it('server create --min 1 --max 3 makes three, deleted by name and by id', async () => {
+  const first = await member.json<Row>('server create --image cirros --flavor m1.small --nic none --min 1 --max 3 many');
+  const servers = (await member.json<Row[]>('server list')).toSorted((a, b) => String(a.Name).localeCompare(String(b.Name)));
+  expect(servers.map(({ Name }) => Name)).toEqual(['many-1', 'many-2', 'many-3']);
+  expect(servers[0]?.ID).toBe(first.id);
+  expect(await member.run(`server delete many-1 many-2 ${servers[2]?.ID}`)).toMatchObject({ code: 0 });
+  expect(await member.json<Row[]>('server list')).toEqual([]);
+});
+
+it('server create with --property, --tag and --user-data', async () => {
+  const userData = join(cloud.service.cloudsFile, '..', 'user-data');
+  await writeFile(userData, '#!/bin/sh\n');
+  const extras = `--property colour=blue --property size=9 --tag first --tag second --user-data ${userData} --description worded`;
+  const created = await member.json<Row>(
+    `--os-compute-api-version 2.90 server create --image ${cirros} --flavor 1 --nic none ${extras} dressed`,
+  );
+  await cloud.service.workflow.drain();
+  const expected = { properties: { colour: 'blue', size: '9' }, tags: ['first', 'second'], description: 'worded' };
+  expect(await member.json<Row>('server show dressed')).toMatchObject(expected);
+  const whole = await admin.json<Row>(`server show ${created.id}`);
+  expect(whole).toMatchObject({ ...expected, 'OS-EXT-SRV-ATTR:user_data': Buffer.from('#!/bin/sh\n').toString('base64') });
+  expect(await member.run('server delete dressed')).toMatchObject({ code: 0 });
+});
+
+describe('a server that fits nowhere', () => {
+  it('flavor create and show, as admin only', async () => {
+    const create = 'flavor create --vcpus 1 --ram 64 --disk 1000 --id giant giant';
+    expect(await member.run(create)).toMatchObject({ code: 1, err: expect.stringContaining('403') });
+    expect(await admin.json<Row>(create)).toMatchObject({ id: 'giant', disk: 1_000, 'os-flavor-access:is_public': true });
+    expect(await admin.json<Row>('flavor show giant')).toMatchObject({ vcpus: 1, ram: 64 });
+  });
+
+  it('server create --wait fails and says so', waits, async () => {
+    const { code, err } = await member.run('server create --image cirros --flavor giant --nic none --wait buried');
+    expect({ code, err }).toEqual({ code: 1, err: expect.stringContaining('Error creating server: buried') });
+  });
+
+  it('server show gives the sentence to its owner and the whole reason to the admin', async () => {
+    const mine = await member.json<{ id: string; status: string; fault: Row }>('server show buried');
+    expect(mine).toMatchObject({ status: 'ERROR', fault: { code: 500, message: 'No valid host was found. ' } });
+    expect(mine.fault).not.toHaveProperty('details');
+    const theirs = await admin.json<{ fault: Row }>(`server show ${mine.id}`);
+    expect(theirs.fault.details).toContain('DISK_GB');
+    expect(await named('buried')).toEqual([expect.objectContaining({ ID: mine.id, Status: 'ERROR' })]);
+    expect(await member.json<Row[]>('server event list --long buried')).toEqual([
+      expect.objectContaining({ Action: 'create', Message: 'Error' }),
+    ]);
+  });
+
+  it('server delete --wait, and flavor delete', waits, async () => {
+    expect(await member.run('server delete --wait buried')).toMatchObject({ code: 0 });
+    expect(await member.json<Row[]>('server list')).toEqual([]);
+    expect(await admin.run('flavor delete giant')).toMatchObject({ code: 0 });
+    expect(await admin.run('flavor show giant')).toMatchObject({ code: 1 });
+  });
+});
+
+it('works the same in a process of its own', async () => {
+  const printed = await runOnce(cloud.service.cloudsFile, 'cellzero', 'flavor list -f value -c Name');
+  expect(printed.trim().split('\n')).toEqual(['m1.tiny', 'm1.small', 'm1.medium', 'm1.large', 'm1.xlarge']);
+});
