@@ -5,6 +5,8 @@ import { Unexpected } from './demo/unexpected.ts';
 import { startService } from './service.ts';
 import { onStopSignal } from './stop-signals.ts';
 
+// The functions log for their operator, who is not here.
+console.info = () => {};
 const page = createPage((line) => console.log(line));
 const starting = startService({ dataDir: undefined, cells: 2, hosts: 2, host: '127.0.0.1', port: 0 });
 let interrupted = false;

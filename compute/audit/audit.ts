@@ -4,18 +4,12 @@
  * one statement needs no second look.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  countCellWork,
-  listQuotaFaults,
-  listRoomFaults,
-  type PendingWork,
-  type QuotaFault,
-  type RoomFault,
-} from '../../database/api/audit.ts';
+import { countCellWork, type PendingWork } from '../../database/api/audit-sums.ts';
 import { type CellMapping, listCellMappings } from '../../database/api/cell-mappings.ts';
 import { type Database, parseDatabaseUrl } from '../../database/data-api.ts';
 import { cell0 } from '../cells.ts';
 import { judgeServer, type Surroundings } from './judge-server.ts';
+import { judgeSums } from './judge-sums.ts';
 import { type Finding, finding } from './kinds.ts';
 import { look } from './look.ts';
 import { type CellDatabase, sweep } from './sweep.ts';
@@ -71,14 +65,14 @@ export async function audit(api: Database, options: AuditOptions = {}): Promise<
     const before = new Set(ofServers.map(identity));
     ofServers = again.filter((found) => before.has(identity(found)));
   }
-  const [room, quota, pending] = await Promise.all([listRoomFaults(api), listQuotaFaults(api), countCellWork(api)]);
+  const [ofSums, pending] = await Promise.all([judgeSums(api), countCellWork(api)]);
   const ofCloud = mappings.some(({ uuid }) => uuid === cell0)
     ? []
     : [finding('cell0-missing', {}, 'No cell0 is registered: servers that cannot be scheduled stay in BUILD for ever.')];
   return {
     cells: mappings.map(({ name }) => name),
     servers,
-    findings: [...ofCloud, ...ofServers, ...room.flatMap(judgeRoom), ...quota.map(judgeQuota)],
+    findings: [...ofCloud, ...ofServers, ...ofSums],
     pending,
     unreadable: mappings.flatMap(({ uuid, name }) => {
       const reason = unreadable.get(uuid);
@@ -126,25 +120,4 @@ async function findSuspects(api: Database, cells: readonly CellDatabase[], surro
 
 function identity({ kind, ids }: Finding): string {
   return JSON.stringify([kind, ids]);
-}
-
-function judgeRoom({ host, resource, used, capacity, claimed }: RoomFault): Finding[] {
-  const findings: Finding[] = [];
-  const ids = { host, resource };
-  if (used === null) {
-    findings.push(finding('inventory-drift', ids, `${claimed} of ${resource} are claimed of ${host}, which has no inventory of it.`));
-  } else if (used !== claimed) {
-    findings.push(finding('inventory-drift', ids, `${host} counts ${used} of ${resource} as used, but its claims add up to ${claimed}.`));
-  }
-  const most = Math.max(used ?? 0, claimed);
-  if (capacity !== null && most > capacity) {
-    findings.push(finding('overbooked', ids, `${most} of ${resource} are taken of ${host}, which has ${capacity}.`));
-  }
-  return findings;
-}
-
-function judgeQuota({ project, used, counted }: QuotaFault): Finding {
-  const amounts = ({ instances, cores, ram }: QuotaFault['counted']) => `${instances} servers, ${cores} cores and ${ram} MiB`;
-  const counts = used ? `counts ${amounts(used)} as used` : 'has no row of what it uses';
-  return finding('quota-drift', { project }, `The project ${counts}, but its servers add up to ${amounts(counted)}.`);
 }

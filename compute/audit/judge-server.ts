@@ -33,8 +33,11 @@ export function judgeServer(facts: ServerFacts, surroundings: Surroundings): Fin
   const { records } = facts;
   if (!records?.mapped) judgeUnknown(facts, surroundings, say);
   else if (records.deleted) judgeDeleted(facts, records, surroundings, say);
-  else if (records.cell === null) judgeWaiting(facts, records, surroundings, say);
-  else judgeHoused(facts, records, records.cell, surroundings, say);
+  else {
+    if (!records.specified) say('mapping-without-request-spec', 'Its request spec is gone: its quota cannot be given back.');
+    if (records.cell === null) judgeWaiting(facts, records, surroundings, say);
+    else judgeHoused(facts, records, records.cell, surroundings, say);
+  }
   return findings;
 }
 

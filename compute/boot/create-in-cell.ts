@@ -19,15 +19,12 @@ export interface CreatedInCell extends SpawnRequest {
   attempt: number;
 }
 
-/** Every host is in the default zone of Nova. */
-const availabilityZone = 'nova';
-
 /**
  * Writes the server into its cell and gives it to the cell. A server that the cell has already is only put on its host.
  * @throws ServerGone when it was deleted, or another execution has it now.
  */
 export async function createInCell(api: Database, placement: Placement): Promise<CreatedInCell> {
-  const { execution, server, cell, host, alternates } = placement;
+  const { execution, server, cell, host, zone, alternates } = placement;
   const request = (await aimAtCell(api, execution, [server], cell)).get(server);
   if (!request) return gone(api, server);
   const { connection, mappedTo, spec } = request;
@@ -39,7 +36,7 @@ export async function createInCell(api: Database, placement: Placement): Promise
     await placeInstance(database, server, host);
     return created;
   }
-  const row = newInstance(request, host);
+  const row = newInstance(request, host, zone);
   if (!row) return gone(api, server);
   const written = await createInstances(database, [row]);
   const committed = await commitToCell(api, execution, [server], cell, 'keep');
@@ -49,7 +46,7 @@ export async function createInCell(api: Database, placement: Placement): Promise
   return created;
 }
 
-function newInstance({ instance, requestId }: BuildRequest, host: string) {
+function newInstance({ instance, requestId }: BuildRequest, host: string, zone: string) {
   if (!instance) return undefined;
   const action: CreateAction = {
     request_id: requestId ?? '',
@@ -60,7 +57,7 @@ function newInstance({ instance, requestId }: BuildRequest, host: string) {
     message: null,
     details: null,
   };
-  return { instance: { ...instance, host, node: host, availability_zone: availabilityZone, task_state: 'spawning' }, action };
+  return { instance: { ...instance, host, node: host, availability_zone: zone, task_state: 'spawning' }, action };
 }
 
 /** A delete that came between our claim and now did not see the claim. */

@@ -71,7 +71,8 @@ export function explainNoValidHost(defeat: Defeat): NoValidHost {
   // Under affinity one host takes all servers of the request.
   const together = after.group?.policy === 'affinity' ? servers : 1;
   const need = times(after.need, together);
-  const lines = [asked(servers, spec, after.group), `Hosts: ${reasons.hosts}.`];
+  const group = after.group && { ...after.group, placed: after.group.placed - placed };
+  const lines = [asked(servers, spec, group), `Hosts: ${reasons.hosts}.`];
   const turnedAway: Record<string, number> = {};
   let cause = 'NoHosts';
   let left = reasons.hosts;
@@ -155,7 +156,7 @@ function shortages({ asked: hosts, suffices, nearest }: Reasons, need: Resources
 /** Hosts pass, but they cannot take all servers: what keeps the next one out? */
 function whyNotTheNext({ need, group, hosts }: Situation, { nearest }: Reasons): { cause: string; line: string } {
   const objection = hosts.filter((host) => fits(host, need)).map((host) => objectionOfGroup(host, group))[0];
-  if (objection) return { cause: objection.filter, line: `then none has room that ${objection.filter} lets have another.` };
+  if (objection) return { cause: objection.filter, line: `then ${objection.filter} turns away every host with room.` };
   const [near] = [...hosts, ...(nearest ? [nearest] : [])].sort((a, b) => lack(a.free, need) - lack(b.free, need));
   if (!near) return { cause: 'NoHosts', line: 'then there is none.' };
   const short = resourceClasses.filter((resource) => near.free[resource] < need[resource]);

@@ -101,7 +101,7 @@ function consume(situation: Situation, chosen: HostState): Situation {
   const free = { ...chosen.free };
   for (const resource of resourceClasses) free[resource] -= need[resource];
   const { members, starting, servers } = chosen;
-  const used = { ...chosen, free, members: group ? members + 1 : 0, starting: starting + 1, servers: servers + 1 };
+  const used = { ...chosen, free, members: group ? members + 1 : 0, starting: group ? starting : starting + 1, servers: servers + 1 };
   return {
     ...situation,
     group: group && { ...group, placed: group.placed + 1 },

@@ -13,10 +13,10 @@ export const steps: readonly Step[] = [
   { name: 'CellUnreachable', minds: 'their cell did not take the server before' },
   { name: 'ComputeFilter', minds: 'their service is disabled' },
   { name: 'AvailabilityZone', minds: 'they are in another zone' },
+  { name: 'ServerGroupAntiAffinityFilter', minds: 'they hold as many members of the group as they may' },
+  { name: 'ServerGroupAffinityFilter', minds: 'the group is on another host' },
   { name: 'Placement', minds: 'they have too little room' },
   { name: 'Traits' },
   { name: 'ComputeCapabilitiesFilter' },
   { name: 'ImagePropertiesFilter' },
-  { name: 'ServerGroupAntiAffinityFilter', minds: 'they hold as many members of the group as they may' },
-  { name: 'ServerGroupAffinityFilter', minds: 'the group is on another host' },
 ];

@@ -3,13 +3,14 @@
  * the boot workflow only decides where.
  */
 import { randomInt, randomUUID } from 'node:crypto';
-import { type BootFlavor, type BootImage, findBootChoices } from '../../database/api/boot-choices.ts';
-import { acceptServers } from '../../database/api/build-requests.ts';
+import { type BootChoices, type BootFlavor, type BootImage, findBootChoices } from '../../database/api/boot-choices.ts';
+import { acceptServers, type NamedHost } from '../../database/api/build-requests.ts';
 import type { Database } from '../../database/data-api.ts';
 import type { Instance } from '../../database/instance.ts';
 import { BadRequest, Forbidden } from '../errors.ts';
 import { allows, authorize, type Caller } from '../policy.ts';
 import { defaultLimits, itemLimits, quotaExceeded } from '../quota.ts';
+import { quotaDefaults } from '../quota-sets.ts';
 import { blockDevices, type NewBlockDevice, rootIsVolume } from './block-devices.ts';
 import { hostnameOf } from './hostname.ts';
 
@@ -38,7 +39,10 @@ export interface BootRequest {
   files: { path: string; contents: string }[];
   keyName: string | null;
   userData: string | null;
+  /** `zone`, or for admins `zone:host:node`, of which each may be empty. */
   availabilityZone: string | null;
+  /** The host, and its node, that an admin asks for beside the zone. */
+  requestedHost: NamedHost | null;
   configDrive: boolean;
   autoDiskConfig: boolean | null;
   accessIPv4: string | null;
@@ -57,8 +61,6 @@ export interface Reservation {
   servers: [string, ...string[]];
 }
 
-/** Hosts are in Nova's default zone until aggregates say otherwise. */
-const zones = ['nova'];
 /** One workflow carries the servers of a request; its state and its history are bounded. */
 const mostServers = 500;
 
@@ -67,26 +69,34 @@ const mostServers = 500;
  * @throws BadRequest for what does not exist or does not fit, Forbidden when the quota does not allow the least wanted.
  */
 export async function createServers(api: Database, caller: Caller, requestId: string, request: BootRequest): Promise<Reservation> {
-  const { imageId, minCount, maxCount } = request;
-  checkPlace(request, caller);
+  const { imageId, minCount, maxCount, keyName } = request;
+  const group = request.schedulerHints.group?.[0] ?? null;
+  const { zone, forced } = placeOf(request, caller);
   if (imageId === null && request.blockDeviceMappings.length === 0) throw new BadRequest('Missing imageRef attribute');
   const choices = await findBootChoices(
     api,
     {
       flavorId: request.flavorId,
       imageId,
+      userId: caller.userId,
+      keyName,
+      group,
+      zone,
+      host: request.requestedHost?.host ?? null,
+      node: request.requestedHost?.node ?? null,
       projectId: caller.projectId,
       seesAllFlavors: allows(caller, 'os_compute_api:os-flavor-manage:create'),
     },
-    defaultLimits,
+    quotaDefaults,
   );
   const { flavor, image } = choices;
   if (!flavor) throw new BadRequest(`Flavor ${request.flavorId} could not be found.`);
   if (maxCount > 1 && request.hostname !== null) throw new BadRequest('Unable to allocate a single hostname to multiple instances');
   if (imageId !== null && !image) throw new BadRequest('Can not find requested image');
-  checkReferences(request);
+  checkReferences(request, choices);
+  checkPlace(request, choices, forced ? null : zone);
   const devices = blockDevices(request.blockDeviceMappings, imageId, flavor, maxCount);
-  checkItems(request);
+  checkItems(request, choices.metadataItemsLimit);
   checkFit(flavor, image, rootIsVolume(devices), caller);
 
   const limit = choices.instancesLimit < 0 ? mostServers : Math.min(Math.max(choices.instancesLimit, minCount), mostServers);
@@ -99,6 +109,8 @@ export async function createServers(api: Database, caller: Caller, requestId: st
     requestId,
     template: {
       ...template(caller, request, flavor, image, reservationId),
+      key_name: keyName,
+      key_data: choices.keyPair?.public_key ?? null,
       hostname: request.hostname ?? (hostname || `Server-${uuids[0]}`),
     },
     blockDeviceMappings: devices,
@@ -106,8 +118,11 @@ export async function createServers(api: Database, caller: Caller, requestId: st
     spec: {
       flavor: savedFlavor(flavor),
       image: image && { id: image.id, properties: image.properties },
-      availability_zone: request.availabilityZone,
+      availability_zone: zone,
       scheduler_hints: request.schedulerHints,
+      ...(forced && { forced_host: forced }),
+      ...(request.requestedHost && { requested_host: request.requestedHost }),
+      ...(group === null ? {} : { group }),
     },
     servers: uuids.map((uuid, index) => ({
       uuid,
@@ -116,10 +131,14 @@ export async function createServers(api: Database, caller: Caller, requestId: st
     })),
     minCount: Math.min(minCount, mostServers + 1),
     defaultLimits,
+    defaultGroupMembers: quotaDefaults.server_group_members,
   });
   const [first, ...others] = uuids.slice(0, accepted.count);
   if (first) return { reservationId, requestId, servers: [first, ...others] };
-  throw quotaExceeded(accepted, flavor, minCount, maxCount) ?? new BadRequest(`min_count must be <= ${mostServers}`);
+  const exceeded = quotaExceeded(accepted, flavor, minCount, maxCount);
+  if (exceeded) throw exceeded;
+  if (minCount > mostServers || group === null) throw new BadRequest(`min_count must be <= ${mostServers}`);
+  throw accepted.groupRoom === null ? noSuchGroup(group) : new Forbidden('Quota exceeded, too many servers in group');
 }
 
 /** Like Nova's: short enough to type, and long enough that the workflow's name is its own. */
@@ -127,17 +146,28 @@ function newReservationId(): string {
   return `r-${Array.from({ length: 8 }, () => randomInt(36).toString(36)).join('')}`;
 }
 
-/** Where the server may go: a zone; only an admin may name a host with it. */
-function checkPlace({ availabilityZone }: BootRequest, caller: Caller): void {
-  if (availabilityZone === null) return;
-  const [zone, ...host] = availabilityZone.split(':');
-  if (host.length > 2) throw new BadRequest('Invalid input received: Unable to parse availability_zone');
-  if (host.length > 0) authorize(caller, 'os_compute_api:servers:create:forced_host');
-  if (host.length > 0 || !zones.includes(zone ?? '')) throw new BadRequest('The requested availability zone is not available');
+/** Where the server may go: a zone, and for an admin the very host, about which nobody asks the filters. */
+function placeOf({ availabilityZone, requestedHost }: BootRequest, caller: Caller): { zone: string | null; forced: NamedHost | null } {
+  if (requestedHost) authorize(caller, 'os_compute_api:servers:create:requested_destination');
+  if (availabilityZone === null) return { zone: null, forced: null };
+  const [zone = '', host = '', node = '', ...more] = availabilityZone.split(':');
+  if (more.length > 0) throw new BadRequest('Invalid input received: Unable to parse availability_zone');
+  const forced = host || node ? { host: host || null, node: node || null } : null;
+  if (forced) authorize(caller, 'os_compute_api:servers:create:forced_host');
+  if (forced && requestedHost)
+    throw new BadRequest('A host is forced by availability_zone and asked for by name; only one of them may be.');
+  return { zone: zone || null, forced };
 }
 
-/** What the server shall be connected to or hold, of services and resources that are not here yet: none of them exists. */
-function checkReferences({ maxCount, networks, keyName, schedulerHints }: BootRequest): void {
+function checkPlace({ requestedHost }: BootRequest, choices: BootChoices, zone: string | null): void {
+  if (zone !== null && !choices.zoneAvailable) throw new BadRequest('The requested availability zone is not available');
+  if (requestedHost && !choices.hostExists) {
+    throw new BadRequest(`Compute host ${requestedHost.host ?? requestedHost.node} could not be found.`);
+  }
+}
+
+/** What the server shall be connected to, hold or belong to. Networks and ports are of a service that is not here: none of them exists. */
+function checkReferences({ maxCount, networks, keyName, schedulerHints }: BootRequest, choices: BootChoices): void {
   if (maxCount > 1 && networks.some(({ kind, fixedIp }) => kind === 'network' && fixedIp)) {
     throw new BadRequest('Failed to launch instances: max_count cannot be greater than 1 if an fixed_ip is specified.');
   }
@@ -148,14 +178,19 @@ function checkReferences({ maxCount, networks, keyName, schedulerHints }: BootRe
   }
   const [network] = networks;
   if (network) throw new BadRequest(`${network.kind === 'port' ? 'Port id' : 'Network'} ${network.id} could not be found.`);
-  if (keyName !== null) throw new BadRequest('Invalid key_name provided.');
+  if (keyName !== null && !choices.keyPair) throw new BadRequest('Invalid key_name provided.');
   const [group] = schedulerHints.group ?? [];
-  if (group !== undefined) throw new BadRequest(`Instance group ${group} could not be found.`);
+  if (group !== undefined && !choices.groupExists) throw noSuchGroup(group);
 }
 
-function checkItems({ metadata, files }: BootRequest): void {
-  const { metadataItems, files: mostFiles, filePath, fileContent } = itemLimits;
-  if (Object.keys(metadata).length > metadataItems) throw new Forbidden(`Maximum number of metadata items exceeds ${metadataItems}`);
+function noSuchGroup(group: string): BadRequest {
+  return new BadRequest(`Instance group ${group} could not be found.`);
+}
+
+function checkItems({ metadata, files }: BootRequest, metadataItems: number): void {
+  const { files: mostFiles, filePath, fileContent } = itemLimits;
+  if (metadataItems >= 0 && Object.keys(metadata).length > metadataItems)
+    throw new Forbidden(`Maximum number of metadata items exceeds ${metadataItems}`);
   if (files.length > mostFiles) throw new Forbidden('Personality file limit exceeded');
   if (files.some(({ path }) => path.length > filePath)) throw new Forbidden(`Personality file path exceeds maximum ${filePath}`);
   if (files.some(({ contents }) => contents.length > fileContent)) {
@@ -198,8 +233,6 @@ function template(caller: Caller, request: BootRequest, flavor: BootFlavor, imag
     image_ref: image?.id ?? '',
     display_name: request.name,
     display_description: request.description,
-    key_name: null,
-    key_data: null,
     power_state: 0,
     vm_state: 'building',
     task_state: 'scheduling',

@@ -7,6 +7,7 @@ import type { BlockDeviceMapping, Instance } from '../instance.ts';
 import { cellWork } from './cell-work.ts';
 import type { QuotaResource } from './quotas.ts';
 import { giveBack, releaseAllocations } from './release.ts';
+import { joinGroup, joiningGroup, mayJoin } from './server-groups.ts';
 
 /** What the scheduler must know of a server; kept until the server is archived, because quota is given back by it. */
 export interface RequestSpec {
@@ -42,6 +43,8 @@ export interface Acceptance {
   servers: { uuid: string; display_name: string; hostname: string }[];
   minCount: number;
   defaultLimits: Readonly<Record<QuotaResource, number>>;
+  /** How many members a group may have where the project has no limit of its own. */
+  defaultGroupMembers: number;
 }
 
 /** What acceptance found: how many servers it took (0: not even the least fits), and the quota it measured them by. */
@@ -49,6 +52,8 @@ export interface Accepted {
   count: number;
   limits: Record<QuotaResource, number>;
   used: Record<QuotaResource, number>;
+  /** How many more members the group may have; null when the request names none, or one that is gone. */
+  groupRoom: number | null;
 }
 
 /**
@@ -65,8 +70,8 @@ export async function acceptServers(api: Database, acceptance: Acceptance): Prom
      sent_before as (select count(*)::int as count from instance_mappings where instance_uuid in (select uuid from asked)),
      usage as (select * from quota_usages where project_id = :project_id for update),
      limits as (
-       select resource, coalesce((select hard_limit from quotas where project_id = :project_id and quotas.resource = d.resource), fallback) as value
-       from (select key as resource, value::int as fallback from jsonb_each_text(:default_limits::jsonb)) d),
+       select key as resource, quota_limit(:project_id, key, value::int) as value
+       from usage cross join jsonb_each_text(:default_limits::jsonb)),
      room as (
        select min(case when value < 0 or each = 0 then 2147483647 else (value - used) / each end)::int as count
        from (
@@ -74,12 +79,14 @@ export async function acceptServers(api: Database, acceptance: Acceptance): Prom
            case resource when 'instances' then 1 when 'cores' then :vcpus::int else :memory_mb::int end as each,
            case resource when 'instances' then instances when 'cores' then cores else ram end as used
          from limits cross join usage) each_limit),
+     wanted as (select least(room.count, (select count(*) from asked))::int as count from room where room.count >= :min_count),
+     ${joiningGroup},
      decision as (
        select case when sent_before.count > 0 then sent_before.count
-         when room.count < :min_count then 0
-         else least(room.count, (select count(*) from asked))::int end as count,
+         when ${mayJoin('wanted.count')} then coalesce(wanted.count, 0)
+         else 0 end as count,
          sent_before.count = 0 as first_time
-       from room, sent_before),
+       from sent_before left join wanted on true),
      accepted as (
        select uuid, position - 1 as launch_index,
          :template::jsonb || case when count > 1 then names else '{}' end
@@ -101,8 +108,9 @@ export async function acceptServers(api: Database, acceptance: Acceptance): Prom
        from accepted),
      mappings as (
        insert into instance_mappings (instance_uuid, project_id, user_id)
-       select uuid, :project_id, :user_id from accepted order by launch_index)
-     select count, (select jsonb_object_agg(resource, value) from limits) as limits,
+       select uuid, :project_id, :user_id from accepted order by launch_index),
+     ${joinGroup}
+     select count, (select room from group_room) as "groupRoom", (select jsonb_object_agg(resource, value) from limits) as limits,
        (select jsonb_build_object('instances', instances, 'cores', cores, 'ram', ram) from usage) as used
      from decision`,
     {
@@ -115,6 +123,8 @@ export async function acceptServers(api: Database, acceptance: Acceptance): Prom
       memory_mb: template.memory_mb,
       min_count: acceptance.minCount,
       default_limits: defaultLimits,
+      group: spec.group ?? null,
+      group_members: acceptance.defaultGroupMembers,
       template,
       spec,
       block_device_mappings: acceptance.blockDeviceMappings,

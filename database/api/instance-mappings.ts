@@ -17,6 +17,8 @@ export interface InstanceMapping {
   cell: { uuid: string; name: string; connection: string } | null;
   /** The server itself while it has no cell. */
   buildRequest: Instance | null;
+  /** uuids of its server groups: one, or none. */
+  groups: string[];
   /** null for a server whose spec was archived. */
   spec: RequestSpec | null;
   queuedForDelete: boolean;
@@ -29,6 +31,9 @@ function document(filter?: DocumentFilter): string {
   'uuid', m.instance_uuid, 'projectId', m.project_id, 'userId', m.user_id, 'createdAt', m.created_at, 'queuedForDelete', m.queued_for_delete,
   'cell', case when c.id is not null then jsonb_build_object('uuid', c.uuid, 'name', c.name, 'connection', c.database_connection) end,
   'buildRequest', case when c.id is null and b.id is not null then (${request}) end,
+  'groups', (
+    select coalesce(jsonb_agg(g.uuid), '[]') from instance_group_member member join instance_groups g on g.id = member.group_id
+    where member.instance_uuid = m.instance_uuid),
   'spec', s.spec)`;
 }
 

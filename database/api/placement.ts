@@ -12,6 +12,9 @@ export type ResourceClass = (typeof resourceClasses)[number];
 /** Amounts by class: VCPU in processors, MEMORY_MB in MiB, DISK_GB in GiB. */
 export type Resources = Record<ResourceClass, number>;
 
+/** Placement's trait of a host whose compute service is disabled. */
+export const disabledTrait = 'COMPUTE_STATUS_DISABLED';
+
 /** A failed build counts against its host for so long after the last. */
 export const failuresLast = '10 minutes';
 

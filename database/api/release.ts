@@ -3,6 +3,7 @@
  * what is given back follows from rows that the same statement turned or deleted.
  */
 import { type Database, query } from '../data-api.ts';
+import { leaveGroups } from './server-groups.ts';
 
 /** Marks servers deleted that their cell has deleted, and gives back their quota and their room on hosts; then nothing is left to do for them there. */
 export async function releaseServers(api: Database, servers: readonly string[]): Promise<void> {
@@ -49,7 +50,8 @@ export function giveBack(servers: string): string {
           sum((spec->'flavor'->>'memory_mb')::bigint)::bigint as ram
         from ended join request_specs using (instance_uuid) group by project_id) sums
       where q.project_id = sums.project_id),
-    ${releaseAllocations(servers)}`;
+    ${releaseAllocations(servers)},
+    ${leaveGroups}`;
 }
 
 /**

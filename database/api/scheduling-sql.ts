@@ -2,7 +2,7 @@
  * The SQL of the scheduler's reading. The search comes first and stops early; the reasons are a look at all hosts, taken only when the search has failed.
  * A host is `h`, a row of host_states.
  */
-import { failuresLast, type ResourceClass, resourceClasses } from './placement.ts';
+import { disabledTrait, failuresLast, type ResourceClass, resourceClasses } from './placement.ts';
 
 /** A host is taken to be starting a server for so long. */
 const startLasts = '1 minute';
@@ -31,7 +31,7 @@ export const request = `
     select waiting.uuid as server, h.resource_provider_id as provider, h.host, h.zone, c.uuid as cell,
       h.pickable and h.cell_id not in (select cell_id from turned_from) as usable
     from waiting join allocations a on a.consumer_id = waiting.uuid and a.resource_class = 'VCPU'
-    join host_states h using (resource_provider_id) join cell_mappings c on c.id = h.cell_id),
+    join host_states h using (resource_provider_id) left join cell_mappings c on c.id = h.cell_id),
   placed as (
     select asked.uuid as server, c.uuid as cell, h.host, h.zone
     from asked join instance_mappings m on m.instance_uuid = asked.uuid and not m.queued_for_delete
@@ -98,7 +98,7 @@ export const search = `
 
 const room = (amount: string) => each((column) => `h.${column} >= ${amount}.${column}`, ' and ');
 
-/** Every host with the first step that turns it away, and how much it lacks. Cells go before Placement, so that only usable hosts count as near. */
+/** Every host with the first step that turns it away, and how much it lacks. Room is asked about last but for kinds, so that only usable hosts count as near. */
 export const reasons = `
   verdicts as materialized (
     select h.host, ${columnList.map((column) => `h.${column}`).join(', ')}, verdict.step, case when verdict.step = 'kind' then h.kind end as kind,
@@ -115,10 +115,10 @@ export const reasons = `
         when h.cell_id = any (without.cells) then 'CellUnreachable'
         when h.service_disabled then 'ComputeFilter'
         when need.zone is not null and h.zone <> need.zone then 'AvailabilityZone'
-        when not (${room('need')}) then 'Placement'
-        when h.kind = any (without.kinds) then 'kind'
         when h.resource_provider_id = any (without.hosts) then 'ServerGroupAntiAffinityFilter'
         when need.with_members and h.resource_provider_id not in (select provider from members) then 'ServerGroupAffinityFilter'
+        when not (${room('need')}) then 'Placement'
+        when h.kind = any (without.kinds) then 'kind'
         else 'none'
       end as step) verdict),
   tallies as (
@@ -126,9 +126,7 @@ export const reasons = `
       ${each((column) => `count(*) filter (where enough_${column}) as ${column}`, ', ')},
       case when count(*) <= ${namesTold} then to_jsonb(array_agg(host)) end as names
     from verdicts group by step, kind),
-  reached as (
-    select * from tallies
-    where step in ('Placement', 'kind', 'ServerGroupAntiAffinityFilter', 'ServerGroupAffinityFilter', 'none')),
+  reached as (select * from tallies where step in ('Placement', 'kind', 'none')),
   nearest as (select * from verdicts where lack is not null order by lack, host limit 1)`;
 
 /** The answer in parts: the state, the hosts, the reasons if the search has failed, and the kinds of the hosts. */
@@ -148,7 +146,8 @@ export const documents = `
     'members', coalesce(m.servers, 0), 'failedBuilds', coalesce(f.builds, 0),
     'starting', (
       select count(*) from allocations a where a.resource_provider_id = h.resource_provider_id and a.resource_class = 'VCPU'
-      and a.created_at > now() - interval '${startLasts}'),
+      and a.created_at > now() - interval '${startLasts}' and not exists (
+        select from team join instance_group_member fellow on fellow.group_id = team.id where fellow.instance_uuid = a.consumer_id)),
     'servers', case when :count_servers::boolean then (
       select count(*) from allocations a where a.resource_provider_id = h.resource_provider_id and a.resource_class = 'VCPU') else 0 end,
     'alikeProperties', case when :count_alike::boolean then (
@@ -169,5 +168,7 @@ export const documents = `
     'candidates', (select coalesce(sum(candidates), 0) from tallies))
   from outcome where fails
   union all
-  select 'kind ' || kind, jsonb_build_object('capabilities', p.capabilities, 'traits', p.traits)
-  from (select kind, min(resource_provider_id) as id from candidates group by kind) kinds join resource_providers p using (id)`;
+  select 'kind ' || kind, (
+    select jsonb_build_object('capabilities', p.capabilities, 'traits', array(select t from unnest(p.traits) t where t <> '${disabledTrait}'))
+    from resource_providers p where p.id = kinds.id)
+  from (select kind, min(resource_provider_id) as id from candidates group by kind) kinds`;

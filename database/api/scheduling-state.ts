@@ -32,7 +32,7 @@ export interface HostState {
   members: number;
   /** Builds that failed on it lately, in a row. */
   failedBuilds: number;
-  /** Servers that came to it in the last minute, and so may still be starting. */
+  /** Servers that came to it in the last minute, and so may still be starting; not those of the request's group, whose policy has its own say. */
   starting: number;
   /** Servers on it; 0 when nobody asked. */
   servers: number;

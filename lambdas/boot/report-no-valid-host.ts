@@ -5,7 +5,7 @@ import { NoValidHost } from '../../compute/scheduler/no-valid-host.ts';
 export function reportNoValidHost(execution: string): (error: unknown) => never {
   return (error) => {
     for (let found = error; found instanceof NoValidHost; found = found.cause) {
-      if (found.report) console.log(JSON.stringify({ message: 'NoValidHost', execution, ...found.report }));
+      if (found.report) console.info(JSON.stringify({ message: 'NoValidHost', execution, ...found.report }));
     }
     throw error;
   };

@@ -100,3 +100,30 @@ test('a boot whose workflow was never started is started by the reaper', async (
   await cloud.service.workflow.drain();
   expect(await claimed()).toEqual([]);
 });
+
+test('a server is buried within a second while cell0 is awake', async () => {
+  const flavorRef = await cloud.newFlavor({ disk: 1_000 });
+  const start = performance.now();
+  const id = await user.boot({ flavorRef });
+  expect((await user.settled(id)).status).toBe('ERROR');
+  expect(performance.now() - start).toBeLessThan(1_000);
+  await user.send('DELETE', `/servers/${id}`);
+});
+
+test('with cell0 asleep for 20 s a server is BUILD until then and ERROR right after', { timeout: 60_000 }, async () => {
+  const flavorRef = await cloud.newFlavor({ disk: 1_000 });
+  cloud.service.dataApi.faults.add({ cluster: 'cell0', kind: 'paused', milliseconds: 20_000 });
+  const id = await user.boot({ flavorRef });
+  const start = performance.now();
+  for (let status = 'BUILD'; status === 'BUILD'; ) {
+    const reply = await user.send<{ server: ServerBody }>('GET', `/servers/${id}`);
+    expect([200, 503]).toContain(reply.status);
+    if (reply.status === 200) ({ status } = reply.body.server);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  const waited = performance.now() - start;
+  expect(waited).toBeGreaterThan(19_000);
+  expect(waited).toBeLessThan(23_000);
+  expect(await user.settled(id)).toMatchObject({ status: 'ERROR', fault: { message: 'No valid host was found. ' } });
+  await user.send('DELETE', `/servers/${id}`);
+});

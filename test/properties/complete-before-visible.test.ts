@@ -21,8 +21,8 @@ async function look(user: User, id: string): Promise<string[]> {
 
 /** The statements of a boot, in their order. */
 const bootStatements = {
-  'on a host': ['as state', 'waiting as', "'mappedTo'", 'insert into instances', 'delete from build_requests', "vm_state = 'active'"],
-  'in cell0': ['as state', "'mappedTo'", 'insert into instances', 'delete from build_requests'],
+  'on a host': ['host_states', 'waiting as', "'mappedTo'", 'insert into instances', 'delete from build_requests', "vm_state = 'active'"],
+  'in cell0': ['waiting as', "'mappedTo'", 'insert into instances', 'delete from build_requests'],
 } as const;
 
 describe('complete before visible', () => {
@@ -31,7 +31,7 @@ describe('complete before visible', () => {
     const { faults, calls } = cloud.service.dataApi;
     const statements = bootStatements[where];
     const isOfBoot = (sql: string) => statements.some((part) => sql.includes(part)) && !sql.includes('quota_usages');
-    const slow = faults.add({ kind: 'slow', milliseconds: 250, sql: isOfBoot });
+    const slow = faults.add({ kind: 'slow', milliseconds: 600, sql: isOfBoot });
     const mark = calls.mark();
     const done = () => calls.since(mark).filter(({ sql, endedAt }) => isOfBoot(sql) && endedAt !== undefined).length;
 

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { findInstances } from '../../database/cell/instances.ts';
 import { parseDatabaseUrl, query } from '../../database/data-api.ts';
 import { type Cloud, startCloud } from '../cloud.ts';
+import { comeToRest } from '../rest.ts';
 import { bootAndDelete, carried, type Watched, watch, widenWindows } from './traffic.ts';
 
 interface Mapping {
@@ -58,6 +59,8 @@ test('one home: a mapping goes from none to one cell, once; where it points, the
   expect(await probe()).toEqual([]);
   expect(new Set(homes.values()).size).toBe(3);
 
+  // A server that was deleted on its way into a cell leaves a row that nobody sees, until the reaper comes.
+  await comeToRest(cloud.service);
   const rows = new Map<string, string[]>();
   for (const name of ['cell0', 'cell1', 'cell2']) {
     for (const { uuid } of await query<{ uuid: string }>(cloud.database(name), 'select uuid from instances where deleted = 0')) {

@@ -26,6 +26,9 @@ function hostnameSchema(microversion: number) {
   return microversion >= 94 ? text(255, 1).regex(/^[a-zA-Z0-9-._]*$/) : text(63, 2).regex(/^[a-zA-Z0-9]+[a-zA-Z0-9-]*[a-zA-Z0-9]+$/);
 }
 
+/** The name of a compute host. */
+const hostName = text(255, 1).regex(/^[a-zA-Z0-9-._]*$/);
+
 const trustedCertificates = z
   .array(text(Number.POSITIVE_INFINITY, 1))
   .min(1)
@@ -57,6 +60,8 @@ function serverSchema(microversion: number) {
     tags: when(microversion >= 52, 'tags', z.array(tag).max(50)),
     personality: when(microversion < 57, 'personality', personality),
     trusted_image_certificates: when(microversion >= 63, 'trusted_image_certificates', trustedCertificates),
+    host: when(microversion >= 74, 'host', hostName),
+    hypervisor_hostname: when(microversion >= 74, 'hypervisor_hostname', hostName),
     hostname: when(microversion >= 90, 'hostname', hostnameSchema(microversion)),
   });
 }
@@ -99,6 +104,8 @@ export function bootRequest(body: CreateBody, microversion: number): BootRequest
     keyName: server.key_name ?? null,
     userData: server.user_data ?? null,
     availabilityZone: server.availability_zone ?? null,
+    requestedHost:
+      server.host || server.hypervisor_hostname ? { host: server.host ?? null, node: server.hypervisor_hostname ?? null } : null,
     configDrive: server.config_drive,
     autoDiskConfig: server['OS-DCF:diskConfig'] ? server['OS-DCF:diskConfig'] === 'AUTO' : null,
     accessIPv4: server.accessIPv4 ?? null,

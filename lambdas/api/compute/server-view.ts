@@ -67,7 +67,7 @@ export function serverDetail({ mapping, instance }: Server, view: View): object 
     ...since(19, () => ({ description: instance.display_description })),
     ...since(26, () => ({ tags: instance.tags })),
     ...since(63, () => ({ trusted_image_certificates: null })),
-    ...since(71, () => (view.single ? { server_groups: [] } : {})),
+    ...since(71, () => (view.single ? { server_groups: mapping.groups } : {})),
     ...since(73, () => ({ locked_reason: null })),
     ...since(90, () => ({ 'OS-EXT-SRV-ATTR:hostname': instance.hostname })),
     ...since(96, () => ({ pinned_availability_zone: mapping.spec?.availability_zone ?? null })),
@@ -91,7 +91,7 @@ function unreachableServer(mapping: InstanceMapping, { baseUrl, microversion, si
           flavor: spec ? embeddedFlavor(spec.flavor) : {},
           'OS-EXT-AZ:availability_zone': spec?.availability_zone ?? 'UNKNOWN',
           'OS-EXT-STS:power_state': 0,
-          ...(microversion >= 71 ? { server_groups: [] } : {}),
+          ...(microversion >= 71 ? { server_groups: mapping.groups } : {}),
         }
       : {}),
   };

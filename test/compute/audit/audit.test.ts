@@ -1,7 +1,9 @@
 /** Every kind of damage, done by SQL to a healthy cloud, is found as what it is, and nothing else is. */
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { audit, isClean } from '../../../compute/audit/audit.ts';
 import { type Kind, kinds } from '../../../compute/audit/kinds.ts';
+import { purgeInstances } from '../../../database/cell/reaping.ts';
+import { parseDatabaseUrl } from '../../../database/data-api.ts';
 import { type Cloud, startCloud } from '../../cloud.ts';
 import { claimOn, nobody, type Run, requestBuild, rest, runner, unclaim, type Victim, victim, wipe, writeRow } from './damage.ts';
 
@@ -13,6 +15,20 @@ beforeAll(async () => {
 });
 afterAll(() => cloud?.stop());
 
+const victims: Victim[] = [];
+afterEach(async () => {
+  cloud.service.dataApi.faults.clear();
+  for (const server of victims.splice(0)) await wipe(cloud, server);
+  expect((await settled()).findings).toEqual([]);
+});
+
+/** A server in a cell, one in cell0, or nobody; it is wiped out after the test. */
+async function someone(who: 'active' | 'buried' | 'nobody'): Promise<Victim> {
+  const server = who === 'nobody' ? nobody() : await victim(cloud, who === 'active');
+  victims.push(server);
+  return server;
+}
+
 const settled = () => audit(cloud.service.api, { settled: true });
 const inCell = (cell: string, set: string, { id }: Victim) => run(cell, `update instances set ${set} where uuid = :id::uuid`, { id });
 const inApi = (sql: string, { id }: Victim) => run('api', sql, { id });
@@ -22,7 +38,7 @@ const giveQuotaBack = ({ project }: Victim) =>
 
 interface Damage {
   /** Who is damaged: a server in a cell, one in cell0, or nobody. */
-  who: 'active' | 'buried' | 'nobody';
+  who: Parameters<typeof someone>[0];
   /** How it comes about. */
   do(victim: Victim): Promise<unknown>;
 }
@@ -35,7 +51,6 @@ const damages: [Kind, string, Damage][] = [
       who: 'active',
       async do(server) {
         await unclaim(run, server.id);
-        await run(server.cell, 'delete from instance_actions_events');
         await wipeRow(server);
         await inApi('update instance_mappings set cell_id = null where instance_uuid = :id::uuid', server);
       },
@@ -215,6 +230,31 @@ const damages: [Kind, string, Damage][] = [
         ),
     },
   ],
+  [
+    'host-state-drift',
+    'a host that the scheduler believes to be empty',
+    {
+      who: 'active',
+      do: ({ host }) => run('api', 'update host_states set vcpu = vcpu + 1 where host = :host', { host }),
+    },
+  ],
+  [
+    'group-member-of-nobody',
+    'a deleted server in a server group',
+    {
+      who: 'active',
+      async do(server) {
+        await deleteWell(server);
+        await inApi(
+          `with g as (
+             insert into instance_groups (uuid, user_id, project_id, name) select gen_random_uuid(), user_id, project_id, 'damage'
+             from instance_mappings where instance_uuid = :id::uuid returning id)
+           insert into instance_group_member (group_id, instance_uuid) select id, :id::uuid from g`,
+          server,
+        );
+      },
+    },
+  ],
   ['quota-drift', 'a project that counts too little', { who: 'active', do: (server) => giveQuotaBack(server) }],
   [
     'quota-drift',
@@ -225,6 +265,11 @@ const damages: [Kind, string, Damage][] = [
     'quota-drift',
     'a project that counts servers it does not have',
     { who: 'nobody', do: ({ project }) => run('api', 'insert into quota_usages (project_id, ram) values (:project, 1)', { project }) },
+  ],
+  [
+    'mapping-without-request-spec',
+    'a server whose request spec is gone, of no known size',
+    { who: 'active', do: (server) => inApi('delete from request_specs where instance_uuid = :id::uuid', server) },
   ],
   [
     'deleted-but-not-released',
@@ -246,8 +291,6 @@ const damages: [Kind, string, Damage][] = [
 ];
 
 async function wipeRow({ id, cell }: Victim): Promise<void> {
-  const { purgeInstances } = await import('../../../database/cell/reaping.ts');
-  const { parseDatabaseUrl } = await import('../../../database/data-api.ts');
   await purgeInstances(parseDatabaseUrl(cloud.service.databases.get(cell) ?? ''), [id]);
 }
 
@@ -257,16 +300,15 @@ async function deleteWell({ id }: Victim): Promise<void> {
 }
 
 test('a cloud at rest is clean', async () => {
-  const servers = [await victim(cloud, true), await victim(cloud, false)];
+  for (const who of ['active', 'buried'] as const) await someone(who);
   const report = await settled();
   expect(report).toMatchObject({ servers: 2, findings: [], pending: [], unreadable: [], cells: ['cell0', 'cell1', 'cell2'] });
   expect(isClean(report)).toBe(true);
-  for (const server of servers) await wipe(cloud, server);
 });
 
 test.each(damages)('%s: %s', async (kind, _how, { who, do: damage }) => {
-  const bystander = await victim(cloud, true);
-  const server = who === 'nobody' ? nobody() : await victim(cloud, who === 'active');
+  await someone('active');
+  const server = await someone(who);
   await damage(server);
   const { findings, pending, unreadable } = await settled();
   expect(findings.map((found) => found.kind)).toEqual([kind]);
@@ -274,12 +316,10 @@ test.each(damages)('%s: %s', async (kind, _how, { who, do: damage }) => {
   const { server: named, project, host } = findings[0]?.ids ?? {};
   expect([server.id, server.project, server.host]).toContain(named ?? project ?? host);
   expect({ pending, unreadable }).toEqual({ pending: [], unreadable: [] });
-  for (const one of [server, bystander]) await wipe(cloud, one);
-  expect((await settled()).findings).toEqual([]);
 });
 
 test('overbooked: a host that has less than is claimed of it', async () => {
-  const server = await victim(cloud, true);
+  const server = await someone('active');
   const total = (amount: number) =>
     run(
       'api',
@@ -297,7 +337,6 @@ test('overbooked: a host that has less than is claimed of it', async () => {
     },
   ]);
   await total(65_536);
-  await wipe(cloud, server);
 });
 
 test('cell0-missing: a cloud without cell0', async () => {
@@ -313,15 +352,8 @@ test('every kind of finding is tried', () => {
   expect(Object.keys(kinds).filter((kind) => !tried.has(kind))).toEqual([]);
 });
 
-test('a server of no known size spoils the sums of nobody', async () => {
-  const server = await victim(cloud, true);
-  await inApi('delete from request_specs where instance_uuid = :id::uuid', server);
-  expect((await settled()).findings.map(({ kind }) => kind)).toEqual(['half-server']);
-  await wipe(cloud, server);
-});
-
 test('what is noted to be finished is pending, not broken', async () => {
-  const [half, stray] = [await victim(cloud, true), await victim(cloud, true)];
+  const [half, stray] = [await someone('active'), await someone('active')];
   const note = (id: string, cell: string) =>
     run('api', `insert into cell_work (instance_uuid, cell_id) select :id::uuid, id from cell_mappings where name = :cell`, { id, cell });
   await inCell(half.cell, `deleted = id, vm_state = 'deleted'`, half);
@@ -333,27 +365,23 @@ test('what is noted to be finished is pending, not broken', async () => {
   expect(pending.reduce((sum, { servers }) => sum + servers, 0)).toBe(2);
   await rest(cloud);
   expect(await settled()).toMatchObject({ findings: [], pending: [] });
-  for (const server of [half, stray]) await wipe(cloud, server);
 });
 
 test('a busy cloud with damage shows the damage alone, after a second look; a young boot is not stuck', async () => {
-  const [server, building] = [await victim(cloud, true), await victim(cloud, true)];
+  const [server, building] = [await someone('active'), await someone('active')];
   await unclaim(run, server.id);
   await inCell(building.cell, `vm_state = 'building'`, building);
   expect((await audit(cloud.service.api)).findings.map(({ kind, ids }) => [kind, ids.server])).toEqual([['host-without-claim', server.id]]);
-  for (const one of [server, building]) await wipe(cloud, one);
 });
 
 test('a cell that is down is reported, and hides nothing but its own', async () => {
-  const [server, broken] = [await victim(cloud, true), await victim(cloud, false)];
+  const [server, broken] = [await someone('active'), await someone('buried')];
   await run('cell0', 'delete from instance_faults where instance_uuid = :id::uuid', { id: broken.id });
   cloud.service.dataApi.faults.add({ cluster: server.cell, kind: 'down' });
   const report = await settled();
-  cloud.service.dataApi.faults.clear();
   expect(report.unreadable).toMatchObject([{ cell: server.cell }]);
   expect(report.findings).toMatchObject([{ kind: 'cell0-without-fault', ids: { server: broken.id } }]);
   expect(isClean({ ...report, findings: [] })).toBe(false);
-  for (const one of [server, broken]) await wipe(cloud, one);
 });
 
 test('thousands of servers are read in pages, and the one broken among them is found', async () => {
@@ -385,4 +413,5 @@ test('thousands of servers are read in pages, and the one broken among them is f
   expect(await settled()).toMatchObject({ servers: count, findings: [] });
   await run('cell0', `update instances set host = 'h' where uuid = md5('audit 1234')::uuid`);
   expect((await settled()).findings).toMatchObject([{ kind: 'cell0-with-host' }]);
+  await run('cell0', `update instances set host = null where uuid = md5('audit 1234')::uuid`);
 });

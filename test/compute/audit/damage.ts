@@ -57,6 +57,7 @@ export async function wipe(cloud: Cloud, { id, project }: Victim): Promise<void>
     await run('api', `delete from ${table} where instance_uuid = :id::uuid`, { id });
   }
   await run('api', 'delete from allocations where consumer_id = :id::uuid', { id });
+  await run('api', 'delete from instance_groups where project_id = :project', { project });
   await run('api', 'delete from quota_usages where project_id = :project', { project });
   await run(
     'api',

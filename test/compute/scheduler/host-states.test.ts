@@ -1,0 +1,94 @@
+/** The row that the scheduler sees of a host follows from other tables, whatever changes there and whoever changes it at the same time. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { scheduleServers } from '../../../compute/boot/schedule-servers.ts';
+import { NoValidHost } from '../../../compute/scheduler/no-valid-host.ts';
+import { listAvailabilityZones, listHosts, saveHosts } from '../../../database/api/hosts.ts';
+import { moveClaim } from '../../../database/api/placement.ts';
+import { releaseClaims } from '../../../database/api/release.ts';
+import { query } from '../../../database/data-api.ts';
+import { handler } from '../../../lambdas/boot/schedule-servers.ts';
+import { databaseUrl } from '../../../local/arns.ts';
+import { type SchedulerBed, startSchedulerBed, tiny } from '../../../local/scheduler-bed.ts';
+import { addZone, checkRoom, sql } from './bed-helpers.ts';
+
+let bed: SchedulerBed;
+beforeAll(async () => {
+  bed = await startSchedulerBed();
+});
+afterAll(() => bed?.stop());
+
+test('hosts that join, change and leave are seen at once', async () => {
+  await bed.furnish({ cells: 2, hosts: 2 });
+  const [cell] = await sql<{ uuid: string }>(bed, `select uuid from cell_mappings where name = 'cell1'`);
+  const uuid = 'c1220500-0000-4000-8000-00000000000a';
+  const host = { uuid, host: 'new', total: { VCPU: 4, MEMORY_MB: 1_024, DISK_GB: 10 } };
+  await saveHosts(bed.api, cell?.uuid ?? '', [host]);
+  const seen = `select pickable, zone, vcpu, memory_mb, disk_gb from host_states where host = 'new'`;
+  expect(await sql(bed, seen)).toEqual([{ pickable: true, zone: 'nova', vcpu: 4, memory_mb: 1_024, disk_gb: 10 }]);
+  await saveHosts(bed.api, cell?.uuid ?? '', [{ ...host, total: { VCPU: 8, MEMORY_MB: 2_048, DISK_GB: 20 } }]);
+  await addZone(bed, 'az1', ['new']);
+  expect(await sql(bed, seen)).toEqual([{ pickable: true, zone: 'az1', vcpu: 8, memory_mb: 2_048, disk_gb: 20 }]);
+  await query(bed.api, `update aggregate_metadata set value = 'az2'`);
+  await query(bed.api, `update resource_providers set traits = '{COMPUTE_STATUS_DISABLED}' where name = 'new'`);
+  expect(await sql(bed, seen)).toMatchObject([{ pickable: false, zone: 'az2' }]);
+  expect(await listAvailabilityZones(bed.api)).toEqual([
+    { name: 'az2', available: false },
+    { name: 'nova', available: true },
+  ]);
+  expect(await listHosts(bed.api)).toMatchObject([
+    ...['cell1-host1', 'cell1-host2', 'cell2-host1', 'cell2-host2'].map((name) => ({ host: name, zone: 'nova', enabled: true })),
+    { host: 'new', zone: 'az2', enabled: false },
+  ]);
+  await query(bed.api, `delete from host_mappings where host = 'new'`);
+  expect(await listHosts(bed.api)).toHaveLength(4);
+  await query(bed.api, `delete from inventories where resource_provider_id = (select id from resource_providers where name = 'new')`);
+  await query(bed.api, `delete from resource_providers where name = 'new'`);
+  expect(await sql(bed, seen)).toEqual([]);
+  await checkRoom(bed);
+});
+
+test('boots, moves, releases and operators at the same time neither fail nor leave a wrong row', async () => {
+  await bed.furnish({ cells: 3, hosts: 4 });
+  await addZone(bed, 'az1', ['cell1-host1', 'cell2-host1', 'cell3-host1']);
+  const changes = [
+    `update cell_mappings set disabled = not disabled where name = 'cell2'`,
+    `update resource_providers set traits = case when traits = '{}' then '{COMPUTE_STATUS_DISABLED}' else '{}' end::text[] where id % 3 = 0`,
+    `update aggregate_metadata set value = case value when 'az1' then 'nova' else 'az1' end`,
+    `update inventories set total = total + 1`,
+    `delete from aggregate_hosts where host = 'cell3-host1'`,
+  ];
+  const boots = Array.from({ length: 120 }, async (_, index) => {
+    const { execution, servers } = await bed.accept(1 + (index % 3));
+    const placed = await scheduleServers(bed.api, execution, servers);
+    for (const { server, host, alternates } of placed) {
+      if (index % 2 === 0) await moveClaim(bed.api, server, host, alternates);
+      if (index % 5 === 0) await releaseClaims(bed.api, [server]);
+    }
+  });
+  const operators = Array.from({ length: 60 }, (_, index) => query(bed.api, changes[index % changes.length] ?? ''));
+  const outcomes = await Promise.allSettled([...boots, ...operators]);
+  const failures = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []));
+  expect(failures.filter((error) => !(error instanceof NoValidHost))).toEqual([]);
+  await checkRoom(bed);
+});
+
+test('a request that finds no host is one line of the log, counted by its first cause', async () => {
+  await bed.furnish({ cells: 1, hosts: 2 });
+  process.env.API_DATABASE = databaseUrl('api');
+  const { execution, servers } = await bed.accept(2, { flavor: { ...tiny, vcpus: 20 } });
+  const logged: string[] = [];
+  const { log } = console;
+  console.log = (line: string) => logged.push(line);
+  try {
+    await expect(handler({ execution, servers })).rejects.toThrow(NoValidHost);
+  } finally {
+    console.log = log;
+  }
+  expect(logged.map((line) => JSON.parse(line))).toEqual([
+    {
+      ...{ message: 'NoValidHost', execution, servers: 2, first_cause: 'VCPU', hosts: 2, turned_away: { Placement: 2 } },
+      suffices: { VCPU: 0, MEMORY_MB: 2, DISK_GB: 2 },
+      nearest: { VCPU: 16, MEMORY_MB: 65_536, DISK_GB: 500 },
+    },
+  ]);
+});

@@ -1,0 +1,101 @@
+/** What becomes of a claim when its host fails to build: it moves to an alternate that may be picked, has room and keeps the group's policy. */
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { scheduleServers } from '../../../compute/boot/schedule-servers.ts';
+import type { RequestSpec } from '../../../database/api/build-requests.ts';
+import { moveClaim } from '../../../database/api/placement.ts';
+import { query } from '../../../database/data-api.ts';
+import { type SchedulerBed, startSchedulerBed } from '../../../local/scheduler-bed.ts';
+import { checkRoom, hostOf, newGroup, sql } from './bed-helpers.ts';
+
+let bed: SchedulerBed;
+beforeAll(async () => {
+  bed = await startSchedulerBed();
+});
+afterAll(() => bed?.stop());
+beforeEach(() => bed.furnish({ cells: 1, hosts: 4 }));
+
+/** Puts a server on a host. */
+async function place(host: string, spec: Partial<RequestSpec> = {}): Promise<string> {
+  const { execution, servers } = await bed.accept(1, { ...spec, forced_host: { host, node: null } });
+  await scheduleServers(bed.api, execution, servers);
+  return servers[0] ?? '';
+}
+const [h1, h2, h3, h4] = ['cell1-host1', 'cell1-host2', 'cell1-host3', 'cell1-host4'] as const;
+
+test('the claim goes to the first alternate with room; sent again, it stays there', async () => {
+  const server = await place(h1);
+  await query(bed.api, `update inventories set used = total where resource_class = 'DISK_GB' and resource_provider_id = ${hostOf(h2)}`);
+  expect(await moveClaim(bed.api, server, h1, [h2, h3, h4])).toBe(h3);
+  expect(await moveClaim(bed.api, server, h1, [h2, h3, h4])).toBe(h3);
+  expect(await moveClaim(bed.api, server, h3, [h2])).toBeNull();
+  expect(await moveClaim(bed.api, server, h4, [h2])).toBeUndefined();
+  await checkRoom(bed, 500);
+});
+
+test('alternates that may not be picked any more are passed over', async () => {
+  const server = await place(h1);
+  await query(bed.api, `update resource_providers set traits = '{COMPUTE_STATUS_DISABLED}' where name = '${h2}'`);
+  await query(bed.api, `delete from host_mappings where host = '${h3}'`);
+  expect(await moveClaim(bed.api, server, h1, [h2, h3])).toBeNull();
+  expect(await moveClaim(bed.api, server, h1, [h2, h3, h4])).toBe(h4);
+});
+
+test('anti-affinity holds when members move at once', async () => {
+  const group = await newGroup(bed, 'anti-affinity');
+  const one = await place(h1, { group });
+  const two = await place(h2, { group });
+  for (let round = 0; round < 25; round++) {
+    const moved = await Promise.all([moveClaim(bed.api, one, h1, [h3, h4]), moveClaim(bed.api, two, h2, [h3, h4])]);
+    expect(moved.toSorted()).toEqual([h3, h4]);
+    expect(await moveClaim(bed.api, one, moved[0] ?? '', [h1])).toBe(h1);
+    expect(await moveClaim(bed.api, two, moved[1] ?? '', [h2])).toBe(h2);
+  }
+  expect(await moveClaim(bed.api, one, h1, [h3])).toBe(h3);
+  expect(await moveClaim(bed.api, two, h2, [h3])).toBeNull();
+  await checkRoom(bed);
+});
+
+test('a boot and a move of one group never meet on a host', async () => {
+  const group = await newGroup(bed, 'anti-affinity');
+  const one = await place(h1, { group });
+  await query(bed.api, `update resource_providers set traits = '{COMPUTE_STATUS_DISABLED}' where name in ('${h2}', '${h3}')`);
+  const other = await bed.accept(1, { group });
+  const [moved, booted] = await Promise.allSettled([
+    moveClaim(bed.api, one, h1, [h4]),
+    scheduleServers(bed.api, other.execution, other.servers),
+  ]);
+  expect(moved.status).toBe('fulfilled');
+  const hosts = await sql<{ host: string }>(
+    bed,
+    `select name as host from allocations a join resource_providers p on p.id = resource_provider_id where resource_class = 'VCPU'`,
+  );
+  expect(new Set(hosts.map(({ host }) => host)).size).toBe(hosts.length);
+  expect(hosts.length).toBe(booted.status === 'fulfilled' ? 2 : 1);
+});
+
+test('under affinity a member does not leave the others', async () => {
+  const group = await newGroup(bed, 'affinity');
+  const one = await place(h1, { group });
+  expect(await moveClaim(bed.api, one, h1, [h2])).toBe(h2);
+  await place(h2, { group });
+  expect(await moveClaim(bed.api, one, h2, [h3])).toBeNull();
+});
+
+test('a host that failed a build is the last to be picked, for a while', async () => {
+  const server = await place(h1);
+  await moveClaim(bed.api, server, h1, [h4]);
+  await moveClaim(bed.api, server, h4, []);
+  const places = async (count: number) => {
+    const { execution, servers } = await bed.accept(count);
+    return (await scheduleServers(bed.api, execution, servers)).map(({ host }) => host);
+  };
+  expect(new Set(await places(6))).toEqual(new Set([h2, h3]));
+  await query(
+    bed.api,
+    `update inventories set used = total where resource_class = 'VCPU' and resource_provider_id in (${hostOf(h2)}, ${hostOf(h3)})`,
+  );
+  for (const host of await places(2)) expect([h1, h4]).toContain(host);
+  await query(bed.api, `update build_failures set last_at = now() - interval '11 minutes'`);
+  await moveClaim(bed.api, server, h4, []);
+  expect(await sql(bed, `select builds from build_failures where resource_provider_id = ${hostOf(h4)}`)).toEqual([{ builds: 1 }]);
+});

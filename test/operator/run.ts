@@ -1,0 +1,23 @@
+/** Running the operator's command as an operator does: as a process of its own. */
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+/** How a command ended. */
+export interface Ended {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+const command = fileURLToPath(new URL('../../operator/cellzero.ts', import.meta.url));
+
+/** Runs `cellzero` with nothing in its environment but PATH and what is given. */
+export function cellzero(args: readonly string[], environment: Readonly<Record<string, string>> = {}): Promise<Ended> {
+  return new Promise((done) => {
+    const env = { PATH: process.env.PATH ?? '', ...environment };
+    execFile(process.execPath, [command, ...args], { env, cwd: '/' }, (error, stdout, stderr) => {
+      const code = typeof error?.code === 'number' ? error.code : error ? -1 : 0;
+      done({ code, stdout, stderr });
+    });
+  });
+}
