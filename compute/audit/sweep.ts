@@ -18,13 +18,15 @@ export interface CellDatabase {
 /** Servers a page; the widest rows of so many fit an answer of 1 MiB. */
 const pageLength = 1_000;
 
+/** The next page is on its way while a page is gone through. */
 async function* inPages<Row extends { uuid: string }>(read: (after: string) => Promise<Row[]>): AsyncGenerator<Row> {
-  for (let after = firstUuid; ; ) {
-    const page = await read(after);
-    yield* page;
+  for (let coming: Promise<Row[]> | undefined = read(firstUuid); coming; ) {
+    const page: Row[] = await coming;
     const last = page.at(-1);
-    if (!last || page.length < pageLength) return;
-    after = last.uuid;
+    coming = last && page.length === pageLength ? read(last.uuid) : undefined;
+    // A failure is met when the page is wanted.
+    coming?.catch(() => {});
+    yield* page;
   }
 }
 

@@ -33,7 +33,7 @@ export async function createInCell(api: Database, placement: Placement): Promise
   const created = { server, host, flavor: spec.flavor, image: spec.image, connection, alternates, attempt: 1 };
 
   if (mappedTo === cell) {
-    await placeInstance(database, server, host);
+    await placeInstance(database, server, host, zone);
     return created;
   }
   const row = newInstance(request, host, zone);
@@ -42,7 +42,7 @@ export async function createInCell(api: Database, placement: Placement): Promise
   const committed = await commitToCell(api, execution, [server], cell, 'keep');
   if (!committed.has(server)) return gone(api, server);
   // An earlier execution had written it, for the host that it had claimed then.
-  if (!written.has(server)) await placeInstance(database, server, host);
+  if (!written.has(server)) await placeInstance(database, server, host, zone);
   return created;
 }
 

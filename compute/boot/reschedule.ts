@@ -29,7 +29,7 @@ export async function reschedule(api: Database, driver: Driver, created: Created
   const next = await moveClaim(api, server, host, alternates);
   if (next === undefined) throw new ServerGone(`${server} has no claim on ${host}`);
   if (next === null) throw exceeded(`Exhausted all hosts available for retrying build failures for instance ${server}.`, failure);
-  await placeInstance(parseDatabaseUrl(connection), server, next);
+  await placeInstance(parseDatabaseUrl(connection), server, next, null);
   return { ...created, host: next, alternates: alternates.slice(alternates.indexOf(next) + 1), attempt: attempt + 1 };
 }
 

@@ -36,24 +36,30 @@ const lastUuid = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 /** SQL that gives the whole seconds since a time. */
 export const seconds = (since: string) => `extract(epoch from now() - ${since})::int`;
 
+/** SQL that looks a row up by index; a limit keeps the planner from reading whole tables for a page. */
+const lookup = (select: string) => `lateral (${select} limit 1)`;
+
 /** Reads the servers in the CTE `asked (uuid)`. */
 const records = `
   select asked.uuid, m.id is not null as mapped, coalesce(m.queued_for_delete, false) as deleted, c.uuid as cell,
-    ${seconds('b.created_at')} as requested, aimed.uuid as aimed_at,
-    exists (select from request_specs s where s.instance_uuid = asked.uuid) as specified,
+    ${seconds('b.created_at')} as requested, aimed.uuid as aimed_at, s.id is not null as specified,
     claims.hosts, claims.host_cells, ${seconds('greatest(claims.changed, m.updated_at)')} as claimed,
     array(select w.uuid::text from cell_work join cell_mappings w on w.id = cell_id where instance_uuid = asked.uuid) as work
   from asked
-  left join instance_mappings m on m.instance_uuid = asked.uuid
+  left join ${lookup('select * from instance_mappings where instance_uuid = asked.uuid')} m on true
   left join cell_mappings c on c.id = m.cell_id
-  left join build_requests b on b.instance_uuid = asked.uuid
+  left join ${lookup('select * from build_requests where instance_uuid = asked.uuid')} b on true
   left join cell_mappings aimed on aimed.id = b.cell_id
+  left join ${lookup('select id from request_specs where instance_uuid = asked.uuid')} s on true
   cross join lateral (
-    select coalesce(array_agg(distinct p.name), '{}') as hosts, max(coalesce(a.updated_at, a.created_at)) as changed,
-      coalesce(array_agg(distinct of_host.uuid::text) filter (where of_host.id is not null), '{}') as host_cells
-    from allocations a join resource_providers p on p.id = a.resource_provider_id
-    left join host_mappings h on h.host = p.name left join cell_mappings of_host on of_host.id = h.cell_id
-    where a.consumer_id = asked.uuid) claims
+    select coalesce(array_agg(p.name), '{}') as hosts, max(changed) as changed,
+      coalesce(array_agg(distinct host_cell.uuid::text) filter (where host_cell.id is not null), '{}') as host_cells
+    from (
+      select resource_provider_id, max(coalesce(updated_at, created_at)) as changed from allocations
+      where consumer_id = asked.uuid group by resource_provider_id) a
+    join ${lookup('select name from resource_providers where id = a.resource_provider_id')} p on true
+    left join ${lookup('select cell_id from host_mappings where host = p.name')} h on true
+    left join cell_mappings host_cell on host_cell.id = h.cell_id) claims
   order by asked.uuid`;
 
 /**
@@ -61,9 +67,9 @@ const records = `
  * no such server. Fewer than `limit` when there are no more.
  */
 export async function sweepServers(api: Database, after: string, limit: number): Promise<ServerRecords[]> {
-  const stretch = (column: string) => `${column} > :after::uuid and ${column} <= stretch.last`;
   const next = (table: string, column: string, and = '') =>
-    `(select distinct ${column} from ${table}, stretch where ${stretch(column)} ${and} order by 1 limit :limit)`;
+    `(select distinct ${column} from ${table}
+        where ${column} > :after::uuid and ${column} <= (select last from stretch) ${and} order by 1 limit :limit)`;
   return query<ServerRecords>(
     api,
     `with living as (

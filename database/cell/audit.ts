@@ -13,15 +13,19 @@ export interface ServerRow {
   lacks: string[];
 }
 
+/** Tables with a part of every server, and the first row of each for the server `i`. A subquery that gives a value is looked up by index, a page at a time. */
 const parts: Readonly<Record<string, string>> = {
-  instance_extra: 'not exists (select from instance_extra x where x.instance_uuid = i.uuid and x.deleted = 0)',
-  instance_info_caches: 'not exists (select from instance_info_caches x where x.instance_uuid = i.uuid and x.deleted = 0)',
-  instance_actions: `not exists (
-    select from instance_actions x join instance_actions_events e on e.action_id = x.id where x.instance_uuid = i.uuid and x.action = 'create')`,
-  instance_faults: `i.vm_state = 'error' and not exists (select from instance_faults x where x.instance_uuid = i.uuid and x.deleted = 0)`,
+  instance_extra: 'select x.id from instance_extra x where x.instance_uuid = i.uuid and x.deleted = 0',
+  instance_info_caches: 'select x.id from instance_info_caches x where x.instance_uuid = i.uuid and x.deleted = 0',
+  instance_actions: `
+    select x.id from instance_actions x join instance_actions_events e on e.action_id = x.id
+    where x.instance_uuid = i.uuid and x.action = 'create' limit 1`,
+  instance_faults: `
+    select case when i.vm_state <> 'error' then 0
+      else (select x.id from instance_faults x where x.instance_uuid = i.uuid and x.deleted = 0 limit 1) end`,
 };
 
-const lacks = Object.entries(parts).map(([name, missing]) => `case when i.deleted = 0 and ${missing} then '${name}' end`);
+const lacks = Object.entries(parts).map(([name, first]) => `case when i.deleted = 0 and (${first}) is null then '${name}' end`);
 
 const columns = `i.uuid, i.vm_state, i.host, i.deleted <> 0 as deleted, extract(epoch from now() - i.created_at)::int as age,
   array_remove(array[${lacks.join(', ')}], null) as lacks`;

@@ -118,13 +118,14 @@ export async function findInstances(
   return found;
 }
 
-/** Puts a server that is being built on the host that holds its claim now. */
-export async function placeInstance(cell: Database, uuid: string, host: string): Promise<void> {
+/** Puts a server that is being built on the host that holds its claim now, and into the host's zone; without one, it stays in its zone. */
+export async function placeInstance(cell: Database, uuid: string, host: string, zone: string | null): Promise<void> {
   await query(
     cell,
-    `update instances set host = :host, node = :host, launched_on = :host, task_state = 'spawning', updated_at = now()
+    `update instances set host = :host, node = :host, launched_on = :host, task_state = 'spawning', updated_at = now(),
+       availability_zone = coalesce(:zone, availability_zone)
      where uuid = :uuid::uuid and deleted = 0 and vm_state = 'building'`,
-    { uuid, host },
+    { uuid, host, zone },
   );
 }
 

@@ -223,7 +223,7 @@ it('says in two lines that its data or its port is taken, and leaves the other a
   expect((await fetch(url)).status).toBe(200);
 });
 
-it('loses nothing it acknowledged when it is killed', async () => {
+it('loses nothing it acknowledged when it is killed, and ends every story at its next start', async () => {
   const first = serve();
   const client = await member(await first.ready);
   const pids = await family(first.child.pid);
@@ -243,7 +243,11 @@ it('loses nothing it acknowledged when it is killed', async () => {
   const again = await member(await serve().ready);
   const { body } = await again.send<{ servers: { id: string }[] }>('GET', '/servers');
   expect(body.servers.map(({ id }) => id)).toEqual(expect.arrayContaining(acknowledged));
-  for (const id of acknowledged) expect((await again.send('GET', `/servers/${id}`)).status).toBe(200);
+  const statuses = async () => {
+    const all = acknowledged.map((id) => again.send<{ server: { status: string } }>('GET', `/servers/${id}`));
+    return (await Promise.all(all)).map(({ status, body }) => (status === 200 ? body.server.status : status));
+  };
+  await vi.waitFor(async () => expect(await statuses()).toEqual(acknowledged.map(() => 'ACTIVE')), { timeout: 30_000, interval: 100 });
   expect(await leftOf(pids)).toEqual([]);
 });
 

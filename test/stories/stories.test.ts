@@ -2,6 +2,7 @@
  * Every single statement of every story is disturbed in every way, and afterwards all eight properties hold: what was accepted is ACTIVE, in ERROR or
  * deleted, listed exactly once, and the audit finds nothing in any database.
  */
+import { writeSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { audit } from '../../compute/audit/audit.ts';
 import { type Cloud, startCloud } from '../cloud.ts';
@@ -29,7 +30,8 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await cloud?.stop();
-  console.log(`${told} stories told`);
+  // Past the runner, which keeps the output of tests that pass to itself.
+  writeSync(1, `\n${told} stories told, each with its audit\n`);
 });
 
 async function expectProperties({ user }: Stage): Promise<void> {
