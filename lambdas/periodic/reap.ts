@@ -13,7 +13,7 @@ const run = middy().handler(async (): Promise<Reaped> => {
   const reaped = await reap({ api: apiDatabase(), driver: hostDriver(), startBoot, silence });
   const { unreachable, ...counts } = reaped;
   if (unreachable.length > 0 || Object.values(counts).some((count) => count > 0)) {
-    console.info(JSON.stringify({ level: 'INFO', message: 'reaped', ...reaped }));
+    console.info({ event: 'reaped', ...reaped });
   }
   return reaped;
 });

@@ -126,6 +126,21 @@ test('every log is kept for 30 days', () => {
   template.allResourcesProperties('AWS::Logs::LogGroup', { RetentionInDays: 30 });
 });
 
+test('servers that found no host are counted by first cause', () => {
+  template.resourceCountIs('AWS::Logs::MetricFilter', 2);
+  template.allResourcesProperties('AWS::Logs::MetricFilter', {
+    FilterPattern: '{ $.message.event = "NoValidHost" }',
+    MetricTransformations: [
+      {
+        MetricNamespace: 'Cellzero',
+        MetricName: 'NoValidHost',
+        MetricValue: '$.message.servers',
+        Dimensions: [{ Key: 'FirstCause', Value: '$.message.first_cause' }],
+      },
+    ],
+  });
+});
+
 test('the reaper runs every minute', () => {
   template.hasResourceProperties('AWS::Events::Rule', { ScheduleExpression: 'rate(1 minute)', State: 'ENABLED' });
 });

@@ -72,21 +72,21 @@ test('boots, moves, releases and operators at the same time neither fail nor lea
   await checkRoom(bed);
 });
 
-test('a request that finds no host is one line of the log, counted by its first cause', async () => {
+test('a request that finds no host is one entry of the log, counted by its first cause', async () => {
   await bed.furnish({ cells: 1, hosts: 2 });
   process.env.API_DATABASE = databaseUrl('api');
   const { execution, servers } = await bed.accept(2, { flavor: { ...tiny, vcpus: 20 } });
-  const logged: string[] = [];
-  const { log } = console;
-  console.log = (line: string) => logged.push(line);
+  const logged: object[] = [];
+  const { info } = console;
+  console.info = (entry: object) => logged.push(entry);
   try {
     await expect(handler({ execution, servers })).rejects.toThrow(NoValidHost);
   } finally {
-    console.log = log;
+    console.info = info;
   }
-  expect(logged.map((line) => JSON.parse(line))).toEqual([
+  expect(logged).toEqual([
     {
-      ...{ message: 'NoValidHost', execution, servers: 2, first_cause: 'VCPU', hosts: 2, turned_away: { Placement: 2 } },
+      ...{ event: 'NoValidHost', execution, servers: 2, first_cause: 'VCPU', hosts: 2, turned_away: { Placement: 2 } },
       suffices: { VCPU: 0, MEMORY_MB: 2, DISK_GB: 2 },
       nearest: { VCPU: 16, MEMORY_MB: 65_536, DISK_GB: 500 },
     },
