@@ -17,12 +17,12 @@ import { findMapping, serverNotFound } from './find-server.ts';
  * @throws NotFound when it is not there or deleted already, Conflict when it is locked, DatabaseUnreachable when its cell does not answer.
  */
 export async function deleteServer(api: Database, driver: Driver, caller: Caller, requestId: string, uuid: string): Promise<void> {
-  let mapping = await findMapping(api, caller, uuid, findInstanceMappingToDelete);
-  if (mapping.buildRequest) {
-    if (await removeBuildRequest(api, mapping.uuid)) return;
-    mapping = await findMapping(api, caller, uuid, findInstanceMappingToDelete);
-  }
-  await deleteFromCell(api, driver, caller, requestId, mapping);
+  const mapping = await findMapping(api, caller, uuid, findInstanceMappingToDelete);
+  if (!mapping.buildRequest) return deleteFromCell(api, driver, caller, requestId, mapping);
+  if (await removeBuildRequest(api, mapping.uuid)) return;
+  // A cell has it now, or it is deleted: by somebody else, or by our own statement, whose answer was lost.
+  const moved = await findInstanceMappingToDelete(api, mapping.uuid, null);
+  if (moved) await deleteFromCell(api, driver, caller, requestId, moved);
 }
 
 async function deleteFromCell(

@@ -1,4 +1,5 @@
 /** Every kind of damage, done by SQL to a healthy cloud, is found as what it is, and nothing else is. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { audit, isClean } from '../../../compute/audit/audit.ts';
 import { type Kind, kinds } from '../../../compute/audit/kinds.ts';
@@ -372,6 +373,15 @@ test('a busy cloud with damage shows the damage alone, after a second look; a yo
   await unclaim(run, server.id);
   await inCell(building.cell, `vm_state = 'building'`, building);
   expect((await audit(cloud.service.api)).findings.map(({ kind, ids }) => [kind, ids.server])).toEqual([['host-without-claim', server.id]]);
+});
+
+test('what heals by itself before the second look is no finding', async () => {
+  const server = await someone('active');
+  await unclaim(run, server.id);
+  const auditing = audit(cloud.service.api);
+  await sleep(1_000);
+  await claimOn(run, server.id, server.host);
+  expect((await auditing).findings).toEqual([]);
 });
 
 test('a cell that is down is reported, and hides nothing but its own', async () => {

@@ -17,6 +17,13 @@ afterAll(async () => {
 
 const audits = 20;
 
+/** Tears what an audit reads: on its way through all servers it hears of new ones before their cells do, in the close look of deletes before the index. */
+function readLate(): void {
+  const { faults } = cloud.service.dataApi;
+  faults.add({ sql: 'stretch as (', kind: 'slow', milliseconds: 300 });
+  faults.add({ sql: (sql) => sql.includes('instance_info_caches x') && sql.includes('any (array'), kind: 'slow', milliseconds: 300 });
+}
+
 test('20 audits in a row of a busy cloud find nothing, and one at rest neither', { timeout: 180_000 }, async () => {
   const { api } = cloud.service;
   const tooLarge = await cloud.newFlavor({ disk: 5_000 });
@@ -47,9 +54,11 @@ test('20 audits in a row of a busy cloud find nothing, and one at rest neither',
   const work = [churn(a, '1', 0), churn(b, '1', 100), churn(c, tooLarge, 20), churn(d, '2', 300)];
   const found: unknown[] = [];
   for (let index = 0; index < audits; index++) {
+    if (index === audits / 2) readLate();
     const { findings, unreadable } = await audit(api);
     found.push(...findings, ...unreadable);
   }
+  cloud.service.dataApi.faults.clear();
   busy = false;
   await Promise.all(work);
   expect(found).toEqual([]);
