@@ -84,7 +84,8 @@ export interface Route {
 
 /** Makes a route of the table that asks for a token. */
 export function route<Body = undefined, Query = undefined>(definition: RouteDefinition<Body, Query>): Route {
-  const { method, path, policy, body, query } = definition;
+  const { method, path, policy, query } = definition;
+  const body = definition.body && onceEach(definition.body);
   return {
     ...range(definition),
     method,
@@ -122,4 +123,14 @@ export function publicRoute<Body = undefined, Query = undefined>(definition: Pub
 
 function range({ from = 0, to = Number.POSITIVE_INFINITY }: { from?: number; to?: number }): { from: number; to: number } {
   return { from, to };
+}
+
+/** A schema takes longer to make than to ask, so each microversion's is made once. */
+function onceEach<Schema>(make: (microversion: number) => Schema): (microversion: number) => Schema {
+  const made = new Map<number, Schema>();
+  return (microversion) => {
+    const schema = made.get(microversion) ?? make(microversion);
+    made.set(microversion, schema);
+    return schema;
+  };
 }
