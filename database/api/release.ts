@@ -23,11 +23,15 @@ export async function releaseClaims(api: Database, servers: readonly string[]): 
   await query(api, `with ${releaseAllocations(asked)} select count(*) from freed`, { servers });
 }
 
-/** Gives back the room that deleted servers hold, because they were deleted while they were placed. `servers` narrows to these; null means any. */
+/**
+ * Gives back the room that deleted servers hold, because they were deleted while they were placed. `servers` narrows to these; null means any that was
+ * deleted within a day, for nobody claims room for a server that is gone for longer.
+ */
 export async function releaseClaimsOfDeleted(api: Database, servers: readonly string[] | null): Promise<number> {
+  const which = servers === null ? `m.updated_at > now() - interval '1 day'` : `m.instance_uuid in (${asked})`;
   const deleted = `
-    select distinct consumer_id as instance_uuid from allocations left join instance_mappings m on m.instance_uuid = consumer_id
-    where coalesce(m.queued_for_delete, true) ${servers === null ? '' : `and consumer_id in (${asked})`}`;
+    select distinct m.instance_uuid from instance_mappings m join allocations on consumer_id = m.instance_uuid
+    where m.queued_for_delete and ${which}`;
   const [row] = await query<{ count: number }>(api, `with ${releaseAllocations(deleted)} select count(*) as count from freed`, {
     servers: servers ?? [],
   });

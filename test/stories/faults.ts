@@ -40,6 +40,7 @@ export const disturbances: Readonly<Record<string, Disturbance>> = {
   'fails until the SDK gives up': ({ dataApi }, k) => void dataApi.faults.add({ kind: 'before', sql: fromCall(k, sends) }),
   'answer lost once': ({ dataApi }, k) => void dataApi.faults.add({ kind: 'after', nth: k }),
   'answers lost until the SDK gives up': ({ dataApi }, k) => void dataApi.faults.add({ kind: 'after', sql: fromCall(k, sends) }),
+  slow: ({ dataApi }, k) => void dataApi.faults.add({ kind: 'slow', milliseconds: 60, sql: fromCall(k, 1) }),
   'cluster asleep': ({ dataApi }, k) => void dataApi.faults.add({ kind: 'paused', milliseconds: 150, sql: fromCall(k, 100) }),
   'all down from here on': ({ dataApi }, k) => void dataApi.faults.add({ kind: 'down', sql: fromCallOn(k, () => {}) }),
   'killed before it': crash,

@@ -5,7 +5,7 @@
 import { writeSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { audit } from '../../compute/audit/audit.ts';
-import { type Cloud, startCloud } from '../cloud.ts';
+import { type Cloud, startCloud, type User } from '../cloud.ts';
 import { comeToRest } from '../rest.ts';
 import { disturbances } from './faults.ts';
 import { type Stage, type Story, stories } from './stories.ts';
@@ -51,11 +51,17 @@ async function expectCleanAudit(): Promise<void> {
   expect(report.findings).toEqual([]);
 }
 
+async function newGroup(user: User): Promise<string> {
+  const body = { server_group: { name: 'apart', policy: 'anti-affinity' } };
+  return (await user.send<{ server_group: { id: string } }>('POST', '/os-server-groups', { body })).body.server_group.id;
+}
+
 /** Tells a story with a disturbance at its k-th call; gives how many calls it made. */
 async function tell(story: Story, disturb: (k: number) => void, k: number): Promise<number> {
   told += 1;
   process.env.SIMULATION = JSON.stringify(story.simulation ?? {});
-  const stage = { user: await cloud.newUser(), giant };
+  const user = await cloud.newUser();
+  const stage = { user, giant, group: await newGroup(user) };
   const mark = cloud.service.dataApi.calls.mark();
   disturb(k);
   await story.tell(stage);

@@ -7,6 +7,8 @@ export interface Stage {
   user: User;
   /** A flavor that no host has room for. */
   giant: string;
+  /** An anti-affinity group of the user. */
+  group: string;
 }
 
 /** A story, and how the simulated hosts behave in it. */
@@ -47,6 +49,13 @@ export const stories: Readonly<Record<string, Story>> = {
   'three at once': { tell: async (stage) => void (await boot(stage, { min_count: 3, max_count: 3 })) },
   'three at once fit nowhere': {
     tell: async (stage) => void (await boot(stage, { min_count: 3, max_count: 3, flavorRef: stage.giant })),
+  },
+  'two in a group': {
+    async tell({ user, group }) {
+      const image = 'c1220500-0000-4000-8000-000000000001';
+      const server = { name: 'apart', imageRef: image, flavorRef: '1', networks: 'none', min_count: 2, max_count: 2 };
+      await user.send('POST', '/servers', { body: { server, 'os:scheduler_hints': { group } } });
+    },
   },
   'the first host fails': { simulation: { failingHosts: ['cell1-host1', 'cell2-host1'] }, tell: async (stage) => void (await boot(stage)) },
   'all hosts fail': { simulation: { failureChance: 1 }, tell: async (stage) => void (await boot(stage)) },

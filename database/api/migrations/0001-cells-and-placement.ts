@@ -39,6 +39,7 @@ create index on instance_mappings (project_id, created_at desc, id desc);
 create index on instance_mappings (created_at desc, id desc);
 create index on instance_mappings (user_id, project_id);
 create index on instance_mappings (cell_id);
+create index on instance_mappings (updated_at) where queued_for_delete;
 
 -- execution is the workflow that may move the server; every step of it names itself, so that one that was given up can do nothing any more.
 -- cell_id is the cell that the server is being written into. updated_at is when the workflow was last heard of.
