@@ -15,12 +15,20 @@ import {
 import { executionArn, functionArn, stateMachineArn } from './arns.ts';
 import type { AwsService } from './aws.ts';
 import { createExecutions, type Execution } from './executions.ts';
+import { createSlots } from './slots.ts';
 import { stepFunctionsService } from './step-functions-service.ts';
 import { createTaskFaults, type TaskFaults } from './workflow-faults.ts';
 import { unsupported } from './workflow-support.ts';
 
 /** A function behind a Task state: from its input to its output, both as JSON knows them. */
 export type Task = (input: unknown) => Promise<unknown>;
+
+/**
+ * Tasks that run at once. They share a process with the requests of clients, which go before what they have started; but a task that waits for a sleeping
+ * database holds up nobody for longer than its turn, in milliseconds.
+ */
+const mostAtOnce = 4;
+const longestTurn = 100;
 
 /** What happened at a Task. */
 export interface TaskEvent {
@@ -78,6 +86,7 @@ export async function createStepFunctions({ definitionFile, tasks, retryAfter }:
   const faults = createTaskFaults();
   const listeners = new Set<(event: TaskEvent) => void>();
   const executions = createExecutions();
+  const slots = createSlots(mostAtOnce, longestTurn);
   const running = new Set<Promise<unknown>>();
 
   const runTask = async (execution: Execution, state: string, task: Task, given: unknown): Promise<unknown> => {
@@ -93,7 +102,7 @@ export async function createStepFunctions({ definitionFile, tasks, retryAfter }:
     const point = faults.arrive(state);
     try {
       point('before');
-      const output = throughJson(await task(throughJson(given)));
+      const output = throughJson(await slots.lend(() => task(throughJson(given))));
       point('after');
       tell('succeeded', { output });
       return output;
