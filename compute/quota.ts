@@ -7,10 +7,7 @@ import { Forbidden } from './errors.ts';
 export const defaultLimits: Readonly<Record<QuotaResource, number>> = { instances: 10, cores: 20, ram: 51_200 };
 
 /** Limits on what one server carries: items, files, and characters of a file's path and of its content in base64. */
-export const itemLimits = { metadataItems: 128, tags: 50, files: 5, filePath: 255, fileContent: 10_240 } as const;
-
-/** Limits on what a project has of things that are not counted yet. */
-export const countLimits = { keyPairs: 100, serverGroups: 10, serverGroupMembers: 10 } as const;
+export const itemLimits = { metadataItems: 128, files: 5, filePath: 255, fileContent: 10_240 } as const;
 
 /** Nova tells them in this order. */
 const order = ['cores', 'instances', 'ram'] as const satisfies readonly QuotaResource[];

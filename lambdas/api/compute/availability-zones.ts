@@ -2,6 +2,7 @@
 import { listAvailabilityZones, listHosts } from '../../../database/api/hosts.ts';
 import { apiDatabase } from '../../api-database.ts';
 import { type Route, route } from '../http/route.ts';
+import { microseconds } from './times.ts';
 
 async function list() {
   const zones = await listAvailabilityZones(apiDatabase());
@@ -14,7 +15,7 @@ async function detail() {
     const enabled = members.filter((host) => host.enabled);
     const services = enabled.map(({ host, updatedAt }) => [
       host,
-      { 'nova-compute': { available: true, active: true, updated_at: `${new Date(updatedAt).toISOString().slice(0, 23)}000` } },
+      { 'nova-compute': { available: true, active: true, updated_at: microseconds(updatedAt) } },
     ]);
     const available = enabled.length > 0;
     return { zoneName, zoneState: { available }, hosts: available ? Object.fromEntries(services) : null };

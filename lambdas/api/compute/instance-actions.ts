@@ -18,6 +18,7 @@ import { type ApiRequest, type Route, route } from '../http/route.ts';
 import { nextLink } from './links.ts';
 import { isoTime, limit, time } from './query-parameters.ts';
 import { mostOnPage } from './server-query.ts';
+import { microseconds } from './times.ts';
 
 function one<Schema extends z.ZodOptional<z.ZodArray>>(schema: Schema) {
   return schema.refine((values) => !values || values.length <= 1, 'has more than one value');
@@ -60,8 +61,8 @@ function readQuery(query: ActionQuery): ActionFilter {
 function actionView({ updated_at, start_time, ...action }: InstanceAction, microversion: number) {
   return {
     ...action,
-    start_time: naive(start_time),
-    ...(microversion >= 58 ? { updated_at: updated_at === null ? null : naive(updated_at) } : {}),
+    start_time: microseconds(start_time),
+    ...(microversion >= 58 ? { updated_at: updated_at === null ? null : microseconds(updated_at) } : {}),
   };
 }
 
@@ -69,19 +70,14 @@ function eventView(event: InstanceActionEvent, project: string, admin: boolean, 
   const { start_time, finish_time, result, traceback, host, details } = event;
   return {
     event: event.event,
-    start_time: naive(start_time),
-    finish_time: finish_time === null ? null : naive(finish_time),
+    start_time: microseconds(start_time),
+    finish_time: finish_time === null ? null : microseconds(finish_time),
     result,
     ...(admin ? { traceback } : {}),
     ...(microversion >= 62 ? { hostId: host ? createHash('sha224').update(`${project}${host}`).digest('hex') : '' } : {}),
     ...(microversion >= 62 && admin ? { host } : {}),
     ...(microversion >= 84 && admin ? { details } : {}),
   };
-}
-
-/** Nova's times of actions carry microseconds and no zone; they are UTC. */
-function naive(timestamp: string): string {
-  return `${new Date(timestamp).toISOString().slice(0, 23)}000`;
 }
 
 async function list({ baseUrl, caller, microversion, params, query }: ApiRequest<undefined, ActionQuery>) {

@@ -7,6 +7,7 @@ import type { InstanceMapping } from '../../../database/api/instance-mappings.ts
 import type { Instance } from '../../../database/instance.ts';
 import { isImageProperty } from './image-properties.ts';
 import { bookmark, selfLinks } from './links.ts';
+import { microseconds } from './times.ts';
 
 /** What decides how a server is shown. */
 export interface View {
@@ -56,8 +57,8 @@ export function serverDetail({ mapping, instance }: Server, view: View): object 
     'OS-EXT-STS:vm_state': instance.vm_state,
     'OS-EXT-STS:task_state': instance.task_state,
     'OS-EXT-STS:power_state': instance.power_state,
-    'OS-SRV-USG:launched_at': microseconds(instance.launched_at),
-    'OS-SRV-USG:terminated_at': microseconds(instance.terminated_at),
+    'OS-SRV-USG:launched_at': instance.launched_at && microseconds(instance.launched_at),
+    'OS-SRV-USG:terminated_at': instance.terminated_at && microseconds(instance.terminated_at),
     'os-extended-volumes:volumes_attached': volumes(instance, microversion),
     ...(withProgress.has(status) ? { progress: instance.progress } : {}),
     ...(withFault.has(status) && instance.fault ? { fault: faultView(instance.fault, admin) } : {}),
@@ -155,9 +156,4 @@ function volumes({ block_device_mappings }: Instance, microversion: number): obj
 
 function seconds(timestamp: string): string {
   return `${new Date(timestamp).toISOString().slice(0, 19)}Z`;
-}
-
-/** Nova's usage times carry microseconds and no zone; they are UTC. */
-function microseconds(timestamp: string | null): string | null {
-  return timestamp === null ? null : `${new Date(timestamp).toISOString().slice(0, 23)}000`;
 }
