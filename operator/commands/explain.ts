@@ -1,7 +1,44 @@
 /** `cellzero explain`: the story of one server, with every reason in full. */
-import type { Explanation } from '../compute/audit/explain.ts';
+import { type Command, InvalidArgumentError } from 'commander';
+import { type Explanation, explain } from '../../compute/audit/explain.ts';
+import { isUuid } from '../../compute/uuid.ts';
+import { type CommonOptions, exitHelp, type Perform, part, whichDeployment } from '../command.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { table, visible } from '../table.ts';
 import { findingsTable } from './audit.ts';
-import { table, visible } from './table.ts';
+
+/** Adds `cellzero explain`. */
+export function addExplain(root: Command, perform: Perform): void {
+  part(root, 'explain')
+    .summary('tell where a server is, what became of it, and why')
+    .description(
+      'Tells where a server is, what became of it, and why: its fault with the whole reason, its claims, its actions. Deleted ones too.',
+    )
+    .argument('<server>', 'id of the server', serverId)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  cellzero explain 5f0c1a3e-7d0e-4a9b-8d43-2f6c9d1b7a10
+  cellzero explain "$(openstack server show -f value -c id web-1)" --json
+${whichDeployment}
+${exitHelp('it is told\n  1  there is no such server')}`,
+    )
+    .action((server: string, options: CommonOptions) =>
+      perform(options, async (api) => {
+        const explanation = await explain(api, server);
+        if (!explanation) {
+          return { json: null, text: () => `There is no server ${server}, and no trace of one.`, code: exitCodes.findings };
+        }
+        return { json: explanation, text: () => explainText(explanation), code: exitCodes.clean };
+      }),
+    );
+}
+
+function serverId(text: string): string {
+  if (!isUuid(text)) throw new InvalidArgumentError('It takes the id of a server, a uuid.');
+  return text.toLowerCase();
+}
 
 /** Gives the story of a server as a person reads it. */
 export function explainText(explanation: Explanation): string {

@@ -1,0 +1,90 @@
+/** `cellzero audit`: what is broken, for people and for scripts. */
+import { type Command, Option } from 'commander';
+import { type AuditReport, audit, defaultPatience, isClean } from '../../compute/audit/audit.ts';
+import { type Finding, kinds } from '../../compute/audit/kinds.ts';
+import { type CommonOptions, exitHelp, type Perform, part, whichDeployment, wholeNumber } from '../command.ts';
+import { duration } from '../duration.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { table, wrap } from '../table.ts';
+
+/** Adds `cellzero audit`. */
+export function addAudit(root: Command, perform: Perform): void {
+  part(root, 'audit')
+    .summary('list every broken property with the rows concerned')
+    .description(
+      `Reads all databases and lists every broken property with the rows concerned. It changes nothing and may run beside a busy cloud: what does not fit together is looked at again before it counts. Cells that sleep are woken.`,
+    )
+    .option('--settled', 'nothing is at work on the cloud: what is unfinished is stuck, and one look suffices')
+    .addOption(
+      new Option(
+        '--patience <seconds>',
+        `for how long a boot may last, and the reaper may leave something undone (${defaultPatience})`,
+      ).argParser(wholeNumber),
+    )
+    .addHelpText('after', auditHelp)
+    .action((options: CommonOptions & { settled?: true; patience?: number }) =>
+      perform(options, async (api) => {
+        const { settled = false, patience } = options;
+        const report = await audit(api, { settled, ...(patience === undefined ? {} : { patience }) });
+        const clean = isClean(report);
+        return { json: { clean, ...report }, text: () => auditText(report), code: clean ? exitCodes.clean : exitCodes.findings };
+      }),
+    );
+}
+
+const auditHelp = () => `
+Examples:
+  cellzero audit
+  cellzero audit --json | jq -r '.findings[] | [.kind, .ids.server] | @tsv'
+  cellzero audit --settled --data-dir /srv/cellzero   # its service is stopped
+
+What it finds:
+${kindsText()}
+What cells still have to finish is listed as pending: the reaper sees to it.
+${whichDeployment}
+${exitHelp('everything was read, and nothing is broken\n  1  something is broken, or a cell could not be read')}`;
+
+function kindsText(): string {
+  const byProperty = Map.groupBy(Object.entries(kinds), ([, { property }]) => property);
+  const width = Math.max(...Object.keys(kinds).map((kind) => kind.length));
+  return [...byProperty]
+    .map(([property, found]) => {
+      const lines = found.map(([kind, { meaning }]) => `    ${kind.padEnd(width)}  ${meaning}`);
+      return [`  ${property}`, ...lines].join('\n');
+    })
+    .join('\n');
+}
+
+/** Characters of a sentence on one line. */
+const sentenceWidth = 60;
+
+/** Gives findings as a table. */
+export function findingsTable(findings: readonly Finding[]): string {
+  const rows = findings.map(({ property, kind, ids, sentence }) => [
+    wrap(property, 24),
+    kind,
+    Object.entries(ids)
+      .map(([name, id]) => `${name} ${id}`)
+      .join('\n'),
+    wrap(sentence, sentenceWidth),
+  ]);
+  return table(['Broken property', 'Kind', 'Concerns', 'What is wrong'], rows);
+}
+
+/** Gives a report as a person reads it. */
+export function auditText(report: AuditReport): string {
+  const { cells, servers, findings, pending, unreadable } = report;
+  const parts: string[] = [];
+  if (findings.length > 0) parts.push(findingsTable(findings));
+  if (pending.length > 0) {
+    const rows = pending.map(({ cell, servers, oldest }) => [cell, String(servers), duration(oldest)]);
+    parts.push(`Pending, not broken: the reaper finishes it.\n${table(['Cell', 'Servers', 'Oldest'], rows)}`);
+  }
+  if (unreadable.length > 0) {
+    const rows = unreadable.map(({ cell, reason }) => [cell, wrap(reason, sentenceWidth)]);
+    parts.push(`Not read to the end: nothing is known of what only these hold.\n${table(['Cell', 'Why'], rows)}`);
+  }
+  const verdict = isClean(report) ? 'clean' : `${findings.length} broken`;
+  parts.push(`Audit of ${servers} ${servers === 1 ? 'server' : 'servers'} in ${cells.length} cells (${cells.join(', ')}): ${verdict}.`);
+  return parts.join('\n\n');
+}
