@@ -7,6 +7,7 @@ import { join, resolve } from 'node:path';
 import { Client } from 'pg';
 import { clusterArn, databaseName, databaseUrl, secretArn } from './arns.ts';
 import { awsEnvironment, startAws } from './aws.ts';
+import { localClusters } from './data-api/clusters.ts';
 import { createDataApi } from './data-api/data-api.ts';
 import { type Endpoint, readEndpoint } from './endpoint.ts';
 import { type Postgres, startPostgres } from './postgres.ts';
@@ -71,7 +72,7 @@ async function serveStopped(data: string): Promise<Attached> {
   try {
     const clusters = await clustersOf(postgres);
     if (!clusters.has('api')) throw new NoDeployment(`the PostgreSQL in ${data} holds no deployment`);
-    const dataApi = createDataApi({ postgres, clusters });
+    const dataApi = createDataApi({ postgres, clusters: localClusters(clusters) });
     const aws = await startAws({ services: [dataApi.service] });
     return {
       environment: environmentAt(aws.url),
