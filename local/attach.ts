@@ -16,7 +16,7 @@ import { type Postgres, startPostgres } from './postgres.ts';
 /** A deployment within reach. */
 export interface Attached {
   /** Variables that lead the SDK and the settings of this process to it. */
-  environment: Readonly<Record<string, string>>;
+  environment: Endpoint['environment'];
   /** Lets go of it; what was started is stopped. */
   close(): Promise<void>;
 }
