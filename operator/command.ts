@@ -1,5 +1,5 @@
 /** What the parts of the `cellzero` command share: their common options, how they reach a deployment, and how they end. */
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, type CommandOptions, InvalidArgumentError, Option } from 'commander';
 import type { Database } from '../database/data-api.ts';
 import { type Choice, reach } from './reach.ts';
 import { stages } from './stack-outputs.ts';
@@ -22,6 +22,13 @@ Exit codes:
   0  ${one}
   2  the command line makes no sense
   3  the deployment cannot be reached`;
+
+/** The end of the help of a part: examples, which deployment, exit codes. */
+export const helpEnd = (examples: string, codes: string) => `
+Examples:
+${examples}
+${whichDeployment}
+${exitHelp(codes)}`;
 
 /** The options that every part has. */
 export interface CommonOptions extends Choice {
@@ -53,8 +60,8 @@ export function performing(print: (text: string) => void, end: (code: number) =>
 }
 
 /** Adds a part to the command, or to a group of parts, with the common options. */
-export function part(parent: Command, name: string): Command {
-  return choosing(parent.command(name).option('--json', 'for scripts instead of people'));
+export function part(parent: Command, name: string, options: CommandOptions = {}): Command {
+  return choosing(parent.command(name, options).option('--json', 'for scripts instead of people'));
 }
 
 /** Adds the options that choose the deployment. */
