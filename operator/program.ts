@@ -4,6 +4,7 @@ import { performing, whichDeployment } from './command.ts';
 import { addAudit } from './commands/audit.ts';
 import { addBuried } from './commands/buried.ts';
 import { addExplain } from './commands/explain.ts';
+import { addHosts } from './commands/hosts.ts';
 
 /** Makes the command; `end` takes the code it ends with. */
 export function program(print: (text: string) => void, end: (code: number) => void): Command {
@@ -17,5 +18,6 @@ export function program(print: (text: string) => void, end: (code: number) => vo
   addAudit(root, perform);
   addExplain(root, perform);
   addBuried(root, perform);
+  addHosts(root, perform);
   return root;
 }
