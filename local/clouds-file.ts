@@ -9,9 +9,9 @@ import type { Passwords } from './passwords.ts';
 export async function writeCloudsFile(file: string, url: string, passwords: Passwords): Promise<void> {
   const cloud = (name: string, user: keyof Passwords) => `  ${name}:
     auth:
-      auth_url: "${url}/identity/v3"
+      auth_url: ${JSON.stringify(`${url}/identity/v3`)}
       username: ${user}
-      password: "${passwords[user]}"
+      password: ${JSON.stringify(passwords[user])}
       project_name: ${user}
       user_domain_id: default
       project_domain_id: default

@@ -28,7 +28,7 @@ export interface LeashOptions extends Pick<SpawnOptions, 'uid' | 'gid' | 'cwd' |
 
 /**
  * Runs the program as a child and waits for it or for the end of the pipe, which closes when the parent stops it and also when the parent is killed.
- * Then it ends what the program started and removes what is left over. Arguments: signal that stops the program, folder to remove, the command.
+ * Then it ends what the program started and removes what is left over, though nobody may hear it any more. Arguments: signal that stops the program, folder to remove, the command.
  */
 const watchdog = `
 exec 3<&0
@@ -36,9 +36,9 @@ signal=$1; leftover=$2; shift 2
 "$@" 3<&- </dev/null &
 program=$!
 ( read -r _ <&3; kill -"$signal" $program ) 2>/dev/null &
+trap '' PIPE TERM
 wait $program
 status=$?
-trap '' TERM
 kill -TERM 0
 rm -rf -- "$leftover"
 exit $status

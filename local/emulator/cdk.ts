@@ -15,27 +15,30 @@ export interface CdkOptions {
   /** File that what it says is added to. */
   log: string;
   /** Hears every line it says. */
-  onLine?: (line: string) => void;
+  onLine?: ((line: string) => void) | undefined;
   /** Ends it early. */
   signal?: AbortSignal | undefined;
 }
 
-/** A command of `cdk` failed; the message ends with what it said at last. */
+/** A command of `cdk` failed; the message ends with what it said of it. */
 export class CdkFailed extends Error {
   override name = 'CdkFailed';
 }
 
 const program = createRequire(import.meta.url).resolve('aws-cdk/bin/cdk');
-/** How many of its last lines explain a failure. */
-const keptLines = 40;
+/** Lines that tell of a failure, among many that tell of progress. */
+const telling = /❌|_FAILED|rror: /;
+/** How many of its last lines explain a failure otherwise. */
+const lastLines = 20;
 
 /**
  * Runs a command to its end.
  * @throws CdkFailed, also when it is ended early.
  */
 export async function cdk(args: readonly string[], { tree, environment, log, onLine, signal }: CdkOptions): Promise<void> {
+  signal?.throwIfAborted();
   const folder = await mkdtemp(join(tmpdir(), 'cellzero-cdk-'));
-  const command = leash([process.execPath, program, ...args, '--output', join(folder, 'cdk.out'), '--no-color', '--no-notices'], {
+  const command = leash([process.execPath, program, ...args, '--no-color', '--no-notices'], {
     signal: 'KILL',
     leftover: folder,
     log: 'pipe',
@@ -44,16 +47,20 @@ export async function cdk(args: readonly string[], { tree, environment, log, onL
   });
   const stop = () => void command.stop();
   signal?.addEventListener('abort', stop);
-  const last: string[] = [];
+  const said: string[] = [];
   for await (const line of createInterface(command.log)) {
     await appendFile(log, `${line}\n`, { mode: 0o600 });
-    last.push(line);
-    if (last.length > keptLines) last.shift();
+    said.push(line);
     onLine?.(line);
   }
   signal?.removeEventListener('abort', stop);
   const [status] = await command.exited;
-  if (status !== 0) throw new CdkFailed(`cdk ${args[0]} failed, see ${log}:\n${last.join('\n')}`);
+  if (status !== 0) throw new CdkFailed(`cdk ${args[0]} failed, see ${log}:\n${reason(said)}`);
+}
+
+function reason(lines: readonly string[]): string {
+  const reasons = lines.filter((line) => telling.test(line));
+  return [...new Set(reasons.length > 0 ? reasons : lines.slice(-lastLines))].join('\n');
 }
 
 /** An environment without anything that leads to AWS, and with this Node first. */

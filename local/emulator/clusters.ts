@@ -17,38 +17,39 @@ export interface EmulatedClustersOptions {
 }
 
 interface Cluster {
-  name: string;
+  /** Its own for ever: another cluster may get its name and its ARN after it. */
+  id: string;
   host: string;
   database: string;
 }
+
+/** How long what was deployed is remembered, in milliseconds: a request asks for little of it more than once. */
+const remembered = 1_000;
 
 /** The clusters that an emulator has at any time. */
 export function emulatedClusters({ endpoint, secrets, postgres }: EmulatedClustersOptions): Clusters {
   const opened = new Map<string, Promise<string>>();
 
-  const find = async (target: Target): Promise<Cluster> => {
+  const open = async (target: Target): Promise<string> => {
     const cluster = await describe(endpoint, target.resourceArn);
     if (!cluster) throw noCluster(target);
-    return cluster;
-  };
-
-  const open = async (target: Target): Promise<string> => {
-    const { name, host, database } = await find(target);
-    const opens = await hostOf(secrets, target);
-    if (opens !== undefined && opens !== host) throw wrongSecret();
-    checkDatabase(target, database);
-    await postgres.createDatabase(name);
-    return name;
+    const host = await hostOf(secrets, target);
+    if (host !== undefined && host !== cluster.host) throw wrongSecret();
+    checkDatabase(target, cluster.database);
+    await postgres.createDatabase(cluster.id);
+    return cluster.id;
   };
 
   return {
     clusterOf: async ({ resourceArn }) => resourceArn.slice(resourceArn.lastIndexOf(':') + 1),
     databaseOf(target) {
       const key = JSON.stringify(target);
-      const database = opened.get(key) ?? open(target);
+      const known = opened.get(key);
+      if (known) return known;
+      const database = open(target);
       opened.set(key, database);
-      // What was refused may be there next time.
-      database.catch(() => opened.delete(key));
+      const forget = () => setTimeout(() => opened.delete(key), remembered).unref();
+      database.then(forget, forget);
       return database;
     },
   };
@@ -64,9 +65,9 @@ async function describe(endpoint: string, arn: string): Promise<Cluster | undefi
   });
   const xml = await answer.text();
   const member = (name: string) => new RegExp(`<${name}>([^<]*)</${name}>`).exec(xml)?.[1];
-  const name = member('DBClusterIdentifier');
-  if (!answer.ok || name === undefined || member('HttpEndpointEnabled') !== 'true') return undefined;
-  return { name, host: member('Endpoint') ?? '', database: member('DatabaseName') ?? '' };
+  const id = member('DbClusterResourceId');
+  if (!answer.ok || id === undefined || member('HttpEndpointEnabled') !== 'true') return undefined;
+  return { id, host: member('Endpoint') ?? '', database: member('DatabaseName') ?? '' };
 }
 
 const attachedSecret = z.object({ host: z.string().optional() });

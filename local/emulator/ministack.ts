@@ -2,13 +2,15 @@
  * MiniStack, an emulator of AWS from PyPI that needs no Docker and no account: CloudFormation, API Gateway, Step Functions and the rest in one Python
  * process, and Lambda functions as processes of Node. It keeps nothing on disk and ends with this process.
  */
+import { once } from 'node:events';
 import { chmod, mkdtemp, open, readFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { region } from '../arns.ts';
+import { PortInUse } from '../gateway.ts';
 import { leash } from '../leash.ts';
 
 /** The virtual environment that holds MiniStack, and what it holds. */
@@ -16,6 +18,8 @@ export const ministack = {
   environment: fileURLToPath(new URL('../../node_modules/.cache/cellzero/ministack', import.meta.url)),
   requirements: fileURLToPath(new URL('requirements.txt', import.meta.url)),
 };
+
+const launcher = fileURLToPath(new URL('start-ministack.py', import.meta.url));
 
 /** How to run it. */
 export interface MinistackOptions {
@@ -40,7 +44,7 @@ export async function startMinistack({ port, dataApi, log }: MinistackOptions): 
   const folder = await mkdtemp(join(tmpdir(), 'cellzero-emulator-'));
   await chmod(folder, 0o700);
   const file = await open(log, 'w', 0o600);
-  const server = leash([join(ministack.environment, 'bin', 'python'), '-m', 'ministack'], {
+  const server = leash([join(ministack.environment, 'bin', 'python'), launcher], {
     signal: 'KILL',
     leftover: folder,
     log: file.fd,
@@ -83,15 +87,17 @@ export async function isMinistack(endpoint: string): Promise<boolean> {
   );
 }
 
-/** Gives a port of loopback that is free just now. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  const port = await new Promise<number>((found, failed) => {
-    server.once('error', failed).listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      found(address === null || typeof address === 'string' ? 0 : address.port);
-    });
+/**
+ * Gives a port of loopback that is free: this one, or any instead of 0.
+ * @throws PortInUse
+ */
+export async function freePort(port: number): Promise<number> {
+  const probe = createServer();
+  await new Promise<void>((free, taken) => {
+    probe.once('error', (error) => taken(new PortInUse(port, error))).listen(port, '127.0.0.1', free);
   });
-  await new Promise((closed) => server.close(closed));
-  return port;
+  const { port: found } = probe.address() as AddressInfo;
+  probe.close();
+  await once(probe, 'close');
+  return found;
 }
