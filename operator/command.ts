@@ -77,3 +77,11 @@ export function wholeNumber(text: string): number {
   if (!/^\d+$/.test(text) || !Number.isSafeInteger(number)) throw new InvalidArgumentError('It takes a whole number.');
   return number;
 }
+
+/** Reads the name of something new. */
+export function entityName(text: string): string {
+  if (!/^[^\p{C}\s]([^\p{C}]{0,253}[^\p{C}\s])?$/u.test(text)) {
+    throw new InvalidArgumentError('It takes a name of up to 255 characters, without spaces around it.');
+  }
+  return text;
+}

@@ -5,6 +5,8 @@ import { addAudit } from './commands/audit.ts';
 import { addBuried } from './commands/buried.ts';
 import { addExplain } from './commands/explain.ts';
 import { addHosts } from './commands/hosts.ts';
+import { addProject } from './commands/project.ts';
+import { addUser } from './commands/user.ts';
 
 /** Makes the command; `end` takes the code it ends with. */
 export function program(print: (text: string) => void, end: (code: number) => void): Command {
@@ -19,5 +21,7 @@ export function program(print: (text: string) => void, end: (code: number) => vo
   addExplain(root, perform);
   addBuried(root, perform);
   addHosts(root, perform);
+  addUser(root, perform);
+  addProject(root, perform);
   return root;
 }

@@ -9,6 +9,7 @@ import { table, wrap } from '../table.ts';
 export function addHosts(root: Command, perform: Perform): void {
   const hosts = root
     .command('hosts')
+    .helpCommand(false)
     .summary('list hosts, add simulated ones, drain or enable one')
     .description('Lists the hosts with what they have left, adds simulated ones, and takes one out of service or puts it back.')
     .addHelpText('after', '\n"cellzero hosts" alone lists them; "cellzero hosts <command> --help" tells more of a command.');
