@@ -4,7 +4,9 @@ import { performing, whichDeployment } from './command.ts';
 import { addAudit } from './commands/audit.ts';
 import { addBuried } from './commands/buried.ts';
 import { addExplain } from './commands/explain.ts';
+import { addFlavor } from './commands/flavor.ts';
 import { addHosts } from './commands/hosts.ts';
+import { addImage } from './commands/image.ts';
 import { addProject } from './commands/project.ts';
 import { addUser } from './commands/user.ts';
 
@@ -23,5 +25,7 @@ export function program(print: (text: string) => void, end: (code: number) => vo
   addHosts(root, perform);
   addUser(root, perform);
   addProject(root, perform);
+  addFlavor(root, perform);
+  addImage(root, perform);
   return root;
 }
