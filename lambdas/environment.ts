@@ -10,10 +10,16 @@ export type Setting =
   | 'TOKEN_KEY'
   /** Where clients reach the API when the Host header does not tell (custom domain, emulator); may be empty. */
   | 'PUBLIC_URL'
-  /** URL of the database to migrate at deploy. */
+  /** URL of the database to migrate, or of the cell to register, at deploy. */
   | 'DATABASE'
   /** Which schema it gets: `api` or `cell`. */
-  | 'SCHEMA';
+  | 'SCHEMA'
+  /** Name of the cell to register. */
+  | 'CELL'
+  /** How many simulated hosts it gets. */
+  | 'SIMULATED_HOSTS'
+  /** Id or ARN of the secret that is the password of the user admin. */
+  | 'ADMIN_SECRET';
 
 /**
  * Gives the value of a setting of this function.

@@ -6,6 +6,8 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { registerCell } from '../compute/deploy/register-cell.ts';
+import { seedCatalogue, seedUser } from '../compute/deploy/seed.ts';
 import { reap } from '../compute/reaper/reap.ts';
 import { listCellMappings } from '../database/api/cell-mappings.ts';
 import { apiMigrations } from '../database/api/migrations/index.ts';
@@ -33,8 +35,8 @@ import { createDataApi, type DataApi } from './data-api/data-api.ts';
 import { publishEndpoint } from './endpoint.ts';
 import { startGateway } from './gateway.ts';
 import { createKms } from './kms.ts';
+import { keptPasswords, type Passwords } from './passwords.ts';
 import { type Postgres, startPostgres } from './postgres.ts';
-import { type Passwords, seedCatalogue, seedCell, seedUsers } from './seed.ts';
 import { createStepFunctions, type StepFunctions } from './step-functions.ts';
 
 /** What to run. */
@@ -169,7 +171,13 @@ async function deploy(
     await migrate(api, apiMigrations);
   };
   await Promise.all([openApi(), ...names.map(addCell)]);
-  const [passwords] = await Promise.all([seedUsers(api, dataDir), seedCatalogue(api), ...names.map((name) => seedCell(api, name, hosts))]);
+  const passwords = await keptPasswords(dataDir);
+  await Promise.all([
+    seedUser(api, { name: 'admin', role: 'admin', password: passwords.admin }),
+    seedUser(api, { name: 'demo', role: 'member', password: passwords.demo }),
+    seedCatalogue(api),
+    ...names.map((name) => registerCell(api, { name, connection: databaseUrl(name), simulatedHosts: name === 'cell0' ? 0 : hosts })),
+  ]);
   // Cells of an earlier start with more of them still hold servers.
   const earlier = (await listCellMappings(api)).filter(({ name }) => !clusters.has(name));
   await Promise.all(earlier.map(({ name }) => addCell(name)));

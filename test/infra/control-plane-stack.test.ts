@@ -210,10 +210,10 @@ describe('rights', () => {
   });
 });
 
-test('the control plane waits for cell0 and the api database, and knows nothing of live cells', () => {
+test('the control plane waits for all databases, and knows nothing of live cells', () => {
   const { dependencies } = assembly.getStackByName('cellzero-control-plane');
   const stacks = dependencies.map(({ id }) => id).filter((id) => id.startsWith('cellzero-') && !id.endsWith('.assets'));
-  expect(stacks.toSorted()).toEqual(['cellzero-api-database', 'cellzero-cell0']);
+  expect(stacks.toSorted()).toEqual(['cellzero-api-database', 'cellzero-cell0', 'cellzero-cell1', 'cellzero-cell2']);
   expect(JSON.stringify(template.toJSON())).not.toMatch(/cell[1-9]/);
   template.hasOutput('ApiUrl', { Value: Match.anyValue() });
 });
