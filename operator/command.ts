@@ -78,6 +78,15 @@ export function wholeNumber(text: string): number {
   return number;
 }
 
+/** Makes a reader of arguments that are a number of something, between two limits. */
+export const wholeNumberFrom =
+  (least: number, most: number) =>
+  (text: string): number => {
+    const number = wholeNumber(text);
+    if (number < least || number > most) throw new InvalidArgumentError(`It takes a number from ${least} to ${most}.`);
+    return number;
+  };
+
 /** Reads the name of something new. */
 export function entityName(text: string): string {
   if (!/^[^\p{C}\s]([^\p{C}]{0,253}[^\p{C}\s])?$/u.test(text)) {

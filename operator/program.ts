@@ -5,7 +5,7 @@ import { addAudit } from './commands/audit.ts';
 import { addBuried } from './commands/buried.ts';
 import { addExplain } from './commands/explain.ts';
 import { addFlavor } from './commands/flavor.ts';
-import { addHosts } from './commands/hosts.ts';
+import { addHostCommands } from './commands/hosts.ts';
 import { addImage } from './commands/image.ts';
 import { addProject } from './commands/project.ts';
 import { addUser } from './commands/user.ts';
@@ -22,7 +22,7 @@ export function program(print: (text: string) => void, end: (code: number) => vo
   addAudit(root, perform);
   addExplain(root, perform);
   addBuried(root, perform);
-  addHosts(root, perform);
+  addHostCommands(root, perform);
   addUser(root, perform);
   addProject(root, perform);
   addFlavor(root, perform);

@@ -124,6 +124,18 @@ export async function listHostRooms(api: Database, cell: string | null): Promise
   return hosts;
 }
 
+/** Gives the highest number that follows the prefix in the name of a mapped host; 0 when there is none. */
+export async function lastHostNumber(api: Database, prefix: string): Promise<number> {
+  const [row] = await query<{ last: number }>(
+    api,
+    `select coalesce(max(number::int), 0) as last from (
+       select substr(host, length(:prefix) + 1) as number from host_mappings where starts_with(host, :prefix)) numbered
+     where number ~ '^[0-9]{1,9}$'`,
+    { prefix },
+  );
+  return row?.last ?? 0;
+}
+
 /** Where a host is. */
 export interface HostPlace {
   /** Name and URL of its cell. */
