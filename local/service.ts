@@ -138,7 +138,7 @@ async function start(options: ServiceOptions, stops: (() => Promise<unknown>)[],
   stops.push(() => gateway.close());
   const cloudsFile = join(dataDir, 'clouds.yaml');
   await writeCloudsFile(cloudsFile, gateway.url, passwords);
-  stops.push(await publishEndpoint(dataDir, aws.url));
+  stops.push(await publishEndpoint(dataDir, { ...aws.environment, API_DATABASE: databaseUrl('api') }));
   const databases = new Map([...clusters.keys()].map((name) => [name, databaseUrl(name)]));
   return { url: gateway.url, cloudsFile, passwords, api, databases, dataApi, workflow, stop };
 }
