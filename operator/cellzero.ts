@@ -4,6 +4,7 @@ import { CommanderError } from 'commander';
 import { DatabaseUnreachable } from '../database/data-api.ts';
 import { NoDeployment } from '../local/attach.ts';
 import { DataDirectoryInUse } from '../local/postgres.ts';
+import { Unexpected } from './command.ts';
 import { exitCodes } from './exit-codes.ts';
 import { program } from './program.ts';
 
@@ -21,8 +22,13 @@ const command = program(
 try {
   await command.parseAsync();
 } catch (error) {
-  process.exitCode = error instanceof CommanderError ? (error.exitCode === 0 ? exitCodes.clean : exitCodes.usage) : exitCodes.unreachable;
-  if (!(error instanceof CommanderError)) console.error(`cellzero: ${complaint(error)}`);
+  process.exitCode = codeOf(error);
+  if (!(error instanceof CommanderError)) console.error(`cellzero: ${complaint(error instanceof Unexpected ? error.cause : error)}`);
+}
+
+function codeOf(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.clean : exitCodes.usage;
+  return error instanceof Unexpected ? exitCodes.unexpected : exitCodes.unreachable;
 }
 
 function complaint(error: unknown): string {

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { performing, whichDeployment } from './command.ts';
 import { addAudit } from './commands/audit.ts';
 import { addBuried } from './commands/buried.ts';
+import { addCellV2 } from './commands/cell-v2/index.ts';
 import { addExplain } from './commands/explain.ts';
 
 /** Makes the command; `end` takes the code it ends with. */
@@ -17,5 +18,6 @@ export function program(print: (text: string) => void, end: (code: number) => vo
   addAudit(root, perform);
   addExplain(root, perform);
   addBuried(root, perform);
+  addCellV2(root, perform);
   return root;
 }
