@@ -3,10 +3,26 @@
  * the cell each know; placement, which the scheduler reads, is told first of a drain and last of its end, so a host that is halfway is never picked.
  */
 import { listCellMappings } from '../database/api/cell-mappings.ts';
-import { findHost, type HostPlace, type HostRoom, listHostRooms, setPickable } from '../database/api/hosts.ts';
+import { findHost, type HostPlace, type HostRoom, lastHostNumber, listHostRooms, setPickable } from '../database/api/hosts.ts';
+import type { Resources } from '../database/api/placement.ts';
 import { disabledReasons, setServiceDisabled } from '../database/cell/hosts.ts';
 import { type Database, DatabaseUnreachable, parseDatabaseUrl } from '../database/data-api.ts';
-import { NotFound } from './errors.ts';
+import { cell0 } from './cells.ts';
+import { hostPrefix, saveSimulatedHosts } from './deploy/simulated-hosts.ts';
+import { Conflict, NotFound } from './errors.ts';
+
+/**
+ * Adds simulated hosts to a cell, which may be picked at once; gives their names, which go on from those that are there.
+ * @throws NotFound when there is no such cell, Conflict when it is cell0 or shares its name.
+ */
+export async function addHosts(api: Database, name: string, count: number, total: Resources): Promise<string[]> {
+  const [cell, ...others] = (await listCellMappings(api)).filter((cell) => cell.name === name);
+  if (!cell) throw noCell(name);
+  if (cell.uuid === cell0) throw new Conflict('cell0 has no hosts: it holds the servers that no host could take.');
+  if (others.length > 0) throw new Conflict(`Several cells are named ${name}.`);
+  const first = 1 + (await lastHostNumber(api, hostPrefix(name)));
+  return await saveSimulatedHosts(api, cell, { first, count, total });
+}
 
 /** A host, and why it is disabled if a reason was given. */
 export interface Host extends HostRoom {
@@ -19,7 +35,7 @@ export interface Host extends HostRoom {
  */
 export async function listHosts(api: Database, cell: string | null): Promise<Host[]> {
   const [hosts, cells] = await Promise.all([listHostRooms(api, cell), listCellMappings(api)]);
-  if (cell !== null && !cells.some(({ name }) => name === cell)) throw new NotFound(`There is no cell ${cell}.`);
+  if (cell !== null && !cells.some(({ name }) => name === cell)) throw noCell(cell);
   const disabled = hosts.filter(({ enabled }) => !enabled);
   const asked = cells.filter(({ name }) => disabled.some((host) => host.cell === name));
   const reasons = new Map(
@@ -72,4 +88,8 @@ async function placeOf(api: Database, host: string): Promise<HostPlace> {
   const place = await findHost(api, host);
   if (!place) throw new NotFound(`There is no host ${host}.`);
   return place;
+}
+
+function noCell(name: string): NotFound {
+  return new NotFound(`There is no cell ${name}.`);
 }

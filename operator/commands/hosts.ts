@@ -1,18 +1,21 @@
 /** `cellzero hosts`: what hosts there are, more simulated ones, and taking one out of service. */
 import { type Command, Option } from 'commander';
-import { drainHost, enableHost, type Host, listHosts } from '../../compute/hosts.ts';
-import { type CommonOptions, helpEnd, type Perform, part } from '../command.ts';
+import { usualHost } from '../../compute/deploy/simulated-hosts.ts';
+import { addHosts, drainHost, enableHost, type Host, listHosts } from '../../compute/hosts.ts';
+import { type CommonOptions, helpEnd, type Perform, part, wholeNumberFrom } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { table, wrap } from '../table.ts';
 
 /** Adds `cellzero hosts`. */
-export function addHosts(root: Command, perform: Perform): void {
+export function addHostCommands(root: Command, perform: Perform): void {
   const hosts = root
     .command('hosts')
+    .helpCommand(false)
     .summary('list hosts, add simulated ones, drain or enable one')
     .description('Lists the hosts with what they have left, adds simulated ones, and takes one out of service or puts it back.')
     .addHelpText('after', '\n"cellzero hosts" alone lists them; "cellzero hosts <command> --help" tells more of a command.');
   addList(hosts, perform);
+  addAdd(hosts, perform);
   addDrain(hosts, perform);
   addEnable(hosts, perform);
 }
@@ -37,6 +40,52 @@ function addList(hosts: Command, perform: Perform): void {
       perform(options, async (api) => {
         const found = await listHosts(api, options.cell ?? null);
         return { json: found, text: () => hostsText(found), code: exitCodes.clean };
+      }),
+    );
+}
+
+/** Of a column of the databases. */
+const largest = 2 ** 31 - 1;
+/** What one statement is sent with. */
+const mostHosts = 1_000;
+
+interface NewHosts extends CommonOptions {
+  count: number;
+  vcpus: number;
+  memoryMb: number;
+  diskGb: number;
+}
+
+function addAdd(hosts: Command, perform: Perform): void {
+  const size = (flags: string, description: string, usual: number) =>
+    new Option(flags, description).argParser(wholeNumberFrom(1, largest)).default(usual);
+  part(hosts, 'add')
+    .summary('add simulated hosts to a cell')
+    .description(
+      'Adds simulated hosts to a cell. New servers come to them at once. Their names go on from those that are there: cell1-host3, ….',
+    )
+    .argument('<cell>', 'name of the cell')
+    .addOption(new Option('--count <number>', 'how many').argParser(wholeNumberFrom(1, mostHosts)).default(1))
+    .addOption(size('--vcpus <number>', 'vCPUs of each', usualHost.VCPU))
+    .addOption(size('--memory-mb <mib>', 'MiB of memory of each', usualHost.MEMORY_MB))
+    .addOption(size('--disk-gb <gib>', 'GiB of disk of each', usualHost.DISK_GB))
+    .addHelpText(
+      'after',
+      helpEnd(
+        `  cellzero hosts add cell1
+  cellzero hosts add cell2 --count 10 --vcpus 64 --memory-mb 262144 --disk-gb 4000`,
+        'they are added\n  1  there is no such cell, or it is cell0, which has no hosts',
+      ),
+    )
+    .action((cell: string, options: NewHosts) =>
+      perform(options, async (api) => {
+        const total = { VCPU: options.vcpus, MEMORY_MB: options.memoryMb, DISK_GB: options.diskGb };
+        const added = await addHosts(api, cell, options.count, total);
+        return {
+          json: added.map((host) => ({ host, cell, ...total })),
+          text: () => `Added to ${cell}: ${added.join(', ')}.`,
+          code: exitCodes.clean,
+        };
       }),
     );
 }
