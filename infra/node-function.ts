@@ -1,8 +1,8 @@
 /** How every function is built, run and logged: one minified ESM file with all it needs, so that it starts fast and runs on any Node 24. */
 import { fileURLToPath } from 'node:url';
-import { AssetHashType, DockerImage, type Duration } from 'aws-cdk-lib';
+import { AssetHashType, DockerImage, type Duration, Validations } from 'aws-cdk-lib';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { Architecture, Code, Function as LambdaFunction, LoggingFormat, Runtime } from 'aws-cdk-lib/aws-lambda';
+import { Architecture, Code, Function as LambdaFunction, LoggingFormat, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
 import { type BuildOptions, buildSync } from 'esbuild';
@@ -45,7 +45,7 @@ export interface NodeFunctionProps {
   reservedConcurrency?: number;
 }
 
-/** A function from an entry point. It may write into its own log, and nothing else until it is told. */
+/** A function from an entry point. It may write its own log and traces, and nothing else until it is told. */
 export class NodeFunction extends LambdaFunction {
   declare readonly role: Role;
 
@@ -65,8 +65,10 @@ export class NodeFunction extends LambdaFunction {
       role,
       logGroup,
       loggingFormat: LoggingFormat.JSON,
+      tracing: Tracing.ACTIVE,
       ...(reservedConcurrency > 0 && { reservedConcurrentExecutions: reservedConcurrency }),
     });
+    Validations.of(role).acknowledge({ id: 'AwsSolutions-IAM5[Resource::*]', reason: 'Traces have no resource to name.' });
   }
 }
 
