@@ -55,8 +55,10 @@ test('a private flavor is for the projects that may use it', async () => {
   await admin.send('POST', '/flavors', { body: { flavor } });
   const seen = async () => (await user.send('GET', '/flavors/secret-id')).status;
   expect(await seen()).toBe(404);
-  expect((await run('flavor', 'set', 'secret', '--project', 'web')).code).toBe(0);
-  expect(await seen()).toBe(200);
+  for (const _time of ['first', 'again']) {
+    expect((await run('flavor', 'set', 'secret', '--project', 'web')).code).toBe(0);
+    expect(await seen()).toBe(200);
+  }
   expect((await run('flavor', 'unset', 'secret', '--project', 'web')).code).toBe(0);
   expect(await seen()).toBe(404);
   const refused = await Promise.all([

@@ -89,17 +89,16 @@ test('what stops halfway leaves a host that is not picked', async () => {
 });
 
 test('what is sent twice is done once', async () => {
-  for (const [sql, args] of [
-    ['array_append', ['drain', 'cell1-host1', '--reason', 'twice']],
-    ['update services', ['drain', 'cell1-host1', '--reason', 'twice']],
-    ['array_append', ['enable', 'cell1-host1']],
-  ] as const) {
-    const lost = cloud.service.dataApi.faults.add({ kind: 'after', sql, nth: 1 });
-    expect((await hosts(...args)).code).toBe(0);
-    expect(lost.hits).toBe(1);
-  }
-  const traits = await query(cloud.service.api, `select traits from resource_providers where name = 'cell1-host1'`);
-  expect(traits).toEqual([{ traits: [] }]);
+  const traits = () => query(cloud.service.api, `select traits from resource_providers where name = 'cell1-host1'`);
+  const lost = (sql: string) => cloud.service.dataApi.faults.add({ kind: 'after', sql, nth: 1 });
+  const drain = [lost('array_append'), lost('update services')];
+  expect((await hosts('drain', 'cell1-host1', '--reason', 'twice')).code).toBe(0);
+  expect(drain.map(({ hits }) => hits)).toEqual([1, 1]);
+  expect(await traits()).toEqual([{ traits: ['COMPUTE_STATUS_DISABLED'] }]);
+  const enable = lost('array_append');
+  expect((await hosts('enable', 'cell1-host1')).code).toBe(0);
+  expect(enable.hits).toBe(1);
+  expect(await traits()).toEqual([{ traits: [] }]);
 });
 
 test('added hosts take servers, and keep their numbers', async () => {
