@@ -27,7 +27,7 @@ import { handler as tryAnotherCell } from '../lambdas/boot/try-another-cell.ts';
 import { startBoot } from '../lambdas/boot-workflow.ts';
 import { hostDriver } from '../lambdas/driver.ts';
 import type { Setting } from '../lambdas/environment.ts';
-import { handler as reapOnTime } from '../lambdas/periodic/reap.ts';
+import { handler as reapLater } from '../lambdas/periodic/reap.ts';
 import { databaseUrl } from './arns.ts';
 import { startAws } from './aws.ts';
 import { writeCloudsFile } from './clouds-file.ts';
@@ -38,6 +38,7 @@ import { createKms } from './kms.ts';
 import { keptPasswords, type Passwords } from './passwords.ts';
 import { type Postgres, startPostgres } from './postgres.ts';
 import { createStepFunctions, type StepFunctions } from './step-functions.ts';
+import { stepFunctionsService } from './step-functions-service.ts';
 
 /** What to run. */
 export interface ServiceOptions {
@@ -51,6 +52,8 @@ export interface ServiceOptions {
   port: number;
   /** Milliseconds before every retry of the workflow, for tests; undefined waits as the workflow says. */
   retryAfter?: number;
+  /** Milliseconds until the reaper looks after what was begun, for tests; undefined waits as the watch says. */
+  watchAfter?: number;
 }
 
 /** A running deployment. */
@@ -67,9 +70,6 @@ export interface Service {
   /** Stops everything, newest first; may be called twice. */
   stop(): Promise<void>;
 }
-
-/** How often the reaper looks, in milliseconds; in the cloud a rule of EventBridge says so. */
-const reapEvery = 60_000;
 
 const tasks = {
   ScheduleServers: scheduleServers,
@@ -108,14 +108,21 @@ async function start(options: ServiceOptions, stops: (() => Promise<unknown>)[],
   const dataApi = createDataApi({ postgres, clusters });
   stops.push(() => dataApi.close());
   const kms = await createKms({ keyFile: options.dataDir === undefined ? undefined : join(dataDir, 'token-key.pem') });
-  const definitionFile = fileURLToPath(new URL('../lambdas/boot/boot.asl.json', import.meta.url));
-  const workflow = await createStepFunctions({ definitionFile, tasks, retryAfter: options.retryAfter });
-  const aws = await startAws({ services: [dataApi.service, kms.service, workflow.service] });
+  const { retryAfter, watchAfter } = options;
+  const workflow = await createStepFunctions({ definitionFile: definition('boot/boot'), tasks, retryAfter });
+  const watch = await createStepFunctions({
+    definitionFile: definition('periodic/watch'),
+    tasks: { Reap: reapLater },
+    waitFor: watchAfter,
+  });
+  const aws = await startAws({ services: [dataApi.service, kms.service, stepFunctionsService([workflow, watch])] });
   stops.push(() => aws.close());
   stops.push(() => workflow.stop());
+  stops.push(() => watch.stop());
   const settings: Partial<Record<Setting, string>> = {
     API_DATABASE: databaseUrl('api'),
     BOOT_STATE_MACHINE: workflow.stateMachineArn,
+    WATCH_STATE_MACHINE: watch.stateMachineArn,
     TOKEN_KEY: kms.keyArn,
     PUBLIC_URL: '',
   };
@@ -126,8 +133,6 @@ async function start(options: ServiceOptions, stops: (() => Promise<unknown>)[],
 
   // Executions of an earlier process ended with it: whatever it left is taken on at once.
   await reap({ api, driver: hostDriver(), startBoot, silence: 0 });
-  const timer = setInterval(() => reapOnTime().catch((error: unknown) => console.error(error)), reapEvery);
-  stops.push(async () => clearInterval(timer));
 
   const gateway = await startGateway({ host: options.host, port: options.port, functions: { compute, identity, image } });
   stops.push(() => gateway.close());
@@ -137,6 +142,8 @@ async function start(options: ServiceOptions, stops: (() => Promise<unknown>)[],
   const databases = new Map([...clusters.keys()].map((name) => [name, databaseUrl(name)]));
   return { url: gateway.url, cloudsFile, passwords, api, databases, dataApi, workflow, stop };
 }
+
+const definition = (name: string) => fileURLToPath(new URL(`../lambdas/${name}.asl.json`, import.meta.url));
 
 async function openDataDir(dataDir: string | undefined, stops: (() => Promise<unknown>)[]): Promise<string> {
   if (dataDir !== undefined) {

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { performing, whichDeployment } from './command.ts';
 import { addAudit } from './commands/audit.ts';
 import { addBuried } from './commands/buried.ts';
+import { addCellV2 } from './commands/cell-v2/index.ts';
 import { addClouds } from './commands/clouds.ts';
 import { addExplain } from './commands/explain.ts';
 import { addFlavor } from './commands/flavor.ts';
@@ -29,5 +30,6 @@ export function program(print: (text: string) => void, end: (code: number) => vo
   addFlavor(root, perform);
   addImage(root, perform);
   addClouds(root, print, end);
+  addCellV2(root, perform);
   return root;
 }
