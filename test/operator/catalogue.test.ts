@@ -73,7 +73,7 @@ test('a private flavor is for the projects that may use it', async () => {
   ]);
 });
 
-test('an image is made from a file, booted, changed and deleted', async () => {
+test('an image is made from a file, booted, changed and deleted', { timeout: 60_000 }, async () => {
   const file = join(dataDir, 'image.raw');
   await writeFile(file, 'bits');
   const created = await run('image', 'create', 'tested', '--file', file, '--disk-format', 'raw', '--min-ram', '64', '--json');
