@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type Host, listHosts } from '../../compute/hosts.ts';
+import { removeHost } from '../../database/api/host-mappings.ts';
 import { query } from '../../database/data-api.ts';
 import { type Cloud, startCloud } from '../cloud.ts';
 import { cellzero } from './run.ts';
@@ -109,6 +110,10 @@ test('added hosts take servers, and keep their numbers', { timeout: 60_000 }, as
   expect((await hosts('add', 'cell1')).stdout).toBe('Added to cell1: cell1-host5.\n');
   const all = await listed();
   expect(all.size).toBe(5);
+  // A host that was taken out of its cell comes back, with another size.
+  await removeHost(cloud.service.api, 'cell1-host5');
+  expect((await hosts('add', 'cell1', '--vcpus', '2')).stdout).toBe('Added to cell1: cell1-host5.\n');
+  expect(await query(cloud.database('cell1'), `select vcpus from compute_nodes where host = 'cell1-host5'`)).toEqual([{ vcpus: 2 }]);
   expect(all.get('cell1-host4')).toMatchObject({
     room: { VCPU: { total: 64, used: 0 }, MEMORY_MB: { total: 1024 }, DISK_GB: { total: 7 } },
   });
