@@ -4,7 +4,9 @@ import { performing, whichDeployment } from './command.ts';
 import { addAudit } from './commands/audit.ts';
 import { addBuried } from './commands/buried.ts';
 import { addCellV2 } from './commands/cell-v2/index.ts';
+import { addDb } from './commands/db/index.ts';
 import { addExplain } from './commands/explain.ts';
+import { addStatus } from './commands/status.ts';
 
 /** Makes the command; `end` takes the code it ends with. */
 export function program(print: (text: string) => void, end: (code: number) => void): Command {
@@ -19,5 +21,7 @@ export function program(print: (text: string) => void, end: (code: number) => vo
   addExplain(root, perform);
   addBuried(root, perform);
   addCellV2(root, perform);
+  addDb(root, perform);
+  addStatus(root, perform);
   return root;
 }
