@@ -12,15 +12,17 @@ export interface ControlPlaneStackProps {
   databases: Databases;
   /** Where clients reach the API when it is not at the address of API Gateway; empty otherwise. */
   publicUrl: string;
+  /** How many functions it may set aside shares of; 0 sets nothing aside. */
+  concurrency: number;
 }
 
 /** The control plane. */
 export class ControlPlaneStack extends Stack {
-  constructor(scope: Construct, id: string, { databases, publicUrl }: ControlPlaneStackProps) {
+  constructor(scope: Construct, id: string, { databases, publicUrl, concurrency }: ControlPlaneStackProps) {
     super(scope, id, { description: 'Cellzero: control plane' });
-    const { stateMachine } = new BootWorkflow(this, 'Boot', databases);
-    new Reaper(this, 'Reaper', { databases, stateMachine });
-    const { functions } = new ApiFunctions(this, 'Functions', { databases, publicUrl, stateMachine });
+    const { stateMachine: boot } = new BootWorkflow(this, 'Boot', databases);
+    const { watch } = new Reaper(this, 'Reaper', { databases, boot });
+    const { functions } = new ApiFunctions(this, 'Functions', { databases, publicUrl, boot, watch, concurrency });
     const { url } = new PublicApi(this, 'Api', functions);
     new CfnOutput(this, 'ApiUrl', { value: url, description: 'Keystone is at /identity/v3, Nova at /v2.1' });
   }

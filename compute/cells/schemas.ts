@@ -3,16 +3,17 @@ import { listCellMappings } from '../../database/api/cell-mappings.ts';
 import type { Database } from '../../database/data-api.ts';
 import { migrate, schemaVersion } from '../../database/migrate.ts';
 import type { Migration } from '../../database/migrations.ts';
+import { NotFound } from '../errors.ts';
 import { type InCells, inCells } from './in-cells.ts';
 
 /**
  * Gives the migrations up to a version, or all.
- * @throws Error when there is no such version.
+ * @throws NotFound when there is no such version.
  */
 export function upTo(migrations: readonly Migration[], version: number | undefined): readonly Migration[] {
   if (version === undefined) return migrations;
   const wanted = migrations.filter((migration) => migration.version <= version);
-  if (wanted.at(-1)?.version !== version) throw new Error(`there is no version ${version}: this code knows 1 to ${migrations.length}`);
+  if (wanted.at(-1)?.version !== version) throw new NotFound(`There is no version ${version}: this code knows 1 to ${migrations.length}.`);
   return wanted;
 }
 

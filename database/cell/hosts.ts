@@ -21,6 +21,25 @@ export async function saveComputeNodes(cell: Database, hosts: readonly NewHost[]
   );
 }
 
+/** Disables the compute service of a host with the reason, or enables it (null). */
+export async function setServiceDisabled(cell: Database, host: string, disabled: { reason: string | null } | null): Promise<void> {
+  await query(
+    cell,
+    `update services set disabled = :disabled, disabled_reason = :reason::text, updated_at = now()
+     where host = :host and "binary" = 'nova-compute' and deleted = 0`,
+    { host, disabled: disabled !== null, reason: disabled?.reason ?? null },
+  );
+}
+
+/** Gives the reasons of the disabled compute services by host. */
+export async function disabledReasons(cell: Database): Promise<Map<string, string | null>> {
+  const rows = await query<{ host: string; disabled_reason: string | null }>(
+    cell,
+    `select host, disabled_reason from services where disabled and "binary" = 'nova-compute' and deleted = 0`,
+  );
+  return new Map(rows.map(({ host, disabled_reason }) => [host, disabled_reason]));
+}
+
 /** Gives the next hosts of a cell by name, those whose service is disabled too; fewer than `limit` when there are no more. */
 export async function listComputeNodes(cell: Database, after: string, limit: number): Promise<NewHost[]> {
   return query<NewHost>(

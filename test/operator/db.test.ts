@@ -72,7 +72,7 @@ test('schemas are moved forward in cell0 and all cells, and their versions told'
   expect(await run('api_db', 'version')).toEqual(says(0, String(apiMigrations.length)));
   expect(await run('db', 'sync', '--local_cell')).toEqual(silent(0));
   expect(await run('api_db', 'sync')).toEqual(silent(0));
-  expect(await run('db', 'sync', '99')).toMatchObject({ code: 255, stderr: expect.stringContaining('there is no version 99') });
+  expect(await run('db', 'sync', '99')).toMatchObject({ code: 255, stderr: expect.stringContaining('There is no version 99') });
   expect(await run('api_db', 'sync', '99')).toMatchObject({ code: 255 });
 
   for (const cell of ['cell0', 'cell1']) {

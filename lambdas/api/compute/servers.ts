@@ -8,6 +8,7 @@ import { DatabaseUnreachable } from '../../../database/data-api.ts';
 import { apiDatabase } from '../../api-database.ts';
 import { startBoot } from '../../boot-workflow.ts';
 import { hostDriver } from '../../driver.ts';
+import { watchRequest } from '../../watch.ts';
 import { type ApiRequest, type Route, route } from '../http/route.ts';
 import { nextLink, selfLinks } from './links.ts';
 import { bootRequest, type CreateBody, createBody } from './server-create.ts';
@@ -16,6 +17,7 @@ import { type ServerQuery, serverQuery } from './server-query-schema.ts';
 import { serverDetail, serverSummary } from './server-view.ts';
 
 async function create({ caller, requestId, microversion, body, baseUrl }: ApiRequest<CreateBody>) {
+  await watchRequest();
   const reservation = await createServers(apiDatabase(), caller, requestId, bootRequest(body, microversion));
   try {
     await startBoot({ execution: reservation.reservationId, servers: reservation.servers });
@@ -62,6 +64,7 @@ async function show({ caller, microversion, baseUrl, params }: ApiRequest) {
 }
 
 async function remove({ caller, requestId, params }: ApiRequest) {
+  await watchRequest();
   await deleteServer(apiDatabase(), hostDriver(), caller, requestId, params.id ?? '');
   return { status: 204 };
 }
