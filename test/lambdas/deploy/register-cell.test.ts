@@ -4,6 +4,7 @@ import { listCellMappings } from '../../../database/api/cell-mappings.ts';
 import { listHosts } from '../../../database/api/hosts.ts';
 import { query } from '../../../database/data-api.ts';
 import { handler } from '../../../lambdas/deploy/register-cell.ts';
+import { databaseUrl } from '../../../local/arns.ts';
 import { type Cloud, startCloud } from '../../cloud.ts';
 
 let cloud: Cloud;
@@ -17,7 +18,7 @@ afterEach(() => vi.unstubAllEnvs());
 async function register(name: string, simulatedHosts: string, database = name): Promise<void> {
   vi.stubEnv('CELL', name);
   vi.stubEnv('SIMULATED_HOSTS', simulatedHosts);
-  vi.stubEnv('DATABASE', cloud.service.databases.get(database));
+  vi.stubEnv('DATABASE', databaseUrl(database));
   await handler();
 }
 
@@ -50,8 +51,8 @@ test('fewer hosts take none away, and a cell that was disabled stays so', async 
 
 test('a cell whose database moved is found at its new place under its old uuid', async () => {
   const before = await mapping('cell2');
-  await register('cell2', '0', 'cell1');
-  expect(await mapping('cell2')).toEqual({ ...before, database_connection: cloud.service.databases.get('cell1') });
+  await register('cell2', '0', 'elsewhere');
+  expect(await mapping('cell2')).toEqual({ ...before, database_connection: databaseUrl('elsewhere') });
 });
 
 test('cell0 has the all-zero uuid and no hosts', async () => {
