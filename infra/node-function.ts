@@ -12,8 +12,15 @@ export const logRetention = RetentionDays.ONE_MONTH;
 /** The folder of all entry points. */
 export const entryPoints = fileURLToPath(new URL('../lambdas/', import.meta.url));
 
-/** A fifth of a bundle: ways to credentials that the AWS SDK tries, and then loads, only where the environment has none; a function's always has. */
-const neverLoaded = ['sso', 'ini', 'process', 'web-identity'].map((source) => `@aws-sdk/credential-provider-${source}`);
+/**
+ * A quarter of a bundle, that the AWS SDK loads only when it needs it: ways to credentials where the environment has none, which a function's always has,
+ * and streams of events, which no service we call sends.
+ */
+const neverLoaded = [
+  ...['http', 'ini', 'process', 'sso', 'web-identity'].map((source) => `@aws-sdk/credential-provider-${source}`),
+  '@smithy/credential-provider-imds',
+  '@smithy/core/event-streams',
+];
 
 /**
  * How esbuild makes the bundle of an entry point.

@@ -69,6 +69,9 @@ export interface Service {
 /** How often the reaper looks, in milliseconds; in the cloud a rule of EventBridge says so. */
 const reapEvery = 60_000;
 
+/** What functions tell here: to people, and only what went wrong. */
+const quiet = { POWERTOOLS_DEV: 'true', POWERTOOLS_LOG_LEVEL: 'WARN' };
+
 const tasks = {
   ScheduleServers: scheduleServers,
   CreateInCell: createInCell,
@@ -117,7 +120,7 @@ async function start(options: ServiceOptions, stops: (() => Promise<unknown>)[],
     TOKEN_KEY: kms.keyArn,
     PUBLIC_URL: '',
   };
-  Object.assign(process.env, aws.environment, settings);
+  Object.assign(process.env, { ...quiet, ...process.env }, aws.environment, settings);
 
   const api = parseDatabaseUrl(databaseUrl('api'));
   const passwords = await deploy(api, postgres, clusters, dataDir, options);

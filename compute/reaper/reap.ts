@@ -3,11 +3,13 @@
  * do are not woken. Every part is idempotent and may run at any time, twice, and beside the work it watches over; a cell that does not answer delays its
  * own part only.
  */
+import { countOnTheWay } from '../../database/api/build-requests.ts';
 import { type CellWork, listCellWork, renewCellWork, strikeOutCellWork } from '../../database/api/cell-work.ts';
 import { releaseClaims, releaseClaimsOfDeleted, releaseServers } from '../../database/api/release.ts';
 import { type StalledBoot, takeOverStalledBoots } from '../../database/api/stalled-boots.ts';
 import { findInstanceStates, type InstanceState, purgeInstances } from '../../database/cell/reaping.ts';
 import { type Database, DatabaseUnreachable, parseDatabaseUrl } from '../../database/data-api.ts';
+import { cell0 } from '../cells.ts';
 import type { Driver } from '../drivers/driver.ts';
 
 /** What the reaper works with. */
@@ -15,12 +17,17 @@ export interface Reaper {
   api: Database;
   driver: Driver;
   /** Starts the boot workflow under the execution's name. */
-  startBoot(boot: StalledBoot): Promise<void>;
+  startBoot(boot: StartedBoot): Promise<void>;
   /**
    * After how many seconds without a sign work counts as abandoned. What is still going on is fenced off when it is taken over, so a short time is
    * wasteful, not wrong; but only after the longest life of a step is a row that it may have left in a cell gone for good.
    */
   silence: number;
+}
+
+/** A boot that a new execution takes on; a resumed one may be of several requests. */
+export interface StartedBoot extends Omit<StalledBoot, 'requestId'> {
+  requestId: string | null;
 }
 
 /** What a run did, in servers. */
@@ -33,6 +40,8 @@ export interface Reaped {
   released: number;
   /** Servers of which a cell that is not theirs was cleaned. */
   purged: number;
+  /** Servers that no cell could hold and that are not in cell0 yet. */
+  waiting: number;
   /** Names of the cells that did not answer. */
   unreachable: string[];
 }
@@ -48,6 +57,7 @@ export async function reap(reaper: Reaper): Promise<Reaped> {
     resumed: 0,
     released: 0,
     purged: 0,
+    waiting: await countOnTheWay(api, cell0),
     unreachable: [],
   };
   const work = await listCellWork(api, silence);
@@ -67,7 +77,7 @@ async function reapCell(reaper: Reaper, work: CellWork, reaped: Reaped): Promise
     const building = states.filter(({ vm_state, deleted }) => vm_state === 'building' && !deleted).map(({ uuid }) => uuid);
     if (building.length > 0) {
       await renewCellWork(api, cell.uuid, building);
-      await reaper.startBoot({ execution: `resume-${cell.name}-${Date.now()}`, servers: building });
+      await reaper.startBoot({ execution: `resume-${cell.name}-${Date.now()}`, requestId: null, servers: building });
       reaped.resumed += building.length;
     }
     reaped.released += await releaseEnded(reaper, states);
