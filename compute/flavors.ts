@@ -2,16 +2,21 @@
 import { randomUUID } from 'node:crypto';
 import {
   type Flavor,
+  type FlavorChange,
   type FlavorFilter,
+  findFlavorId,
   createFlavor as insertFlavor,
   type NewFlavor,
   deleteFlavor as removeFlavor,
   findFlavor as selectFlavor,
   listFlavors as selectFlavors,
+  changeFlavor as updateFlavor,
 } from '../database/api/flavors.ts';
+import { listProjects } from '../database/api/users.ts';
 import type { Database } from '../database/data-api.ts';
 import { BadRequest, Conflict, NotFound } from './errors.ts';
 import { allows, type Caller } from './policy.ts';
+import { checkProperties } from './properties.ts';
 
 /** Whether the caller sees all flavors: private ones of others, and disabled ones. */
 export function seesAllFlavors(caller: Caller): boolean {
@@ -51,4 +56,30 @@ export async function createFlavor(api: Database, flavor: Omit<NewFlavor, 'flavo
 /** @throws NotFound when there is no such flavor. */
 export async function deleteFlavor(api: Database, flavorId: string): Promise<void> {
   if (!(await removeFlavor(api, flavorId))) throw notFound(flavorId);
+}
+
+/** What an operator changes of a flavor; the project by its name. */
+export interface FlavorAdjustment extends Omit<FlavorChange, 'access'> {
+  access?: { project: string; allowed: boolean };
+}
+
+/**
+ * Changes a flavor, by its id or its name; gives it as it is then. Servers keep their copy of it.
+ * @throws NotFound when there is no such flavor or project, Conflict when the flavor is public and so needs no access, BadRequest when an extra spec cannot be.
+ */
+export async function changeFlavor(api: Database, idOrName: string, { access, ...change }: FlavorAdjustment): Promise<Flavor> {
+  checkProperties(change.specs ?? {});
+  const flavor = await flavorOf(api, idOrName);
+  if (access && flavor.is_public) throw new Conflict(`Flavor ${flavor.name} is public: every project may use it.`);
+  const project = access && (await listProjects(api, { name: access.project }))[0];
+  if (access && !project) throw new NotFound(`There is no project ${access.project}.`);
+  await updateFlavor(api, flavor.flavorid, { ...change, ...(project ? { access: { project: project.id, allowed: access.allowed } } : {}) });
+  return await flavorOf(api, flavor.flavorid);
+}
+
+async function flavorOf(api: Database, idOrName: string): Promise<Flavor> {
+  const flavorId = await findFlavorId(api, idOrName);
+  const flavor = flavorId === undefined ? undefined : await selectFlavor(api, flavorId, null);
+  if (!flavor) throw notFound(idOrName);
+  return flavor;
 }

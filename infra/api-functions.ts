@@ -11,7 +11,8 @@ import { NodeFunction } from './node-function.ts';
 export interface ApiFunctionsProps {
   databases: Databases;
   publicUrl: string;
-  stateMachine: StateMachine;
+  boot: StateMachine;
+  watch: StateMachine;
 }
 
 /** The HTTP API gives up after 30 s; the function must be the first, to tell why in its log. */
@@ -21,7 +22,7 @@ const answerTime = Duration.seconds(29);
 export class ApiFunctions extends Construct {
   readonly functions: Readonly<Record<ApiFunction, NodeFunction>>;
 
-  constructor(scope: Construct, id: string, { databases, publicUrl, stateMachine }: ApiFunctionsProps) {
+  constructor(scope: Construct, id: string, { databases, publicUrl, boot, watch }: ApiFunctionsProps) {
     super(scope, id);
     const tokenKey = new Key(this, 'TokenKey', {
       description: 'Signs the tokens of Cellzero',
@@ -37,8 +38,10 @@ export class ApiFunctions extends Construct {
     };
 
     const compute = add('Compute', 'api/compute.ts', ['api', 'cell0', 'cell']);
-    compute.addEnvironment('BOOT_STATE_MACHINE', stateMachine.stateMachineArn);
-    stateMachine.grantStartExecution(compute);
+    compute.addEnvironment('BOOT_STATE_MACHINE', boot.stateMachineArn);
+    compute.addEnvironment('WATCH_STATE_MACHINE', watch.stateMachineArn);
+    boot.grantStartExecution(compute);
+    watch.grantStartExecution(compute);
 
     const identity = add('Identity', 'api/identity.ts', ['api']);
     tokenKey.grant(identity, 'kms:Sign');

@@ -18,9 +18,9 @@ export interface ControlPlaneStackProps {
 export class ControlPlaneStack extends Stack {
   constructor(scope: Construct, id: string, { databases, publicUrl }: ControlPlaneStackProps) {
     super(scope, id, { description: 'Cellzero: control plane' });
-    const { stateMachine } = new BootWorkflow(this, 'Boot', databases);
-    new Reaper(this, 'Reaper', { databases, stateMachine });
-    const { functions } = new ApiFunctions(this, 'Functions', { databases, publicUrl, stateMachine });
+    const { stateMachine: boot } = new BootWorkflow(this, 'Boot', databases);
+    const { watch } = new Reaper(this, 'Reaper', { databases, boot });
+    const { functions } = new ApiFunctions(this, 'Functions', { databases, publicUrl, boot, watch });
     const { url } = new PublicApi(this, 'Api', functions);
     new CfnOutput(this, 'ApiUrl', { value: url, description: 'Keystone is at /identity/v3, Nova at /v2.1' });
   }

@@ -1,12 +1,10 @@
 /**
- * One database: the api database, cell0 or a live cell. They differ in name, tags and schema only, so cell0 is a cell like any other.
+ * One database: the api database, cell0 or a live cell. They differ in name, tags, schema and what is done once that stands.
  *
- * The cluster stands in a network of its own without a way in or out: statements come through the Data API alone. It sleeps when nobody asks.
- * Its schema is moved forward in the deployment that brings the migrations, before anything that depends on the stack; a migration that fails fails
- * the deployment.
+ * Statements come through the Data API alone. The cluster sleeps when nobody asks. Its schema is moved forward in the deployment that brings the
+ * migrations, before anything that depends on the stack; a migration that fails fails the deployment.
  */
 import { CfnOutput, Duration, RemovalPolicy, Stack, Tags } from 'aws-cdk-lib';
-import { type IVpc, SecurityGroup, SubnetType, Vpc } from 'aws-cdk-lib/aws-ec2';
 import {
   AuroraPostgresEngineVersion,
   ClusterInstance,
@@ -15,15 +13,20 @@ import {
   DatabaseClusterEngine,
   DatabaseSecret,
 } from 'aws-cdk-lib/aws-rds';
-import { Trigger } from 'aws-cdk-lib/triggers';
 import type { Construct } from 'constructs';
-import { allowDatabase, type DatabaseAddress, type DatabaseRole, tag } from './database-access.ts';
-import { NodeFunction } from './node-function.ts';
+import { type DatabaseAddress, type DatabaseRole, tag } from './database-access.ts';
+import { DeployStep } from './deploy-step.ts';
+import type { DatabaseNetwork } from './network-stack.ts';
 import type { Stage } from './settings.ts';
 
-/** What distinguishes one database from another. */
+/** What all databases of a deployment share. */
 export interface DatabaseStackProps {
   stage: Stage;
+  network: DatabaseNetwork;
+}
+
+/** What distinguishes one database from another. */
+interface Identity {
   role: DatabaseRole;
   /** The cell's name, or `api`. */
   name: string;
@@ -35,38 +38,24 @@ const databaseName = 'cellzero';
 /** A database that wakes up keeps a client waiting for some 15 s, so it does not sleep in the pauses of one session. */
 const idleBeforePause = Duration.minutes(10);
 
-/** A new or sleeping cluster answers late, and a migration may rewrite a table. */
-const migrationTime = Duration.minutes(10);
-
 /** A database with its schema. */
-export class DatabaseStack extends Stack {
+export abstract class DatabaseStack extends Stack {
   /** Where the database is. */
   readonly database: DatabaseAddress;
+  /** Brings the schema. */
+  protected readonly migration: DeployStep;
 
-  constructor(scope: Construct, id: string, { stage, role, name }: DatabaseStackProps) {
+  constructor(scope: Construct, id: string, { stage, network }: DatabaseStackProps, { role, name }: Identity) {
     super(scope, id, { description: `Cellzero: database of ${name}` });
     const kept = stage === 'production';
     Tags.of(this).add(tag.stage, stage);
     Tags.of(this).add(tag.role, role);
     if (role !== 'api') Tags.of(this).add(tag.cell, name);
 
-    // CDK's Vpc is an IVpc, but not under exactOptionalPropertyTypes.
-    const vpc = new Vpc(this, 'Network', {
-      maxAzs: 2,
-      natGateways: 0,
-      // Nothing is in the default group, and a function to empty it would need rights over networks.
-      restrictDefaultSecurityGroup: false,
-      subnetConfiguration: [{ name: 'database', subnetType: SubnetType.PRIVATE_ISOLATED }],
-    }) as IVpc;
-    const securityGroup = new SecurityGroup(this, 'SecurityGroup', {
-      vpc,
-      description: 'Nothing in, nothing out: the Data API does not come through the network',
-      allowAllOutbound: false,
-    });
     const secret = new DatabaseSecret(this, 'Secret', { username: 'cellzero' });
     const cluster = new DatabaseCluster(this, 'Cluster', {
       engine: DatabaseClusterEngine.auroraPostgres({ version: AuroraPostgresEngineVersion.VER_17_7 }),
-      writer: ClusterInstance.serverlessV2('Writer'),
+      writer: ClusterInstance.serverlessV2('Writer', { publiclyAccessible: false }),
       serverlessV2MinCapacity: 0,
       serverlessV2MaxCapacity: 8,
       serverlessV2AutoPauseDuration: idleBeforePause,
@@ -74,9 +63,9 @@ export class DatabaseStack extends Stack {
       storageEncrypted: true,
       defaultDatabaseName: databaseName,
       credentials: Credentials.fromSecret(secret),
-      vpc,
-      vpcSubnets: { subnetType: SubnetType.PRIVATE_ISOLATED },
-      securityGroups: [securityGroup],
+      vpc: network.vpc,
+      subnetGroup: network.subnetGroup,
+      securityGroups: [network.securityGroup],
       backup: { retention: Duration.days(kept ? 14 : 1) },
       deletionProtection: kept,
       removalPolicy: kept ? RemovalPolicy.SNAPSHOT : RemovalPolicy.DESTROY,
@@ -89,13 +78,11 @@ export class DatabaseStack extends Stack {
     };
     new CfnOutput(this, 'DatabaseUrl', { value: this.database.url, description: 'The database_connection of a cell mapping' });
 
-    const migrate = new NodeFunction(this, 'Migrate', {
+    this.migration = new DeployStep(this, 'Migration', {
       entry: 'deploy/migrate-database.ts',
-      timeout: migrationTime,
       environment: { DATABASE: this.database.url, SCHEMA: role === 'api' ? 'api' : 'cell' },
+      databases: [this.database],
+      after: cluster,
     });
-    allowDatabase(migrate, this.database);
-    // The migrations are in the function's bundle, so it is a new version, and runs again, whenever they change.
-    new Trigger(this, 'Migration', { handler: migrate, timeout: migrationTime, executeAfter: [cluster] });
   }
 }

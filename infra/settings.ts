@@ -3,7 +3,7 @@ import type { App } from 'aws-cdk-lib';
 import * as z from 'zod';
 
 /** Names that other stacks of a deployment carry. */
-const taken = ['api', 'api-database', 'cell0', 'control-plane'];
+const taken = ['api', 'api-database', 'cell0', 'control-plane', 'network'];
 
 const cellName = z
   .string()
@@ -11,8 +11,12 @@ const cellName = z
   .refine((name) => !taken.includes(name), 'the name belongs to another stack');
 
 const context = z.object({
-  /** Live cells, a database stack each. */
-  cells: z.array(cellName).refine((names) => new Set(names).size === names.length, 'two cells have the same name'),
+  /** Live cells, a stack each: a list, or names with commas between them where it is given with `-c`. */
+  cells: z
+    .preprocess((cells) => (typeof cells === 'string' ? cells.split(',') : cells), z.array(cellName))
+    .refine((names) => new Set(names).size === names.length, 'two cells have the same name'),
+  /** How many simulated hosts each live cell gets. */
+  simulatedHosts: z.coerce.number().int().min(0).default(2),
   /** `throwaway` deletes its data with its stacks, and stands beside production in the same account without reaching it. */
   stage: z.enum(['production', 'throwaway']).default('production'),
   /** Where clients reach the API when it is not at the address of API Gateway; empty otherwise. */
@@ -32,6 +36,7 @@ export type Stage = Settings['stage'];
 export function readSettings({ node }: App): Settings {
   return context.parse({
     cells: node.tryGetContext('cells'),
+    simulatedHosts: node.tryGetContext('simulatedHosts'),
     stage: node.tryGetContext('stage'),
     publicUrl: node.tryGetContext('publicUrl'),
   });

@@ -6,14 +6,22 @@ export type Setting =
   | 'API_DATABASE'
   /** ARN of the boot state machine. */
   | 'BOOT_STATE_MACHINE'
+  /** ARN of the state machine that runs the reaper after a while. */
+  | 'WATCH_STATE_MACHINE'
   /** Id or ARN of the KMS key (ECC_NIST_P256) that signs tokens. */
   | 'TOKEN_KEY'
   /** Where clients reach the API when the Host header does not tell (custom domain, emulator); may be empty. */
   | 'PUBLIC_URL'
-  /** URL of the database to migrate at deploy. */
+  /** URL of the database to migrate, or of the cell to register, at deploy. */
   | 'DATABASE'
   /** Which schema it gets: `api` or `cell`. */
-  | 'SCHEMA';
+  | 'SCHEMA'
+  /** Name of the cell to register. */
+  | 'CELL'
+  /** How many simulated hosts it gets. */
+  | 'SIMULATED_HOSTS'
+  /** Id or ARN of the secret that is the password of the user admin. */
+  | 'ADMIN_SECRET';
 
 /**
  * Gives the value of a setting of this function.

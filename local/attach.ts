@@ -1,12 +1,14 @@
 /**
- * Reaching the databases of a deployment on this machine from another process. While its service runs, that serves them; otherwise PostgreSQL and the Data
- * API are started for as long as they are needed. Nothing else is: no workflow moves, nothing is migrated, nothing is written.
+ * Reaching the databases of a deployment on this machine from another process. While it runs, it says itself how; otherwise PostgreSQL and the Data API are
+ * started for as long as they are needed. Nothing else is: no workflow moves, nothing is migrated, nothing is written. An emulated deployment keeps nothing
+ * and so is reached only while it runs.
  */
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Client } from 'pg';
-import { clusterArn, databaseName, databaseUrl, secretArn } from './arns.ts';
-import { awsEnvironment, startAws } from './aws.ts';
+import { parseDatabaseUrl } from '../database/data-api.ts';
+import { databaseUrl } from './arns.ts';
+import { startAws } from './aws.ts';
 import { createDataApi } from './data-api/data-api.ts';
 import { type Endpoint, readEndpoint } from './endpoint.ts';
 import { type Postgres, startPostgres } from './postgres.ts';
@@ -14,7 +16,7 @@ import { type Postgres, startPostgres } from './postgres.ts';
 /** A deployment within reach. */
 export interface Attached {
   /** Variables that lead the SDK and the settings of this process to it. */
-  environment: Readonly<Record<string, string>>;
+  environment: Endpoint['environment'];
   /** Lets go of it; what was started is stopped. */
   close(): Promise<void>;
 }
@@ -25,38 +27,37 @@ export class NoDeployment extends Error {
 }
 
 /**
- * Reaches the deployment of a data directory, whether its service runs or not.
- * @throws NoDeployment when there is none, DataDirectoryInUse when the service is just starting or stopping.
+ * Reaches the deployment of a data directory, whether it runs or not.
+ * @throws NoDeployment when there is none, DataDirectoryInUse when it is just starting or stopping.
  */
 export async function attach(dataDir: string): Promise<Attached> {
   const endpoint = await readEndpoint(dataDir);
-  if (endpoint && (await answers(endpoint))) return { environment: environmentAt(endpoint.url), close: async () => {} };
-  const data = join(resolve(dataDir), 'postgres');
-  if (!existsSync(join(data, 'PG_VERSION'))) {
-    throw new NoDeployment(`${resolve(dataDir)} holds no deployment; "npm start -- --data-dir DIR" makes one`);
-  }
-  return await serveStopped(data);
+  if (endpoint && (await answers(endpoint))) return { environment: endpoint.environment, close: async () => {} };
+  const directory = resolve(dataDir);
+  const data = join(directory, 'postgres');
+  if (existsSync(join(data, 'PG_VERSION'))) return await serveStopped(data);
+  throw new NoDeployment(
+    existsSync(join(directory, 'clouds.yaml'))
+      ? `the emulated deployment of ${directory} does not run, and kept nothing; "npm run emulate -- --data-dir DIR" deploys another`
+      : `${directory} holds no deployment; "npm start -- --data-dir DIR" makes one`,
+  );
 }
 
-function environmentAt(url: string): Record<string, string> {
-  return { ...awsEnvironment(url), API_DATABASE: databaseUrl('api') };
-}
-
-/** How long a living service may take for its first answer, in milliseconds. */
+/** How long a living deployment may take for its first answer, in milliseconds. */
 const answersWithin = 5_000;
 
-/** A killed service leaves its endpoint behind: the process is gone, or nobody answers in the manner of a Data API. */
-async function answers({ pid, url }: Endpoint): Promise<boolean> {
+/** A killed one leaves its endpoint behind: the process is gone, or nobody answers in the manner of a Data API. */
+async function answers({ pid, environment }: Endpoint): Promise<boolean> {
   try {
     process.kill(pid, 0);
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EPERM')) return false;
   }
-  const body = { resourceArn: clusterArn('api'), secretArn: secretArn('api'), database: databaseName, sql: 'select 1' };
   try {
-    const answer = await fetch(`${url}/Execute`, {
+    const { clusterArn, ...database } = parseDatabaseUrl(environment.API_DATABASE);
+    const answer = await fetch(new URL('/Execute', environment.AWS_ENDPOINT_URL_RDS_DATA), {
       method: 'POST',
-      body: JSON.stringify(body),
+      body: JSON.stringify({ ...database, resourceArn: clusterArn, sql: 'select 1' }),
       signal: AbortSignal.timeout(answersWithin),
     });
     await answer.body?.cancel();
@@ -74,7 +75,7 @@ async function serveStopped(data: string): Promise<Attached> {
     const dataApi = createDataApi({ postgres, clusters });
     const aws = await startAws({ services: [dataApi.service] });
     return {
-      environment: environmentAt(aws.url),
+      environment: { ...aws.environment, API_DATABASE: databaseUrl('api') },
       async close() {
         await aws.close();
         await dataApi.close();

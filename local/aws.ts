@@ -42,13 +42,13 @@ export class AnswerLost extends Error {
 export interface Aws {
   readonly url: string;
   /** Variables that point every SDK client of a process to the services. */
-  readonly environment: Readonly<Record<string, string>>;
+  readonly environment: ReturnType<typeof awsEnvironment>;
   /** Stops listening and cuts open connections. */
   close(): Promise<void>;
 }
 
 /** Gives the variables that point every SDK client of a process to the services at a URL. */
-export function awsEnvironment(url: string): Record<string, string> {
+function awsEnvironment(url: string) {
   return {
     AWS_REGION: region,
     AWS_ACCESS_KEY_ID: 'local',

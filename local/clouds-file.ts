@@ -1,6 +1,6 @@
 /** The file that tells an OpenStack client where the cloud is and who asks. */
 import { rename, writeFile } from 'node:fs/promises';
-import type { Passwords } from './seed.ts';
+import type { Passwords } from './passwords.ts';
 
 /**
  * Writes clouds.yaml with the clouds `cellzero` (a member) and `cellzero-admin`, readable by its owner alone. A client that reads meanwhile sees the file

@@ -6,6 +6,8 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { registerCell } from '../compute/deploy/register-cell.ts';
+import { seedCatalogue, seedUser } from '../compute/deploy/seed.ts';
 import { reap } from '../compute/reaper/reap.ts';
 import { listCellMappings } from '../database/api/cell-mappings.ts';
 import { apiMigrations } from '../database/api/migrations/index.ts';
@@ -25,7 +27,7 @@ import { handler as tryAnotherCell } from '../lambdas/boot/try-another-cell.ts';
 import { startBoot } from '../lambdas/boot-workflow.ts';
 import { hostDriver } from '../lambdas/driver.ts';
 import type { Setting } from '../lambdas/environment.ts';
-import { handler as reapOnTime } from '../lambdas/periodic/reap.ts';
+import { handler as reapLater } from '../lambdas/periodic/reap.ts';
 import { databaseUrl } from './arns.ts';
 import { startAws } from './aws.ts';
 import { writeCloudsFile } from './clouds-file.ts';
@@ -33,9 +35,10 @@ import { createDataApi, type DataApi } from './data-api/data-api.ts';
 import { publishEndpoint } from './endpoint.ts';
 import { startGateway } from './gateway.ts';
 import { createKms } from './kms.ts';
+import { keptPasswords, type Passwords } from './passwords.ts';
 import { type Postgres, startPostgres } from './postgres.ts';
-import { type Passwords, seedCatalogue, seedCell, seedUsers } from './seed.ts';
 import { createStepFunctions, type StepFunctions } from './step-functions.ts';
+import { stepFunctionsService } from './step-functions-service.ts';
 
 /** What to run. */
 export interface ServiceOptions {
@@ -49,6 +52,8 @@ export interface ServiceOptions {
   port: number;
   /** Milliseconds before every retry of the workflow, for tests; undefined waits as the workflow says. */
   retryAfter?: number;
+  /** Milliseconds until the reaper looks after what was begun, for tests; undefined waits as the watch says. */
+  watchAfter?: number;
 }
 
 /** A running deployment. */
@@ -65,9 +70,6 @@ export interface Service {
   /** Stops everything, newest first; may be called twice. */
   stop(): Promise<void>;
 }
-
-/** How often the reaper looks, in milliseconds; in the cloud a rule of EventBridge says so. */
-const reapEvery = 60_000;
 
 /** What functions tell here: to people, and only what went wrong. */
 const quiet = { POWERTOOLS_DEV: 'true', POWERTOOLS_LOG_LEVEL: 'WARN' };
@@ -109,14 +111,21 @@ async function start(options: ServiceOptions, stops: (() => Promise<unknown>)[],
   const dataApi = createDataApi({ postgres, clusters });
   stops.push(() => dataApi.close());
   const kms = await createKms({ keyFile: options.dataDir === undefined ? undefined : join(dataDir, 'token-key.pem') });
-  const definitionFile = fileURLToPath(new URL('../lambdas/boot/boot.asl.json', import.meta.url));
-  const workflow = await createStepFunctions({ definitionFile, tasks, retryAfter: options.retryAfter });
-  const aws = await startAws({ services: [dataApi.service, kms.service, workflow.service] });
+  const { retryAfter, watchAfter } = options;
+  const workflow = await createStepFunctions({ definitionFile: definition('boot/boot'), tasks, retryAfter });
+  const watch = await createStepFunctions({
+    definitionFile: definition('periodic/watch'),
+    tasks: { Reap: reapLater },
+    waitFor: watchAfter,
+  });
+  const aws = await startAws({ services: [dataApi.service, kms.service, stepFunctionsService([workflow, watch])] });
   stops.push(() => aws.close());
   stops.push(() => workflow.stop());
+  stops.push(() => watch.stop());
   const settings: Partial<Record<Setting, string>> = {
     API_DATABASE: databaseUrl('api'),
     BOOT_STATE_MACHINE: workflow.stateMachineArn,
+    WATCH_STATE_MACHINE: watch.stateMachineArn,
     TOKEN_KEY: kms.keyArn,
     PUBLIC_URL: '',
   };
@@ -127,17 +136,17 @@ async function start(options: ServiceOptions, stops: (() => Promise<unknown>)[],
 
   // Executions of an earlier process ended with it: whatever it left is taken on at once.
   await reap({ api, driver: hostDriver(), startBoot, silence: 0 });
-  const timer = setInterval(() => reapOnTime().catch((error: unknown) => console.error(error)), reapEvery);
-  stops.push(async () => clearInterval(timer));
 
   const gateway = await startGateway({ host: options.host, port: options.port, functions: { compute, identity, image } });
   stops.push(() => gateway.close());
   const cloudsFile = join(dataDir, 'clouds.yaml');
   await writeCloudsFile(cloudsFile, gateway.url, passwords);
-  stops.push(await publishEndpoint(dataDir, aws.url));
+  stops.push(await publishEndpoint(dataDir, { ...aws.environment, API_DATABASE: databaseUrl('api') }));
   const databases = new Map([...clusters.keys()].map((name) => [name, databaseUrl(name)]));
   return { url: gateway.url, cloudsFile, passwords, api, databases, dataApi, workflow, stop };
 }
+
+const definition = (name: string) => fileURLToPath(new URL(`../lambdas/${name}.asl.json`, import.meta.url));
 
 async function openDataDir(dataDir: string | undefined, stops: (() => Promise<unknown>)[]): Promise<string> {
   if (dataDir !== undefined) {
@@ -172,7 +181,13 @@ async function deploy(
     await migrate(api, apiMigrations);
   };
   await Promise.all([openApi(), ...names.map(addCell)]);
-  const [passwords] = await Promise.all([seedUsers(api, dataDir), seedCatalogue(api), ...names.map((name) => seedCell(api, name, hosts))]);
+  const passwords = await keptPasswords(dataDir);
+  await Promise.all([
+    seedUser(api, { name: 'admin', role: 'admin', password: passwords.admin }),
+    seedUser(api, { name: 'demo', role: 'member', password: passwords.demo }),
+    seedCatalogue(api),
+    ...names.map((name) => registerCell(api, { name, connection: databaseUrl(name), simulatedHosts: name === 'cell0' ? 0 : hosts })),
+  ]);
   // Cells of an earlier start with more of them still hold servers.
   const earlier = (await listCellMappings(api)).filter(({ name }) => !clusters.has(name));
   await Promise.all(earlier.map(({ name }) => addCell(name)));

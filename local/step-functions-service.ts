@@ -27,13 +27,13 @@ const listRequest = z.object({
   nextToken: z.string().optional(),
 });
 
-/** Serves StartExecution, DescribeExecution, ListExecutions and StopExecution. */
-export function stepFunctionsService(backend: StepFunctionsBackend): AwsService {
+/** Serves StartExecution, DescribeExecution, ListExecutions and StopExecution of state machines. */
+export function stepFunctionsService(backends: readonly StepFunctionsBackend[]): AwsService {
   const operations: Readonly<Record<string, (body: unknown) => object | Promise<object>>> = {
-    'AWSStepFunctions.StartExecution': (body) => startExecution(backend, startRequest.parse(body)),
-    'AWSStepFunctions.DescribeExecution': (body) => describe(backend, find(backend, executionRequest.parse(body).executionArn)),
-    'AWSStepFunctions.ListExecutions': (body) => listExecutions(backend, listRequest.parse(body)),
-    'AWSStepFunctions.StopExecution': (body) => stopExecution(backend, stopRequest.parse(body)),
+    'AWSStepFunctions.StartExecution': (body) => startExecution(backends, startRequest.parse(body)),
+    'AWSStepFunctions.DescribeExecution': (body) => describe(find(backends, executionRequest.parse(body).executionArn)),
+    'AWSStepFunctions.ListExecutions': (body) => listExecutions(backends, listRequest.parse(body)),
+    'AWSStepFunctions.StopExecution': (body) => stopExecution(backends, stopRequest.parse(body)),
   };
   const answer = async (operation: (body: unknown) => object | Promise<object>, body: Buffer): Promise<string> => {
     try {
@@ -50,10 +50,10 @@ export function stepFunctionsService(backend: StepFunctionsBackend): AwsService 
 }
 
 function startExecution(
-  backend: StepFunctionsBackend,
+  backends: readonly StepFunctionsBackend[],
   { stateMachineArn, name = randomUUID(), input }: z.infer<typeof startRequest>,
 ): object {
-  checkMachine(backend, stateMachineArn);
+  const backend = machine(backends, stateMachineArn);
   if (name === '' || name.length > longestName || forbiddenInNames.test(name)) throw new AwsError('InvalidName', `Invalid Name: '${name}'`);
   if (Buffer.byteLength(input) > longestInput || !isJson(input)) {
     throw new AwsError('InvalidExecutionInput', `Invalid State Machine Execution Input: '${input.slice(0, 100)}'`);
@@ -69,20 +69,23 @@ function started({ arn, startedAt }: Execution): object {
   return { executionArn: arn, startDate: startedAt / 1_000 };
 }
 
-function listExecutions(backend: StepFunctionsBackend, request: z.infer<typeof listRequest>): object {
-  checkMachine(backend, request.stateMachineArn);
+function listExecutions(backends: readonly StepFunctionsBackend[], request: z.infer<typeof listRequest>): object {
+  const backend = machine(backends, request.stateMachineArn);
   const all = backend.executions.list(request.statusFilter);
   const from = Number(request.nextToken ?? 0);
   if (!Number.isSafeInteger(from)) throw new AwsError('InvalidToken', `Invalid Token: '${request.nextToken}'`);
   const until = from + (request.maxResults || 100);
   return {
-    executions: all.slice(from, until).map((execution) => summary(backend, execution)),
+    executions: all.slice(from, until).map((execution) => summary({ backend, execution })),
     ...(until < all.length ? { nextToken: String(until) } : {}),
   };
 }
 
-async function stopExecution(backend: StepFunctionsBackend, { executionArn, error, cause }: z.infer<typeof stopRequest>): Promise<object> {
-  const execution = find(backend, executionArn);
+async function stopExecution(
+  backends: readonly StepFunctionsBackend[],
+  { executionArn, error, cause }: z.infer<typeof stopRequest>,
+): Promise<object> {
+  const { execution } = find(backends, executionArn);
   if (execution.status === 'RUNNING') {
     execution.abort();
     await execution.ended;
@@ -91,12 +94,17 @@ async function stopExecution(backend: StepFunctionsBackend, { executionArn, erro
   return { stopDate: (execution.stoppedAt ?? Date.now()) / 1_000 };
 }
 
-function describe(backend: StepFunctionsBackend, execution: Execution): object {
-  const { input, output, error, cause } = execution;
-  return { ...summary(backend, execution), input, output, error, cause };
+interface Found {
+  backend: StepFunctionsBackend;
+  execution: Execution;
 }
 
-function summary(backend: StepFunctionsBackend, { arn, name, status, startedAt, stoppedAt }: Execution): object {
+function describe(found: Found): object {
+  const { input, output, error, cause } = found.execution;
+  return { ...summary(found), input, output, error, cause };
+}
+
+function summary({ backend, execution: { arn, name, status, startedAt, stoppedAt } }: Found): object {
   return {
     executionArn: arn,
     stateMachineArn: backend.stateMachineArn,
@@ -107,14 +115,18 @@ function summary(backend: StepFunctionsBackend, { arn, name, status, startedAt, 
   };
 }
 
-function checkMachine(backend: StepFunctionsBackend, arn: string): void {
-  if (arn !== backend.stateMachineArn) throw new AwsError('StateMachineDoesNotExist', `State Machine Does Not Exist: '${arn}'`);
+function machine(backends: readonly StepFunctionsBackend[], arn: string): StepFunctionsBackend {
+  const found = backends.find(({ stateMachineArn }) => stateMachineArn === arn);
+  if (!found) throw new AwsError('StateMachineDoesNotExist', `State Machine Does Not Exist: '${arn}'`);
+  return found;
 }
 
-function find(backend: StepFunctionsBackend, arn: string): Execution {
-  const execution = backend.executions.get(arn.slice(arn.lastIndexOf(':') + 1));
-  if (execution?.arn !== arn) throw new AwsError('ExecutionDoesNotExist', `Execution Does Not Exist: '${arn}'`);
-  return execution;
+function find(backends: readonly StepFunctionsBackend[], arn: string): Found {
+  for (const backend of backends) {
+    const execution = backend.executions.get(arn.slice(arn.lastIndexOf(':') + 1));
+    if (execution?.arn === arn) return { backend, execution };
+  }
+  throw new AwsError('ExecutionDoesNotExist', `Execution Does Not Exist: '${arn}'`);
 }
 
 function isJson(text: string): boolean {

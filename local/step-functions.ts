@@ -13,10 +13,9 @@ import {
   type StateMachineDefinition,
 } from 'aws-local-stepfunctions';
 import { executionArn, functionArn, stateMachineArn } from './arns.ts';
-import type { AwsService } from './aws.ts';
 import { createExecutions, type Execution } from './executions.ts';
 import { createSlots } from './slots.ts';
-import { stepFunctionsService } from './step-functions-service.ts';
+import type { StepFunctionsBackend } from './step-functions-service.ts';
 import { createTaskFaults, type TaskFaults } from './workflow-faults.ts';
 import { unsupported } from './workflow-support.ts';
 
@@ -44,10 +43,8 @@ export interface TaskEvent {
   readonly milliseconds: number;
 }
 
-/** A workflow that can be started, to be served by `startAws`. */
-export interface StepFunctions {
-  readonly service: AwsService;
-  readonly stateMachineArn: string;
+/** A workflow that can be started, to be served by `stepFunctionsService`. */
+export interface StepFunctions extends StepFunctionsBackend {
   readonly faults: TaskFaults;
   /** Tells a listener what happens at Tasks. Gives a function that ends this. */
   onTask(listener: (event: TaskEvent) => void): () => void;
@@ -65,13 +62,15 @@ export interface StepFunctionsOptions {
   readonly tasks: Readonly<Record<string, Task>>;
   /** Milliseconds before every retry, for those who cannot wait as long as the definition says. */
   readonly retryAfter?: number | undefined;
+  /** Milliseconds that every Wait state lasts, for the same. */
+  readonly waitFor?: number | undefined;
 }
 
 /**
  * Reads and checks a definition and makes it startable.
  * @throws Error when the definition is invalid, or says something that would not run here as in the cloud.
  */
-export async function createStepFunctions({ definitionFile, tasks, retryAfter }: StepFunctionsOptions): Promise<StepFunctions> {
+export async function createStepFunctions({ definitionFile, tasks, retryAfter, waitFor }: StepFunctionsOptions): Promise<StepFunctions> {
   const definition: StateMachineDefinition = JSON.parse(withArns(await readFile(definitionFile, 'utf8')));
   const problems = unsupported(definition, new Set(Object.keys(tasks)));
   if (problems.length > 0) throw new Error(`${definitionFile} does not run here as in the cloud:\n${problems.join('\n')}`);
@@ -82,6 +81,9 @@ export async function createStepFunctions({ definitionFile, tasks, retryAfter }:
 
   const retryOverrides =
     retryAfter === undefined ? {} : { retryIntervalOverrides: Object.fromEntries(Object.keys(tasks).map((state) => [state, retryAfter])) };
+
+  const waits = Object.entries(definition.States).filter(([, { Type }]) => Type === 'Wait');
+  const waitOverrides = waitFor === undefined ? {} : { waitTimeOverrides: Object.fromEntries(waits.map(([state]) => [state, waitFor])) };
 
   const faults = createTaskFaults();
   const listeners = new Set<(event: TaskEvent) => void>();
@@ -140,7 +142,7 @@ export async function createStepFunctions({ definitionFile, tasks, retryAfter }:
       ended: Promise.resolve(),
     };
     const { abort, result } = machine.run(JSON.parse(input), {
-      overrides: { taskResourceLocalHandlers: handlersFor(execution), ...retryOverrides },
+      overrides: { taskResourceLocalHandlers: handlersFor(execution), ...retryOverrides, ...waitOverrides },
       context: { Execution: { Id: execution.arn, Name: executionName }, StateMachine: { Id: arn, Name: name } },
     });
     execution.abort = abort;
@@ -153,8 +155,9 @@ export async function createStepFunctions({ definitionFile, tasks, retryAfter }:
   };
 
   return {
-    service: stepFunctionsService({ stateMachineArn: arn, executions, start }),
     stateMachineArn: arn,
+    executions,
+    start,
     faults,
     onTask(listener) {
       listeners.add(listener);

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** Entry point of the operator's command. */
 import { CommanderError } from 'commander';
+import { PublicError } from '../compute/errors.ts';
 import { DatabaseUnreachable } from '../database/data-api.ts';
 import { NoDeployment } from '../local/attach.ts';
 import { DataDirectoryInUse } from '../local/postgres.ts';
@@ -21,14 +22,19 @@ const command = program(
 try {
   await command.parseAsync();
 } catch (error) {
-  process.exitCode = error instanceof CommanderError ? (error.exitCode === 0 ? exitCodes.clean : exitCodes.usage) : exitCodes.unreachable;
+  process.exitCode = exitCodeOf(error);
   if (!(error instanceof CommanderError)) console.error(`cellzero: ${complaint(error)}`);
+}
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.clean : exitCodes.usage;
+  return error instanceof PublicError ? exitCodes.findings : exitCodes.unreachable;
 }
 
 function complaint(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error instanceof DataDirectoryInUse) return `${error.message}; if a service is starting or stopping there, try again in a moment`;
-  if (error instanceof NoDeployment || error instanceof DatabaseUnreachable) return error.message;
+  if (error instanceof PublicError || error instanceof NoDeployment || error instanceof DatabaseUnreachable) return error.message;
   // AWS's own errors speak by their names; of anything else the way to it helps most.
   return '$metadata' in error || error.name === 'CredentialsProviderError'
     ? `${error.name}: ${error.message}`

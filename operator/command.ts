@@ -1,15 +1,20 @@
 /** What the parts of the `cellzero` command share: their common options, how they reach a deployment, and how they end. */
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, type CommandOptions, InvalidArgumentError, Option } from 'commander';
 import type { Database } from '../database/data-api.ts';
-import { reach } from './reach.ts';
+import { type Choice, reach } from './reach.ts';
+import { stages } from './stack-outputs.ts';
 
 /** Ends the help of a part: how to say which deployment it is about. */
 export const whichDeployment = `
-Which deployment:
-  --data-dir DIR         the local one whose data is there, running or stopped
-  API_DATABASE=URL       the one whose api database this is (rds-data://…), with the
-                         AWS SDK's own variables for region and credentials
-  CELLZERO_DATA_DIR=DIR  as --data-dir; .cellzero when nothing is said`;
+Which deployment, by the first of these that is there:
+  --data-dir DIR         the local or emulated one of this data directory; a local one
+                         may be stopped
+  --stage STAGE          the one that "cdk deploy" made in your AWS account: production
+                         or throwaway
+  API_DATABASE=URL       the one whose api database this is (rds-data://…)
+  CELLZERO_STAGE=STAGE   as --stage
+  CELLZERO_DATA_DIR=DIR  as --data-dir; .cellzero when nothing is said
+In AWS, AWS_PROFILE, AWS_REGION and so on say who you are and where, as for any AWS tool.`;
 
 /** Ends the help of a part: its exit codes, with the words for success. */
 export const exitHelp = (one: string) => `
@@ -18,9 +23,15 @@ Exit codes:
   2  the command line makes no sense
   3  the deployment cannot be reached`;
 
+/** The end of the help of a part: examples, which deployment, exit codes. */
+export const helpEnd = (examples: string, codes: string) => `
+Examples:
+${examples}
+${whichDeployment}
+${exitHelp(codes)}`;
+
 /** The options that every part has. */
-export interface CommonOptions {
-  dataDir?: string;
+export interface CommonOptions extends Choice {
   json?: true;
 }
 
@@ -36,8 +47,8 @@ export type Perform = (options: CommonOptions, run: (api: Database) => Promise<O
 
 /** Gives the way parts are run; `end` takes the code the command ends with. */
 export function performing(print: (text: string) => void, end: (code: number) => void): Perform {
-  return async ({ dataDir, json }, run) => {
-    const deployment = await reach(dataDir);
+  return async ({ json, ...choice }, run) => {
+    const deployment = await reach(choice);
     try {
       const outcome = await run(deployment.api);
       print(json ? JSON.stringify(outcome.json, null, 2) : outcome.text());
@@ -49,11 +60,15 @@ export function performing(print: (text: string) => void, end: (code: number) =>
 }
 
 /** Adds a part to the command, or to a group of parts, with the common options. */
-export function part(parent: Command, name: string): Command {
-  return parent
-    .command(name)
-    .option('--json', 'for scripts instead of people')
-    .option('--data-dir <dir>', 'data directory of a local deployment');
+export function part(parent: Command, name: string, options: CommandOptions = {}): Command {
+  return choosing(parent.command(name, options).option('--json', 'for scripts instead of people'));
+}
+
+/** Adds the options that choose the deployment. */
+export function choosing(command: Command): Command {
+  return command
+    .addOption(new Option('--data-dir <dir>', 'data directory of a local deployment').conflicts('stage'))
+    .addOption(new Option('--stage <stage>', 'stage of a deployment in the cloud').choices(stages));
 }
 
 /** Reads an argument that is a number of something. */
@@ -61,4 +76,21 @@ export function wholeNumber(text: string): number {
   const number = Number(text);
   if (!/^\d+$/.test(text) || !Number.isSafeInteger(number)) throw new InvalidArgumentError('It takes a whole number.');
   return number;
+}
+
+/** Makes a reader of arguments that are a number of something, between two limits. */
+export const wholeNumberFrom =
+  (least: number, most: number) =>
+  (text: string): number => {
+    const number = wholeNumber(text);
+    if (number < least || number > most) throw new InvalidArgumentError(`It takes a number from ${least} to ${most}.`);
+    return number;
+  };
+
+/** Reads the name of something new. */
+export function entityName(text: string): string {
+  if (!/^[^\p{C}\s]([^\p{C}]{0,253}[^\p{C}\s])?$/u.test(text)) {
+    throw new InvalidArgumentError('It takes a name of up to 255 characters, without spaces around it.');
+  }
+  return text;
 }

@@ -4,6 +4,11 @@ import { performing, whichDeployment } from './command.ts';
 import { addAudit } from './commands/audit.ts';
 import { addBuried } from './commands/buried.ts';
 import { addExplain } from './commands/explain.ts';
+import { addFlavor } from './commands/flavor.ts';
+import { addHostCommands } from './commands/hosts.ts';
+import { addImage } from './commands/image.ts';
+import { addProject } from './commands/project.ts';
+import { addUser } from './commands/user.ts';
 
 /** Makes the command; `end` takes the code it ends with. */
 export function program(print: (text: string) => void, end: (code: number) => void): Command {
@@ -17,5 +22,10 @@ export function program(print: (text: string) => void, end: (code: number) => vo
   addAudit(root, perform);
   addExplain(root, perform);
   addBuried(root, perform);
+  addHostCommands(root, perform);
+  addUser(root, perform);
+  addProject(root, perform);
+  addFlavor(root, perform);
+  addImage(root, perform);
   return root;
 }

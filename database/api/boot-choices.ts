@@ -59,7 +59,10 @@ export async function findBootChoices(
 ): Promise<BootChoices> {
   const [row] = await query<BootChoices>(
     api,
-    `with usage as (insert into quota_usages (project_id) values (:project) on conflict do nothing)
+    `with usage as (
+       -- Asked first: an insert would wait for the boots and deletes of the project that are just moving its row.
+       insert into quota_usages (project_id) select :project where not exists (select from quota_usages where project_id = :project)
+       on conflict do nothing)
      select
        (select to_jsonb(found) - 'description' from (
           select ${flavorColumns} from flavors f where flavorid = :flavor_id and not f.disabled and ${flavorVisible}) found) as flavor,

@@ -62,7 +62,7 @@ export interface Accepted {
  */
 export async function acceptServers(api: Database, acceptance: Acceptance): Promise<Accepted> {
   const { template, spec, servers, defaultLimits } = acceptance;
-  const [row] = await query<Accepted & { outrun: boolean }>(
+  const [row] = await query<Accepted>(
     api,
     `with asked as (
        select value as names, (value->>'uuid')::uuid as uuid, position
@@ -72,7 +72,6 @@ export async function acceptServers(api: Database, acceptance: Acceptance): Prom
      limits as (
        select key as resource, quota_limit(:project_id, key, value::int) as value
        from usage cross join jsonb_each_text(:default_limits::jsonb)),
-     most as (select resource, case when value < 0 then 9007199254740991 else value end as value from limits),
      room as (
        select min(case when value < 0 or each = 0 then 2147483647 else (value - used) / each end)::int as count
        from (
@@ -86,23 +85,18 @@ export async function acceptServers(api: Database, acceptance: Acceptance): Prom
        select case when sent_before.count > 0 then sent_before.count
          when ${mayJoin('wanted.count')} then coalesce(wanted.count, 0)
          else 0 end as count,
-         sent_before.count = 0 as first_time,
-         (select value from most where resource = 'instances') as most_instances,
-         (select value from most where resource = 'cores') as most_cores,
-         (select value from most where resource = 'ram') as most_ram
+         sent_before.count = 0 as first_time
        from sent_before left join wanted on true),
+     accepted as (
+       select uuid, position - 1 as launch_index,
+         :template::jsonb || case when count > 1 then names else '{}' end
+           || jsonb_build_object('uuid', uuid, 'launch_index', position - 1, 'created_at', now()) as instance
+       from asked cross join decision where first_time and position <= count),
      moved as (
        update quota_usages q
        set instances = q.instances + n, cores = q.cores + n * :vcpus::int, ram = q.ram + n * :memory_mb::bigint, updated_at = now()
-       from (select count as n, most_instances, most_cores, most_ram from decision where first_time and count > 0) d
-       where q.project_id = :project_id and q.instances + n <= most_instances and q.cores + n * :vcpus::int <= most_cores
-         and q.ram + n * :memory_mb::bigint <= most_ram
-       returning n),
-     accepted as (
-       select uuid, position - 1 as launch_index,
-         :template::jsonb || case when n > 1 then names else '{}' end
-           || jsonb_build_object('uuid', uuid, 'launch_index', position - 1, 'created_at', now()) as instance
-       from asked cross join moved where position <= n),
+       from (select count(*)::int as n from accepted) accepted_count
+       where q.project_id = :project_id),
      specs as (insert into request_specs (instance_uuid, spec) select uuid, :spec::jsonb from accepted),
      requests as (
        insert into build_requests (instance_uuid, project_id, reservation_id, request_id, execution, instance, block_device_mappings, tags)
@@ -116,8 +110,7 @@ export async function acceptServers(api: Database, acceptance: Acceptance): Prom
        insert into instance_mappings (instance_uuid, project_id, user_id)
        select uuid, :project_id, :user_id from accepted order by launch_index),
      ${joinGroup}
-     select case when first_time then coalesce((select n from moved), 0) else count end as count,
-       first_time and count > 0 and not exists (select from moved) as outrun, (select room from group_room) as "groupRoom", (select jsonb_object_agg(resource, value) from limits) as limits,
+     select count, (select room from group_room) as "groupRoom", (select jsonb_object_agg(resource, value) from limits) as limits,
        (select jsonb_build_object('instances', instances, 'cores', cores, 'ram', ram) from usage) as used
      from decision`,
     {
@@ -139,8 +132,6 @@ export async function acceptServers(api: Database, acceptance: Acceptance): Prom
     },
   );
   if (!row) throw new Error(`project ${template.project_id} has no row in quota_usages`);
-  // The use had moved between the look and the update, which then changed nothing.
-  if (row.outrun) return acceptServers(api, acceptance);
   return row;
 }
 

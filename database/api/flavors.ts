@@ -127,3 +127,43 @@ export async function deleteFlavor(api: Database, flavorId: string): Promise<boo
   const rows = await query(api, 'delete from flavors where flavorid = :flavor_id returning id', { flavor_id: flavorId });
   return rows.length > 0;
 }
+
+/** What may change of a flavor. */
+export interface FlavorChange {
+  /** Extra specs to set. */
+  specs?: Readonly<Record<string, string>>;
+  /** Keys of extra specs to take away. */
+  without?: readonly string[];
+  /** Id of a project, and whether it may use the flavor. */
+  access?: { project: string; allowed: boolean };
+}
+
+/** Changes a flavor. */
+export async function changeFlavor(api: Database, flavorId: string, { specs = {}, without = [], access }: FlavorChange): Promise<void> {
+  await query(
+    api,
+    `with flavor as (select id from flavors where flavorid = :flavor_id),
+     taken as (
+       delete from flavor_extra_specs using flavor
+       where flavor_id = flavor.id and key in (select jsonb_array_elements_text(:without::jsonb))),
+     given as (
+       insert into flavor_extra_specs (flavor_id, key, value) select id, key, value from flavor cross join lateral jsonb_each_text(:specs::jsonb)
+       on conflict (flavor_id, key) do update set value = excluded.value, updated_at = now()),
+     shut as (
+       delete from flavor_projects using flavor
+       where flavor_id = flavor.id and project_id = :project::text and not :allowed::boolean)
+     insert into flavor_projects (flavor_id, project_id) select id, :project::text from flavor where :allowed::boolean
+     on conflict (flavor_id, project_id) do nothing`,
+    { flavor_id: flavorId, specs, without, project: access?.project ?? null, allowed: access?.allowed ?? null },
+  );
+}
+
+/** Gives the public id of the flavor that has this id or, failing that, this name. */
+export async function findFlavorId(api: Database, idOrName: string): Promise<string | undefined> {
+  const [row] = await query<{ flavorid: string }>(
+    api,
+    'select flavorid from flavors where flavorid = :flavor or name = :flavor order by flavorid = :flavor desc limit 1',
+    { flavor: idOrName },
+  );
+  return row?.flavorid;
+}

@@ -1,6 +1,6 @@
 /** Hosts as the api database knows them: mapped to a cell, with a resource provider and inventories. */
 import { type Database, query, queryDocuments } from '../data-api.ts';
-import type { Resources } from './placement.ts';
+import { disabledTrait, type ResourceClass, type Resources } from './placement.ts';
 
 /** A host to register; `uuid` is that of its compute node and so of its resource provider. */
 export interface NewHost {
@@ -87,4 +87,84 @@ export async function listHosts(api: Database): Promise<MappedHost[]> {
     more = truncated;
   }
   return [...cells.values()].flat().sort((a, b) => (a.host < b.host ? -1 : 1));
+}
+
+/** A mapped host and what is claimed of it. */
+export interface HostRoom {
+  host: string;
+  /** Name of its cell. */
+  cell: string;
+  zone: string;
+  /** Its service is enabled. */
+  enabled: boolean;
+  /** Its cell is enabled, too: the scheduler may pick it. */
+  pickable: boolean;
+  room: Record<ResourceClass, { total: number; used: number }>;
+  /** How many servers have claimed room on it. */
+  servers: number;
+}
+
+/** Gives the mapped hosts of a cell, or of all cells, by name. */
+export async function listHostRooms(api: Database, cell: string | null): Promise<HostRoom[]> {
+  const hosts: HostRoom[] = [];
+  for (let more = true; more; ) {
+    const { documents, truncated } = await queryDocuments<HostRoom>(
+      api,
+      `select host as key, jsonb_build_object('host', host, 'cell', c.name, 'zone', zone, 'enabled', not service_disabled, 'pickable', pickable,
+         'room', (select jsonb_object_agg(resource_class, jsonb_build_object('total', free + used, 'used', used))
+           from inventories where resource_provider_id = h.resource_provider_id),
+         'servers', (select count(*) from allocations where resource_provider_id = h.resource_provider_id and resource_class = 'VCPU')) as doc
+       from host_states h join cell_mappings c on c.id = h.cell_id
+       where (:cell::text is null or c.name = :cell::text) and host > :after order by host`,
+      { cell, after: hosts.at(-1)?.host ?? '' },
+    );
+    hosts.push(...documents.values());
+    more = truncated;
+  }
+  return hosts;
+}
+
+/** Gives the highest number that follows the prefix in the name of a mapped host; 0 when there is none. */
+export async function lastHostNumber(api: Database, prefix: string): Promise<number> {
+  const [row] = await query<{ last: number }>(
+    api,
+    `select coalesce(max(number::int), 0) as last from (
+       select substr(host, length(:prefix) + 1) as number from host_mappings where starts_with(host, :prefix)) numbered
+     where number ~ '^[0-9]{1,9}$'`,
+    { prefix },
+  );
+  return row?.last ?? 0;
+}
+
+/** Where a host is. */
+export interface HostPlace {
+  /** Name and URL of its cell. */
+  cell: string;
+  database_connection: string;
+  /** How many servers have claimed room on it. */
+  servers: number;
+}
+
+/** Finds a mapped host. */
+export async function findHost(api: Database, host: string): Promise<HostPlace | undefined> {
+  const [place] = await query<HostPlace>(
+    api,
+    `select c.name as cell, c.database_connection, (
+       select count(*) from resource_providers p join allocations a on a.resource_provider_id = p.id
+       where p.name = :host and a.resource_class = 'VCPU') as servers
+     from host_mappings h join cell_mappings c on c.id = h.cell_id where h.host = :host`,
+    { host },
+  );
+  return place;
+}
+
+/** Lets the scheduler pick a mapped host, or not. */
+export async function setPickable(api: Database, host: string, pickable: boolean): Promise<void> {
+  await query(
+    api,
+    `update resource_providers set updated_at = now(),
+       traits = case when :pickable then array_remove(traits, :trait) else array_append(traits, :trait) end
+     where name = :host and (:trait = any (traits)) = :pickable and name in (select host from host_mappings)`,
+    { host, pickable, trait: disabledTrait },
+  );
 }

@@ -142,3 +142,33 @@ export async function ensureImage(api: Database, image: NewImage): Promise<void>
     },
   );
 }
+
+/** What may change of an image. */
+export interface ImageChange {
+  minDisk?: number;
+  minRam?: number;
+  /** Properties to set. */
+  properties?: Readonly<Record<string, string>>;
+  /** Keys of properties to take away. */
+  without?: readonly string[];
+}
+
+/** Changes an image. */
+export async function changeImage(
+  api: Database,
+  id: string,
+  { minDisk, minRam, properties = {}, without = [] }: ImageChange,
+): Promise<void> {
+  await query(
+    api,
+    `update images set min_disk = coalesce(:min_disk::int, min_disk), min_ram = coalesce(:min_ram::int, min_ram), updated_at = now(),
+       properties = (properties - array(select jsonb_array_elements_text(:without::jsonb))) || :properties::jsonb
+     where id = :id::uuid`,
+    { id, min_disk: minDisk ?? null, min_ram: minRam ?? null, properties, without },
+  );
+}
+
+/** Removes an image; servers keep what they know of it. */
+export async function deleteImage(api: Database, id: string): Promise<void> {
+  await query(api, 'delete from images where id = :id::uuid', { id });
+}

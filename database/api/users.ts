@@ -1,5 +1,5 @@
 /** Users, projects and what role a user has in which project. One statement answers a whole login. */
-import { type Database, query } from '../data-api.ts';
+import { type Database, query, queryDocuments } from '../data-api.ts';
 
 /** Something with an id and a name; users, projects and roles are. */
 export interface Named {
@@ -70,6 +70,32 @@ export async function listUsers(api: Database, filter: { id?: string | undefined
   );
 }
 
+/** A user with the names of the roles in each project, by its name. */
+export interface UserWithRoles extends Named {
+  enabled: boolean;
+  roles: Record<string, string[]>;
+}
+
+/** Lists all users by name with their roles. */
+export async function listUsersWithRoles(api: Database): Promise<UserWithRoles[]> {
+  const users: UserWithRoles[] = [];
+  for (let more = true; more; ) {
+    const { documents, truncated } = await queryDocuments<UserWithRoles>(
+      api,
+      `select name as key, jsonb_build_object('id', id, 'name', name, 'enabled', enabled, 'roles', coalesce(
+         (select jsonb_object_agg(project, roles) from (
+           select p.name as project, jsonb_agg(r.name order by r.name) as roles
+           from role_assignments a join projects p on p.id = a.project_id join roles r on r.id = a.role_id
+           where a.user_id = u.id group by p.name) assigned), '{}')) as doc
+       from users u where name > :after order by name`,
+      { after: users.at(-1)?.name ?? '' },
+    );
+    users.push(...documents.values());
+    more = truncated;
+  }
+  return users;
+}
+
 /** Lists projects by name, all or those that match the filter; `userId` keeps those in which the user has a role. */
 export async function listProjects(
   api: Database,
@@ -123,6 +149,58 @@ export async function ensureUser(
     { id: id ?? null, name, password_hash: passwordHash, project_id: project, role },
   );
   return onlyId(rows);
+}
+
+/** A user to add, with a role in a project, both by name. The id is new: by it a statement that is sent again knows its own work. */
+export interface NewUser extends Named {
+  passwordHash: string;
+  project: string;
+  role: string;
+}
+
+/** Adds a user; `added` is false when the name is taken, `inProject` when there is no such project. */
+export async function addUser(api: Database, user: NewUser): Promise<{ added: boolean; inProject: boolean }> {
+  const [row] = await query<{ added: boolean; inProject: boolean }>(
+    api,
+    `with project as (select id from projects where name = :project),
+     added as (
+       insert into users (id, name, password_hash, default_project_id) select :id, :name, :password_hash, id from project
+       on conflict (name) do nothing returning id, default_project_id),
+     assigned as (
+       insert into role_assignments (user_id, project_id, role_id)
+       select added.id, default_project_id, roles.id from added join roles on roles.name = :role)
+     select exists (select from project) as "inProject", exists (select from added) or exists (select from users where id = :id) as added`,
+    { id: user.id, name: user.name, password_hash: user.passwordHash, project: user.project, role: user.role },
+  );
+  if (!row) throw new Error('a select without from gives one row');
+  return row;
+}
+
+/** Adds a project with a new id; gives false when the name is taken. */
+export async function addProject(api: Database, { id, name }: Named): Promise<boolean> {
+  const rows = await query(
+    api,
+    `with added as (insert into projects (id, name) values (:id, :name) on conflict (name) do nothing returning id)
+     select id from added union select id from projects where id = :id`,
+    { id, name },
+  );
+  return rows.length > 0;
+}
+
+/** Changes a user by name; gives false when there is none. */
+export async function changeUser(api: Database, name: string, change: { passwordHash?: string; enabled?: boolean }): Promise<boolean> {
+  const rows = await query(
+    api,
+    `update users set password_hash = coalesce(:password_hash::text, password_hash), enabled = coalesce(:enabled::boolean, enabled), updated_at = now()
+     where name = :name returning id`,
+    { name, password_hash: change.passwordHash ?? null, enabled: change.enabled ?? null },
+  );
+  return rows.length > 0;
+}
+
+/** Removes a user and its roles. */
+export async function removeUser(api: Database, id: string): Promise<void> {
+  await query(api, 'delete from users where id = :id', { id });
 }
 
 function onlyId(rows: readonly { id: string }[]): string {

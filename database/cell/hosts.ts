@@ -20,3 +20,22 @@ export async function saveComputeNodes(cell: Database, hosts: readonly NewHost[]
     { hosts },
   );
 }
+
+/** Disables the compute service of a host with the reason, or enables it (null). */
+export async function setServiceDisabled(cell: Database, host: string, disabled: { reason: string | null } | null): Promise<void> {
+  await query(
+    cell,
+    `update services set disabled = :disabled, disabled_reason = :reason::text, updated_at = now()
+     where host = :host and "binary" = 'nova-compute' and deleted = 0`,
+    { host, disabled: disabled !== null, reason: disabled?.reason ?? null },
+  );
+}
+
+/** Gives the reasons of the disabled compute services by host. */
+export async function disabledReasons(cell: Database): Promise<Map<string, string | null>> {
+  const rows = await query<{ host: string; disabled_reason: string | null }>(
+    cell,
+    `select host, disabled_reason from services where disabled and "binary" = 'nova-compute' and deleted = 0`,
+  );
+  return new Map(rows.map(({ host, disabled_reason }) => [host, disabled_reason]));
+}

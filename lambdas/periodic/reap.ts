@@ -1,16 +1,19 @@
-/** Runs every minute, by timer. */
+/** Runs some minutes after something was begun that may stop half-way, and again as long as something is left to do. */
 import type { Context } from 'aws-lambda';
 import { type Reaped, reap } from '../../compute/reaper/reap.ts';
+import { hasUnfinishedWork } from '../../database/api/unfinished-work.ts';
 import { apiDatabase } from '../api-database.ts';
 import { startBoot } from '../boot-workflow.ts';
 import { hostDriver } from '../driver.ts';
 import { log, measure, observed } from '../observe/invocation.ts';
+import { watchOn } from '../watch.ts';
 
 /** A step keeps at it for some two minutes (its Lambda's time and the workflow's retries) before it gives a sign or an end; in seconds. */
 const silence = 180;
 
 async function run(): Promise<Reaped> {
-  const reaped = await reap({ api: apiDatabase(), driver: hostDriver(), startBoot, silence });
+  const api = apiDatabase();
+  const reaped = await reap({ api, driver: hostDriver(), startBoot, silence });
   const { unreachable, ...counts } = reaped;
   if (unreachable.length > 0 || Object.values(counts).some((count) => count > 0)) {
     log().info('reaped', { ...reaped });
@@ -19,6 +22,7 @@ async function run(): Promise<Reaped> {
   measure('ServersReleased', reaped.released);
   measure('StraysPurged', reaped.purged);
   measure('BurialsWaiting', reaped.waiting);
+  if (await hasUnfinishedWork(api)) await watchOn();
   return reaped;
 }
 

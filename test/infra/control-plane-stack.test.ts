@@ -9,7 +9,9 @@ import { statementsOf, synthesise, templateOf } from './synthesis.ts';
 const assembly = synthesise();
 const template = templateOf(assembly, 'cellzero-control-plane');
 
-const [[, stateMachine = undefined] = []] = Object.entries(template.findResources('AWS::StepFunctions::StateMachine'));
+const machines = Object.entries(template.findResources('AWS::StepFunctions::StateMachine'));
+const [bootId, stateMachine] = machines.find(([id]) => id.startsWith('Boot')) ?? [];
+const [watchId, watch] = machines.find(([id]) => id.startsWith('Reaper')) ?? [];
 const written = readFileSync(`${entryPoints}boot/boot.asl.json`, 'utf8');
 const deployed = readFileSync(join(assembly.directory, `asset.${stateMachine?.Properties.DefinitionS3Location.Key}`), 'utf8');
 
@@ -32,8 +34,8 @@ describe.each([
   });
 });
 
-describe('the boot state machine', () => {
-  test('runs the file with a function for each placeholder', () => {
+describe('the state machines', () => {
+  test('run the file with a function for each placeholder', () => {
     expect(deployed).toBe(written);
     const placeholders = [...written.matchAll(/\$\{(\w+)\}/g)].map(([, name]) => name);
     const functions = template.findResources('AWS::Lambda::Function');
@@ -45,13 +47,15 @@ describe('the boot state machine', () => {
     }
   });
 
-  test('is a standard one that logs errors without data and is traced', () => {
-    template.hasResourceProperties('AWS::StepFunctions::StateMachine', {
-      StateMachineName: 'cellzero-boot',
-      StateMachineType: 'STANDARD',
-      LoggingConfiguration: { Level: 'ERROR', IncludeExecutionData: false },
-      TracingConfiguration: { Enabled: true },
-    });
+  test('are standard ones that log errors without data and are traced', () => {
+    for (const [name, machine] of Object.entries({ 'cellzero-boot': stateMachine, 'cellzero-watch': watch })) {
+      expect(machine?.Properties).toMatchObject({
+        StateMachineName: name,
+        StateMachineType: 'STANDARD',
+        LoggingConfiguration: { Level: 'ERROR', IncludeExecutionData: false },
+        TracingConfiguration: { Enabled: true },
+      });
+    }
   });
 });
 
@@ -114,7 +118,7 @@ describe('every function', () => {
       );
       return Object.keys(found?.Properties.Environment?.Variables ?? {}).toSorted();
     };
-    expect(settings('FunctionsCompute')).toEqual(['API_DATABASE', 'BOOT_STATE_MACHINE', 'PUBLIC_URL', 'TOKEN_KEY']);
+    expect(settings('FunctionsCompute')).toEqual(['API_DATABASE', 'BOOT_STATE_MACHINE', 'PUBLIC_URL', 'TOKEN_KEY', 'WATCH_STATE_MACHINE']);
     expect(settings('FunctionsIdentity')).toEqual(api);
     expect(settings('FunctionsImage')).toEqual(api);
     expect(settings('BootBuryInCell0')).toEqual(['API_DATABASE']);
@@ -122,7 +126,7 @@ describe('every function', () => {
 });
 
 test('every log is kept for 30 days', () => {
-  template.resourceCountIs('AWS::Logs::LogGroup', 13);
+  template.resourceCountIs('AWS::Logs::LogGroup', 14);
   template.allResourcesProperties('AWS::Logs::LogGroup', { RetentionInDays: 30 });
 });
 
@@ -141,8 +145,10 @@ test('servers that found no host are counted by first cause', () => {
   });
 });
 
-test('the reaper runs every minute', () => {
-  template.hasResourceProperties('AWS::Events::Rule', { ScheduleExpression: 'rate(1 minute)', State: 'ENABLED' });
+test('nothing runs by the clock, so that databases sleep; the watch runs the reaper', () => {
+  template.resourceCountIs('AWS::Events::Rule', 0);
+  template.resourceCountIs('AWS::Scheduler::Schedule', 0);
+  expect(watch?.Properties.DefinitionSubstitutions.Reap['Fn::GetAtt'][0]).toMatch('ReaperReap');
 });
 
 describe('rights', () => {
@@ -192,13 +198,15 @@ describe('rights', () => {
     expect(granted('Boot', 'kms:')).toEqual([]);
   });
 
-  test('only compute and the reaper start boots, and no other workflow', () => {
-    const [id] = Object.keys(template.findResources('AWS::StepFunctions::StateMachine'));
-    const starting = statementsOf(template).filter(({ actions }) => actions.some((action) => action.startsWith('states:')));
-    const start = { actions: ['states:StartExecution'], resources: [{ Ref: id }], condition: undefined };
-    expect(starting).toEqual([start, start]);
-    expect(granted('Reaper', 'states:')).toEqual(['states:StartExecution']);
-    expect(granted('FunctionsCompute', 'states:')).toEqual(['states:StartExecution']);
+  test('only compute and the reaper start boots and the watch', () => {
+    const starting = (role?: string) =>
+      statementsOf(template, role)
+        .filter(({ actions }) => actions.some((action) => action.startsWith('states:')))
+        .flatMap(({ actions, resources }) => [actions, ...resources]);
+    const byName = { 'Fn::Join': ['', expect.arrayContaining([':stateMachine:cellzero-watch'])] };
+    expect(starting('FunctionsCompute')).toEqual([['states:StartExecution'], { Ref: bootId }, { Ref: watchId }]);
+    expect(starting('Reaper')).toEqual([['states:StartExecution'], byName, { Ref: bootId }]);
+    expect(starting()).toHaveLength(starting('FunctionsCompute').length + starting('Reaper').length);
   });
 
   test('name their resources, but for log deliveries and traces, which have none', () => {
@@ -210,10 +218,10 @@ describe('rights', () => {
   });
 });
 
-test('the control plane waits for cell0 and the api database, and knows nothing of live cells', () => {
+test('the control plane waits for all databases, and knows nothing of live cells', () => {
   const { dependencies } = assembly.getStackByName('cellzero-control-plane');
   const stacks = dependencies.map(({ id }) => id).filter((id) => id.startsWith('cellzero-') && !id.endsWith('.assets'));
-  expect(stacks.toSorted()).toEqual(['cellzero-api-database', 'cellzero-cell0']);
+  expect(stacks.toSorted()).toEqual(['cellzero-api-database', 'cellzero-cell0', 'cellzero-cell1', 'cellzero-cell2']);
   expect(JSON.stringify(template.toJSON())).not.toMatch(/cell[1-9]/);
   template.hasOutput('ApiUrl', { Value: Match.anyValue() });
 });

@@ -5,9 +5,9 @@ import { statementsOf, synthesise, templateOf, warningsOf } from './synthesis.ts
 const assembly = synthesise();
 const names = ['api-database', 'cell0', 'cell1', 'cell2'];
 
-test('every database and the control plane are stacks of their own', () => {
+test('the network, every database and the control plane are stacks of their own', () => {
   const stacks = assembly.stacks.map(({ stackName }) => stackName).toSorted();
-  expect(stacks).toEqual([...names, 'control-plane'].map((name) => `cellzero-${name}`));
+  expect(stacks).toEqual([...names, 'control-plane', 'network'].map((name) => `cellzero-${name}`));
 });
 
 test('nothing is deprecated or warned of', () => {
@@ -20,7 +20,9 @@ test('cell0 and live cells are separate clusters of the same shape', () => {
       .replaceAll(name, '<name>')
       .replaceAll(/"cellzero:role","Value":"cell0?"/g, '"cellzero:role","Value":"<role>"')
       .replaceAll('"<name>","Value":"<name>"', '"<name>"')
-      .replaceAll('"cellzero:role","Value":"<name>"', '"cellzero:role","Value":"<role>"');
+      .replaceAll('"cellzero:role","Value":"<name>"', '"cellzero:role","Value":"<role>"')
+      .replaceAll(/"SIMULATED_HOSTS":"\d"/g, '"SIMULATED_HOSTS":"<hosts>"')
+      .replaceAll(/(CurrentVersion[0-9A-F]{8})[0-9a-f]{32}/g, '$1');
   expect(shape('cell1')).toContain('AWS::RDS::DBCluster');
   expect(shape('cell0')).toEqual(shape('cell1'));
   expect(shape('cell2')).toEqual(shape('cell1'));
@@ -49,14 +51,11 @@ describe.each(names)('the database of %s', (name) => {
     template.allResourcesProperties('AWS::RDS::DBInstance', { DBInstanceClass: 'db.serverless', PubliclyAccessible: false });
   });
 
-  test('has no way in or out of its network', () => {
-    for (const type of ['AWS::EC2::InternetGateway', 'AWS::EC2::NatGateway', 'AWS::EC2::Route', 'AWS::EC2::SecurityGroupIngress']) {
-      template.resourceCountIs(type, 0);
-    }
-    template.resourceCountIs('AWS::EC2::VPC', 1);
-    template.allResourcesProperties('AWS::EC2::SecurityGroup', {
-      SecurityGroupIngress: Match.absent(),
-      SecurityGroupEgress: [Match.objectLike({ CidrIp: '255.255.255.255/32' })],
+  test('stands in the shared network', () => {
+    template.resourceCountIs('AWS::EC2::VPC', 0);
+    template.hasResourceProperties('AWS::RDS::DBCluster', {
+      DBSubnetGroupName: { 'Fn::ImportValue': Match.stringLikeRegexp('^cellzero-network:.*SubnetGroup') },
+      VpcSecurityGroupIds: [{ 'Fn::ImportValue': Match.stringLikeRegexp('^cellzero-network:.*SecurityGroup') }],
     });
   });
 
@@ -69,27 +68,33 @@ describe.each(names)('the database of %s', (name) => {
   });
 
   test('is migrated when the cluster stands, again when the function changes, and before the stack is done', () => {
+    const url = { 'Fn::Join': ['', Match.arrayWith(['rds-data://arn:', '/cellzero?secret='])] };
     template.hasResourceProperties('AWS::Lambda::Function', {
-      Environment: {
-        Variables: {
-          SCHEMA: name === 'api-database' ? 'api' : 'cell',
-          DATABASE: { 'Fn::Join': ['', Match.arrayWith(['rds-data://arn:', '/cellzero?secret='])] },
-        },
-      },
+      Environment: { Variables: { SCHEMA: name === 'api-database' ? 'api' : 'cell', DATABASE: url } },
     });
-    const [[cluster], [instance], [version]] = ['AWS::RDS::DBCluster', 'AWS::RDS::DBInstance', 'AWS::Lambda::Version'].map((type) =>
+    const [[cluster], [instance]] = ['AWS::RDS::DBCluster', 'AWS::RDS::DBInstance'].map((type) =>
       Object.keys(template.findResources(type)),
-    ) as [[string], [string], [string]];
-    template.hasResource('Custom::Trigger', {
-      Properties: { HandlerArn: { Ref: version }, InvocationType: 'RequestResponse', ExecuteOnHandlerChange: true },
-      DependsOn: Match.arrayWith([cluster, instance]),
-    });
+    ) as [[string], [string]];
+    expect(stepOf('Migration').DependsOn).toEqual(expect.arrayContaining([cluster, instance]));
+    expect(stepOf('Migration').Properties).toMatchObject({ InvocationType: 'RequestResponse', ExecuteOnHandlerChange: true });
+  });
+
+  /** The trigger of a step of the deployment, which runs a version of its function. */
+  const stepOf = (step: string) => {
+    const [found] = Object.entries(template.findResources('Custom::Trigger')).filter(([id]) => id.startsWith(step));
+    expect(found?.[1].Properties.HandlerArn.Ref).toMatch(new RegExp(`^${step}FunctionCurrentVersion`));
+    return found?.[1] as { DependsOn: string[]; Properties: Record<string, unknown> };
+  };
+
+  test('is seeded or registered after that', () => {
+    const [migration] = Object.keys(template.findResources('Custom::Trigger')).filter((id) => id.startsWith('Migration'));
+    expect(stepOf(name === 'api-database' ? 'Seeding' : 'Registration').DependsOn).toContain(migration);
   });
 
   test('lets its migration run statements there and nothing else', () => {
     const [cluster] = Object.keys(template.findResources('AWS::RDS::DBCluster'));
-    const [secret] = Object.keys(template.findResources('AWS::SecretsManager::Secret'));
-    const statements = statementsOf(template, 'Migrate');
+    const [secret = ''] = Object.keys(template.findResources('AWS::SecretsManager::Secret')).filter((id) => id.startsWith('Secret'));
+    const statements = statementsOf(template, 'Migration');
     expect(statements.map(({ actions }) => actions)).toEqual([['rds-data:ExecuteStatement'], ['secretsmanager:GetSecretValue']]);
     expect(JSON.stringify(statements[0]?.resources)).toContain(`":cluster:",{"Ref":"${cluster}"}`);
     expect(statements[1]?.resources).toEqual([{ Ref: secret }]);
@@ -100,12 +105,27 @@ describe.each(names)('the database of %s', (name) => {
   });
 });
 
+describe('the network', () => {
+  const template = templateOf(assembly, 'cellzero-network');
+
+  test('is one without a way in or out', () => {
+    for (const type of ['AWS::EC2::InternetGateway', 'AWS::EC2::NatGateway', 'AWS::EC2::Route', 'AWS::EC2::SecurityGroupIngress']) {
+      template.resourceCountIs(type, 0);
+    }
+    template.resourceCountIs('AWS::EC2::VPC', 1);
+    template.allResourcesProperties('AWS::EC2::SecurityGroup', {
+      SecurityGroupIngress: Match.absent(),
+      SecurityGroupEgress: [Match.objectLike({ CidrIp: '255.255.255.255/32' })],
+    });
+  });
+});
+
 describe('a throw-away stage', () => {
   const throwaway = synthesise({ stage: 'throwaway' });
 
   test('has names and tags of its own', () => {
     const stacks = throwaway.stacks.map(({ stackName }) => stackName);
-    expect(stacks).toHaveLength(5);
+    expect(stacks).toHaveLength(6);
     expect(stacks.every((name) => name.startsWith('throwaway-cellzero-'))).toBe(true);
     templateOf(throwaway, 'throwaway-cellzero-control-plane').hasResourceProperties('AWS::StepFunctions::StateMachine', {
       StateMachineName: 'throwaway-cellzero-boot',
@@ -131,7 +151,9 @@ test.each([
   ['a cell twice', { cells: ['cell1', 'cell1'] }],
   ['the name of cell0', { cells: ['cell0'] }],
   ['the name of the api database', { cells: ['api'] }],
-  ['no list of cells', { cells: 'cell1' }],
+  ['no list of cells', { cells: { cell1: 2 } }],
+  ['no cell between two commas', { cells: 'cell1,,cell2' }],
+  ['half a host', { simulatedHosts: '1.5' }],
   ['an unknown stage', { stage: 'test' }],
   ['a public URL that is none', { publicUrl: 'example' }],
 ])('a context with %s is refused', (_, context) => {

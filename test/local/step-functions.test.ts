@@ -13,6 +13,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { region } from '../../local/arns.ts';
 import { type Aws, startAws } from '../../local/aws.ts';
 import { createStepFunctions, type StepFunctions, type Task, type TaskEvent } from '../../local/step-functions.ts';
+import { stepFunctionsService } from '../../local/step-functions-service.ts';
 
 /** What stands for a function's ARN until the workflow is deployed. */
 const placeholder = (name: string) => `\${${name}}`;
@@ -55,7 +56,7 @@ beforeAll(async () => {
   await writeFile(definitionFile, JSON.stringify(definition));
   const late = (state: string) => (input: unknown) => tasks[state]?.(input) ?? Promise.resolve(input);
   workflow = await createStepFunctions({ definitionFile, tasks: { Plan: late('Plan'), Build: late('Build'), Bury: late('Bury') } });
-  aws = await startAws({ services: [workflow.service] });
+  aws = await startAws({ services: [stepFunctionsService([workflow])] });
   client = new SFNClient({ endpoint: aws.url, region, credentials: { accessKeyId: 'local', secretAccessKey: 'local' } });
 });
 

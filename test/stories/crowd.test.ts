@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { audit } from '../../compute/audit/audit.ts';
 import { query } from '../../database/data-api.ts';
 import { type Cloud, startCloud } from '../cloud.ts';
+import { forbidMoreThan } from '../database/quota-guard.ts';
 import { comeToRest } from '../rest.ts';
 
 /** Servers of 1 vCPU that the four hosts hold. */
@@ -19,7 +20,7 @@ afterAll(() => cloud?.stop());
 
 test('200 boots and deletes in parallel pass neither the room of the hosts nor the quota', { timeout: 120_000 }, async () => {
   const { api } = cloud.service;
-  await query(api, `alter table quota_usages add constraint within_quota check (instances <= ${quota})`);
+  await forbidMoreThan(api, quota);
   const people = await Promise.all(Array.from({ length: users }, () => cloud.newUser()));
   for (const { projectId } of people) {
     await query(

@@ -127,11 +127,20 @@ create table quotas (
 -- One row a project: the three counts of a boot move together, under one row lock.
 create table quota_usages (
   project_id text primary key,
-  instances integer not null default 0 check (instances >= 0),
-  cores integer not null default 0 check (cores >= 0),
-  ram bigint not null default 0 check (ram >= 0),
+  instances integer not null default 0,
+  cores integer not null default 0,
+  ram bigint not null default 0,
   updated_at timestamptz
 );
+
+-- Not a CHECK: when a row moved since the statement began, PostgreSQL puts a change that it first makes of the old row to the CHECK, and refuses what
+-- would be right. A trigger after the fact sees the row that is kept.
+create function refuse_negative_use() returns trigger language plpgsql as $body$
+begin
+  raise check_violation using message = format('the use in %s would be negative: %s', tg_table_name, new);
+end $body$;
+create trigger never_negative after insert or update on quota_usages for each row
+  when (least(new.instances, new.cores, new.ram) < 0) execute function refuse_negative_use();
 
 create table resource_providers (
   id integer generated always as identity primary key,
@@ -142,7 +151,7 @@ create table resource_providers (
   updated_at timestamptz
 );
 
--- What a provider has of a resource, what is claimed of it, and so what is free. The check is the last guard against overbooking.
+-- What a provider has of a resource, what is claimed of it, and so what is free.
 create table inventories (
   id integer generated always as identity primary key,
   resource_provider_id integer not null references resource_providers,
@@ -150,12 +159,13 @@ create table inventories (
   total integer not null,
   reserved integer not null default 0,
   allocation_ratio double precision not null default 1,
-  used bigint not null default 0 check (used >= 0),
+  used bigint not null default 0,
   free bigint not null generated always as (floor((total - reserved) * allocation_ratio)::bigint - used) stored,
   created_at timestamptz not null default now(),
   updated_at timestamptz,
   unique (resource_provider_id, resource_class)
 );
+create trigger never_negative after insert or update on inventories for each row when (new.used < 0) execute function refuse_negative_use();
 
 create table allocations (
   id bigint generated always as identity primary key,

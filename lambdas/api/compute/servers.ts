@@ -9,6 +9,7 @@ import { apiDatabase } from '../../api-database.ts';
 import { startBoot } from '../../boot-workflow.ts';
 import { hostDriver } from '../../driver.ts';
 import { identify, log, measure } from '../../observe/invocation.ts';
+import { watchRequest } from '../../watch.ts';
 import { type ApiRequest, type Route, route } from '../http/route.ts';
 import { nextLink, selfLinks } from './links.ts';
 import { bootRequest, type CreateBody, createBody } from './server-create.ts';
@@ -17,6 +18,7 @@ import { type ServerQuery, serverQuery } from './server-query-schema.ts';
 import { serverDetail, serverSummary } from './server-view.ts';
 
 async function create({ caller, requestId, microversion, body, baseUrl }: ApiRequest<CreateBody>) {
+  await watchRequest();
   const reservation = await createServers(apiDatabase(), caller, requestId, bootRequest(body, microversion));
   const { reservationId: execution, servers } = reservation;
   identify({ reservation: execution, servers });
@@ -66,6 +68,7 @@ async function show({ caller, microversion, baseUrl, params }: ApiRequest) {
 }
 
 async function remove({ caller, requestId, params }: ApiRequest) {
+  await watchRequest();
   await deleteServer(apiDatabase(), hostDriver(), caller, requestId, params.id ?? '');
   return { status: 204 };
 }

@@ -1,0 +1,26 @@
+/** A cell becomes part of the cloud when the api database knows where it is; whoever reads the register finds it there from then on. */
+import { saveCellMapping } from '../../database/api/cell-mappings.ts';
+import type { Database } from '../../database/data-api.ts';
+import { cell0 } from '../cells.ts';
+import { namedUuid } from '../uuid.ts';
+import { saveSimulatedHosts, usualHost } from './simulated-hosts.ts';
+
+/** A cell whose database stands and has its schema. */
+export interface DeployedCell {
+  name: string;
+  /** `rds-data://<cluster arn>/<database>?secret=<secret arn>` */
+  connection: string;
+  /** How many simulated hosts it has; cell0 has none. */
+  simulatedHosts: number;
+}
+
+/**
+ * Registers a cell and its simulated hosts. Done again, it moves the cell's connection and refreshes its hosts; it takes no host away, and a cell that
+ * was disabled stays so.
+ */
+export async function registerCell(api: Database, { name, connection, simulatedHosts }: DeployedCell): Promise<void> {
+  const uuid = name === 'cell0' ? cell0 : namedUuid(name);
+  const cell = { uuid, name, database_connection: connection };
+  await saveCellMapping(api, cell);
+  await saveSimulatedHosts(api, cell, { first: 1, count: simulatedHosts, total: usualHost });
+}

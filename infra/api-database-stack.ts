@@ -1,0 +1,25 @@
+/** The api database, seeded with what a new cloud starts with: flavors, an image, and an admin whose password is made here and written nowhere else. */
+import { CfnOutput } from 'aws-cdk-lib';
+import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import type { Construct } from 'constructs';
+import { DatabaseStack, type DatabaseStackProps } from './database-stack.ts';
+import { DeployStep } from './deploy-step.ts';
+
+/** The api database. */
+export class ApiDatabaseStack extends DatabaseStack {
+  constructor(scope: Construct, id: string, props: DatabaseStackProps) {
+    super(scope, id, props, { role: 'api', name: 'api' });
+    const adminSecret = new Secret(this, 'AdminSecret', {
+      description: 'Password of the user admin of Cellzero',
+      generateSecretString: { passwordLength: 32, excludePunctuation: true },
+    });
+    const seeding = new DeployStep(this, 'Seeding', {
+      entry: 'deploy/seed-cloud.ts',
+      environment: { API_DATABASE: this.database.url, ADMIN_SECRET: adminSecret.secretArn },
+      databases: [this.database],
+      after: this.migration,
+    });
+    adminSecret.grantRead(seeding.handler);
+    new CfnOutput(this, 'AdminSecretArn', { value: adminSecret.secretArn, description: 'Secret that is the password of the user admin' });
+  }
+}

@@ -1,0 +1,24 @@
+/** What runs while a stack deploys meets a cluster that was just made, or sleeps, and rights that were just granted: all take minutes to answer. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DatabaseUnreachable } from '../../database/data-api.ts';
+
+/** In milliseconds; the functions have 10 minutes. */
+const patience = 8 * 60_000;
+const pause = 5_000;
+/** Errors of what is not ready yet, beside DatabaseUnreachable. */
+const notReady = new Set(['AccessDeniedException', 'ForbiddenException', 'BadRequestException', 'HttpEndpointNotEnabledException']);
+
+/**
+ * Does a piece of work that may be done twice, again and again until everything it needs answers.
+ * @throws the error of the work, or of what did not answer for 8 minutes.
+ */
+export async function whenReady<Result>(work: () => Promise<Result>): Promise<Result> {
+  for (const giveUp = Date.now() + patience; ; await sleep(pause)) {
+    try {
+      return await work();
+    } catch (error) {
+      const later = error instanceof DatabaseUnreachable || (error instanceof Error && notReady.has(error.name));
+      if (!later || Date.now() > giveUp) throw error;
+    }
+  }
+}

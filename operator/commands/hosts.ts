@@ -1,0 +1,168 @@
+/** `cellzero hosts`: what hosts there are, more simulated ones, and taking one out of service. */
+import { type Command, Option } from 'commander';
+import { usualHost } from '../../compute/deploy/simulated-hosts.ts';
+import { addHosts, drainHost, enableHost, type Host, listHosts } from '../../compute/hosts.ts';
+import { type CommonOptions, helpEnd, type Perform, part, wholeNumberFrom } from '../command.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { table, wrap } from '../table.ts';
+
+/** Adds `cellzero hosts`. */
+export function addHostCommands(root: Command, perform: Perform): void {
+  const hosts = root
+    .command('hosts')
+    .helpCommand(false)
+    .summary('list hosts, add simulated ones, drain or enable one')
+    .description('Lists the hosts with what they have left, adds simulated ones, and takes one out of service or puts it back.')
+    .addHelpText('after', '\n"cellzero hosts" alone lists them; "cellzero hosts <command> --help" tells more of a command.');
+  addList(hosts, perform);
+  addAdd(hosts, perform);
+  addDrain(hosts, perform);
+  addEnable(hosts, perform);
+}
+
+function addList(hosts: Command, perform: Perform): void {
+  part(hosts, 'list', { isDefault: true })
+    .summary('list hosts with what is used of what they have')
+    .description(
+      'Lists the hosts with what is used of what they have. Only cells with a disabled host are asked for the reason, and woken for that if they sleep.',
+    )
+    .option('--cell <name>', 'only those of this cell')
+    .addHelpText(
+      'after',
+      helpEnd(
+        `  cellzero hosts
+  cellzero hosts --cell cell1
+  cellzero hosts --json | jq -r '.[] | select(.pickable | not) | .host'`,
+        'they are listed\n  1  there is no such cell',
+      ),
+    )
+    .action((options: CommonOptions & { cell?: string }) =>
+      perform(options, async (api) => {
+        const found = await listHosts(api, options.cell ?? null);
+        return { json: found, text: () => hostsText(found), code: exitCodes.clean };
+      }),
+    );
+}
+
+/** Of a column of the databases. */
+const largest = 2 ** 31 - 1;
+/** What one statement is sent with. */
+const mostHosts = 1_000;
+
+interface NewHosts extends CommonOptions {
+  count: number;
+  vcpus: number;
+  memoryMb: number;
+  diskGb: number;
+}
+
+function addAdd(hosts: Command, perform: Perform): void {
+  const size = (flags: string, description: string, usual: number) =>
+    new Option(flags, description).argParser(wholeNumberFrom(1, largest)).default(usual);
+  part(hosts, 'add')
+    .summary('add simulated hosts to a cell')
+    .description(
+      'Adds simulated hosts to a cell. New servers come to them at once. Their names go on from those that are there: cell1-host3, ….',
+    )
+    .argument('<cell>', 'name of the cell')
+    .addOption(new Option('--count <number>', 'how many').argParser(wholeNumberFrom(1, mostHosts)).default(1))
+    .addOption(size('--vcpus <number>', 'vCPUs of each', usualHost.VCPU))
+    .addOption(size('--memory-mb <mib>', 'MiB of memory of each', usualHost.MEMORY_MB))
+    .addOption(size('--disk-gb <gib>', 'GiB of disk of each', usualHost.DISK_GB))
+    .addHelpText(
+      'after',
+      helpEnd(
+        `  cellzero hosts add cell1
+  cellzero hosts add cell2 --count 10 --vcpus 64 --memory-mb 262144 --disk-gb 4000`,
+        'they are added\n  1  there is no such cell, or it is cell0, which has no hosts',
+      ),
+    )
+    .action((cell: string, options: NewHosts) =>
+      perform(options, async (api) => {
+        const total = { VCPU: options.vcpus, MEMORY_MB: options.memoryMb, DISK_GB: options.diskGb };
+        const added = await addHosts(api, cell, options.count, total);
+        return {
+          json: added.map((host) => ({ host, cell, ...total })),
+          text: () => `Added to ${cell}: ${added.join(', ')}.`,
+          code: exitCodes.clean,
+        };
+      }),
+    );
+}
+
+function addDrain(hosts: Command, perform: Perform): void {
+  part(hosts, 'drain')
+    .summary('take a host out of service: no new server comes to it')
+    .description(
+      `Takes a host out of service as "openstack compute service set --disable" does: no new server comes to it from now on, also none whose build failed elsewhere. Its servers stay until somebody deletes them.`,
+    )
+    .argument('<host>', 'name of the host')
+    .addOption(new Option('--reason <text>', 'why, for the next operator'))
+    .addHelpText(
+      'after',
+      helpEnd(
+        `  cellzero hosts drain cell1-host1 --reason "disk is failing"
+  cellzero hosts --json | jq '.[] | select(.host == "cell1-host1").servers'   # until it is 0`,
+        'it is drained, also when it was before\n  1  there is no such host',
+      ),
+    )
+    .action((host: string, options: CommonOptions & { reason?: string }) =>
+      perform(options, async (api) => {
+        const { cell, servers } = await drainHost(api, host, options.reason ?? null);
+        return { json: { host, cell, enabled: false, servers }, text: () => drainedText(host, cell, servers), code: exitCodes.clean };
+      }),
+    );
+}
+
+function addEnable(hosts: Command, perform: Perform): void {
+  part(hosts, 'enable')
+    .summary('put a host back into service')
+    .description('Puts a host back into service: new servers come to it again.')
+    .argument('<host>', 'name of the host')
+    .addHelpText(
+      'after',
+      helpEnd('  cellzero hosts enable cell1-host1', 'it is enabled, also when it was before\n  1  there is no such host'),
+    )
+    .action((host: string, options: CommonOptions) =>
+      perform(options, async (api) => {
+        const { cell, servers } = await enableHost(api, host);
+        return {
+          json: { host, cell, enabled: true, servers },
+          text: () => `${host} of ${cell} is back in service.`,
+          code: exitCodes.clean,
+        };
+      }),
+    );
+}
+
+function drainedText(host: string, cell: string, servers: number): string {
+  const left =
+    servers === 0
+      ? 'No server is there.'
+      : `${servers} ${servers === 1 ? 'server is' : 'servers are'} still there, and stay:
+  openstack --os-cloud cellzero-admin server list --all-projects --host ${host}`;
+  return `${host} of ${cell} is drained: no new server comes to it. ${left}`;
+}
+
+/** Gives hosts as a person reads them. */
+function hostsText(hosts: readonly Host[]): string {
+  if (hosts.length === 0) return 'There are no hosts. "cellzero hosts add <cell>" adds simulated ones.';
+  const rows = hosts.map(({ host, cell, zone, room, servers, reason, ...state }) => [
+    host,
+    cell,
+    zone,
+    status(state),
+    ...[room.VCPU, room.MEMORY_MB, room.DISK_GB].map(({ used, total }) => `${used} of ${total}`),
+    String(servers),
+    wrap(reason ?? '', 40),
+  ]);
+  const free = hosts.filter(({ pickable }) => pickable).length;
+  return `${table(['Host', 'Cell', 'Zone', 'Status', 'vCPUs used', 'MiB of memory used', 'GiB of disk used', 'Servers', 'Reason'], rows)}
+
+${hosts.length} ${hosts.length === 1 ? 'host' : 'hosts'}, ${free} of them may be picked for new servers.`;
+}
+
+function status({ enabled, pickable }: Pick<Host, 'enabled' | 'pickable'>): string {
+  if (!enabled) return 'disabled';
+  return pickable ? 'enabled' : 'cell disabled';
+}

@@ -1,0 +1,25 @@
+/** `cellzero project`: who owns servers. Clients can look projects up, but not make them. */
+import type { Command } from 'commander';
+import { createProject } from '../../compute/identity/users.ts';
+import { type CommonOptions, entityName, helpEnd, type Perform, part } from '../command.ts';
+import { exitCodes } from '../exit-codes.ts';
+
+/** Adds `cellzero project`. */
+export function addProject(root: Command, perform: Perform): void {
+  const project = root
+    .command('project')
+    .helpCommand(false)
+    .summary('create projects')
+    .description('Makes projects, which own servers and have quotas. "openstack project list" lists them.');
+  part(project, 'create')
+    .summary('make a project')
+    .argument('<name>', 'name of the project', entityName)
+    .addHelpText('after', helpEnd('  cellzero project create web', 'it is made\n  1  the name is taken'))
+    .action((name: string, options: CommonOptions) =>
+      perform(options, async (api) => {
+        const id = await createProject(api, name);
+        const text = () => `Project ${name} is made, its id is ${id}. Its first user:\n  cellzero user create <name> --project ${name}`;
+        return { json: { id, name }, text, code: exitCodes.clean };
+      }),
+    );
+}

@@ -1,0 +1,66 @@
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { cell0 } from '../../../compute/cells.ts';
+import { listCellMappings } from '../../../database/api/cell-mappings.ts';
+import { listHosts } from '../../../database/api/hosts.ts';
+import { query } from '../../../database/data-api.ts';
+import { handler } from '../../../lambdas/deploy/register-cell.ts';
+import { type Cloud, startCloud } from '../../cloud.ts';
+
+let cloud: Cloud;
+beforeAll(async () => {
+  cloud = await startCloud({ cells: 2, hosts: 0 });
+});
+afterAll(() => cloud?.stop());
+afterEach(() => vi.unstubAllEnvs());
+
+/** Registers a cell as the function of its stack does. */
+async function register(name: string, simulatedHosts: string, database = name): Promise<void> {
+  vi.stubEnv('CELL', name);
+  vi.stubEnv('SIMULATED_HOSTS', simulatedHosts);
+  vi.stubEnv('DATABASE', cloud.service.databases.get(database));
+  await handler();
+}
+
+const hostsOf = async (cell: string) => (await listHosts(cloud.service.api)).filter((host) => host.cell === cell).map(({ host }) => host);
+const mapping = async (name: string) => (await listCellMappings(cloud.service.api)).find((cell) => cell.name === name);
+
+test('a registered cell has its hosts in both databases, and registering it again changes nothing', async () => {
+  await register('cell1', '2');
+  const before = await mapping('cell1');
+  await register('cell1', '2');
+  expect(await mapping('cell1')).toEqual(before);
+  expect(await hostsOf('cell1')).toEqual(['cell1-host1', 'cell1-host2']);
+  const nodes = await query(cloud.database('cell1'), 'select host, vcpus, memory_mb, local_gb from compute_nodes order by host');
+  expect(nodes).toEqual(['cell1-host1', 'cell1-host2'].map((host) => ({ host, vcpus: 16, memory_mb: 65_536, local_gb: 500 })));
+});
+
+test('servers are booted into a cell as soon as it is registered', async () => {
+  const user = await cloud.newUser();
+  await register('cell1', '1');
+  expect((await user.settled(await user.boot())).status).toBe('ACTIVE');
+});
+
+test('fewer hosts take none away, and a cell that was disabled stays so', async () => {
+  await register('cell1', '2');
+  await query(cloud.service.api, `update cell_mappings set disabled = true where name = 'cell1'`);
+  await register('cell1', '1');
+  expect(await hostsOf('cell1')).toHaveLength(2);
+  expect(await mapping('cell1')).toMatchObject({ disabled: true });
+});
+
+test('a cell whose database moved is found at its new place under its old uuid', async () => {
+  const before = await mapping('cell2');
+  await register('cell2', '0', 'cell1');
+  expect(await mapping('cell2')).toEqual({ ...before, database_connection: cloud.service.databases.get('cell1') });
+});
+
+test('cell0 has the all-zero uuid and no hosts', async () => {
+  await register('cell0', '0');
+  expect(await mapping('cell0')).toMatchObject({ uuid: cell0, database_connection: cloud.service.databases.get('cell0') });
+  expect(await hostsOf('cell0')).toEqual([]);
+});
+
+test.each(['two', '-1'])('SIMULATED_HOSTS that are %j register nothing', async (hosts) => {
+  await expect(register('cell9', hosts, 'cell1')).rejects.toThrow('number');
+  expect(await mapping('cell9')).toBeUndefined();
+});
