@@ -3,13 +3,11 @@
  * do are not woken. Every part is idempotent and may run at any time, twice, and beside the work it watches over; a cell that does not answer delays its
  * own part only.
  */
-import { countOnTheWay } from '../../database/api/build-requests.ts';
 import { type CellWork, listCellWork, renewCellWork, strikeOutCellWork } from '../../database/api/cell-work.ts';
 import { releaseClaims, releaseClaimsOfDeleted, releaseServers } from '../../database/api/release.ts';
 import { type StalledBoot, takeOverStalledBoots } from '../../database/api/stalled-boots.ts';
 import { findInstanceStates, type InstanceState, purgeInstances } from '../../database/cell/reaping.ts';
 import { type Database, DatabaseUnreachable, parseDatabaseUrl } from '../../database/data-api.ts';
-import { cell0 } from '../cells.ts';
 import type { Driver } from '../drivers/driver.ts';
 
 /** What the reaper works with. */
@@ -40,8 +38,6 @@ export interface Reaped {
   released: number;
   /** Servers of which a cell that is not theirs was cleaned. */
   purged: number;
-  /** Servers that no cell could hold and that are not in cell0 yet. */
-  waiting: number;
   /** Names of the cells that did not answer. */
   unreachable: string[];
 }
@@ -57,7 +53,6 @@ export async function reap(reaper: Reaper): Promise<Reaped> {
     resumed: 0,
     released: 0,
     purged: 0,
-    waiting: await countOnTheWay(api, cell0),
     unreachable: [],
   };
   const work = await listCellWork(api, silence);

@@ -247,16 +247,6 @@ export async function abandonCell(api: Database, execution: string, server: stri
   return rows.length > 0;
 }
 
-/** Counts the servers that are on their way into a cell and not there yet. */
-export async function countOnTheWay(api: Database, cell: string): Promise<number> {
-  const [row] = await query<{ waiting: number }>(
-    api,
-    `select count(*) as waiting from build_requests b join cell_mappings c on c.id = b.cell_id where c.uuid = :cell::uuid`,
-    { cell },
-  );
-  return row?.waiting ?? 0;
-}
-
 /**
  * Ends a server that has no cell: removes its build request, marks its mapping deleted and gives back its quota and what it claimed.
  * @returns false when the build request was gone already, because a cell has the server or someone deleted it.

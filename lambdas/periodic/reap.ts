@@ -1,8 +1,10 @@
 /** Runs some minutes after something was begun that may stop half-way, and again as long as something is left to do. */
 import type { Context } from 'aws-lambda';
+import { cell0 } from '../../compute/cells.ts';
 import { type Reaped, reap } from '../../compute/reaper/reap.ts';
-import { hasUnfinishedWork } from '../../database/api/unfinished-work.ts';
+import { findUnfinishedWork } from '../../database/api/unfinished-work.ts';
 import { apiDatabase } from '../api-database.ts';
+import { auditToday } from '../audit-of-the-day.ts';
 import { startBoot } from '../boot-workflow.ts';
 import { hostDriver } from '../driver.ts';
 import { log, measure, observed } from '../observe/invocation.ts';
@@ -21,8 +23,10 @@ async function run(): Promise<Reaped> {
   measure('BootsStalled', reaped.restarted + reaped.resumed);
   measure('ServersReleased', reaped.released);
   measure('StraysPurged', reaped.purged);
-  measure('BurialsWaiting', reaped.waiting);
-  if (await hasUnfinishedWork(api)) await watchOn();
+  const unfinished = await findUnfinishedWork(api, cell0);
+  measure('BurialsWaiting', unfinished.awaitingCell);
+  if (unfinished.any) await watchOn();
+  await auditToday();
   return reaped;
 }
 

@@ -1,6 +1,7 @@
 /** The log and the metrics of a real cloud: what is in every line, what is in none, and that nothing is counted twice. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { query } from '../../../database/data-api.ts';
+import { handler as audit } from '../../../lambdas/periodic/audit.ts';
 import { handler as reap } from '../../../lambdas/periodic/reap.ts';
 import { type Cloud, startCloud, type User } from '../../cloud.ts';
 import { captureOutput } from './output.ts';
@@ -105,19 +106,39 @@ test('a database that does not answer is counted and named', async () => {
   expect(failed).toMatchObject({ level: 'ERROR', message: 'the request failed', request_id: unreachable?.request_id });
 });
 
+test('the first run of the reaper of a day starts an audit, later ones do not', async () => {
+  await reap();
+  await reap();
+  await cloud.service.workflow.drain();
+  await expect.poll(() => output.lines().filter(({ message }) => message === 'audited').length, { timeout: 10_000 }).toBe(1);
+});
+
 test('the reaper tells what it did, and how many burials wait', async () => {
   cloud.service.workflow.faults.add({ state: 'ScheduleServers', when: 'before', error: 'Crash' });
   cloud.service.dataApi.faults.add({ cluster: 'cell0', kind: 'down' });
   const { requestId } = await boot();
+  output.clear();
+  await reap();
+  expect([measured('BootsStalled'), measured('BurialsWaiting')]).toEqual([{ reaper: [0] }, { reaper: [1] }]);
+
   await query(cloud.service.api, `update build_requests set updated_at = now() - interval '1 day'`);
   cloud.service.dataApi.faults.clear();
   cloud.service.workflow.faults.clear();
-  output.clear();
   await reap();
   await cloud.service.workflow.drain();
-  expect([measured('BootsStalled'), measured('BurialsWaiting')]).toEqual([{ reaper: [1] }, { reaper: [1] }]);
+  expect(measured('BootsStalled')).toEqual({ reaper: [0, 1] });
   const [active] = output.lines().filter(({ message }) => message === 'active');
   expect(active).toMatchObject({ request_id: requestId, execution: expect.stringMatching(`^${active?.reservation}-`) });
+});
+
+test('an audit counts what it finds and tells each finding', async () => {
+  const project = user.projectId;
+  await query(cloud.service.api, 'insert into quota_usages (project_id, ram) values (:project, 1)', { project });
+  await audit();
+  expect(measured('AuditFindings')).toEqual({ auditor: [1] });
+  const [finding, verdict] = output.lines();
+  expect(finding).toMatchObject({ level: 'ERROR', message: 'finding', kind: 'quota-drift', ids: { project } });
+  expect(verdict).toMatchObject({ message: 'audited', clean: false, findings: 1 });
 });
 
 describe('no line holds', () => {
