@@ -1,13 +1,17 @@
 /** How every function is built, run and logged: one minified ESM file with all it needs, so that it starts fast and runs on any Node 24. */
 import { fileURLToPath } from 'node:url';
-import { AssetHashType, DockerImage, type Duration } from 'aws-cdk-lib';
-import { Architecture, Code, Function as LambdaFunction, LoggingFormat, Runtime } from 'aws-cdk-lib/aws-lambda';
+import { type App, AssetHashType, DockerImage, type Duration } from 'aws-cdk-lib';
+import { Architecture, Code, Function as LambdaFunction, LoggingFormat, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
 import { type BuildOptions, buildSync } from 'esbuild';
+import { prefixOf, readSettings } from './settings.ts';
 
 /** How long logs are kept. */
 export const logRetention = RetentionDays.ONE_MONTH;
+
+/** A function waits for databases most of its time; what memory (in MB) buys is CPU, and less of it would slow a cold start. */
+export const memorySize = 512;
 
 /** The folder of all entry points. */
 export const entryPoints = fileURLToPath(new URL('../lambdas/', import.meta.url));
@@ -57,12 +61,12 @@ export class NodeFunction extends LambdaFunction {
       handler: 'index.handler',
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
-      // A function waits for databases most of its time; what memory buys is CPU, and less of it would slow a cold start.
-      memorySize: 512,
+      memorySize,
       timeout,
-      environment,
+      environment: { POWERTOOLS_METRICS_NAMESPACE: prefixOf(readSettings(scope.node.root as App).stage), ...environment },
       logGroup: new LogGroup(scope, `${id}Logs`, { retention: logRetention }),
       loggingFormat: LoggingFormat.JSON,
+      tracing: Tracing.ACTIVE,
     });
   }
 }

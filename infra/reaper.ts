@@ -14,8 +14,9 @@ const reapTime = Duration.minutes(5);
 export class Reaper extends Construct {
   /** What starts the reaper. */
   readonly watch: StateMachine;
+  readonly reap: NodeFunction;
 
-  constructor(scope: Construct, id: string, { databases, boot }: { databases: Databases; boot: StateMachine }) {
+  constructor(scope: Construct, id: string, { databases, boot, audit }: { databases: Databases; boot: StateMachine; audit: StateMachine }) {
     super(scope, id);
     const stateMachineName = databases.stage === 'production' ? 'cellzero-watch' : `${databases.stage}-cellzero-watch`;
     // By name: the function is part of the state machine that it starts.
@@ -26,10 +27,16 @@ export class Reaper extends Construct {
     const reap = new NodeFunction(this, 'Reap', {
       entry: 'periodic/reap.ts',
       timeout: reapTime,
-      environment: { API_DATABASE: databases.api.url, BOOT_STATE_MACHINE: boot.stateMachineArn, WATCH_STATE_MACHINE: watchArn },
+      environment: {
+        API_DATABASE: databases.api.url,
+        BOOT_STATE_MACHINE: boot.stateMachineArn,
+        WATCH_STATE_MACHINE: watchArn,
+        AUDIT_STATE_MACHINE: audit.stateMachineArn,
+      },
     });
     allowDatabases(reap, databases, ['api', 'cell0', 'cell']);
     boot.grantStartExecution(reap);
+    audit.grantStartExecution(reap);
     reap.addToRolePolicy(new PolicyStatement({ actions: ['states:StartExecution'], resources: [watchArn] }));
 
     this.watch = new StateMachine(this, 'Watch', {
@@ -45,5 +52,6 @@ export class Reaper extends Construct {
       },
     });
     reap.grantInvoke(this.watch);
+    this.reap = reap;
   }
 }

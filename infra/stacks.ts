@@ -8,7 +8,7 @@ import { ApiDatabaseStack } from './api-database-stack.ts';
 import { CellStack } from './cell-stack.ts';
 import { ControlPlaneStack } from './control-plane-stack.ts';
 import { NetworkStack } from './network-stack.ts';
-import { readSettings } from './settings.ts';
+import { prefixOf, readSettings } from './settings.ts';
 
 /**
  * Adds the stacks that the context of the app asks for.
@@ -16,7 +16,7 @@ import { readSettings } from './settings.ts';
  */
 export function addStacks(app: App): void {
   const { cells, stage, publicUrl, simulatedHosts } = readSettings(app);
-  const prefix = stage === 'production' ? 'cellzero' : `${stage}-cellzero`;
+  const prefix = prefixOf(stage);
 
   const { network } = new NetworkStack(app, `${prefix}-network`);
   const { database: api } = new ApiDatabaseStack(app, `${prefix}-api-database`, { stage, network });

@@ -4,9 +4,10 @@ import { query } from '../../../database/data-api.ts';
 import { handler as audit } from '../../../lambdas/periodic/audit.ts';
 import { handler as reap } from '../../../lambdas/periodic/reap.ts';
 import { type Cloud, startCloud, type User } from '../../cloud.ts';
+import { synthesise, templateOf } from '../../infra/synthesis.ts';
 import { captureOutput } from './output.ts';
 
-const output = captureOutput('test');
+const output = captureOutput('cellzero');
 let cloud: Cloud;
 let user: User;
 let tooLarge: string;
@@ -182,4 +183,17 @@ describe('no line holds', () => {
     expect(output.text()).not.toContain('Failing row');
     for (const hidden of [secret, encoded.slice(0, 20), user.token]) expect(output.text()).not.toContain(hidden);
   });
+});
+
+test('all metrics that alarms and the dashboard watch were emitted here', async () => {
+  await fetch(`${cloud.service.url}/image/v2/images`, { headers: { 'x-auth-token': user.token } });
+  const template = JSON.stringify(templateOf(synthesise(), 'cellzero-control-plane').toJSON()).replaceAll('\\', '');
+  const watched = [
+    ...Array.from(template.matchAll(/"MetricName":"(\w+)","Namespace":"cellzero"/g), ([, name]) => name),
+    ...Array.from(template.matchAll(/\["cellzero","(\w+)","service","(\w+)"/g), ([, name, service]) => `${name} of ${service}`),
+    ...Array.from(template.matchAll(/\{"cellzero",[\w,]+\} MetricName="(\w+)"/g), ([, name]) => name),
+  ];
+  expect(watched.length).toBeGreaterThan(20);
+  const measured = output.everMeasured().flatMap(({ name, dimensions }) => [name, `${name} of ${dimensions.service}`]);
+  expect([...new Set(watched)].filter((metric) => !measured.includes(metric ?? ''))).toEqual([]);
 });

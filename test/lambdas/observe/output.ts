@@ -10,9 +10,22 @@ export interface Metric {
   values: number[];
 }
 
-/** Has functions write as in the cloud and keeps what they write. Start it before the cloud; `stop` gives the terminal back. */
-export function captureOutput(namespace: string): { text(): string; lines(): Line[]; metrics(): Metric[]; clear(): void; stop(): void } {
+/** What was written since the last `clear`. */
+export interface Output {
+  text(): string;
+  lines(): Line[];
+  metrics(): Metric[];
+  /** Since the start. */
+  everMeasured(): Metric[];
+  clear(): void;
+  /** Gives the terminal back. */
+  stop(): void;
+}
+
+/** Has functions write as in the cloud and keeps what they write. It begins before the cloud. */
+export function captureOutput(namespace: string): Output {
   let text = '';
+  let earlier = '';
   const streams = [process.stdout, process.stderr];
   const writes = streams.map(({ write }) => write);
   for (const stream of streams) {
@@ -24,16 +37,13 @@ export function captureOutput(namespace: string): { text(): string; lines(): Lin
   }
   const { POWERTOOLS_DEV, POWERTOOLS_LOG_LEVEL } = process.env;
   Object.assign(process.env, { POWERTOOLS_DEV: 'false', POWERTOOLS_LOG_LEVEL: 'INFO', POWERTOOLS_METRICS_NAMESPACE: namespace });
-  const lines = () =>
-    text
-      .split('\n')
-      .filter((line) => line.startsWith('{'))
-      .map((line): Line => JSON.parse(line));
   return {
     text: () => text,
-    lines: () => lines().filter((line) => !('_aws' in line)),
-    metrics: () => lines().flatMap(metricsOf(namespace)),
-    clear: () => {
+    lines: () => linesOf(text).filter((line) => !('_aws' in line)),
+    metrics: () => linesOf(text).flatMap(metricsOf(namespace)),
+    everMeasured: () => linesOf(earlier + text).flatMap(metricsOf(namespace)),
+    clear() {
+      earlier += text;
       text = '';
     },
     stop() {
@@ -41,6 +51,13 @@ export function captureOutput(namespace: string): { text(): string; lines(): Lin
       Object.assign(process.env, { POWERTOOLS_DEV, POWERTOOLS_LOG_LEVEL });
     },
   };
+}
+
+function linesOf(text: string): Line[] {
+  return text
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line));
 }
 
 interface Embedded {
