@@ -28,6 +28,12 @@ export async function migrate(database: Database, migrations: readonly Migration
   return missing.map(({ version }) => version);
 }
 
+/** Gives the version of a database's schema: that of its last migration, 0 before the first. */
+export async function schemaVersion(database: Database): Promise<number> {
+  const [row] = await query<{ migrated: boolean }>(database, `select to_regclass('schema_migrations') is not null as migrated`);
+  return row?.migrated ? Math.max(0, ...(await appliedVersions(database))) : 0;
+}
+
 async function appliedVersions(database: Database): Promise<Set<number>> {
   const rows = await query<{ version: number }>(database, 'select version from schema_migrations');
   return new Set(rows.map(({ version }) => version));

@@ -1,12 +1,11 @@
 /** The boot workflow and a function for each of its steps. The workflow itself is lambdas/boot/boot.asl.json, the file that runs everywhere. */
 import { Duration } from 'aws-cdk-lib';
-import { LogGroup } from 'aws-cdk-lib/aws-logs';
-import { DefinitionBody, LogLevel, StateMachine, StateMachineType } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { allowDatabases, type DatabaseRole, type Databases } from './database-access.ts';
-import { entryPoints, logRetention, NodeFunction } from './node-function.ts';
+import { NodeFunction } from './node-function.ts';
+import { Workflow } from './workflow.ts';
 
-/** The steps by the name of the state, which is also the placeholder of the function's ARN in the file. */
+/** The steps by the name of the state. */
 const steps: Readonly<Record<string, { entry: string; reaches: readonly DatabaseRole[] }>> = {
   ScheduleServers: { entry: 'boot/schedule-servers.ts', reaches: ['api'] },
   CreateInCell: { entry: 'boot/create-in-cell.ts', reaches: ['api', 'cell'] },
@@ -25,31 +24,20 @@ const stepTime = Duration.seconds(90);
  * burial off: its steps are bounded by their functions' time and the retries in the file.
  */
 export class BootWorkflow extends Construct {
-  readonly stateMachine: StateMachine;
+  readonly stateMachine: Workflow;
   /** By state. */
   readonly functions: ReadonlyMap<string, NodeFunction>;
 
   constructor(scope: Construct, id: string, databases: Databases) {
     super(scope, id);
-    const functions = Object.entries(steps).map(([state, { entry, reaches }]): [string, NodeFunction] => {
+    const tasks = Object.entries(steps).map(([state, { entry, reaches }]): [string, NodeFunction] => {
       const environment: Record<string, string> = reaches.includes('api') ? { API_DATABASE: databases.api.url } : {};
       const step = new NodeFunction(this, state, { entry, timeout: stepTime, environment });
       allowDatabases(step, databases, reaches);
       return [state, step];
     });
-    this.stateMachine = new StateMachine(this, 'StateMachine', {
-      stateMachineName: databases.stage === 'production' ? 'cellzero-boot' : `${databases.stage}-cellzero-boot`,
-      stateMachineType: StateMachineType.STANDARD,
-      definitionBody: DefinitionBody.fromFile(`${entryPoints}boot/boot.asl.json`),
-      definitionSubstitutions: Object.fromEntries(functions.map(([state, step]) => [state, step.functionArn])),
-      tracingEnabled: true,
-      logs: {
-        destination: new LogGroup(this, 'Logs', { retention: logRetention }),
-        level: LogLevel.ERROR,
-        includeExecutionData: false,
-      },
-    });
-    for (const [, step] of functions) step.grantInvoke(this.stateMachine);
-    this.functions = new Map(functions);
+    const { stage } = databases;
+    this.stateMachine = new Workflow(this, 'StateMachine', { stage, definition: 'boot/boot', tasks: Object.fromEntries(tasks) });
+    this.functions = new Map(tasks);
   }
 }

@@ -16,16 +16,18 @@ export interface ControlPlaneStackProps {
   databases: Databases;
   /** Where clients reach the API when it is not at the address of API Gateway; empty otherwise. */
   publicUrl: string;
+  /** How many functions it may set aside shares of; 0 sets nothing aside. */
+  concurrency: number;
 }
 
 /** The control plane. */
 export class ControlPlaneStack extends Stack {
-  constructor(scope: Construct, id: string, { databases, publicUrl }: ControlPlaneStackProps) {
+  constructor(scope: Construct, id: string, { databases, publicUrl, concurrency }: ControlPlaneStackProps) {
     super(scope, id, { description: 'Cellzero: control plane' });
     const { stateMachine: boot, functions: steps } = new BootWorkflow(this, 'Boot', databases);
     const { stateMachine, audit } = new Auditor(this, 'Auditor', databases);
     const { watch, reap } = new Reaper(this, 'Reaper', { databases, boot, audit: stateMachine });
-    const { functions } = new ApiFunctions(this, 'Functions', { databases, publicUrl, boot, watch });
+    const { functions } = new ApiFunctions(this, 'Functions', { databases, publicUrl, boot, watch, concurrency });
     const { url, http } = new PublicApi(this, 'Api', functions);
     const observed = { prefix: prefixOf(databases.stage), http, api: functions, steps, reap, audit, boot, watch };
     const { alarms } = new Alarms(this, 'Alarms', observed);

@@ -1,6 +1,7 @@
 /** How every function is built, run and logged: one minified ESM file with all it needs, so that it starts fast and runs on any Node 24. */
 import { fileURLToPath } from 'node:url';
-import { type App, AssetHashType, DockerImage, type Duration } from 'aws-cdk-lib';
+import { type App, AssetHashType, DockerImage, type Duration, Validations } from 'aws-cdk-lib';
+import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Architecture, Code, Function as LambdaFunction, LoggingFormat, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
@@ -51,11 +52,18 @@ export interface NodeFunctionProps {
   entry: string;
   timeout: Duration;
   environment: Record<string, string>;
+  /** How many of it may run at once, set aside from what the account has; 0 sets nothing aside and no limit. */
+  reservedConcurrency?: number;
 }
 
-/** A function from an entry point. */
+/** A function from an entry point. It may write into its own log, and traces, and nothing else until it is told. */
 export class NodeFunction extends LambdaFunction {
-  constructor(scope: Construct, id: string, { entry, timeout, environment }: NodeFunctionProps) {
+  declare readonly role: Role;
+
+  constructor(scope: Construct, id: string, { entry, timeout, environment, reservedConcurrency = 0 }: NodeFunctionProps) {
+    const logGroup = new LogGroup(scope, `${id}Logs`, { retention: logRetention });
+    const role = new Role(scope, `${id}Role`, { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
+    logGroup.grantWrite(role);
     super(scope, id, {
       code: bundle(entry),
       handler: 'index.handler',
@@ -64,10 +72,13 @@ export class NodeFunction extends LambdaFunction {
       memorySize,
       timeout,
       environment: { POWERTOOLS_METRICS_NAMESPACE: prefixOf(readSettings(scope.node.root as App).stage), ...environment },
-      logGroup: new LogGroup(scope, `${id}Logs`, { retention: logRetention }),
+      role,
+      logGroup,
       loggingFormat: LoggingFormat.JSON,
       tracing: Tracing.ACTIVE,
+      ...(reservedConcurrency > 0 && { reservedConcurrentExecutions: reservedConcurrency }),
     });
+    Validations.of(role).acknowledge({ id: 'AwsSolutions-IAM5[Resource::*]', reason: 'Traces have no resource to name.' });
   }
 }
 

@@ -21,6 +21,8 @@ const context = z.object({
   stage: z.enum(['production', 'throwaway']).default('production'),
   /** Where clients reach the API when it is not at the address of API Gateway; empty otherwise. */
   publicUrl: z.union([z.literal(''), z.url()]).default(''),
+  /** How many functions the account runs at once: Lambda's quota "Concurrent executions", which may be 10 in a new account. */
+  lambdaConcurrency: z.coerce.number().int().min(0).default(1_000),
 });
 
 /** The validated context of the app. */
@@ -44,5 +46,6 @@ export function readSettings({ node }: App): Settings {
     simulatedHosts: node.tryGetContext('simulatedHosts'),
     stage: node.tryGetContext('stage'),
     publicUrl: node.tryGetContext('publicUrl'),
+    lambdaConcurrency: node.tryGetContext('lambdaConcurrency'),
   });
 }

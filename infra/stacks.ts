@@ -3,19 +3,24 @@
  * The control plane comes last, so that its code meets schemas that are there, but refers to no cell: it finds cells in `cell_mappings` and reaches them
  * by tag.
  */
-import { type App, RemovalPolicies, Stack } from 'aws-cdk-lib';
+import { type App, RemovalPolicies, Stack, Validations } from 'aws-cdk-lib';
+import { AwsSolutionsChecks } from 'cdk-nag';
 import { ApiDatabaseStack } from './api-database-stack.ts';
 import { CellStack } from './cell-stack.ts';
 import { ControlPlaneStack } from './control-plane-stack.ts';
 import { NetworkStack } from './network-stack.ts';
 import { prefixOf, readSettings } from './settings.ts';
 
+/** Lambda leaves at least 100 to functions without a share, and an account with less than this has none to spare. */
+const enoughToShare = 500;
+
 /**
- * Adds the stacks that the context of the app asks for.
+ * Adds the stacks that the context of the app asks for. What AwsSolutions' rules find in them fails the synthesis, unless it is explained where it is made.
  * @throws ZodError when the context is wrong.
  */
 export function addStacks(app: App): void {
-  const { cells, stage, publicUrl, simulatedHosts } = readSettings(app);
+  Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
+  const { cells, stage, publicUrl, simulatedHosts, lambdaConcurrency } = readSettings(app);
   const prefix = prefixOf(stage);
 
   const { network } = new NetworkStack(app, `${prefix}-network`);
@@ -24,7 +29,9 @@ export function addStacks(app: App): void {
     new CellStack(app, `${prefix}-${name}`, { stage, network, api, name, simulatedHosts: hosts });
   const cellStacks = [addCell('cell0', 0), ...cells.map((name) => addCell(name, simulatedHosts))];
 
-  const controlPlane = new ControlPlaneStack(app, `${prefix}-control-plane`, { databases: { stage, api }, publicUrl });
+  // What is thrown away takes nothing from what stands beside it in the account.
+  const concurrency = stage === 'production' && lambdaConcurrency >= enoughToShare ? lambdaConcurrency : 0;
+  const controlPlane = new ControlPlaneStack(app, `${prefix}-control-plane`, { databases: { stage, api }, publicUrl, concurrency });
   for (const cell of cellStacks) controlPlane.addStackDependency(cell);
 
   if (stage === 'throwaway') {

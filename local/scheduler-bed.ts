@@ -69,7 +69,7 @@ async function furnish(api: Database, { cells, hosts, vcpus = 16, memory_mb = 65
     api,
     `with cells as (
        insert into cell_mappings (uuid, name, database_connection)
-       select gen_random_uuid(), 'cell' || n, 'rds-data://none/none?secret=none' from generate_series(1, :cells::int) n returning id, name),
+       select gen_random_uuid(), 'cell' || n, 'rds-data://none/cell' || n || '?secret=none' from generate_series(1, :cells::int) n returning id, name),
      hosts as (select id as cell_id, name || '-host' || n as host from cells cross join generate_series(1, :hosts::int) n),
      mapped as (insert into host_mappings (cell_id, host) select cell_id, host from hosts),
      providers as (

@@ -5,6 +5,7 @@ import { PublicError } from '../compute/errors.ts';
 import { DatabaseUnreachable } from '../database/data-api.ts';
 import { NoDeployment } from '../local/attach.ts';
 import { DataDirectoryInUse } from '../local/postgres.ts';
+import { Unexpected } from './command.ts';
 import { exitCodes } from './exit-codes.ts';
 import { program } from './program.ts';
 
@@ -22,12 +23,13 @@ const command = program(
 try {
   await command.parseAsync();
 } catch (error) {
-  process.exitCode = exitCodeOf(error);
-  if (!(error instanceof CommanderError)) console.error(`cellzero: ${complaint(error)}`);
+  process.exitCode = codeOf(error);
+  if (!(error instanceof CommanderError)) console.error(`cellzero: ${complaint(error instanceof Unexpected ? error.cause : error)}`);
 }
 
-function exitCodeOf(error: unknown): number {
+function codeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.clean : exitCodes.usage;
+  if (error instanceof Unexpected) return exitCodes.unexpected;
   return error instanceof PublicError ? exitCodes.findings : exitCodes.unreachable;
 }
 

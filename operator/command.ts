@@ -30,16 +30,35 @@ ${examples}
 ${whichDeployment}
 ${exitHelp(codes)}`;
 
+/** Ends the help of a part of nova-manage's: Nova's exit codes, a line each. */
+export const novaExitHelp = (...codes: readonly string[]) => `
+Exit codes, as nova-manage has them:
+${[...codes, '255  anything unexpected, or a database that does not answer'].map((code) => `  ${code}`).join('\n')}`;
+
 /** The options that every part has. */
 export interface CommonOptions extends Choice {
   json?: true;
 }
 
-/** What a part says, and the code it ends with. */
+/** What a part says, and the code it ends with. An empty text is not printed. */
 export interface Outcome {
   json: unknown;
   text: () => string;
   code: number;
+  /** What went wrong on the side, for stderr. */
+  warnings?: readonly string[];
+}
+
+/** An outcome in a sentence. */
+export const saying = (message: string, code: number, json: object = {}): Outcome & { json: object } => ({
+  json: { message, ...json },
+  text: () => message,
+  code,
+});
+
+/** Something nobody expected in a part of nova-manage's, which ends with a code of its own. */
+export class Unexpected extends Error {
+  override name = 'Unexpected';
 }
 
 /** Runs a part against the deployment that its options name, prints what it says and ends with its code. */
@@ -51,12 +70,30 @@ export function performing(print: (text: string) => void, end: (code: number) =>
     const deployment = await reach(choice);
     try {
       const outcome = await run(deployment.api);
-      print(json ? JSON.stringify(outcome.json, null, 2) : outcome.text());
+      for (const warning of outcome.warnings ?? []) console.error(`cellzero: ${warning}`);
+      const said = json ? JSON.stringify(outcome.json, null, 2) : outcome.text();
+      if (said !== '') print(said);
       end(outcome.code);
     } finally {
       await deployment.close();
     }
   };
+}
+
+/** Runs parts as nova-manage does: what nobody expected, an unreachable deployment included, is Unexpected. */
+export function asNova(perform: Perform): Perform {
+  return async (options, run) => {
+    try {
+      await perform(options, run);
+    } catch (error) {
+      throw new Unexpected('', { cause: error });
+    }
+  };
+}
+
+/** Adds a group of parts to the command. */
+export function group(parent: Command, name: string, description: string): Command {
+  return parent.command(name).description(description).helpCommand(false);
 }
 
 /** Adds a part to the command, or to a group of parts, with the common options. */

@@ -3,6 +3,8 @@ import { Command } from 'commander';
 import { performing, whichDeployment } from './command.ts';
 import { addAudit } from './commands/audit.ts';
 import { addBuried } from './commands/buried.ts';
+import { addCellV2 } from './commands/cell-v2/index.ts';
+import { addClouds } from './commands/clouds.ts';
 import { addExplain } from './commands/explain.ts';
 import { addFlavor } from './commands/flavor.ts';
 import { addHostCommands } from './commands/hosts.ts';
@@ -14,7 +16,7 @@ import { addUser } from './commands/user.ts';
 export function program(print: (text: string) => void, end: (code: number) => void): Command {
   const perform = performing(print, end);
   const root = new Command('cellzero')
-    .description('Looks after a Cellzero cloud: finds what is broken, and tells what became of a server.')
+    .description('Looks after a Cellzero cloud: its hosts, users, flavors and images, what is broken in it, and what became of a server.')
     .helpCommand(false)
     .exitOverride()
     .configureHelp({ showGlobalOptions: true });
@@ -27,5 +29,7 @@ export function program(print: (text: string) => void, end: (code: number) => vo
   addProject(root, perform);
   addFlavor(root, perform);
   addImage(root, perform);
+  addClouds(root, print, end);
+  addCellV2(root, perform);
   return root;
 }

@@ -1,14 +1,14 @@
 /** What the stacks of a deployment say about it: where its database and its API are. Asked with the operator's own AWS credentials. */
 import { CloudFormationClient, DescribeStacksCommand, type Stack } from '@aws-sdk/client-cloudformation';
+import type { Stage } from '../infra/settings.ts';
 import { NoDeployment } from '../local/attach.ts';
 
 /** What the names of a stage's stacks begin with. */
-const prefixes = { production: 'cellzero', throwaway: 'throwaway-cellzero' } as const;
+const prefixes: Readonly<Record<Stage, string>> = { production: 'cellzero', throwaway: 'throwaway-cellzero' };
 
-/** Which of an account's deployments. */
-export type Stage = keyof typeof prefixes;
+/** The deployments that an account may have. */
 
-export const stages = Object.keys(prefixes) as readonly Stage[];
+export const stages: readonly Stage[] = ['production', 'throwaway'];
 
 /**
  * Gives an output of a stack of a deployment.

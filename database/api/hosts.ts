@@ -9,6 +9,8 @@ export interface NewHost {
   total: Resources;
   /** What it can do; a simulated host when nothing is said. */
   capabilities?: Readonly<Record<string, unknown>>;
+  /** Its service is disabled; counts only for a host that placement does not know yet. */
+  disabled?: boolean;
 }
 
 /** What simulated hosts can do; supported_instances are [architecture, hypervisor type, vm mode]. */
@@ -22,25 +24,46 @@ export const simulatedCapabilities = {
   ],
 };
 
-/** Maps hosts to a cell and tells placement what they have. Hosts that are known keep what is claimed on them. */
-export async function saveHosts(api: Database, cell: string, hosts: readonly NewHost[]): Promise<void> {
-  await query(
+/** How saving a host ended. */
+export interface SavedHost {
+  host: string;
+  /** This call mapped it. */
+  mapped: boolean;
+  /** uuid of another cell that has a host of this name, which then stays as it is; null when there is none. */
+  elsewhere: string | null;
+}
+
+/**
+ * Maps hosts to a cell and tells placement what they have. Hosts that are known keep what is claimed on them, and whether their service is disabled. A
+ * host of another cell stays as it is.
+ */
+export async function saveHosts(api: Database, cell: string, hosts: readonly NewHost[]): Promise<SavedHost[]> {
+  return query<SavedHost>(
     api,
     `with hosts as (
        select (value->>'uuid')::uuid as uuid, value->>'host' as host, value->'total' as total,
-         coalesce(value->'capabilities', :simulated::jsonb) as capabilities
+         coalesce(value->'capabilities', :simulated::jsonb) as capabilities, coalesce((value->>'disabled')::boolean, false) as disabled
        from jsonb_array_elements(:hosts::jsonb)),
      mappings as (
        insert into host_mappings (cell_id, host) select c.id, host from hosts join cell_mappings c on c.uuid = :cell::uuid
-       on conflict (host) do nothing),
+       on conflict (host) do nothing
+       returning host),
+     elsewhere as (
+       select h.host, c.uuid from hosts join host_mappings h using (host) join cell_mappings c on c.id = h.cell_id
+       where c.uuid <> :cell::uuid),
      providers as (
-       insert into resource_providers (uuid, name, capabilities) select uuid, host, capabilities from hosts
+       insert into resource_providers (uuid, name, capabilities, traits)
+       select uuid, host, capabilities, case when disabled then array[:disabled] else '{}' end
+       from hosts where host not in (select host from elsewhere)
        on conflict (name) do update set capabilities = excluded.capabilities, updated_at = now()
-       returning id, name)
-     insert into inventories (resource_provider_id, resource_class, total)
-     select p.id, key, value::int from providers p join hosts on host = p.name cross join lateral jsonb_each_text(total)
-     on conflict (resource_provider_id, resource_class) do update set total = excluded.total, updated_at = now()`,
-    { hosts, cell, simulated: simulatedCapabilities },
+       returning id, name),
+     stock as (
+       insert into inventories (resource_provider_id, resource_class, total)
+       select p.id, key, value::int from providers p join hosts on host = p.name cross join lateral jsonb_each_text(total)
+       on conflict (resource_provider_id, resource_class) do update set total = excluded.total, updated_at = now())
+     select hosts.host, mappings.host is not null as mapped, elsewhere.uuid as elsewhere
+     from hosts left join mappings using (host) left join elsewhere using (host)`,
+    { hosts, cell, simulated: simulatedCapabilities, disabled: disabledTrait },
   );
 }
 

@@ -39,6 +39,15 @@ export async function sweepInstances(cell: Database, after: string, limit: numbe
   );
 }
 
+/** Gives the next servers by uuid, deleted ones too; fewer than `limit` when there are no more. */
+export async function listInstanceUuids(cell: Database, after: string, limit: number): Promise<string[]> {
+  const rows = await query<{ uuid: string }>(cell, 'select uuid from instances where uuid > :after::uuid order by uuid limit :limit', {
+    after,
+    limit,
+  });
+  return rows.map(({ uuid }) => uuid);
+}
+
 /** Gives those of these servers that the cell has a row of, deleted ones too. */
 export async function readInstances(cell: Database, uuids: readonly string[]): Promise<ServerRow[]> {
   return query<ServerRow>(

@@ -39,3 +39,25 @@ export async function disabledReasons(cell: Database): Promise<Map<string, strin
   );
   return new Map(rows.map(({ host, disabled_reason }) => [host, disabled_reason]));
 }
+
+/** Gives the next hosts of a cell by name, those whose service is disabled too; fewer than `limit` when there are no more. */
+export async function listComputeNodes(cell: Database, after: string, limit: number): Promise<NewHost[]> {
+  return query<NewHost>(
+    cell,
+    `select distinct on (c.host) c.uuid, c.host, jsonb_build_object('VCPU', c.vcpus, 'MEMORY_MB', c.memory_mb, 'DISK_GB', c.local_gb) as total,
+       coalesce(s.disabled, false) as disabled
+     from compute_nodes c left join services s on s.id = c.service_id and s.deleted = 0
+     where c.deleted = 0 and c.host > :after order by c.host limit :limit`,
+    { after, limit },
+  );
+}
+
+/** Counts the living servers of a cell, or of one of its hosts. */
+export async function countServers(cell: Database, host: string | null): Promise<number> {
+  const [row] = await query<{ count: number }>(
+    cell,
+    'select count(*)::int as count from instances where deleted = 0 and (:host::text is null or host = :host)',
+    { host },
+  );
+  return row?.count ?? 0;
+}

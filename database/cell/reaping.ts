@@ -19,7 +19,8 @@ export async function findInstanceStates(cell: Database, servers: readonly strin
   );
 }
 
-const relations = [
+/** Tables with rows of a server by its `instance_uuid`; its actions and tags have keys of their own. */
+export const relations = [
   'instance_extra',
   'instance_info_caches',
   'instance_faults',
@@ -27,6 +28,7 @@ const relations = [
   'instance_system_metadata',
   'block_device_mapping',
   'security_group_instance_association',
+  'migrations',
 ];
 
 /**

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Match } from 'aws-cdk-lib/assertions';
+import { Match, type Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, test } from 'vitest';
 import { entryPoints } from '../../infra/node-function.ts';
 import { gatewayRoutes } from '../../lambdas/api/gateway-routes.ts';
@@ -109,6 +109,34 @@ describe('every function', () => {
       if (Environment?.Variables.TOKEN_KEY) expect(Timeout).toBeLessThan(30);
       else expect(Timeout).toBeGreaterThanOrEqual(60);
     }
+  });
+
+  test('may write into its own log, and no managed policy gives it more', () => {
+    for (const { LoggingConfig, Role } of functions) {
+      const logs = statementsOf(template, Role['Fn::GetAtt'][0]).filter(({ actions }) =>
+        actions.some((action) => action.startsWith('logs:')),
+      );
+      expect(logs).toMatchObject([
+        { actions: ['logs:CreateLogStream', 'logs:PutLogEvents'], resources: [{ 'Fn::GetAtt': [LoggingConfig.LogGroup.Ref, 'Arn'] }] },
+      ]);
+    }
+    template.allResourcesProperties('AWS::IAM::Role', { ManagedPolicyArns: Match.absent() });
+  });
+
+  test('of the API takes its share of the account, and leaves the rest to the workflow', () => {
+    const shares = (from: Template) =>
+      Object.entries(from.findResources('AWS::Lambda::Function'))
+        .map(([id, { Properties }]) => [/^[A-Z][a-z]+[A-Z][a-z]+/.exec(id)?.[0], Properties.ReservedConcurrentExecutions])
+        .filter(([, share]) => share !== undefined);
+    const ofAnother = (context: Record<string, unknown>, prefix = '') =>
+      shares(templateOf(synthesise(context), `${prefix}cellzero-control-plane`));
+    expect(shares(template)).toEqual([
+      ['FunctionsCompute', 400],
+      ['FunctionsIdentity', 100],
+      ['FunctionsImage', 50],
+    ]);
+    expect(ofAnother({ lambdaConcurrency: '10' })).toEqual([]);
+    expect(ofAnother({ stage: 'throwaway' }, 'throwaway-')).toEqual([]);
   });
 
   test('finds its settings', () => {

@@ -35,8 +35,8 @@ describe.each(names)('the database of %s', (name) => {
   test('is one encrypted PostgreSQL cluster behind the Data API that sleeps at 0 ACU', () => {
     template.resourceCountIs('AWS::RDS::DBCluster', 1);
     template.hasResource('AWS::RDS::DBCluster', {
-      DeletionPolicy: 'Snapshot',
-      UpdateReplacePolicy: 'Snapshot',
+      DeletionPolicy: 'Retain',
+      UpdateReplacePolicy: 'Retain',
       Properties: {
         Engine: 'aurora-postgresql',
         EngineVersion: Match.stringLikeRegexp('^17\\.'),
@@ -49,6 +49,20 @@ describe.each(names)('the database of %s', (name) => {
       },
     });
     template.allResourcesProperties('AWS::RDS::DBInstance', { DBInstanceClass: 'db.serverless', PubliclyAccessible: false });
+  });
+
+  test('outlives its stack, with the secret that opens it', () => {
+    const kept = Object.values(template.toJSON().Resources as Record<string, { Type: string; DeletionPolicy?: string }>)
+      .filter(({ DeletionPolicy }) => DeletionPolicy === 'Retain')
+      .map(({ Type }) => Type)
+      .filter((type) => type !== 'AWS::Logs::LogGroup');
+    expect(kept.toSorted()).toEqual(['AWS::RDS::DBCluster', 'AWS::RDS::DBInstance', 'AWS::SecretsManager::Secret']);
+  });
+
+  test('keeps every log of its deployments for 30 days', () => {
+    template.resourceCountIs('AWS::Logs::LogGroup', 3);
+    template.allResourcesProperties('AWS::Logs::LogGroup', { RetentionInDays: 30 });
+    template.allResourcesProperties('AWS::Lambda::Function', { LoggingConfig: { LogGroup: { Ref: Match.stringLikeRegexp('Logs') } } });
   });
 
   test('stands in the shared network', () => {
@@ -94,10 +108,13 @@ describe.each(names)('the database of %s', (name) => {
   test('lets its migration run statements there and nothing else', () => {
     const [cluster] = Object.keys(template.findResources('AWS::RDS::DBCluster'));
     const [secret = ''] = Object.keys(template.findResources('AWS::SecretsManager::Secret')).filter((id) => id.startsWith('Secret'));
-    const statements = statementsOf(template, 'Migration').filter(({ actions }) => !actions.includes('xray:PutTraceSegments'));
-    expect(statements.map(({ actions }) => actions)).toEqual([['rds-data:ExecuteStatement'], ['secretsmanager:GetSecretValue']]);
-    expect(JSON.stringify(statements[0]?.resources)).toContain(`":cluster:",{"Ref":"${cluster}"}`);
-    expect(statements[1]?.resources).toEqual([{ Ref: secret }]);
+    const [writeLog, trace, run, read, ...others] = statementsOf(template, 'Migration');
+    expect(others).toEqual([]);
+    expect(writeLog?.actions).toEqual(['logs:CreateLogStream', 'logs:PutLogEvents']);
+    expect(trace?.actions).toEqual(['xray:PutTelemetryRecords', 'xray:PutTraceSegments']);
+    expect(run?.actions).toEqual(['rds-data:ExecuteStatement']);
+    expect(JSON.stringify(run?.resources)).toContain(`":cluster:",{"Ref":"${cluster}"}`);
+    expect(read).toMatchObject({ actions: ['secretsmanager:GetSecretValue'], resources: [{ Ref: secret }] });
   });
 
   test('tells its URL', () => {

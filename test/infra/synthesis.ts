@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { App } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { type CloudAssembly, SynthesisMessageLevel } from 'aws-cdk-lib/cx-api';
-import { afterAll } from 'vitest';
+import { afterAll, vi } from 'vitest';
 import cdk from '../../cdk.json' with { type: 'json' };
 import { addStacks } from '../../infra/stacks.ts';
 
@@ -21,14 +21,27 @@ const folder = mkdtempSync(join(tmpdir(), 'cellzero-synth-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 /**
- * Synthesises the app; what it writes is gone after the tests of the file.
+ * Makes the app; what its synthesis writes is gone after the tests of the file.
  * @throws ZodError when the context is wrong.
  */
-export function synthesise(context: Record<string, unknown> = {}): CloudAssembly {
+export function makeApp(context: Record<string, unknown> = {}): App {
   const outdir = mkdtempSync(join(folder, 'app-'));
   const app = new App({ outdir, context: { ...cdk.context, 'aws:cdk:bundling-stacks': [], ...context } });
   addStacks(app);
-  return app.synth();
+  return app;
+}
+
+/**
+ * Synthesises the app, but leaves the rules out, which take seconds and have a test of their own.
+ * @throws ZodError when the context is wrong.
+ */
+export function synthesise(context?: Record<string, unknown>): CloudAssembly {
+  vi.stubEnv('CDK_VALIDATION', 'false');
+  try {
+    return makeApp(context).synth();
+  } finally {
+    vi.unstubAllEnvs();
+  }
 }
 
 /** Gives the template of a stack. */

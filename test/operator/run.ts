@@ -11,13 +11,14 @@ export interface Ended {
 
 const command = fileURLToPath(new URL('../../operator/cellzero.ts', import.meta.url));
 
-/** Runs `cellzero` with nothing in its environment but PATH and what is given. */
-export function cellzero(args: readonly string[], environment: Readonly<Record<string, string>> = {}): Promise<Ended> {
+/** Runs `cellzero` with nothing in its environment but PATH and what is given, and with `input` as its standard input. */
+export function cellzero(args: readonly string[], environment: Readonly<Record<string, string>> = {}, input = ''): Promise<Ended> {
   return new Promise((done) => {
     const env = { PATH: process.env.PATH ?? '', ...environment };
-    execFile(process.execPath, [command, ...args], { env, cwd: '/' }, (error, stdout, stderr) => {
+    const child = execFile(process.execPath, [command, ...args], { env, cwd: '/' }, (error, stdout, stderr) => {
       const code = typeof error?.code === 'number' ? error.code : error ? -1 : 0;
       done({ code, stdout, stderr });
     });
+    child.stdin?.on('error', () => undefined).end(input);
   });
 }

@@ -1,0 +1,96 @@
+/**
+ * Deleted servers that may leave the index: nothing of them is left to do. No workflow may still write them, no cell may hold remains of them, and they
+ * claim no room. A server that is deleted stays deleted, so what may leave may leave for good.
+ */
+import { type Database, query } from '../data-api.ts';
+
+/** SQL that is true of a mapping `m` that may leave. Work left in the server's own cell hinders unless the cell itself goes. */
+const finished = (ownCellGoes = false) => `
+  m.queued_for_delete
+  and not exists (select from build_requests b where b.instance_uuid = m.instance_uuid)
+  and not exists (select from allocations a where a.consumer_id = m.instance_uuid)
+  and not exists (
+    select from cell_work w where w.instance_uuid = m.instance_uuid ${ownCellGoes ? 'and w.cell_id is distinct from m.cell_id' : ''})`;
+
+const oldEnough = '(:before::timestamptz is null or m.updated_at < :before::timestamptz)';
+
+/** Where deleted servers are that may leave, and how many; the uuid of the cell is null for those that never had one. */
+export interface DeletedServers {
+  cell: string | null;
+  servers: number;
+}
+
+/** Counts the deleted servers that may leave, by cell; those deleted before a time (ISO 8601), or (null) all. */
+export async function countDeleted(api: Database, before: string | null): Promise<DeletedServers[]> {
+  return query<DeletedServers>(
+    api,
+    `select c.uuid as cell, count(*)::int as servers from instance_mappings m left join cell_mappings c on c.id = m.cell_id
+     where ${finished()} and ${oldEnough} group by c.uuid order by c.uuid`,
+    { before },
+  );
+}
+
+/** A place in the index. */
+export interface DeletedServer {
+  id: number;
+  uuid: string;
+}
+
+/** Gives the next deleted servers of a cell (null: of none) that may leave, in the order of the index; fewer than `limit` when there are no more. */
+export async function listDeleted(
+  api: Database,
+  cell: string | null,
+  before: string | null,
+  after: number,
+  limit: number,
+): Promise<DeletedServer[]> {
+  const there = cell === null ? 'm.cell_id is null' : 'm.cell_id = (select id from cell_mappings where uuid = :cell::uuid)';
+  return query<DeletedServer>(
+    api,
+    `select m.id, m.instance_uuid as uuid from instance_mappings m
+     where ${there} and m.id > :after and ${finished()} and ${oldEnough} order by m.id limit :limit`,
+    { before, after, limit, ...(cell === null ? {} : { cell }) },
+  );
+}
+
+/** How many rows left the index. */
+export interface Forgotten {
+  instance_mappings: number;
+  request_specs: number;
+  instance_group_member: number;
+}
+
+/** SQL that lets mappings leave, with request spec and membership of each. */
+const forget = (which: string) => `
+  gone as (delete from instance_mappings m where ${which} returning m.instance_uuid),
+  specs as (delete from request_specs s using gone where s.instance_uuid = gone.instance_uuid returning s.id),
+  members_held as (
+    select member.id from instance_group_member member join gone using (instance_uuid) order by member.id for update of member),
+  members as (delete from instance_group_member where id in (select id from members_held) returning id)
+  select (select count(*)::int from gone) as instance_mappings, (select count(*)::int from specs) as request_specs,
+    (select count(*)::int from members) as instance_group_member`;
+
+const nothing: Forgotten = { instance_mappings: 0, request_specs: 0, instance_group_member: 0 };
+
+/** Lets those of these servers leave the index that may. */
+export async function forgetServers(api: Database, servers: readonly string[]): Promise<Forgotten> {
+  const [row] = await query<Forgotten>(
+    api,
+    `with ${forget(`m.instance_uuid in (select jsonb_array_elements_text(:servers::jsonb)::uuid) and ${finished()}`)}`,
+    { servers },
+  );
+  return row ?? nothing;
+}
+
+/** Lets deleted servers of a cell leave that is itself about to go; at most so many. */
+export async function forgetServersOf(api: Database, cell: string, limit: number): Promise<Forgotten> {
+  const [row] = await query<Forgotten>(
+    api,
+    `with first as (
+       select m.id from instance_mappings m join cell_mappings c on c.id = m.cell_id
+       where c.uuid = :cell::uuid and ${finished(true)} limit :limit),
+     ${forget(`m.id in (select id from first) and ${finished(true)}`)}`,
+    { cell, limit },
+  );
+  return row ?? nothing;
+}
