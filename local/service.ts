@@ -32,6 +32,7 @@ import { handler as reapLater } from '../lambdas/periodic/reap.ts';
 import { databaseUrl } from './arns.ts';
 import { startAws } from './aws.ts';
 import { writeCloudsFile } from './clouds-file.ts';
+import { localClusters } from './data-api/clusters.ts';
 import { createDataApi, type DataApi } from './data-api/data-api.ts';
 import { publishEndpoint } from './endpoint.ts';
 import { startGateway } from './gateway.ts';
@@ -109,7 +110,7 @@ async function start(options: ServiceOptions, stops: (() => Promise<unknown>)[],
   stops.push(() => postgres.stop());
 
   const clusters = new Map<string, string>();
-  const dataApi = createDataApi({ postgres, clusters });
+  const dataApi = createDataApi({ postgres, clusters: localClusters(clusters) });
   stops.push(() => dataApi.close());
   const kms = await createKms({ keyFile: options.dataDir === undefined ? undefined : join(dataDir, 'token-key.pem') });
   const { retryAfter, watchAfter } = options;
