@@ -19,7 +19,8 @@ export default defineConfig({
           exclude: [deployment],
           testTimeout: 30_000,
           hookTimeout: 60_000,
-          env: { TZ: 'UTC' },
+          // Functions write through vitest's console, which is silent where all is well.
+          env: { TZ: 'UTC', POWERTOOLS_DEV: 'true', POWERTOOLS_LOG_LEVEL: 'WARN' },
           sequence: { groupOrder: 0 },
         },
       },

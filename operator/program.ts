@@ -5,18 +5,22 @@ import { addAudit } from './commands/audit.ts';
 import { addBuried } from './commands/buried.ts';
 import { addCellV2 } from './commands/cell-v2/index.ts';
 import { addClouds } from './commands/clouds.ts';
+import { addDb } from './commands/db/index.ts';
 import { addExplain } from './commands/explain.ts';
 import { addFlavor } from './commands/flavor.ts';
 import { addHostCommands } from './commands/hosts.ts';
 import { addImage } from './commands/image.ts';
 import { addProject } from './commands/project.ts';
+import { addStatus } from './commands/status.ts';
 import { addUser } from './commands/user.ts';
 
 /** Makes the command; `end` takes the code it ends with. */
 export function program(print: (text: string) => void, end: (code: number) => void): Command {
   const perform = performing(print, end);
   const root = new Command('cellzero')
-    .description('Looks after a Cellzero cloud: its hosts, users, flavors and images, what is broken in it, and what became of a server.')
+    .description(
+      'Looks after a Cellzero cloud: its cells, databases, hosts, users, flavors and images, what is broken in it, and what became of a server.',
+    )
     .helpCommand(false)
     .exitOverride()
     .configureHelp({ showGlobalOptions: true });
@@ -31,5 +35,7 @@ export function program(print: (text: string) => void, end: (code: number) => vo
   addImage(root, perform);
   addClouds(root, print, end);
   addCellV2(root, perform);
+  addDb(root, perform);
+  addStatus(root, perform);
   return root;
 }

@@ -1,12 +1,16 @@
 /** Tables for people in the style of nova-manage: borders, a header, everything to the left. A value may have several lines. */
 
-/** Gives a table of rows under headers, without a newline at the end. Control characters in values are shown, not obeyed. */
-export function table(headers: readonly string[], rows: readonly (readonly string[])[]): string {
+/**
+ * Gives a table of rows under headers, without a newline at the end. Control characters in values are shown, not obeyed.
+ * @param style `ruled` has a border after every row.
+ */
+export function table(headers: readonly string[], rows: readonly (readonly string[])[], style: 'plain' | 'ruled' = 'plain'): string {
   const all = [headers, ...rows].map((row) => row.map((value) => value.split('\n').map(visible)));
   const widths = headers.map((_, column) => Math.max(...all.map((row) => Math.max(...(row[column] ?? []).map((line) => line.length)))));
   const border = `+${widths.map((width) => '-'.repeat(width + 2)).join('+')}+`;
   const [header = '', ...body] = all.map((row) => linesOf(row, widths));
-  return [border, header, border, ...(body.length > 0 ? [...body, border] : [])].join('\n');
+  const lines = style === 'ruled' ? body.flatMap((row) => [row, border]) : [...body, ...(body.length > 0 ? [border] : [])];
+  return [border, header, border, ...lines].join('\n');
 }
 
 function linesOf(row: readonly (readonly string[])[], widths: readonly number[]): string {

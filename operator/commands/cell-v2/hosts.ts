@@ -5,6 +5,7 @@ import type { InCells } from '../../../compute/cells/in-cells.ts';
 import { findCell } from '../../../compute/cells/register.ts';
 import { deleteHost, type HostRemoval } from '../../../compute/cells/remove.ts';
 import { cell0 } from '../../../compute/cells.ts';
+import { NotFound } from '../../../compute/errors.ts';
 import { type CellMapping, listCellMappings } from '../../../database/api/cell-mappings.ts';
 import { listHostMappings } from '../../../database/api/host-mappings.ts';
 import { type CommonOptions, novaExitHelp, type Outcome, type Perform, part, saying, whichDeployment } from '../../command.ts';
@@ -47,7 +48,7 @@ ${novaExitHelp('0  all hosts are mapped', '1  there was none to map, and that wa
     .action((options: DiscoverOptions) =>
       perform(options, async (api) => {
         const cells = (await listCellMappings(api)).filter(({ uuid }) => !options.cell_uuid || uuid === options.cell_uuid.toLowerCase());
-        if (cells.length === 0) throw new Error(`Cell with uuid ${options.cell_uuid} was not found.`);
+        if (cells.length === 0) throw new NotFound(`Cell with uuid ${options.cell_uuid} was not found.`);
         const discovered = await discoverHosts(
           api,
           cells.filter(({ uuid }) => uuid !== cell0),

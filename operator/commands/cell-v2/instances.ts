@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { mapInstances } from '../../../compute/cells/map-instances.ts';
 import { findCell } from '../../../compute/cells/register.ts';
 import { type Verification, verifyInstance } from '../../../compute/cells/verify-instance.ts';
+import { NotFound } from '../../../compute/errors.ts';
 import { isUuid } from '../../../compute/uuid.ts';
 import { type CommonOptions, novaExitHelp, type Outcome, type Perform, part, saying, whichDeployment } from '../../command.ts';
 import { progress } from '../../progress.ts';
@@ -43,7 +44,7 @@ ${novaExitHelp('0    all servers of the cell are mapped', '1    more are left', 
           return saying('Must supply a positive value for max-count', 127);
         }
         const cell = await findCell(api, options.cell_uuid);
-        if (!cell) throw new Error(`Cell with uuid ${options.cell_uuid} was not found.`);
+        if (!cell) throw new NotFound(`Cell with uuid ${options.cell_uuid} was not found.`);
         const mapped = await mapInstances(api, cell, most, ({ seen, mapped }) =>
           progress(`${cell.name}: ${seen} servers seen, ${mapped} mapped`),
         ).finally(() => progress(''));

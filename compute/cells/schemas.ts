@@ -1,0 +1,28 @@
+/** The schemas of all cells' databases. A deployment moves them before its code runs; this is for cells from elsewhere, and to see how far each is. */
+import { listCellMappings } from '../../database/api/cell-mappings.ts';
+import type { Database } from '../../database/data-api.ts';
+import { migrate, schemaVersion } from '../../database/migrate.ts';
+import type { Migration } from '../../database/migrations.ts';
+import { NotFound } from '../errors.ts';
+import { type InCells, inCells } from './in-cells.ts';
+
+/**
+ * Gives the migrations up to a version, or all.
+ * @throws NotFound when there is no such version.
+ */
+export function upTo(migrations: readonly Migration[], version: number | undefined): readonly Migration[] {
+  if (version === undefined) return migrations;
+  const wanted = migrations.filter((migration) => migration.version <= version);
+  if (wanted.at(-1)?.version !== version) throw new NotFound(`There is no version ${version}: this code knows 1 to ${migrations.length}.`);
+  return wanted;
+}
+
+/** Applies migrations that the databases of cell0 and all cells lack; gives the versions that were applied. */
+export async function syncCells(api: Database, migrations: readonly Migration[]): Promise<InCells<number[]>> {
+  return inCells(await listCellMappings(api), (_, database) => migrate(database, migrations));
+}
+
+/** Gives the versions of the databases of cell0 and all cells. */
+export async function readCellVersions(api: Database): Promise<InCells<number>> {
+  return inCells(await listCellMappings(api), (_, database) => schemaVersion(database));
+}

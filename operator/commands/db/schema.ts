@@ -1,0 +1,85 @@
+/** `sync` and `version` of `cellzero db` and `cellzero api_db`. Migrations go forward only: a database that is past the version asked for stays so. */
+import type { Command } from 'commander';
+import type { InCells } from '../../../compute/cells/in-cells.ts';
+import { readCellVersions, syncCells, upTo } from '../../../compute/cells/schemas.ts';
+import { apiMigrations } from '../../../database/api/migrations/index.ts';
+import { cellMigrations } from '../../../database/cell/migrations/index.ts';
+import type { Database } from '../../../database/data-api.ts';
+import { migrate, schemaVersion } from '../../../database/migrate.ts';
+import { type CommonOptions, novaExitHelp, type Outcome, type Perform, part, saying, whichDeployment, wholeNumber } from '../../command.ts';
+import { withFailures } from '../../failures.ts';
+
+/** Adds `db sync` and `db version`. */
+export function addCellSchemas(db: Command, perform: Perform): void {
+  addSync(db, 'the databases of cell0 and all cells')
+    .option('--local_cell', 'accepted: every cell is synced')
+    .addHelpText('after', help('db sync', '0  all are up to date', '1  not all could be reached or moved; the others are up to date'))
+    .action((version: number | undefined, options: CommonOptions) => perform(options, (api) => syncAllCells(api, version)));
+  part(db, 'version')
+    .summary('tell the version that all cells have reached')
+    .description('Tells the version that the databases of cell0 and all cells have reached; on stderr, which of them are further.')
+    .addHelpText('after', help('db version', '0  it is told'))
+    .action((options: CommonOptions) => perform(options, async (api) => versionOf(await readCellVersions(api))));
+}
+
+/** Adds `api_db sync` and `api_db version`. */
+export function addApiSchema(apiDb: Command, perform: Perform): void {
+  addSync(apiDb, 'the api database')
+    .addHelpText('after', help('api_db sync', '0  it is up to date'))
+    .action((version: number | undefined, options: CommonOptions) =>
+      perform(options, async (api) => {
+        const applied = await migrate(api, upTo(apiMigrations, version));
+        return { json: { applied }, text: () => appliedText('api', applied), code: 0 };
+      }),
+    );
+  part(apiDb, 'version')
+    .summary('tell the version of the api database')
+    .description('Tells the version of the api database.')
+    .addHelpText('after', help('api_db version', '0  it is told'))
+    .action((options: CommonOptions) =>
+      perform(options, async (api) => {
+        const version = await schemaVersion(api);
+        return { json: { version }, text: () => String(version), code: 0 };
+      }),
+    );
+}
+
+function addSync(parent: Command, what: string): Command {
+  return part(parent, 'sync')
+    .summary(`apply migrations to ${what}`)
+    .description(`Applies the migrations that ${what} lack${what.endsWith('s') ? '' : 's'}. A deployment has done so before its code runs.`)
+    .argument('[VERSION]', 'the last one to apply; all when none is given', wholeNumber);
+}
+
+const help = (command: string, ...codes: readonly string[]) => `
+Examples:
+  cellzero ${command}
+  cellzero ${command} --json
+${whichDeployment}
+${novaExitHelp(...codes)}`;
+
+const appliedText = (database: string, applied: readonly number[]) =>
+  applied.length === 0 ? '' : `${database}: applied ${applied.join(', ')}`;
+
+async function syncAllCells(api: Database, version: number | undefined): Promise<Outcome> {
+  const migrations = upTo(cellMigrations, version);
+  let synced: InCells<number[]>;
+  try {
+    synced = await syncCells(api, migrations);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return saying(`ERROR: Could not read the cells from the api database.\nHas "cellzero api_db sync" been run?\nError: ${reason}`, 1);
+  }
+  const cells = synced.results.map(({ cell, result }) => ({ cell: cell.name, applied: result }));
+  const lines = cells.map(({ cell, applied }) => appliedText(cell, applied)).filter((line) => line !== '');
+  const outcome = withFailures({ json: { cells }, text: () => lines.join('\n'), code: 0 }, synced.failures);
+  return synced.failures.length > 0 ? { ...outcome, code: 1 } : outcome;
+}
+
+function versionOf({ results, failures }: InCells<number>): Outcome {
+  const cells = results.map(({ cell, result }) => ({ cell: cell.name, version: result }));
+  const version = Math.min(...cells.map(({ version }) => version));
+  const outcome = withFailures({ json: { version, cells }, text: () => String(version), code: 0 }, failures);
+  const further = cells.filter((cell) => cell.version > version).map((cell) => `${cell.cell} is at version ${cell.version}`);
+  return { ...outcome, warnings: [...(outcome.warnings ?? []), ...further] };
+}

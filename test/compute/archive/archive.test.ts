@@ -1,0 +1,217 @@
+/** Archive and purge: deleted servers go, whole and only they, whatever the statement after which the work stops. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type ArchiveOptions, archiveDeletedRows } from '../../../compute/archive/archive.ts';
+import { purge } from '../../../compute/archive/purge.ts';
+import { audit } from '../../../compute/audit/audit.ts';
+import { query } from '../../../database/data-api.ts';
+import { type Cloud, startCloud, type User } from '../../cloud.ts';
+import { comeToRest } from '../../rest.ts';
+import { disturbances } from '../../stories/faults.ts';
+import { buryThree, cellsOf, indexed, rowsIn, unfindable } from './graves.ts';
+
+let cloud: Cloud;
+let user: User;
+let giant: string;
+let living: string[];
+beforeAll(async () => {
+  cloud = await startCloud({ retryAfter: 5 });
+  user = await cloud.newUser();
+  giant = await cloud.newFlavor({ disk: 5_000 });
+  living = await Promise.all([user.boot(), user.boot(), user.boot({ flavorRef: giant })]);
+  await Promise.all(living.map((id) => user.settled(id)));
+});
+afterAll(() => cloud?.stop());
+
+const archive = (options: Partial<ArchiveOptions> = {}) =>
+  archiveDeletedRows(cloud.service.api, { maxRows: 1_000, before: null, untilComplete: true, sleep: 0, told: () => {}, ...options });
+const bury = () => buryThree(cloud, user, giant);
+const findings = async () => (await audit(cloud.service.api, { settled: true })).findings;
+
+async function rowsEverywhere(ids: readonly string[], shadow: '' | 'shadow_') {
+  return Promise.all(cellsOf(cloud).map((cell) => rowsIn(cloud, cell, ids, shadow)));
+}
+
+async function expectGone(ids: readonly string[]): Promise<void> {
+  expect(await indexed(cloud, ids)).toBe(0);
+  for (const rows of await rowsEverywhere(ids, '')) expect(rows).toEqual({});
+}
+
+async function expectLiving(): Promise<void> {
+  for (const id of living) expect((await user.send('GET', `/servers/${id}`)).status).toBe(200);
+  expect(await indexed(cloud, living)).toBe(2 * living.length);
+  expect(await unfindable(cloud)).toEqual([]);
+  expect(await findings()).toEqual([]);
+}
+
+test('deleted servers move whole into the shadow tables, and leave the index; then nothing is left to do', async () => {
+  const ids = await bury();
+  const before = await rowsEverywhere(ids, '');
+  const ofLiving = await rowsEverywhere(living, '');
+  const { tables, failures } = await archive();
+  expect(failures).toEqual([]);
+  expect(tables).toMatchObject({
+    'cell0.instances': 1,
+    'cell0.instance_faults': 1,
+    'API_DB.instance_mappings': 3,
+    'API_DB.request_specs': 3,
+  });
+  expect(Object.keys(tables)).toContainEqual(expect.stringMatching(/^cell[12]\.instance_metadata$/));
+  expect(await rowsEverywhere(ids, 'shadow_')).toEqual(before);
+  expect(await rowsEverywhere(living, '')).toEqual(ofLiving);
+  await expectGone(ids);
+  await expectLiving();
+  expect((await archive()).tables).toEqual({});
+});
+
+test('shadow tables have the columns of the others, in their order', async () => {
+  const columns = await query<{ table_name: string; columns: string }>(
+    cloud.database('cell1'),
+    `select table_name, string_agg(column_name || ' ' || data_type, ', ' order by ordinal_position) as columns
+     from information_schema.columns where table_schema = 'public' group by table_name`,
+  );
+  const of = new Map(columns.map(({ table_name, columns }) => [table_name, columns]));
+  const shadows = [...of].filter(([table]) => table.startsWith('shadow_'));
+  expect(shadows).toHaveLength(11);
+  for (const [shadow, columns] of shadows) expect(columns, shadow).toBe(of.get(shadow.slice('shadow_'.length)));
+});
+
+test('a limit on rows holds over all cells, about, and what is left comes next time', async () => {
+  const ids = [...(await bury()), ...(await bury())];
+  const totals: number[] = [];
+  for (let moved = 1; moved > 0; totals.push(moved)) {
+    const { tables } = await archive({ maxRows: 10, untilComplete: false });
+    moved = Object.entries(tables).reduce((sum, [table, rows]) => (table.startsWith('API_DB') ? sum : sum + rows), 0);
+    expect(moved).toBeLessThan(40);
+  }
+  expect(totals.length).toBeGreaterThan(4);
+  expect((await archive({ maxRows: 0 })).tables).toEqual({});
+  expect((await archive({ maxRows: 1_000, untilComplete: false })).tables['API_DB.instance_mappings'] ?? 0).toBeLessThanOrEqual(2);
+  await expectGone(ids);
+});
+
+test('only what was deleted before a time goes', async () => {
+  const ids = await bury();
+  expect((await archive({ before: new Date(Date.now() - 60_000) })).tables).toEqual({});
+  expect(await indexed(cloud, ids)).toBe(6);
+  await archive({ before: new Date(Date.now() + 60_000) });
+  await expectGone(ids);
+});
+
+describe('a server stays', () => {
+  const cases: Record<string, { sql: string; undo: string }> = {
+    'with work left in a cell': {
+      sql: `insert into cell_work (instance_uuid, cell_id) select :id::uuid, id from cell_mappings where name = 'cell2'`,
+      undo: 'delete from cell_work where instance_uuid = :id::uuid',
+    },
+    'with a claim': {
+      sql: `insert into allocations (consumer_id, resource_provider_id, resource_class, used) select :id::uuid, min(id), 'VCPU', 1 from resource_providers`,
+      undo: 'delete from allocations where consumer_id = :id::uuid',
+    },
+    'with a build request': {
+      sql: `insert into build_requests (instance_uuid, project_id, reservation_id, request_id, execution, instance)
+        values (:id::uuid, 'p', 'r', 'req', 'r', '{}')`,
+      undo: 'delete from build_requests where instance_uuid = :id::uuid',
+    },
+    'that is not marked deleted yet': {
+      sql: 'update instance_mappings set queued_for_delete = false where instance_uuid = :id::uuid',
+      undo: 'update instance_mappings set queued_for_delete = true where instance_uuid = :id::uuid',
+    },
+  };
+  test.each(Object.entries(cases))('%s', async (_, { sql, undo }) => {
+    const ids = await bury();
+    for (const id of ids) await query(cloud.service.api, sql, { id });
+    const before = await rowsEverywhere(ids, '');
+    expect((await archive()).tables).toEqual({});
+    expect(await rowsEverywhere(ids, '')).toEqual(before);
+    expect(await indexed(cloud, ids)).toBe(6);
+    for (const id of ids) await query(cloud.service.api, undo, { id });
+    await archive();
+    await expectGone(ids);
+    await expectLiving();
+  });
+
+  test('that lives in its cell, whatever the index says', async () => {
+    const [id = ''] = living;
+    const turn = (deleted: boolean) =>
+      query(cloud.service.api, 'update instance_mappings set queued_for_delete = :deleted where instance_uuid = :id::uuid', {
+        id,
+        deleted,
+      });
+    const claims = await query(cloud.service.api, 'delete from allocations where consumer_id = :id::uuid returning *', { id });
+    await turn(true);
+    expect((await archive()).tables).toEqual({});
+    await turn(false);
+    await query(
+      cloud.service.api,
+      'insert into allocations overriding system value select * from jsonb_populate_recordset(null::allocations, :claims::jsonb)',
+      {
+        claims,
+      },
+    );
+    await expectLiving();
+  });
+});
+
+test('a cell that does not answer hinders no other', async () => {
+  const ids = await bury();
+  cloud.service.dataApi.faults.add({ cluster: 'cell0', kind: 'down' });
+  const { tables, failures } = await archive();
+  cloud.service.dataApi.faults.clear();
+  expect(failures).toMatchObject([{ cell: 'cell0' }]);
+  expect(tables['API_DB.instance_mappings']).toBe(2);
+  await expectLiving();
+  await archive();
+  await expectGone(ids);
+});
+
+test('two at once archive everything once', async () => {
+  const ids = [...(await bury()), ...(await bury()), ...(await bury())];
+  const before = await rowsEverywhere(ids, '');
+  const runs = await Promise.all([archive({ maxRows: 20 }), archive(), archive({ maxRows: 5 })]);
+  expect(runs.flatMap(({ failures }) => failures)).toEqual([]);
+  await archive();
+  await expectGone(ids);
+  expect(await rowsEverywhere(ids, 'shadow_')).toEqual(before);
+  await expectLiving();
+});
+
+test.each(Object.entries(disturbances))(
+  '%s, at each statement: nothing is lost, and the next run ends it',
+  { timeout: 120_000 },
+  async (_, disturb) => {
+    const mark = cloud.service.dataApi.calls.mark();
+    await bury();
+    const calls = cloud.service.dataApi.calls.mark();
+    await archive();
+    const statements = cloud.service.dataApi.calls.since(calls).length;
+    expect(calls).toBeGreaterThan(mark);
+    expect(statements).toBeGreaterThan(8);
+    for (let k = 1; k <= statements; k++) {
+      const ids = await bury();
+      const before = await rowsEverywhere(ids, '');
+      disturb(cloud.service, k);
+      await archive().catch(() => undefined);
+      await comeToRest(cloud.service);
+      await expectLiving();
+      await archive();
+      await expectGone(ids);
+      expect(await rowsEverywhere(ids, 'shadow_')).toEqual(before);
+    }
+  },
+);
+
+test('a purge removes what was archived, by its age, and nothing else', async () => {
+  const ids = await bury();
+  const kept = await rowsEverywhere(living, '');
+  const unarchived = await rowsEverywhere(ids, '');
+  await purge(cloud.service.api, null, () => {});
+  expect(await rowsEverywhere(ids, '')).toEqual(unarchived);
+  await archive();
+  const old = await purge(cloud.service.api, new Date(Date.now() - 60_000), () => {});
+  expect(old.results.map(({ result }) => result)).toEqual([{}, {}, {}]);
+  const { results } = await purge(cloud.service.api, null, () => {});
+  expect(results.find(({ cell }) => cell.name === 'cell0')?.result).toMatchObject({ shadow_instances: 1, shadow_instance_actions: 2 });
+  for (const rows of await rowsEverywhere(ids, 'shadow_')) expect(rows).toEqual({});
+  expect(await rowsEverywhere(living, '')).toEqual(kept);
+  await expectLiving();
+});
