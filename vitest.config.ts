@@ -1,15 +1,40 @@
 import { defineConfig } from 'vitest/config';
 
+/** A deployment in an emulator, which is timed. */
+const deployment = 'test/emulator/**/*.test.ts';
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     // A file starts its own PostgreSQL; two at a time suit two cores.
     maxWorkers: 2,
     silent: 'passed-only',
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
-    env: { TZ: 'UTC' },
     // .ci/run counts from the file.
     reporters: process.env.CI ? ['default', ['json', { outputFile: '.vitest/results.json' }]] : ['default'],
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'cellzero',
+          include: ['test/**/*.test.ts'],
+          exclude: [deployment],
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+          // Functions write through vitest's console, which is silent where all is well.
+          env: { TZ: 'UTC', POWERTOOLS_DEV: 'true', POWERTOOLS_LOG_LEVEL: 'WARN' },
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'deployment',
+          include: [deployment],
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+          env: { TZ: 'UTC' },
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
   },
 });

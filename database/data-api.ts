@@ -5,6 +5,7 @@
  * Every statement may be sent twice: the SDK repeats calls that end in 500, 503 or 504, whose statement may have run.
  */
 
+import { channel } from 'node:diagnostics_channel';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ColumnMetadata, ExecuteStatementCommand, type Field, RDSDataClient, type SqlParameter } from '@aws-sdk/client-rds-data';
 
@@ -22,6 +23,19 @@ export type Parameter = string | number | boolean | null | object;
 export class DatabaseUnreachable extends Error {
   override name = 'DatabaseUnreachable';
 }
+
+/** A statement that has ended, well or with an error, after it waited for its database to wake up. */
+export interface Call {
+  database: Database;
+  sql: string;
+  /** Milliseconds since 1970. */
+  startedAt: number;
+  endedAt: number;
+  error: unknown;
+}
+
+/** Tells of every `Call`, as the last thing of `query`, to whoever counts them. */
+export const calls = channel('cellzero.data-api');
 
 const resuming = 'DatabaseResumingException';
 const unreachable = new Set([
@@ -60,9 +74,22 @@ export function parseDatabaseUrl(url: string): Database {
  * floats as numbers, numeric as string, arrays of texts as string[].
  *
  * `Row` is the caller's word for what the statement selects; the statement stands beside it.
- * @throws DatabaseUnreachable when the database does not answer in time; any other error of the Data API as it is.
+ * @throws DatabaseUnreachable when the database does not answer in time; any other error of the Data API, without the row that it quotes.
  */
 export async function query<Row>(database: Database, sql: string, parameters: Readonly<Record<string, Parameter>> = {}): Promise<Row[]> {
+  const startedAt = Date.now();
+  const tell = (error?: unknown) => calls.publish({ database, sql, startedAt, endedAt: Date.now(), error } satisfies Call);
+  try {
+    const rows = await run<Row>(database, sql, parameters);
+    tell();
+    return rows;
+  } catch (error) {
+    tell(error);
+    throw error;
+  }
+}
+
+async function run<Row>(database: Database, sql: string, parameters: Readonly<Record<string, Parameter>>): Promise<Row[]> {
   client ??= new RDSDataClient({ requestHandler: { requestTimeout } });
   const command = new ExecuteStatementCommand({
     resourceArn: database.clusterArn,
@@ -78,7 +105,8 @@ export async function query<Row>(database: Database, sql: string, parameters: Re
       const { columnMetadata = [], records = [] } = await client.send(command);
       return records.map((record) => decodeRow(columnMetadata, record) as Row);
     } catch (error) {
-      if (!(error instanceof Error) || !isUnreachable(error)) throw error;
+      if (!(error instanceof Error)) throw error;
+      if (!isUnreachable(error)) throw withoutDetail(error);
       if (error.name !== resuming || Date.now() + pause > giveUp) {
         throw new DatabaseUnreachable(`${database.database} does not answer: ${error.message}`, { cause: error });
       }
@@ -125,6 +153,14 @@ export async function queryDocuments<Doc>(
 function isUnreachable(error: Error): boolean {
   const code = 'code' in error ? error.code : undefined;
   return unreachable.has(error.name) || code === 'ECONNREFUSED' || code === 'ECONNRESET';
+}
+
+/** PostgreSQL quotes the row that it refuses, and a row may hold user data; errors end up in logs and in the history of executions. */
+function withoutDetail(error: Error): Error {
+  const strip = (text: string) => text.replace(/; Detail: .*?(?=; (?:Hint|Position|SQLState): |$)/s, '');
+  error.message = strip(error.message);
+  error.stack = strip(error.stack ?? '');
+  return error;
 }
 
 function sqlParameter(name: string, value: Parameter): SqlParameter {

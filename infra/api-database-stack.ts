@@ -16,7 +16,7 @@ export class ApiDatabaseStack extends DatabaseStack {
     });
     Validations.of(adminSecret).acknowledge({
       id: 'AwsSolutions-SMG4',
-      reason: 'People keep it in their clouds.yaml, so it changes when an operator says so: docs/decisions/0009-secrets-do-not-rotate.md.',
+      reason: 'People keep it in their clouds.yaml, so it changes when an operator says so: docs/decisions/0010-secrets-do-not-rotate.md.',
     });
     const seeding = new DeployStep(this, 'Seeding', {
       entry: 'deploy/seed-cloud.ts',

@@ -1,6 +1,5 @@
 /** The boot workflow and a function for each of its steps. The workflow itself is lambdas/boot/boot.asl.json, the file that runs everywhere. */
 import { Duration } from 'aws-cdk-lib';
-import { FilterPattern, MetricFilter } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { allowDatabases, type DatabaseRole, type Databases } from './database-access.ts';
 import { NodeFunction } from './node-function.ts';
@@ -17,9 +16,6 @@ const steps: Readonly<Record<string, { entry: string; reaches: readonly Database
   BuryInCell0: { entry: 'boot/bury-in-cell0.ts', reaches: ['api', 'cell0'] },
 };
 
-/** The steps that log why a request found no host. */
-const schedulers: readonly string[] = ['ScheduleServers', 'TryAnotherCell'];
-
 /** Long enough for a step that wakes the api database and a cell one after the other. */
 const stepTime = Duration.seconds(90);
 
@@ -29,6 +25,8 @@ const stepTime = Duration.seconds(90);
  */
 export class BootWorkflow extends Construct {
   readonly stateMachine: Workflow;
+  /** By state. */
+  readonly functions: ReadonlyMap<string, NodeFunction>;
 
   constructor(scope: Construct, id: string, databases: Databases) {
     super(scope, id);
@@ -36,22 +34,10 @@ export class BootWorkflow extends Construct {
       const environment: Record<string, string> = reaches.includes('api') ? { API_DATABASE: databases.api.url } : {};
       const step = new NodeFunction(this, state, { entry, timeout: stepTime, environment });
       allowDatabases(step, databases, reaches);
-      if (schedulers.includes(state)) countByFirstCause(step);
       return [state, step];
     });
     const { stage } = databases;
     this.stateMachine = new Workflow(this, 'StateMachine', { stage, definition: 'boot/boot', tasks: Object.fromEntries(tasks) });
+    this.functions = new Map(tasks);
   }
-}
-
-/** Counts the servers that found no host by the first cause that the step logs. */
-function countByFirstCause(step: NodeFunction): void {
-  new MetricFilter(step, 'NoValidHost', {
-    logGroup: step.logGroup,
-    filterPattern: FilterPattern.stringValue('$.message.event', '=', 'NoValidHost'),
-    metricNamespace: 'Cellzero',
-    metricName: 'NoValidHost',
-    metricValue: '$.message.servers',
-    dimensions: { FirstCause: '$.message.first_cause' },
-  });
 }

@@ -1,11 +1,15 @@
 /** Everything between clients and databases: the HTTP API, its functions, and the boot workflow. It keeps no data. */
 import { CfnOutput, Stack } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
+import { Alarms } from './alarms.ts';
 import { ApiFunctions } from './api-functions.ts';
+import { Auditor } from './auditor.ts';
 import { BootWorkflow } from './boot-workflow.ts';
+import { Dashboard } from './dashboard.ts';
 import type { Databases } from './database-access.ts';
 import { PublicApi } from './public-api.ts';
 import { Reaper } from './reaper.ts';
+import { prefixOf } from './settings.ts';
 
 /** What the control plane is told of the rest of the deployment. */
 export interface ControlPlaneStackProps {
@@ -20,10 +24,14 @@ export interface ControlPlaneStackProps {
 export class ControlPlaneStack extends Stack {
   constructor(scope: Construct, id: string, { databases, publicUrl, concurrency }: ControlPlaneStackProps) {
     super(scope, id, { description: 'Cellzero: control plane' });
-    const { stateMachine: boot } = new BootWorkflow(this, 'Boot', databases);
-    const { watch } = new Reaper(this, 'Reaper', { databases, boot });
+    const { stateMachine: boot, functions: steps } = new BootWorkflow(this, 'Boot', databases);
+    const { stateMachine, audit } = new Auditor(this, 'Auditor', databases);
+    const { watch, reap } = new Reaper(this, 'Reaper', { databases, boot, audit: stateMachine });
     const { functions } = new ApiFunctions(this, 'Functions', { databases, publicUrl, boot, watch, concurrency });
-    const { url } = new PublicApi(this, 'Api', functions);
+    const { url, http } = new PublicApi(this, 'Api', functions);
+    const observed = { prefix: prefixOf(databases.stage), http, api: functions, steps, reap, audit, boot, watch };
+    const { alarms } = new Alarms(this, 'Alarms', observed);
+    new Dashboard(this, 'Dashboard', observed, alarms);
     new CfnOutput(this, 'ApiUrl', { value: url, description: 'Keystone is at /identity/v3, Nova at /v2.1' });
   }
 }

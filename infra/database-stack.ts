@@ -75,7 +75,7 @@ export abstract class DatabaseStack extends Stack {
     });
     Validations.of(secret).acknowledge({
       id: 'AwsSolutions-SMG4',
-      reason: 'It opens nothing without rights on the cluster and on the secret itself: docs/decisions/0009-secrets-do-not-rotate.md.',
+      reason: 'It opens nothing without rights on the cluster and on the secret itself: docs/decisions/0010-secrets-do-not-rotate.md.',
     });
     Validations.of(cluster).acknowledge({
       id: 'AwsSolutions-RDS6',

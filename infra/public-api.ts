@@ -32,6 +32,7 @@ const accessLogFields = {
 
 /** The HTTP API in front of the functions. */
 export class PublicApi extends Construct {
+  readonly http: HttpApi;
   /** Where clients reach it, without a slash at the end. */
   readonly url: string;
 
@@ -60,6 +61,7 @@ export class PublicApi extends Construct {
         format: AccessLogFormat.custom(JSON.stringify(accessLogFields)),
       },
     });
+    this.http = api;
     this.url = api.apiEndpoint;
   }
 }

@@ -15,8 +15,9 @@ const reapTime = Duration.minutes(5);
 export class Reaper extends Construct {
   /** What starts the reaper. */
   readonly watch: Workflow;
+  readonly reap: NodeFunction;
 
-  constructor(scope: Construct, id: string, { databases, boot }: { databases: Databases; boot: Workflow }) {
+  constructor(scope: Construct, id: string, { databases, boot, audit }: { databases: Databases; boot: Workflow; audit: Workflow }) {
     super(scope, id);
     // By name: the function is part of the state machine that it starts.
     const watchArn = Stack.of(this).formatArn({
@@ -26,12 +27,19 @@ export class Reaper extends Construct {
     const reap = new NodeFunction(this, 'Reap', {
       entry: 'periodic/reap.ts',
       timeout: reapTime,
-      environment: { API_DATABASE: databases.api.url, BOOT_STATE_MACHINE: boot.stateMachineArn, WATCH_STATE_MACHINE: watchArn },
+      environment: {
+        API_DATABASE: databases.api.url,
+        BOOT_STATE_MACHINE: boot.stateMachineArn,
+        WATCH_STATE_MACHINE: watchArn,
+        AUDIT_STATE_MACHINE: audit.stateMachineArn,
+      },
     });
     allowDatabases(reap, databases, ['api', 'cell0', 'cell']);
     boot.grantStartExecution(reap);
+    audit.grantStartExecution(reap);
     reap.addToRolePolicy(new PolicyStatement({ actions: ['states:StartExecution'], resources: [watchArn] }));
 
     this.watch = new Workflow(this, 'Watch', { stage: databases.stage, definition, tasks: { Reap: reap } });
+    this.reap = reap;
   }
 }

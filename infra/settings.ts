@@ -31,6 +31,11 @@ export type Settings = z.infer<typeof context>;
 /** Whether the deployment keeps its data when its stacks go. */
 export type Stage = Settings['stage'];
 
+/** What the names of everything in a deployment begin with: stages stand beside each other in an account. */
+export function prefixOf(stage: Stage): string {
+  return stage === 'production' ? 'cellzero' : `${stage}-cellzero`;
+}
+
 /**
  * Reads the context.
  * @throws ZodError that names what is wrong.

@@ -9,7 +9,7 @@ import { ApiDatabaseStack } from './api-database-stack.ts';
 import { CellStack } from './cell-stack.ts';
 import { ControlPlaneStack } from './control-plane-stack.ts';
 import { NetworkStack } from './network-stack.ts';
-import { readSettings } from './settings.ts';
+import { prefixOf, readSettings } from './settings.ts';
 
 /** Lambda leaves at least 100 to functions without a share, and an account with less than this has none to spare. */
 const enoughToShare = 500;
@@ -21,7 +21,7 @@ const enoughToShare = 500;
 export function addStacks(app: App): void {
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   const { cells, stage, publicUrl, simulatedHosts, lambdaConcurrency } = readSettings(app);
-  const prefix = stage === 'production' ? 'cellzero' : `${stage}-cellzero`;
+  const prefix = prefixOf(stage);
 
   const { network } = new NetworkStack(app, `${prefix}-network`);
   const { database: api } = new ApiDatabaseStack(app, `${prefix}-api-database`, { stage, network });

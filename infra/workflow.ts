@@ -6,7 +6,7 @@ import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { DefinitionBody, LogLevel, StateMachine, StateMachineType } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
 import { entryPoints, logRetention } from './node-function.ts';
-import type { Stage } from './settings.ts';
+import { prefixOf, type Stage } from './settings.ts';
 
 /** What distinguishes one workflow from another. */
 export interface WorkflowProps {
@@ -20,7 +20,7 @@ export interface WorkflowProps {
 /** Gives the name of the state machine of a definition, which is known before it is made. */
 export function workflowName(stage: Stage, definition: string): string {
   const name = definition.slice(definition.lastIndexOf('/') + 1);
-  return stage === 'production' ? `cellzero-${name}` : `${stage}-cellzero-${name}`;
+  return `${prefixOf(stage)}-${name}`;
 }
 
 /** A Standard workflow that may run its tasks and nothing else. */

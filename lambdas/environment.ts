@@ -8,6 +8,8 @@ export type Setting =
   | 'BOOT_STATE_MACHINE'
   /** ARN of the state machine that runs the reaper after a while. */
   | 'WATCH_STATE_MACHINE'
+  /** ARN of the state machine that audits all databases. */
+  | 'AUDIT_STATE_MACHINE'
   /** Id or ARN of the KMS key (ECC_NIST_P256) that signs tokens. */
   | 'TOKEN_KEY'
   /** Where clients reach the API when the Host header does not tell (custom domain, emulator); may be empty. */

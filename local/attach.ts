@@ -9,6 +9,7 @@ import { Client } from 'pg';
 import { parseDatabaseUrl } from '../database/data-api.ts';
 import { databaseUrl } from './arns.ts';
 import { startAws } from './aws.ts';
+import { localClusters } from './data-api/clusters.ts';
 import { createDataApi } from './data-api/data-api.ts';
 import { type Endpoint, readEndpoint } from './endpoint.ts';
 import { type Postgres, startPostgres } from './postgres.ts';
@@ -72,7 +73,7 @@ async function serveStopped(data: string): Promise<Attached> {
   try {
     const clusters = await clustersOf(postgres);
     if (!clusters.has('api')) throw new NoDeployment(`the PostgreSQL in ${data} holds no deployment`);
-    const dataApi = createDataApi({ postgres, clusters });
+    const dataApi = createDataApi({ postgres, clusters: localClusters(clusters) });
     const aws = await startAws({ services: [dataApi.service] });
     return {
       environment: { ...aws.environment, API_DATABASE: databaseUrl('api') },

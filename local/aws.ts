@@ -47,6 +47,13 @@ export interface Aws {
   close(): Promise<void>;
 }
 
+/** What to serve, and where. */
+export interface AwsOptions {
+  services: readonly AwsService[];
+  host?: string;
+  port?: number;
+}
+
 /** Gives the variables that point every SDK client of a process to the services at a URL. */
 function awsEnvironment(url: string) {
   return {
@@ -63,13 +70,13 @@ function awsEnvironment(url: string) {
 /** Longer than an SDK client keeps an idle connection, so that it never writes into one we close. */
 const keepAlive = 120_000;
 
-/** Serves AWS on a port of loopback; port 0 takes a free one. */
-export async function startAws({ services, port = 0 }: { services: readonly AwsService[]; port?: number }): Promise<Aws> {
+/** Serves AWS, on a free port of loopback unless told otherwise. */
+export async function startAws({ services, host = '127.0.0.1', port = 0 }: AwsOptions): Promise<Aws> {
   const server = createServer({ keepAliveTimeout: keepAlive }, (request, response) => void respond(services, request, response));
   await new Promise<void>((listening, failed) => {
-    server.once('error', failed).listen(port, '127.0.0.1', listening);
+    server.once('error', failed).listen(port, host, listening);
   });
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const url = `http://${host}:${(server.address() as AddressInfo).port}`;
   return {
     url,
     environment: awsEnvironment(url),

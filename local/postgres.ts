@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, escapeIdentifier } from 'pg';
+import { leash } from './leash.ts';
 import { giveTo, type Runner, serverRunner } from './postgres-user.ts';
 
 /** A running server. */
@@ -59,24 +60,6 @@ const settings: Readonly<Record<string, string>> = {
 
 /** Data that is thrown away need not survive a crash of the machine. */
 const ephemeralSettings: Readonly<Record<string, string>> = { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off' };
-
-/**
- * Runs the server as a child and waits for it or for the end of the pipe, which closes when the parent stops it and also when the parent is killed.
- * Then it removes what is left over. Arguments: signal that stops the server, folder to remove, the command.
- */
-const watchdog = `
-exec 3<&0
-signal=$1; leftover=$2; shift 2
-"$@" 3<&- </dev/null &
-server=$!
-( read -r _ <&3; kill -"$signal" $server ) 2>/dev/null &
-watch=$!
-wait $server
-status=$?
-kill $watch 2>/dev/null
-rm -rf -- "$leftover"
-exit $status
-`;
 
 /**
  * Starts PostgreSQL on a data directory, made when it is missing; without one the data lives in a temporary folder until the server stops.
@@ -155,21 +138,15 @@ async function serve(runner: Runner, data: string, socketDir: string, ephemeral:
   const all = { ...settings, ...(ephemeral ? ephemeralSettings : {}), unix_socket_directories: socketDir };
   const options = Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   const command = runner.command('postgres', ['-D', data, ...options]);
-  const script = ['-c', watchdog, 'watchdog', ephemeral ? 'QUIT' : 'INT', socketDir, ...command];
-  // In a session of its own, so that Ctrl-C in a terminal reaches us alone and we stop the server in our order.
-  const child = spawn('/bin/sh', script, { ...runner.identity, detached: true, stdio: ['pipe', 'ignore', 'pipe'] });
-  const exited = once(child, 'exit');
-  await ready(child.stderr.setEncoding('utf8'), exited, data);
-  child.unref();
+  const server = leash(command, { ...runner.identity, signal: ephemeral ? 'QUIT' : 'INT', leftover: socketDir, log: 'pipe' });
+  await ready(server.log.setEncoding('utf8'), server.exited, data);
 
   const connection = { host: socketDir, user: superuser };
   return {
     connection,
     createDatabase: (name) => createDatabase(connection, name),
     async stop() {
-      child.ref();
-      child.stdin.end();
-      await exited;
+      await server.stop();
       await rm(socketDir, { recursive: true, force: true });
     },
   };

@@ -7,6 +7,7 @@ import { type Database, parseDatabaseUrl, query } from '../database/data-api.ts'
 import { migrate } from '../database/migrate.ts';
 import { databaseUrl } from './arns.ts';
 import { startAws } from './aws.ts';
+import { localClusters } from './data-api/clusters.ts';
 import { createDataApi, type DataApi } from './data-api/data-api.ts';
 import { startPostgres } from './postgres.ts';
 
@@ -40,7 +41,7 @@ export const tiny: RequestSpec['flavor'] = {
 export async function startSchedulerBed(): Promise<SchedulerBed> {
   const postgres = await startPostgres({ dataDir: undefined });
   await postgres.createDatabase('cellzero_api');
-  const dataApi = createDataApi({ postgres, clusters: new Map([['api', 'cellzero_api']]) });
+  const dataApi = createDataApi({ postgres, clusters: localClusters(new Map([['api', 'cellzero_api']])) });
   const aws = await startAws({ services: [dataApi.service] });
   Object.assign(process.env, aws.environment);
   const api = parseDatabaseUrl(databaseUrl('api'));

@@ -27,10 +27,12 @@ import { handler as tryAnotherCell } from '../lambdas/boot/try-another-cell.ts';
 import { startBoot } from '../lambdas/boot-workflow.ts';
 import { hostDriver } from '../lambdas/driver.ts';
 import type { Setting } from '../lambdas/environment.ts';
+import { handler as audit } from '../lambdas/periodic/audit.ts';
 import { handler as reapLater } from '../lambdas/periodic/reap.ts';
 import { databaseUrl } from './arns.ts';
 import { startAws } from './aws.ts';
 import { writeCloudsFile } from './clouds-file.ts';
+import { localClusters } from './data-api/clusters.ts';
 import { createDataApi, type DataApi } from './data-api/data-api.ts';
 import { publishEndpoint } from './endpoint.ts';
 import { startGateway } from './gateway.ts';
@@ -71,6 +73,9 @@ export interface Service {
   stop(): Promise<void>;
 }
 
+/** What functions tell here: to people, and only what went wrong. */
+const quiet = { POWERTOOLS_DEV: 'true', POWERTOOLS_LOG_LEVEL: 'WARN' };
+
 const tasks = {
   ScheduleServers: scheduleServers,
   CreateInCell: createInCell,
@@ -105,7 +110,7 @@ async function start(options: ServiceOptions, stops: (() => Promise<unknown>)[],
   stops.push(() => postgres.stop());
 
   const clusters = new Map<string, string>();
-  const dataApi = createDataApi({ postgres, clusters });
+  const dataApi = createDataApi({ postgres, clusters: localClusters(clusters) });
   stops.push(() => dataApi.close());
   const kms = await createKms({ keyFile: options.dataDir === undefined ? undefined : join(dataDir, 'token-key.pem') });
   const { retryAfter, watchAfter } = options;
@@ -115,18 +120,21 @@ async function start(options: ServiceOptions, stops: (() => Promise<unknown>)[],
     tasks: { Reap: reapLater },
     waitFor: watchAfter,
   });
-  const aws = await startAws({ services: [dataApi.service, kms.service, stepFunctionsService([workflow, watch])] });
+  const auditor = await createStepFunctions({ definitionFile: definition('periodic/audit'), tasks: { Audit: audit } });
+  const aws = await startAws({ services: [dataApi.service, kms.service, stepFunctionsService([workflow, watch, auditor])] });
   stops.push(() => aws.close());
   stops.push(() => workflow.stop());
   stops.push(() => watch.stop());
+  stops.push(() => auditor.stop());
   const settings: Partial<Record<Setting, string>> = {
     API_DATABASE: databaseUrl('api'),
     BOOT_STATE_MACHINE: workflow.stateMachineArn,
     WATCH_STATE_MACHINE: watch.stateMachineArn,
+    AUDIT_STATE_MACHINE: auditor.stateMachineArn,
     TOKEN_KEY: kms.keyArn,
     PUBLIC_URL: '',
   };
-  Object.assign(process.env, aws.environment, settings);
+  Object.assign(process.env, { ...quiet, ...process.env }, aws.environment, settings);
 
   const api = parseDatabaseUrl(databaseUrl('api'));
   const passwords = await deploy(api, postgres, clusters, dataDir, options);

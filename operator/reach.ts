@@ -48,7 +48,7 @@ function knownStage(name: string): Stage {
 
 /**
  * Reaches the deployment.
- * @throws NoDeployment or DataDirectoryInUse; an error of AWS when it does not say where the deployment is.
+ * @throws NoDeployment or DataDirectoryInUse; other errors of AWS as they are.
  */
 export async function reach(choice: Choice): Promise<Deployment> {
   const where = target(choice);
@@ -60,5 +60,15 @@ export async function reach(choice: Choice): Promise<Deployment> {
     return { api: parseDatabaseUrl(environment.API_DATABASE), close };
   }
   const url = 'stage' in where ? await stackOutput(where.stage, 'api-database', 'DatabaseUrl') : where.database;
-  return { api: parseDatabaseUrl(url), close: async () => {} };
+  return { api: databaseAt(url), close: async () => {} };
+}
+
+function databaseAt(url: string): Database {
+  try {
+    return parseDatabaseUrl(url);
+  } catch (error) {
+    throw new NoDeployment(`the URL of the api database, ${url}, is not rds-data://<cluster arn>/<database>?secret=<secret arn>`, {
+      cause: error,
+    });
+  }
 }

@@ -1,16 +1,18 @@
 /** Third step of a boot: the host starts the server, and its cell shows it ACTIVE. */
-import { activateInstance } from '../../database/cell/instances.ts';
+import { activateInstance, type EndedBuild } from '../../database/cell/instances.ts';
 import { parseDatabaseUrl } from '../../database/data-api.ts';
 import type { Driver } from '../drivers/driver.ts';
 import type { CreatedInCell } from './create-in-cell.ts';
 
 /**
  * Starts the server and ends its build. A server that was deleted while it started, or has another host now, is stopped again.
+ * @returns undefined when it was.
  * @throws BuildFailure when the host cannot run it, BuildAborted when none can.
  */
-export async function buildOnHost(driver: Driver, created: CreatedInCell): Promise<void> {
+export async function buildOnHost(driver: Driver, created: CreatedInCell): Promise<EndedBuild | undefined> {
   const { connection, host, server } = created;
   await driver.spawn(created);
-  const active = await activateInstance(parseDatabaseUrl(connection), server, host);
-  if (!active) await driver.destroy(host, server);
+  const ended = await activateInstance(parseDatabaseUrl(connection), server, host);
+  if (!ended) await driver.destroy(host, server);
+  return ended;
 }

@@ -1,19 +1,23 @@
 /** End of a boot whose hosts failed: the server stays in its own cell, in ERROR, without a host and without a claim. */
 import { releaseClaims } from '../../database/api/release.ts';
-import { failInstance } from '../../database/cell/instances.ts';
+import { type EndedBuild, failInstance } from '../../database/cell/instances.ts';
 import { type Database, parseDatabaseUrl } from '../../database/data-api.ts';
 import type { Driver } from '../drivers/driver.ts';
 import type { CreatedInCell } from './create-in-cell.ts';
 import type { Failure } from './failure.ts';
 
-/** Writes the fault first: until then the server is a build in progress, and its room is taken. */
-export async function failInCell(api: Database, driver: Driver, created: CreatedInCell, failure: Failure): Promise<void> {
+/**
+ * Writes the fault first: until then the server is a build in progress, and its room is taken.
+ * @returns undefined when the server is gone, or was ended another way.
+ */
+export async function failInCell(api: Database, driver: Driver, created: CreatedInCell, failure: Failure): Promise<EndedBuild | undefined> {
   const { server, host, connection } = created;
   await driver.destroy(host, server);
-  const failed = await failInstance(parseDatabaseUrl(connection), server, host, {
+  const ended = await failInstance(parseDatabaseUrl(connection), server, host, {
     code: 500,
     message: failure.error === 'BuildAborted' ? `Build of instance ${server} aborted: ${failure.sentence}` : failure.sentence,
     details: failure.details,
   });
-  if (failed) await releaseClaims(api, [server]);
+  if (ended) await releaseClaims(api, [server]);
+  return ended;
 }

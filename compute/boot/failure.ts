@@ -14,6 +14,8 @@ export interface CaughtError {
 export interface Failure {
   /** The name of the error. */
   error: string;
+  /** In one word that a machine can count: the scheduler's first cause, or the name of the error. */
+  cause: string;
   sentence: string;
   details: string;
 }
@@ -26,8 +28,9 @@ const lambdaCause = z.object({ errorType: z.string(), errorMessage: z.string() }
  */
 export function readFailure({ Error: name, Cause: cause }: CaughtError): Failure {
   const { errorType, errorMessage } = parseCause(cause) ?? { errorType: name, errorMessage: cause };
-  if (!spoken.has(errorType)) return { error: errorType, sentence: errorType, details: `${errorType}: ${errorMessage}` };
-  return { error: errorType, sentence: errorMessage.split('\n', 1)[0] ?? errorType, details: errorMessage };
+  const [, firstCause = errorType] = /First cause: ([^.\n]+)/.exec(errorMessage) ?? [];
+  if (!spoken.has(errorType)) return { error: errorType, cause: firstCause, sentence: errorType, details: `${errorType}: ${errorMessage}` };
+  return { error: errorType, cause: firstCause, sentence: errorMessage.split('\n', 1)[0] ?? errorType, details: errorMessage };
 }
 
 /** Errors whose first line is written for the tenant. */

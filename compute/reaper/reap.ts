@@ -15,12 +15,17 @@ export interface Reaper {
   api: Database;
   driver: Driver;
   /** Starts the boot workflow under the execution's name. */
-  startBoot(boot: StalledBoot): Promise<void>;
+  startBoot(boot: StartedBoot): Promise<void>;
   /**
    * After how many seconds without a sign work counts as abandoned. What is still going on is fenced off when it is taken over, so a short time is
    * wasteful, not wrong; but only after the longest life of a step is a row that it may have left in a cell gone for good.
    */
   silence: number;
+}
+
+/** A boot that a new execution takes on; a resumed one may be of several requests. */
+export interface StartedBoot extends Omit<StalledBoot, 'requestId'> {
+  requestId: string | null;
 }
 
 /** What a run did, in servers. */
@@ -67,7 +72,7 @@ async function reapCell(reaper: Reaper, work: CellWork, reaped: Reaped): Promise
     const building = states.filter(({ vm_state, deleted }) => vm_state === 'building' && !deleted).map(({ uuid }) => uuid);
     if (building.length > 0) {
       await renewCellWork(api, cell.uuid, building);
-      await reaper.startBoot({ execution: `resume-${cell.name}-${Date.now()}`, servers: building });
+      await reaper.startBoot({ execution: `resume-${cell.name}-${Date.now()}`, requestId: null, servers: building });
       reaped.resumed += building.length;
     }
     reaped.released += await releaseEnded(reaper, states);

@@ -4,6 +4,8 @@ import { type Database, query } from '../data-api.ts';
 /** Servers that a new execution shall take on. */
 export interface StalledBoot {
   execution: string;
+  /** Of the request that asked for them. */
+  requestId: string;
   servers: string[];
 }
 
@@ -24,8 +26,8 @@ export async function takeOverStalledBoots(api: Database, silence: number): Prom
      taken as (
        update build_requests b set execution = reservation_id || '-' || (extract(epoch from clock_timestamp()) * 1000)::bigint, updated_at = now()
        from mine where b.id = mine.id
-       returning reservation_id, instance_uuid, execution)
-     select max(execution) as execution, jsonb_agg(instance_uuid) as servers from taken group by execution`,
+       returning request_id, instance_uuid, execution)
+     select execution, max(request_id) as "requestId", jsonb_agg(instance_uuid) as servers from taken group by execution`,
     { silence },
   );
 }

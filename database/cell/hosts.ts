@@ -16,7 +16,8 @@ export async function saveComputeNodes(cell: Database, hosts: readonly NewHost[]
      insert into compute_nodes (uuid, service_id, host, hypervisor_hostname, hypervisor_type, hypervisor_version, vcpus, memory_mb, local_gb, mapped)
      select hosts.uuid, up.id, host, host, 'simulated', 1, (total->>'VCPU')::int, (total->>'MEMORY_MB')::int, (total->>'DISK_GB')::int, 1
      from hosts join up using (host)
-     on conflict (host, hypervisor_hostname, deleted) do update set updated_at = now()`,
+     on conflict (host, hypervisor_hostname, deleted) do update
+       set vcpus = excluded.vcpus, memory_mb = excluded.memory_mb, local_gb = excluded.local_gb, updated_at = now()`,
     { hosts },
   );
 }

@@ -129,56 +129,71 @@ export async function placeInstance(cell: Database, uuid: string, host: string, 
   );
 }
 
-/**
- * Ends the build of a server that still has its place: ACTIVE on its host.
- * @returns false when the server is gone, is on another host, or was ended another way.
- */
-export async function activateInstance(cell: Database, uuid: string, host: string): Promise<boolean> {
-  const rows = await query(
-    cell,
-    `with ended as (
-       update instances set vm_state = 'active', task_state = null, power_state = 1, launched_at = coalesce(launched_at, now()), updated_at = now()
-       where uuid = :uuid::uuid and host = :host and deleted = 0 and vm_state in ('building', 'active')
-       returning uuid),
-     ${endAction(`'Success'`, 'null')}
-     select uuid from ended`,
-    { uuid, host },
-  );
-  return rows.length > 0;
+/** A build that ended, and whose request it was. */
+export interface EndedBuild {
+  uuid: string;
+  reservation_id: string;
+  request_id: string | null;
+  /** From acceptance to the end; null when it had ended before, and was counted then. */
+  seconds: number | null;
 }
 
 /**
+ * Ends the build of a server that still has its place: ACTIVE on its host.
+ * @returns undefined when the server is gone, is on another host, or was ended another way.
+ */
+export async function activateInstance(cell: Database, uuid: string, host: string): Promise<EndedBuild | undefined> {
+  const [ended] = await query<EndedBuild>(
+    cell,
+    `with before as (select vm_state from instances where uuid = :uuid::uuid),
+     ended as (
+       update instances set vm_state = 'active', task_state = null, power_state = 1, launched_at = coalesce(launched_at, now()), updated_at = now()
+       where uuid = :uuid::uuid and host = :host and deleted = 0 and vm_state in ('building', 'active')
+       returning uuid, reservation_id, created_at),
+     ${endAction(`'Success'`, 'null')}
+     select uuid, reservation_id, (select request_id from action),
+       case when before.vm_state = 'building' then ${secondsSinceAcceptance} end as seconds
+     from ended cross join before`,
+    { uuid, host },
+  );
+  return ended;
+}
+
+const secondsSinceAcceptance = 'extract(epoch from now() - created_at)::float8';
+
+/**
  * Ends the build of a server in ERROR in its own cell, without a host, with the fault that tells why. Sent twice, it writes one fault.
- * @returns false when the server is gone, is on another host, or was ended another way.
+ * @returns undefined when the server is gone, is on another host, or was ended another way.
  */
 export async function failInstance(
   cell: Database,
   uuid: string,
   host: string,
   fault: { code: number; message: string; details: string },
-): Promise<boolean> {
-  const rows = await query(
+): Promise<EndedBuild | undefined> {
+  const [ended] = await query<EndedBuild>(
     cell,
     `with ended as (
        update instances set vm_state = 'error', task_state = null, host = null, node = null, updated_at = now()
        where uuid = :uuid::uuid and host = :host and deleted = 0 and vm_state = 'building'
-       returning uuid),
+       returning uuid, reservation_id, created_at),
      fault as (
        insert into instance_faults (instance_uuid, code, message, details, host)
        select uuid, :code, left(:message, 255), :details, 'cellzero' from ended),
      ${endAction(`'Error'`, ':message')}
-     select uuid from ended
-     union select uuid from instances where uuid = :uuid::uuid and deleted = 0 and vm_state = 'error' and host is null`,
+     select uuid, reservation_id, (select request_id from action), ${secondsSinceAcceptance} as seconds from ended
+     union all
+     select uuid, reservation_id, null, null from instances where uuid = :uuid::uuid and deleted = 0 and vm_state = 'error' and host is null`,
     { uuid, host, ...fault },
   );
-  return rows.length > 0;
+  return ended;
 }
 
 /** Ends the `create` action and its event for the servers in the statement's `ended`. */
 function endAction(result: string, details: string): string {
   return `action as (
       update instance_actions set finish_time = now(), updated_at = now(), message = nullif(${result}, 'Success')
-      from ended where instance_uuid = ended.uuid and action = 'create' returning id),
+      from ended where instance_uuid = ended.uuid and action = 'create' returning id, request_id),
     event as (
       update instance_actions_events set finish_time = now(), updated_at = now(), result = ${result}, details = ${details}
       from action where action_id = action.id)`;

@@ -1,10 +1,16 @@
-import * as z from 'zod';
 import { buryInCell0 } from '../../compute/boot/bury-in-cell0.ts';
 import { readFailure } from '../../compute/boot/failure.ts';
 import { apiDatabase } from '../api-database.ts';
-import { caughtError, step } from './step.ts';
+import { buildEnded } from './build-ended.ts';
+import { caughtError, servers, step } from './step.ts';
 
 /** Step BuryInCell0 of boot.asl.json: returns when the servers that have no cell are in cell0. */
-export const handler = step(z.object({ execution: z.string(), servers: z.array(z.uuid()), failure: caughtError }), (input) =>
-  buryInCell0(apiDatabase(), input.execution, input.servers, readFailure(input.failure)),
+export const handler = step(
+  'BuryInCell0',
+  servers.extend({ failure: caughtError }),
+  (input) => input,
+  async ({ execution, servers, failure: caught }) => {
+    const failure = readFailure(caught);
+    buildEnded('BootsBuried', await buryInCell0(apiDatabase(), execution, servers, failure), failure.cause);
+  },
 );

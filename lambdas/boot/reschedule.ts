@@ -6,6 +6,9 @@ import { hostDriver } from '../driver.ts';
 import { caughtError, created, step } from './step.ts';
 
 /** Step Reschedule of boot.asl.json: gives the server on its next host, or throws MaxRetriesExceeded. */
-export const handler = step(z.object({ created, failure: caughtError }), (input) =>
-  reschedule(apiDatabase(), hostDriver(), input.created, readFailure(input.failure)),
+export const handler = step(
+  'Reschedule',
+  z.object({ created, failure: caughtError }),
+  (input) => input.created,
+  ({ created, failure }) => reschedule(apiDatabase(), hostDriver(), created, readFailure(failure)),
 );

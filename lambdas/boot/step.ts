@@ -1,17 +1,22 @@
-/** What all steps of the boot workflow share: the slice of the state that a step takes is checked where it comes in. */
-import middy from '@middy/core';
+/** What all steps of the boot workflow share: the slice of the state that a step takes is checked where it comes in, and what it does is observed. */
 import type { Context } from 'aws-lambda';
 import * as z from 'zod';
+import { identify, log, observed } from '../observe/invocation.ts';
 
-/** Makes the Lambda handler of a step from its input's schema and what it does; its errors reach the workflow by their names. */
-export function step<Input, Output>(input: z.ZodType<Input>, run: (input: Input) => Promise<Output>) {
-  const handler = middy().handler((event: unknown) => run(input.parse(event)));
-  return (event: unknown, context?: Context): Promise<Output> => handler(event, context ?? ({} as Context));
-}
+/** The ids that go with a boot from step to step. */
+const ids = {
+  /** The workflow that has the say over the servers. */
+  execution: z.string(),
+  /** Of the request of the client; null where the reaper goes on with servers of several. */
+  request_id: z.string().nullable().default(null),
+};
+
+/** All servers of the request. */
+export const servers = z.object({ ...ids, servers: z.array(z.uuid()) });
 
 /** A server on the host that claimed room for it. */
 export const placement = z.object({
-  execution: z.string(),
+  ...ids,
   server: z.uuid(),
   cell: z.string(),
   host: z.string(),
@@ -21,6 +26,7 @@ export const placement = z.object({
 
 /** A server in its cell, ready to be built. */
 export const created = z.object({
+  ...ids,
   server: z.uuid(),
   host: z.string(),
   connection: z.string(),
@@ -32,3 +38,30 @@ export const created = z.object({
 
 /** What a Catch of the workflow puts into the state. */
 export const caughtError = z.object({ Error: z.string(), Cause: z.string() });
+
+/** What every slice of the state says of its servers, at its top or in the part that tells about one of them. */
+type Subject = { execution: string; request_id: string | null } & ({ server: string } | { servers: string[] });
+
+/**
+ * Makes the Lambda handler of a step from its state's name, its input's schema, whom that is about, and what the step does. Its errors reach the workflow
+ * by their names.
+ */
+export function step<Input, Output>(
+  state: string,
+  input: z.ZodType<Input>,
+  about: (input: Input) => Subject,
+  run: (input: Input) => Promise<Output>,
+) {
+  return (event: unknown, context?: Context): Promise<Output> =>
+    observed(state, context, async () => {
+      const slice = input.parse(event);
+      const { execution, request_id, ...subject } = about(slice);
+      identify({ execution, request_id, servers: 'servers' in subject ? subject.servers : [subject.server] });
+      try {
+        return await run(slice);
+      } catch (error) {
+        log().warn('the step failed', { error });
+        throw error;
+      }
+    });
+}

@@ -1,21 +1,25 @@
 /** Gives a new cloud its flavors, its image and its admin while the api database's stack deploys, after the migrations. */
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import type { Context } from 'aws-lambda';
 import { seedCatalogue, seedUser } from '../../compute/deploy/seed.ts';
 import { apiDatabase } from '../api-database.ts';
 import { setting } from '../environment.ts';
+import { log, observed } from '../observe/invocation.ts';
 import { whenReady } from './when-ready.ts';
 
 /**
  * Seeds the cloud of this function's environment. The secret has the say about admin's password: whoever changes the secret runs this again.
  * @throws the error of a secret or a database that did not answer for 8 minutes.
  */
-export async function handler(): Promise<void> {
-  const api = apiDatabase();
-  await whenReady(async () => {
-    const password = await secretText(setting('ADMIN_SECRET'));
-    await Promise.all([seedCatalogue(api), seedUser(api, { name: 'admin', role: 'admin', password })]);
+export function handler(_event?: unknown, context?: Context): Promise<void> {
+  return observed('seed', context, async () => {
+    const api = apiDatabase();
+    await whenReady(async () => {
+      const password = await secretText(setting('ADMIN_SECRET'));
+      await Promise.all([seedCatalogue(api), seedUser(api, { name: 'admin', role: 'admin', password })]);
+    });
+    log().info('seeded');
   });
-  console.log(JSON.stringify({ level: 'INFO', message: 'seeded' }));
 }
 
 async function secretText(id: string): Promise<string> {

@@ -1,26 +1,34 @@
 /** Runs some minutes after something was begun that may stop half-way, and again as long as something is left to do. */
-import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
+import { cell0 } from '../../compute/cells.ts';
 import { type Reaped, reap } from '../../compute/reaper/reap.ts';
-import { hasUnfinishedWork } from '../../database/api/unfinished-work.ts';
+import { findUnfinishedWork } from '../../database/api/unfinished-work.ts';
 import { apiDatabase } from '../api-database.ts';
+import { auditToday } from '../audit-of-the-day.ts';
 import { startBoot } from '../boot-workflow.ts';
 import { hostDriver } from '../driver.ts';
+import { log, measure, observed } from '../observe/invocation.ts';
 import { watchOn } from '../watch.ts';
 
 /** A step keeps at it for some two minutes (its Lambda's time and the workflow's retries) before it gives a sign or an end; in seconds. */
 const silence = 180;
 
-const run = middy().handler(async (): Promise<Reaped> => {
+async function run(): Promise<Reaped> {
   const api = apiDatabase();
   const reaped = await reap({ api, driver: hostDriver(), startBoot, silence });
   const { unreachable, ...counts } = reaped;
   if (unreachable.length > 0 || Object.values(counts).some((count) => count > 0)) {
-    console.info({ event: 'reaped', ...reaped });
+    log().info('reaped', { ...reaped });
   }
-  if (await hasUnfinishedWork(api)) await watchOn();
+  measure('BootsStalled', reaped.restarted + reaped.resumed);
+  measure('ServersReleased', reaped.released);
+  measure('StraysPurged', reaped.purged);
+  const unfinished = await findUnfinishedWork(api, cell0);
+  measure('BurialsWaiting', unfinished.awaitingCell);
+  if (unfinished.any) await watchOn();
+  await auditToday();
   return reaped;
-});
+}
 
 /** Finishes what was left unfinished. */
-export const handler = (event?: unknown, context?: Context): Promise<Reaped> => run(event, context ?? ({} as Context));
+export const handler = (_event?: unknown, context?: Context): Promise<Reaped> => observed('reaper', context, run);

@@ -10,37 +10,58 @@ export interface Target {
   readonly database?: string | undefined;
 }
 
-/** Databases of the one PostgreSQL by name of the cluster they stand for. May change while in use. */
-export type Clusters = ReadonlyMap<string, string>;
+/** The clusters that there are. What a request is refused with is Aurora's own error. */
+export interface Clusters {
+  /**
+   * Gives the name of the cluster that a request means, as faults and the call log know it.
+   * @throws AwsError (BadRequestException) when it does not exist.
+   */
+  clusterOf(target: Target): Promise<string>;
+  /**
+   * Opens the database that a request means and gives its name in the one PostgreSQL.
+   * @throws AwsError (SecretsErrorException, DatabaseErrorException) when the secret is unknown, opens another cluster, or the database is not there.
+   */
+  databaseOf(target: Target): Promise<string>;
+}
+
+/** The error of a request to something that is no cluster, or none with a Data API. */
+export const noCluster = ({ resourceArn }: Target) =>
+  dataApiError('BadRequestException', `HttpEndpoint is not enabled for resource ${resourceArn}`);
+
+/** The error of a request with a secret that is not there. */
+export const noSecret = (target: Target) => dataApiError('SecretsErrorException', `The secret ${target.secretArn} was not found.`);
+
+/** The error of a request with the secret of something else. */
+export const wrongSecret = () =>
+  dataApiError('DatabaseErrorException', 'FATAL: password authentication failed for user "postgres"; SQLState: 28P01');
+
+/**
+ * Checks the name of the database that a request means. Without one PostgreSQL takes the user's, and no such database exists.
+ * @throws AwsError (DatabaseErrorException) when the cluster has no such database.
+ */
+export function checkDatabase({ database = 'postgres' }: Target, existing: string | undefined): void {
+  if (database !== existing) throw dataApiError('DatabaseErrorException', `FATAL: database "${database}" does not exist; SQLState: 3D000`);
+}
 
 const prefix = clusterArn('');
 const secretPrefix = secretArn('');
 
-/**
- * Gives the name of the cluster.
- * @throws AwsError (BadRequestException) when it does not exist.
- */
-export function clusterOf({ resourceArn }: Target, clusters: Clusters): string {
-  const name = resourceArn.startsWith(prefix) ? resourceArn.slice(prefix.length) : '';
-  if (!clusters.has(name)) throw dataApiError('BadRequestException', `HttpEndpoint is not enabled for resource ${resourceArn}`);
-  return name;
-}
-
-/**
- * Opens the database a request names.
- * @throws AwsError (SecretsErrorException, DatabaseErrorException) when the secret is unknown, opens another cluster, or the database is not there.
- */
-export function databaseOf(target: Target, cluster: string, clusters: Clusters): string {
-  const secret = target.secretArn.startsWith(secretPrefix) ? target.secretArn.slice(secretPrefix.length) : '';
-  if (!clusters.has(secret)) throw dataApiError('SecretsErrorException', `The secret ${target.secretArn} was not found.`);
-  if (secret !== cluster) {
-    throw dataApiError('DatabaseErrorException', 'FATAL: password authentication failed for user "postgres"; SQLState: 28P01');
-  }
-  // Without a name PostgreSQL takes the user's, and no such database exists.
-  const database = target.database ?? 'postgres';
-  const found = clusters.get(cluster);
-  if (database !== databaseName || found === undefined) {
-    throw dataApiError('DatabaseErrorException', `FATAL: database "${database}" does not exist; SQLState: 3D000`);
-  }
-  return found;
+/** The clusters of a local service: their databases by their names. The map may change while in use. */
+export function localClusters(databases: ReadonlyMap<string, string>): Clusters {
+  const nameIn = (target: Target): string => {
+    const name = target.resourceArn.startsWith(prefix) ? target.resourceArn.slice(prefix.length) : '';
+    if (!databases.has(name)) throw noCluster(target);
+    return name;
+  };
+  return {
+    clusterOf: async (target) => nameIn(target),
+    async databaseOf(target) {
+      const cluster = nameIn(target);
+      const secret = target.secretArn.startsWith(secretPrefix) ? target.secretArn.slice(secretPrefix.length) : '';
+      if (!databases.has(secret)) throw noSecret(target);
+      if (secret !== cluster) throw wrongSecret();
+      checkDatabase(target, databaseName);
+      return databases.get(cluster) ?? '';
+    },
+  };
 }

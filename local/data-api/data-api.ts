@@ -7,7 +7,7 @@ import * as z from 'zod';
 import type { AwsRequest, AwsService } from '../aws.ts';
 import type { Postgres } from '../postgres.ts';
 import { type Call, type CallLog, createCallLog, type Operation } from './calls.ts';
-import { type Clusters, clusterOf, databaseOf } from './clusters.ts';
+import type { Clusters } from './clusters.ts';
 import { type Database, openDatabase } from './databases.ts';
 import { dataApiError } from './errors.ts';
 import { createFaults, type Faults } from './faults.ts';
@@ -28,7 +28,7 @@ export interface DataApi {
 /** What a Data API stands on. */
 export interface DataApiOptions {
   readonly postgres: Postgres;
-  /** Databases of PostgreSQL by cluster; a cluster set later is served at once. */
+  /** A cluster made later is served at once. */
   readonly clusters: Clusters;
   /** Milliseconds a statement may run; the cloud's limit unless told otherwise. */
   readonly statementLimit?: number;
@@ -57,11 +57,11 @@ export function createDataApi(options: DataApiOptions): DataApi {
 
   const respond = async (operation: Operation, body: Buffer): Promise<string> => {
     const prepared = prepare(operation, body);
-    const cluster = clusterOf(prepared.target, clusters);
+    const cluster = await clusters.clusterOf(prepared.target);
     const call = calls.record({ cluster, operation, sql: prepared.sql });
     try {
       const strikeAfter = await faults.strike(call);
-      const answer = await prepared.run(open(databaseOf(prepared.target, cluster, clusters)), surroundings);
+      const answer = await prepared.run(open(await clusters.databaseOf(prepared.target)), surroundings);
       strikeAfter();
       return answer;
     } catch (error) {

@@ -16,13 +16,18 @@ Warning: ${host} is not this machine's loopback: whoever reaches it can log in o
   return `Cellzero is ready on ${url} after ${(milliseconds / 1_000).toFixed(1)} s.
 It has ${counted(cells, 'live cell')} of ${counted(hosts, 'simulated host')}, and cell0; ${dataDir === undefined ? 'its data goes when it stops' : `its data is in ${dataDir}`}.
 ${isLoopback(host) ? '' : warning}
-In another terminal, with the openstack command (pip install python-openstackclient):
+${firstSteps(cloudsFile)} Ctrl-C stops Cellzero.`;
+}
+
+/** What to type next, as client of a cloud. */
+export function firstSteps(cloudsFile: string): string {
+  return `In another terminal, with the openstack command (pip install python-openstackclient):
 
   export OS_CLIENT_CONFIG_FILE=${quoted(cloudsFile)} OS_CLOUD=cellzero
   openstack server create --image cirros --flavor m1.small --nic none --wait first
   openstack server list
 
-The cloud cellzero-admin in the same file is the admin. Ctrl-C stops Cellzero.`;
+The cloud cellzero-admin in the same file is the admin.`;
 }
 
 function counted(number: number, noun: string): string {
@@ -33,7 +38,7 @@ function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || host.startsWith('127.');
 }
 
-/** As a shell takes it. */
-function quoted(path: string): string {
+/** A path as a shell takes it. */
+export function quoted(path: string): string {
   return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
 }

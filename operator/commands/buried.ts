@@ -2,7 +2,7 @@
 import { type Command, Option } from 'commander';
 import { listBurials } from '../../compute/audit/buried.ts';
 import type { Burials } from '../../database/cell/audit.ts';
-import { type CommonOptions, exitHelp, type Perform, part, whichDeployment, wholeNumber } from '../command.ts';
+import { type CommonOptions, helpEnd, type Perform, part, wholeNumber } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { table } from '../table.ts';
 
@@ -14,12 +14,11 @@ export function addBuried(root: Command, perform: Perform): void {
     .addOption(new Option('--days <number>', 'only what was buried in so many days').argParser(wholeNumber))
     .addHelpText(
       'after',
-      `
-Examples:
-  cellzero buried --days 7
-  cellzero buried --json | jq 'map(select(.cause == "DISK_GB"))'
-${whichDeployment}
-${exitHelp('it is told, also when nothing is buried')}`,
+      helpEnd(
+        `  cellzero buried --days 7
+  cellzero buried --json | jq 'map(select(.cause == "DISK_GB"))'`,
+        'it is told, also when nothing is buried',
+      ),
     )
     .action((options: CommonOptions & { days?: number }) =>
       perform(options, async (api) => {

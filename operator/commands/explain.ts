@@ -2,7 +2,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { type Explanation, explain } from '../../compute/audit/explain.ts';
 import { isUuid } from '../../compute/uuid.ts';
-import { type CommonOptions, exitHelp, type Perform, part, whichDeployment } from '../command.ts';
+import { type CommonOptions, helpEnd, type Perform, part } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { table, visible } from '../table.ts';
 import { findingsTable } from './audit.ts';
@@ -17,12 +17,11 @@ export function addExplain(root: Command, perform: Perform): void {
     .argument('<server>', 'id of the server', serverId)
     .addHelpText(
       'after',
-      `
-Examples:
-  cellzero explain 5f0c1a3e-7d0e-4a9b-8d43-2f6c9d1b7a10
-  cellzero explain "$(openstack server show -f value -c id web-1)" --json
-${whichDeployment}
-${exitHelp('it is told\n  1  there is no such server')}`,
+      helpEnd(
+        `  cellzero explain 5f0c1a3e-7d0e-4a9b-8d43-2f6c9d1b7a10
+  cellzero explain "$(openstack server show -f value -c id web-1)" --json`,
+        'it is told\n  1  there is no such server',
+      ),
     )
     .action((server: string, options: CommonOptions) =>
       perform(options, async (api) => {

@@ -2,18 +2,19 @@
 import type { Command } from 'commander';
 import { changeFlavor } from '../../compute/flavors.ts';
 import type { Flavor } from '../../database/api/flavors.ts';
-import { type CommonOptions, helpEnd, type Perform, part } from '../command.ts';
+import { type CommonOptions, group, helpEnd, type Perform, part } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { setProperty, unsetProperty } from '../property-option.ts';
 import { table } from '../table.ts';
 
 /** Adds `cellzero flavor`. */
 export function addFlavor(root: Command, perform: Perform): void {
-  const flavor = root
-    .command('flavor')
-    .helpCommand(false)
+  const flavor = group(
+    root,
+    'flavor',
+    'Sets extra specs of flavors, and who may use private ones. Servers keep the flavor as it was when they were booted.',
+  )
     .summary('set extra specs of flavors, and who may use private ones')
-    .description('Sets extra specs of flavors, and who may use private ones. Servers keep the flavor as it was when they were booted.')
     .addHelpText(
       'after',
       `

@@ -2,17 +2,18 @@
 import { type Command, Option } from 'commander';
 import { usualHost } from '../../compute/deploy/simulated-hosts.ts';
 import { addHosts, drainHost, enableHost, type Host, listHosts } from '../../compute/hosts.ts';
-import { type CommonOptions, helpEnd, type Perform, part, wholeNumberFrom } from '../command.ts';
+import { type CommonOptions, group, helpEnd, type Perform, part, wholeNumberFrom } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { table, wrap } from '../table.ts';
 
 /** Adds `cellzero hosts`. */
 export function addHostCommands(root: Command, perform: Perform): void {
-  const hosts = root
-    .command('hosts')
-    .helpCommand(false)
+  const hosts = group(
+    root,
+    'hosts',
+    'Lists the hosts with what they have left, adds simulated ones, and takes one out of service or puts it back.',
+  )
     .summary('list hosts, add simulated ones, drain or enable one')
-    .description('Lists the hosts with what they have left, adds simulated ones, and takes one out of service or puts it back.')
     .addHelpText('after', '\n"cellzero hosts" alone lists them; "cellzero hosts <command> --help" tells more of a command.');
   addList(hosts, perform);
   addAdd(hosts, perform);

@@ -2,7 +2,7 @@
 import { type Command, Option } from 'commander';
 import { changeImage, createImage, deleteImage } from '../../compute/image/images.ts';
 import type { NewImage } from '../../database/api/images.ts';
-import { type CommonOptions, entityName, helpEnd, type Perform, part, wholeNumber } from '../command.ts';
+import { type CommonOptions, entityName, group, helpEnd, type Perform, part, wholeNumber } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { contentOf, readableFile } from '../image-file.ts';
 import { setProperty, unsetProperty } from '../property-option.ts';
@@ -25,13 +25,12 @@ interface NewImageOptions extends CommonOptions, Needs {
 
 /** Adds `cellzero image`. */
 export function addImage(root: Command, perform: Perform): void {
-  const image = root
-    .command('image')
-    .helpCommand(false)
+  const image = group(
+    root,
+    'image',
+    'Manages what there is to boot from. An image is a record of what a server needs; hosts are simulated, so its bits are not kept.',
+  )
     .summary('create, change or delete images')
-    .description(
-      'Manages what there is to boot from. An image is a record of what a server needs; hosts are simulated, so its bits are not kept.',
-    )
     .addHelpText('after', '\n"openstack image list" and "openstack image show <image>" tell what images there are.');
   addCreate(image, perform);
   addSet(image, perform);

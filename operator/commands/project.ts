@@ -1,16 +1,14 @@
 /** `cellzero project`: who owns servers. Clients can look projects up, but not make them. */
 import type { Command } from 'commander';
 import { createProject } from '../../compute/identity/users.ts';
-import { type CommonOptions, entityName, helpEnd, type Perform, part } from '../command.ts';
+import { type CommonOptions, entityName, group, helpEnd, type Perform, part } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
 
 /** Adds `cellzero project`. */
 export function addProject(root: Command, perform: Perform): void {
-  const project = root
-    .command('project')
-    .helpCommand(false)
-    .summary('create projects')
-    .description('Makes projects, which own servers and have quotas. "openstack project list" lists them.');
+  const project = group(root, 'project', 'Makes projects, which own servers and have quotas. "openstack project list" lists them.').summary(
+    'create projects',
+  );
   part(project, 'create')
     .summary('make a project')
     .argument('<name>', 'name of the project', entityName)

@@ -2,20 +2,19 @@
 import { type Command, Option } from 'commander';
 import { createUser, deleteUser, type Role, roles, setPassword, setUserEnabled } from '../../compute/identity/users.ts';
 import { listUsersWithRoles, type UserWithRoles } from '../../database/api/users.ts';
-import { type CommonOptions, entityName, helpEnd, type Perform, part } from '../command.ts';
+import { type CommonOptions, entityName, group, helpEnd, type Perform, part } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { newPassword, type PasswordOption, passwordOption } from '../password-option.ts';
 import { table } from '../table.ts';
 
 /** Adds `cellzero user`. */
 export function addUser(root: Command, perform: Perform): void {
-  const user = root
-    .command('user')
-    .helpCommand(false)
+  const user = group(
+    root,
+    'user',
+    'Manages who may use the API. A token lasts an hour: who has one keeps what it allows until then, whatever becomes of the user or the password.',
+  )
     .summary('list, create, disable or delete users, and set their passwords')
-    .description(
-      'Manages who may use the API. A token lasts an hour: who has one keeps what it allows until then, whatever becomes of the user or the password.',
-    )
     .addHelpText(
       'after',
       '\n"cellzero user" alone lists them; "cellzero user <command> --help" tells more of a command. The deployment keeps the passwords of its own users,\nadmin and on one machine demo, and sets them again with every deploy or start.',

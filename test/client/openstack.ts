@@ -1,11 +1,11 @@
 /** The unmodified openstack command from PyPI, in a virtual environment of the project that is made at its first use. */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { install } from '../../local/python.ts';
 
 /** What came of a command. */
 export interface Outcome {
@@ -31,16 +31,8 @@ const environment = fileURLToPath(new URL('../../.venv', import.meta.url));
 const requirements = join(here, 'requirements.txt');
 const run = promisify(execFile);
 
-/** Installs the client unless the environment has just what requirements.txt asks for. */
-export async function installClient(): Promise<void> {
-  const installed = join(environment, 'requirements.txt');
-  const [wanted, has] = await Promise.all([readFile(requirements, 'utf8'), readFile(installed, 'utf8').catch(() => undefined)]);
-  if (has === wanted) return;
-  await rm(environment, { recursive: true, force: true });
-  await run('python3', ['-m', 'venv', environment]);
-  await run(join(environment, 'bin', 'pip'), ['install', '--quiet', '--disable-pip-version-check', '--requirement', requirements]);
-  await cp(requirements, installed);
-}
+/** Installs the client unless it is there. */
+export const installClient = (): Promise<void> => install(environment, requirements);
 
 /** Starts one process that runs commands one after the other. */
 export function openClient(cloudsFile: string, cloud: string): OpenStack {

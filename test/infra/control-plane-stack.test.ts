@@ -90,17 +90,18 @@ describe('the HTTP API', () => {
 describe('every function', () => {
   const functions = Object.values(template.findResources('AWS::Lambda::Function')).map(({ Properties }) => Properties);
 
-  test('runs Node 24 on arm64 and writes JSON into a log of its own', () => {
-    expect(functions).toHaveLength(11);
+  test('runs Node 24 on arm64, is traced, and writes JSON into a log of its own', () => {
+    expect(functions).toHaveLength(12);
     for (const properties of functions) {
       expect(properties).toMatchObject({
         Runtime: 'nodejs24.x',
         Architectures: ['arm64'],
         MemorySize: 512,
+        TracingConfig: { Mode: 'Active' },
         LoggingConfig: { LogFormat: 'JSON', LogGroup: { Ref: expect.any(String) } },
       });
     }
-    expect(new Set(functions.map(({ LoggingConfig }) => LoggingConfig.LogGroup.Ref)).size).toBe(11);
+    expect(new Set(functions.map(({ LoggingConfig }) => LoggingConfig.LogGroup.Ref)).size).toBe(12);
   });
 
   test('ends before the HTTP API gives up, or has time to wake two databases', () => {
@@ -144,7 +145,9 @@ describe('every function', () => {
       const [[, found = undefined] = []] = Object.entries(template.findResources('AWS::Lambda::Function')).filter(([key]) =>
         key.startsWith(id),
       );
-      return Object.keys(found?.Properties.Environment?.Variables ?? {}).toSorted();
+      const { POWERTOOLS_METRICS_NAMESPACE: namespace, ...variables } = found?.Properties.Environment?.Variables ?? {};
+      expect(namespace).toBe('cellzero');
+      return Object.keys(variables).toSorted();
     };
     expect(settings('FunctionsCompute')).toEqual(['API_DATABASE', 'BOOT_STATE_MACHINE', 'PUBLIC_URL', 'TOKEN_KEY', 'WATCH_STATE_MACHINE']);
     expect(settings('FunctionsIdentity')).toEqual(api);
@@ -154,23 +157,8 @@ describe('every function', () => {
 });
 
 test('every log is kept for 30 days', () => {
-  template.resourceCountIs('AWS::Logs::LogGroup', 14);
+  template.resourceCountIs('AWS::Logs::LogGroup', 16);
   template.allResourcesProperties('AWS::Logs::LogGroup', { RetentionInDays: 30 });
-});
-
-test('servers that found no host are counted by first cause', () => {
-  template.resourceCountIs('AWS::Logs::MetricFilter', 2);
-  template.allResourcesProperties('AWS::Logs::MetricFilter', {
-    FilterPattern: '{ $.message.event = "NoValidHost" }',
-    MetricTransformations: [
-      {
-        MetricNamespace: 'Cellzero',
-        MetricName: 'NoValidHost',
-        MetricValue: '$.message.servers',
-        Dimensions: [{ Key: 'FirstCause', Value: '$.message.first_cause' }],
-      },
-    ],
-  });
 });
 
 test('nothing runs by the clock, so that databases sleep; the watch runs the reaper', () => {
@@ -207,6 +195,7 @@ describe('rights', () => {
     ['BootTryAnotherCell', ['api']],
     ['BootReschedule', ['api', 'cell']],
     ['Reaper', ['api', 'cell', 'cell0']],
+    ['Auditor', ['api', 'cell', 'cell0']],
   ])('%s reaches %j', (role, databases) => {
     expect(reaches(role, 'rds-data:ExecuteStatement')).toEqual(databases);
     expect(reaches(role, 'secretsmanager:GetSecretValue')).toEqual(databases);
@@ -226,14 +215,14 @@ describe('rights', () => {
     expect(granted('Boot', 'kms:')).toEqual([]);
   });
 
-  test('only compute and the reaper start boots and the watch', () => {
+  test('only compute and the reaper start boots and the watch, only the reaper an audit', () => {
     const starting = (role?: string) =>
       statementsOf(template, role)
         .filter(({ actions }) => actions.some((action) => action.startsWith('states:')))
         .flatMap(({ actions, resources }) => [actions, ...resources]);
     const byName = { 'Fn::Join': ['', expect.arrayContaining([':stateMachine:cellzero-watch'])] };
     expect(starting('FunctionsCompute')).toEqual([['states:StartExecution'], { Ref: bootId }, { Ref: watchId }]);
-    expect(starting('Reaper')).toEqual([['states:StartExecution'], byName, { Ref: bootId }]);
+    expect(starting('Reaper')).toEqual([['states:StartExecution'], byName, { Ref: expect.stringMatching(/^Auditor/) }, { Ref: bootId }]);
     expect(starting()).toHaveLength(starting('FunctionsCompute').length + starting('Reaper').length);
   });
 

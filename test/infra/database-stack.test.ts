@@ -108,9 +108,10 @@ describe.each(names)('the database of %s', (name) => {
   test('lets its migration run statements there and nothing else', () => {
     const [cluster] = Object.keys(template.findResources('AWS::RDS::DBCluster'));
     const [secret = ''] = Object.keys(template.findResources('AWS::SecretsManager::Secret')).filter((id) => id.startsWith('Secret'));
-    const [writeLog, run, read, ...others] = statementsOf(template, 'Migration');
+    const [writeLog, trace, run, read, ...others] = statementsOf(template, 'Migration');
     expect(others).toEqual([]);
     expect(writeLog?.actions).toEqual(['logs:CreateLogStream', 'logs:PutLogEvents']);
+    expect(trace?.actions).toEqual(['xray:PutTelemetryRecords', 'xray:PutTraceSegments']);
     expect(run?.actions).toEqual(['rds-data:ExecuteStatement']);
     expect(JSON.stringify(run?.resources)).toContain(`":cluster:",{"Ref":"${cluster}"}`);
     expect(read).toMatchObject({ actions: ['secretsmanager:GetSecretValue'], resources: [{ Ref: secret }] });

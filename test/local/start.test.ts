@@ -1,5 +1,5 @@
 /** `npm start` as a person meets it: a process of its own, with signals, kills and mistakes. */
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
@@ -7,18 +7,17 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { logIn } from '../../local/demo/client.ts';
 import { advice } from '../../local/start/advice.ts';
 import { greeting } from '../../local/start/greeting.ts';
 import { readOptions } from '../../local/start/options.ts';
+import { family, leftOf } from '../processes.ts';
 
 /** Several starts in one test, on a machine that runs other tests too. */
 vi.setConfig({ testTimeout: 90_000 });
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const run = promisify(execFile);
 
 /** A process that starts or serves. */
 interface Started {
@@ -77,34 +76,6 @@ function start(options: readonly string[], command = process.execPath, before: r
 }
 
 const serve = (...options: string[]) => start(['--data-dir', dataDir, '--port', '0', ...options]);
-
-/** Pids of a process and all that came of it. */
-async function family(pid: number | undefined): Promise<number[]> {
-  const { stdout } = await run('ps', ['-A', '-o', 'pid=,ppid=']);
-  const all = stdout
-    .trim()
-    .split('\n')
-    .map((line) => line.trim().split(/\s+/).map(Number));
-  const members = [pid ?? 0];
-  for (const member of members) members.push(...all.flatMap(([child, parent]) => (parent === member && child ? [child] : [])));
-  return members;
-}
-
-/** Waits until none of the processes runs; those that still do after a while are the answer. */
-async function leftOf(pids: readonly number[]): Promise<number[]> {
-  for (const end = Date.now() + 5_000; ; await sleep(50)) {
-    const { stdout } = await run('ps', ['-A', '-o', 'pid=,stat=']);
-    const living = new Set(
-      stdout
-        .trim()
-        .split('\n')
-        .map((line) => line.trim().split(/\s+/))
-        .flatMap(([pid, state]) => (state?.startsWith('Z') ? [] : [Number(pid)])),
-    );
-    const left = pids.filter((pid) => living.has(pid));
-    if (left.length === 0 || Date.now() > end) return left;
-  }
-}
 
 /** Waits until a start has made a file or folder. */
 async function appears(path: string): Promise<void> {

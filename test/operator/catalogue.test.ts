@@ -55,8 +55,10 @@ test('a private flavor is for the projects that may use it', async () => {
   await admin.send('POST', '/flavors', { body: { flavor } });
   const seen = async () => (await user.send('GET', '/flavors/secret-id')).status;
   expect(await seen()).toBe(404);
-  expect((await run('flavor', 'set', 'secret', '--project', 'web')).code).toBe(0);
-  expect(await seen()).toBe(200);
+  for (const _time of ['first', 'again']) {
+    expect((await run('flavor', 'set', 'secret', '--project', 'web')).code).toBe(0);
+    expect(await seen()).toBe(200);
+  }
   expect((await run('flavor', 'unset', 'secret', '--project', 'web')).code).toBe(0);
   expect(await seen()).toBe(404);
   const refused = await Promise.all([
@@ -71,7 +73,7 @@ test('a private flavor is for the projects that may use it', async () => {
   ]);
 });
 
-test('an image is made from a file, booted, changed and deleted', async () => {
+test('an image is made from a file, booted, changed and deleted', { timeout: 60_000 }, async () => {
   const file = join(dataDir, 'image.raw');
   await writeFile(file, 'bits');
   const created = await run('image', 'create', 'tested', '--file', file, '--disk-format', 'raw', '--min-ram', '64', '--json');

@@ -2,6 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { type Host, listHosts } from '../../compute/hosts.ts';
+import { removeHost } from '../../database/api/host-mappings.ts';
 import { query } from '../../database/data-api.ts';
 import { type Cloud, startCloud } from '../cloud.ts';
 import { cellzero } from './run.ts';
@@ -21,9 +23,8 @@ afterAll(async () => {
 
 const hosts = (...args: string[]) => cellzero(['hosts', ...args, '--data-dir', dataDir]);
 
-async function listed(): Promise<Map<string, Record<string, unknown>>> {
-  const { stdout } = await hosts('--json');
-  return new Map(JSON.parse(stdout).map((host: { host: string }) => [host.host, host]));
+async function listed(): Promise<Map<string, Host>> {
+  return new Map((await listHosts(cloud.service.api, null)).map((host) => [host.host, host]));
 }
 
 /** Boots servers of a new project and tells the host of each; null is none. */
@@ -48,7 +49,7 @@ test('a listing tells what is used of what hosts have', async () => {
   expect(await hosts('--cell', 'cell9')).toMatchObject({ code: 1, stdout: '', stderr: 'cellzero: There is no cell cell9.\n' });
 });
 
-test('a drained host gets no boot, an enabled one does', async () => {
+test('a drained host gets no boot, an enabled one does', { timeout: 60_000 }, async () => {
   const drained = await hosts('drain', 'cell1-host1', '--reason', 'its disk fails');
   expect(drained.stdout).toContain('cell1-host1 of cell1 is drained');
   expect(await service('cell1-host1')).toEqual([{ disabled: true, disabled_reason: 'its disk fails' }]);
@@ -69,7 +70,7 @@ test('a drained host gets no boot, an enabled one does', async () => {
   expect((await listed()).get('cell1-host2')).toMatchObject({ enabled: true, pickable: true, reason: null });
 });
 
-test('what stops halfway leaves a host that is not picked', async () => {
+test('what stops halfway leaves a host that is not picked', { timeout: 60_000 }, async () => {
   const down = () => cloud.service.dataApi.faults.add({ cluster: 'cell1', kind: 'down' });
   const cell = down();
   const drained = await hosts('drain', 'cell1-host1', '--reason', 'halfway');
@@ -89,20 +90,19 @@ test('what stops halfway leaves a host that is not picked', async () => {
 });
 
 test('what is sent twice is done once', async () => {
-  for (const [sql, args] of [
-    ['array_append', ['drain', 'cell1-host1', '--reason', 'twice']],
-    ['update services', ['drain', 'cell1-host1', '--reason', 'twice']],
-    ['array_append', ['enable', 'cell1-host1']],
-  ] as const) {
-    const lost = cloud.service.dataApi.faults.add({ kind: 'after', sql, nth: 1 });
-    expect((await hosts(...args)).code).toBe(0);
-    expect(lost.hits).toBe(1);
-  }
-  const traits = await query(cloud.service.api, `select traits from resource_providers where name = 'cell1-host1'`);
-  expect(traits).toEqual([{ traits: [] }]);
+  const traits = () => query(cloud.service.api, `select traits from resource_providers where name = 'cell1-host1'`);
+  const lost = (sql: string) => cloud.service.dataApi.faults.add({ kind: 'after', sql, nth: 1 });
+  const drain = [lost('array_append'), lost('update services')];
+  expect((await hosts('drain', 'cell1-host1', '--reason', 'twice')).code).toBe(0);
+  expect(drain.map(({ hits }) => hits)).toEqual([1, 1]);
+  expect(await traits()).toEqual([{ traits: ['COMPUTE_STATUS_DISABLED'] }]);
+  const enable = lost('array_append');
+  expect((await hosts('enable', 'cell1-host1')).code).toBe(0);
+  expect(enable.hits).toBe(1);
+  expect(await traits()).toEqual([{ traits: [] }]);
 });
 
-test('added hosts take servers, and keep their numbers', async () => {
+test('added hosts take servers, and keep their numbers', { timeout: 60_000 }, async () => {
   for (const nth of [1, 2]) cloud.service.dataApi.faults.add({ kind: 'after', sql: 'compute_nodes', nth });
   const { code, stdout } = await hosts('add', 'cell1', '--count', '2', '--vcpus', '64', '--memory-mb', '1024', '--disk-gb', '7', '--json');
   expect(code).toBe(0);
@@ -110,6 +110,10 @@ test('added hosts take servers, and keep their numbers', async () => {
   expect((await hosts('add', 'cell1')).stdout).toBe('Added to cell1: cell1-host5.\n');
   const all = await listed();
   expect(all.size).toBe(5);
+  // A host that was taken out of its cell comes back, with another size.
+  await removeHost(cloud.service.api, 'cell1-host5');
+  expect((await hosts('add', 'cell1', '--vcpus', '2')).stdout).toBe('Added to cell1: cell1-host5.\n');
+  expect(await query(cloud.database('cell1'), `select vcpus from compute_nodes where host = 'cell1-host5'`)).toEqual([{ vcpus: 2 }]);
   expect(all.get('cell1-host4')).toMatchObject({
     room: { VCPU: { total: 64, used: 0 }, MEMORY_MB: { total: 1024 }, DISK_GB: { total: 7 } },
   });

@@ -55,14 +55,19 @@ test('what is typed counts before the environment, and there API_DATABASE, the s
 });
 
 test('who cannot look into AWS is told what to do', async () => {
-  const [noCredentials, noStage, twoWays, unknownStage] = await Promise.all([
+  const [noCredentials, noStage, noUrl, twoWays, unknownStage] = await Promise.all([
     cellzero(['hosts', '--stage', 'production'], { ...nobody, AWS_REGION: 'us-east-1' }),
     cellzero(['hosts'], { ...nobody, CELLZERO_STAGE: 'prod' }),
+    cellzero(['hosts'], { ...nobody, API_DATABASE: 'postgresql://localhost/api' }),
     cellzero(['hosts', '--stage', 'production', '--data-dir', dataDir]),
     cellzero(['hosts', '--stage', 'prod']),
   ]);
   expect(noCredentials).toMatchObject({ code: 3, stderr: expect.stringMatching(/^cellzero: no AWS credentials .* Set AWS_PROFILE/) });
   expect(noStage).toMatchObject({ code: 3, stderr: 'cellzero: CELLZERO_STAGE is one of production, throwaway, not "prod"\n' });
+  expect(noUrl).toMatchObject({
+    code: 3,
+    stderr: expect.stringMatching(/^cellzero: the URL of the api database, postgresql.* is not rds-data/),
+  });
   expect(twoWays).toMatchObject({ code: 2, stdout: '' });
   expect(unknownStage).toMatchObject({ code: 2, stdout: '' });
 });

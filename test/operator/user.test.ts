@@ -91,7 +91,7 @@ test('a password is changed from a file, or made; no password is on a command li
   expect(ended.map(({ code, stdout }) => [code, stdout])).toEqual(Array(3).fill([2, '']));
 });
 
-test('a disabled user logs in no more, until enabled; a deleted one never', async () => {
+test('a disabled user logs in no more, until enabled; a deleted one never', { timeout: 60_000 }, async () => {
   const { password } = JSON.parse((await run(['user', 'create', 'shortly', '--project', 'web', '--json'])).stdout);
   for (const [verb, told, token] of [
     ['disable', 'is disabled.', 401],
@@ -105,7 +105,7 @@ test('a disabled user logs in no more, until enabled; a deleted one never', asyn
   expect(unknown).toEqual(Array(3).fill({ code: 1, stdout: '', stderr: 'cellzero: There is no user shortly.\n' }));
 });
 
-test('a name that is taken stays whose it is, also when an answer is lost', async () => {
+test('a name that is taken stays whose it is, also when an answer is lost', { timeout: 60_000 }, async () => {
   for (const [sql, args] of [
     ['insert into users', ['user', 'create', 'once', '--project', 'web', '--json']],
     ['insert into projects', ['project', 'create', 'once']],

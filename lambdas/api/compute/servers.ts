@@ -8,6 +8,7 @@ import { DatabaseUnreachable } from '../../../database/data-api.ts';
 import { apiDatabase } from '../../api-database.ts';
 import { startBoot } from '../../boot-workflow.ts';
 import { hostDriver } from '../../driver.ts';
+import { identify, log, measure } from '../../observe/invocation.ts';
 import { watchRequest } from '../../watch.ts';
 import { type ApiRequest, type Route, route } from '../http/route.ts';
 import { nextLink, selfLinks } from './links.ts';
@@ -19,15 +20,18 @@ import { serverDetail, serverSummary } from './server-view.ts';
 async function create({ caller, requestId, microversion, body, baseUrl }: ApiRequest<CreateBody>) {
   await watchRequest();
   const reservation = await createServers(apiDatabase(), caller, requestId, bootRequest(body, microversion));
+  const { reservationId: execution, servers } = reservation;
+  identify({ reservation: execution, servers });
+  measure('BootsAccepted', servers.length);
   try {
-    await startBoot({ execution: reservation.reservationId, servers: reservation.servers });
+    await startBoot({ execution, requestId, servers });
   } catch (error) {
     // The servers are accepted, so they are answered; the reaper starts what was not started.
-    console.error(JSON.stringify({ level: 'ERROR', request_id: requestId, reservation: reservation.reservationId, error: String(error) }));
+    log().error('the boot was not started', { error });
   }
   const { server } = body;
-  if (server.return_reservation_id) return { status: 202, body: { reservation_id: reservation.reservationId } };
-  const [id] = reservation.servers;
+  if (server.return_reservation_id) return { status: 202, body: { reservation_id: execution } };
+  const [id] = servers;
   const links = selfLinks(baseUrl, 'servers', id);
   return {
     status: 202,

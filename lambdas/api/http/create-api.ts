@@ -1,9 +1,11 @@
 /**
  * The edge of every API function. A request passes the middlewares in the order they stand here; whatever throws, the fault mapping makes the
- * answer, then the version and request id headers are added on the way out.
+ * answer, then the version and request id headers are added on the way out, and the request is logged.
  */
 import middy from '@middy/core';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda';
+import { observed } from '../../observe/invocation.ts';
+import { accessLog } from './access-log.ts';
 import { bodyParser } from './body.ts';
 import { type ApiEvent, openExchange } from './exchange.ts';
 import type { FaultBody } from './fault-bodies.ts';
@@ -50,6 +52,7 @@ function result({ status, body, headers = {} }: Answer): APIGatewayProxyStructur
 export function createApi(service: Service): ApiHandler {
   const pipeline = middy<ApiEvent, APIGatewayProxyStructuredResultV2, Error, Context>()
     .use([
+      accessLog,
       requestId(service.name),
       locating(service.locate),
       microversions,
@@ -60,5 +63,6 @@ export function createApi(service: Service): ApiHandler {
       faults(service.faultBody),
     ])
     .handler(answer);
-  return (event, context) => pipeline({ ...event, exchange: openExchange() }, context ?? ({} as Context));
+  return (event, context) =>
+    observed(service.name, context, () => pipeline({ ...event, exchange: openExchange() }, context ?? ({} as Context)));
 }

@@ -1,9 +1,10 @@
 /**
  * The one place where errors become answers. Errors written for clients keep their message; of everything else the client learns the class only, and
- * our log the rest, under the request id that the client sees.
+ * our log the rest.
  */
 import { BadRequest, Conflict, Forbidden, NotFound } from '../../../compute/errors.ts';
 import { DatabaseUnreachable } from '../../../database/data-api.ts';
+import { log } from '../../observe/invocation.ts';
 import type { Middleware } from './exchange.ts';
 import { type FaultBody, keystoneFault } from './fault-bodies.ts';
 import { HttpError } from './http-error.ts';
@@ -22,9 +23,9 @@ const retryAfter = '20';
 export function faults(faultBody: FaultBody): Middleware {
   return {
     onError(request) {
-      const { error, event } = request;
+      const { error } = request;
       const fault = toHttpError(error ?? new Error('an error without an error'));
-      if (fault.status >= 500 && error) logFault(error, event.exchange.requestId);
+      if (fault.status >= 500) log().error('the request failed', { error });
       const body = fault.status === 401 ? keystoneFault : faultBody;
       request.response = {
         statusCode: fault.status,
@@ -46,11 +47,4 @@ function toHttpError(error: Error): HttpError {
     500,
     `Unexpected API Error. Please report this at http://bugs.launchpad.net/nova/ and attach the Nova API log if possible.\n<class '${error.name}'>`,
   );
-}
-
-/** One line of JSON; the cause chain by name and message, no request data. */
-function logFault(error: Error, requestId: string): void {
-  const { cause, message, name, stack } = error;
-  const reason = cause instanceof Error ? `${cause.name}: ${cause.message}` : undefined;
-  console.error(JSON.stringify({ level: 'ERROR', request_id: requestId, error: name, message, cause: reason, stack }));
 }

@@ -4,6 +4,7 @@ import { type Database, parseDatabaseUrl } from '../../../database/data-api.ts';
 import { migrate } from '../../../database/migrate.ts';
 import { databaseUrl } from '../../../local/arns.ts';
 import { startAws } from '../../../local/aws.ts';
+import { localClusters } from '../../../local/data-api/clusters.ts';
 import { createDataApi, type DataApi } from '../../../local/data-api/data-api.ts';
 import { createKms } from '../../../local/kms.ts';
 import { startPostgres } from '../../../local/postgres.ts';
@@ -18,7 +19,7 @@ export interface ApiServices {
 export async function startApiServices(): Promise<ApiServices> {
   const postgres = await startPostgres({ dataDir: undefined });
   await postgres.createDatabase('api');
-  const dataApi = createDataApi({ postgres, clusters: new Map([['api', 'api']]) });
+  const dataApi = createDataApi({ postgres, clusters: localClusters(new Map([['api', 'api']])) });
   const kms = await createKms({ keyFile: undefined });
   const aws = await startAws({ services: [dataApi.service, kms.service] });
   Object.assign(process.env, aws.environment, { API_DATABASE: databaseUrl('api'), TOKEN_KEY: kms.keyArn, PUBLIC_URL: '' });

@@ -6,6 +6,7 @@ import {
   type StatementTimeoutException,
 } from '@aws-sdk/client-rds-data';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { localClusters } from '../../../local/data-api/clusters.ts';
 import { createDataApi } from '../../../local/data-api/data-api.ts';
 import { target, useDataApi } from './with-data-api.ts';
 
@@ -124,7 +125,7 @@ describe('a transaction', () => {
 
 it('closing does not wait for running statements', async () => {
   const clusters = new Map([['cell1', 'one']]);
-  const api = createDataApi({ postgres: data.postgres, clusters });
+  const api = createDataApi({ postgres: data.postgres, clusters: localClusters(clusters) });
   const body = Buffer.from(JSON.stringify({ ...target('cell1'), sql: 'select pg_sleep(30)' }));
   const running = api.service({ path: '/Execute', target: '', body });
   const refused = expect(running).rejects.toMatchObject({ name: 'DatabaseUnavailableException' });

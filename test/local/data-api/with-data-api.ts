@@ -4,6 +4,7 @@ import { ExecuteStatementCommand, type ExecuteStatementCommandInput, RDSDataClie
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import { clusterArn, databaseName, region, secretArn } from '../../../local/arns.ts';
 import { type Aws, startAws } from '../../../local/aws.ts';
+import { localClusters } from '../../../local/data-api/clusters.ts';
 import { createDataApi, type DataApi, type DataApiOptions } from '../../../local/data-api/data-api.ts';
 import { type Postgres, startPostgres } from '../../../local/postgres.ts';
 
@@ -28,7 +29,7 @@ export function useDataApi(limits: Pick<DataApiOptions, 'statementLimit' | 'tran
       ['cell1', 'one'],
       ['cell2', 'two'],
     ]);
-    api = createDataApi({ postgres, clusters, ...limits });
+    api = createDataApi({ postgres, clusters: localClusters(clusters), ...limits });
     aws = await startAws({ services: [api.service] });
     client = new RDSDataClient({ endpoint: aws.url, region, credentials: { accessKeyId: 'local', secretAccessKey: 'local' } });
   }, 30_000);

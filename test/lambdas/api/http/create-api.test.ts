@@ -285,10 +285,9 @@ describe('a fault', () => {
     );
     const line = String(log.mock.calls[0]?.[0]);
     expect(JSON.parse(line)).toMatchObject({
+      level: 'ERROR',
       request_id: headers['x-openstack-request-id'],
-      error: 'TypeError',
-      message: 'secret detail',
-      cause: 'Error: deeper detail',
+      error: { name: 'TypeError', message: 'secret detail', cause: { name: 'Error', message: 'deeper detail' } },
     });
     expect(line).not.toContain(token);
   });

@@ -1,0 +1,117 @@
+/**
+ * What somebody must look at. Each alarm leads to the page of docs/runbook.md that says what it means and what to do, and tells a topic to which an operator
+ * subscribes. They are as few as an account has for free.
+ */
+import { CfnOutput, Duration } from 'aws-cdk-lib';
+import { Alarm, ComparisonOperator, Metric, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
+import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import { Topic } from 'aws-cdk-lib/aws-sns';
+import { Construct } from 'constructs';
+import { metricOf, type Observed, period } from './observed.ts';
+
+/** An alarm that sounds when the sum of a metric in its period reaches a threshold. */
+interface Definition {
+  /** The page of the runbook. */
+  page: string;
+  metric: Metric;
+  threshold: number;
+  says: string;
+}
+
+/** Once or twice a step may fail while a database wakes up; it is tried again. */
+const persistently = { threshold: 3, period: Duration.minutes(15) };
+
+function definitions(observed: Observed): Definition[] {
+  const { audit, boot, http, reap, steps } = observed;
+  const own = (service: string, name: string) => metricOf(observed, service, name, 'Sum');
+  const errors = (func: IFunction | undefined) => {
+    if (!func) throw new Error('an alarm for a step that does not exist');
+    return func.metricErrors({ statistic: 'Sum', period: persistently.period });
+  };
+  return [
+    {
+      page: 'a-burial-fails',
+      metric: errors(steps.get('BuryInCell0')),
+      threshold: persistently.threshold,
+      says: 'Servers that no host can hold do not get into cell0; clients see them in BUILD.',
+    },
+    {
+      page: 'a-boot-workflow-fails',
+      metric: boot.metricFailed({ statistic: 'Sum', period }),
+      threshold: 1,
+      says: 'An execution of the boot workflow gave up. The reaper starts another one.',
+    },
+    {
+      page: 'a-boot-stalls',
+      metric: own('reaper', 'BootsStalled'),
+      threshold: 1,
+      says: 'Nothing was heard of a boot for minutes, and the reaper took it on.',
+    },
+    {
+      page: 'a-database-does-not-answer',
+      metric: own('databases', 'DatabaseUnreachable'),
+      threshold: 3,
+      says: 'The database of a cell, of cell0 or of the API is down, or takes very long to wake up.',
+    },
+    {
+      page: 'an-audit-finds-something',
+      metric: own('auditor', 'AuditFindings'),
+      threshold: 1,
+      says: 'Rows of the databases contradict each other.',
+    },
+    {
+      page: 'the-api-answers-5xx',
+      metric: http.metricServerError({ statistic: 'Sum', period }),
+      threshold: 5,
+      says: 'Clients get errors that are not theirs.',
+    },
+    {
+      page: 'the-reaper-fails',
+      metric: errors(reap),
+      threshold: persistently.threshold,
+      says: 'Nobody finishes what boots and deletes left unfinished.',
+    },
+    {
+      page: 'the-audit-fails',
+      metric: errors(audit),
+      threshold: persistently.threshold,
+      says: 'Nobody looks whether the databases fit together.',
+    },
+    {
+      page: 'functions-are-throttled',
+      // Functions share the concurrency of their account, so whoever takes it, all are throttled.
+      metric: new Metric({ namespace: 'AWS/Lambda', metricName: 'Throttles', statistic: 'Sum', period }),
+      threshold: 1,
+      says: 'Functions of this account and region do not run, because too many run already.',
+    },
+  ];
+}
+
+/** The alarms and their topic. */
+export class Alarms extends Construct {
+  readonly alarms: readonly Alarm[];
+
+  constructor(scope: Construct, id: string, observed: Observed) {
+    super(scope, id);
+    const topic = new Topic(this, 'Topic', { displayName: `Alarms of ${observed.prefix}`, enforceSSL: true });
+    this.alarms = definitions(observed).map(({ page, metric, threshold, says }) => {
+      const alarm = new Alarm(this, page, {
+        alarmName: `${observed.prefix}-${page}`,
+        alarmDescription: `${says} docs/runbook.md#${page}`,
+        metric,
+        threshold,
+        evaluationPeriods: 1,
+        comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+        treatMissingData: TreatMissingData.NOT_BREACHING,
+      });
+      const tell = new SnsAction(topic);
+      alarm.addAlarmAction(tell);
+      alarm.addOkAction(tell);
+      return alarm;
+    });
+    new CfnOutput(this, 'AlarmTopicArn', { value: topic.topicArn, description: 'Subscribe to it to hear of alarms' }).overrideLogicalId(
+      'AlarmTopicArn',
+    );
+  }
+}

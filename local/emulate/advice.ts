@@ -1,0 +1,16 @@
+/** What a person reads when an emulated cloud does not start for a reason outside the program: why, and what to do in the last line. */
+import { CdkFailed } from '../emulator/cdk.ts';
+import { PortInUse } from '../gateway.ts';
+import { InstallFailed } from '../python.ts';
+
+/** Gives the lines, or undefined for an error that somebody should see with its stack. */
+export function advice(error: unknown): string | undefined {
+  if (error instanceof PortInUse) {
+    return `Port ${error.port} of 127.0.0.1 is in use, perhaps by another emulator.\nStop what listens there, or take a free port: npm run emulate -- --port 0`;
+  }
+  if (error instanceof InstallFailed) {
+    return `The emulator could not be installed: ${String(error.cause)}\nIt takes Python 3.10 or later with venv, and a package index that pip reaches.`;
+  }
+  if (error instanceof CdkFailed) return error.message;
+  return undefined;
+}

@@ -1,0 +1,89 @@
+/** Deploying into an emulator as an operator does into an account: with `cdk`, all stacks, for a stage that is thrown away. */
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import * as z from 'zod';
+import { region } from '../arns.ts';
+import { cdk } from './cdk.ts';
+import type { Emulator } from './emulator.ts';
+import { isMinistack } from './ministack.ts';
+
+/** What is deployed, and where to. */
+export interface DeployOptions extends Pick<Emulator, 'environment'> {
+  /** Folder for the log and what `cdk` writes. */
+  dataDir: string;
+  /** Folder of the project; this one unless told otherwise. */
+  tree?: string;
+  /** Hears what comes next. */
+  report?: (step: string) => void;
+  /** Ends it early. */
+  signal?: AbortSignal | undefined;
+}
+
+/** What stands after a deploy. */
+export interface Deployment {
+  /** Where clients reach the API. */
+  url: string;
+  /** Outputs of the stacks by the names of stack and output. */
+  outputs: Readonly<Record<string, Readonly<Record<string, string>>>>;
+}
+
+const outputsSchema = z.record(z.string(), z.record(z.string(), z.string()));
+const project = fileURLToPath(new URL('../..', import.meta.url));
+const account = '000000000000';
+
+/** What the names of the stacks begin with. */
+export const prefix = 'throwaway-cellzero';
+
+/**
+ * Prepares the account for `deploy`.
+ * @throws CdkFailed
+ */
+export async function bootstrap(options: DeployOptions): Promise<void> {
+  options.report?.('Bootstrapping the account');
+  await run(['bootstrap', `aws://${account}/${region}`, '--app', ''], options);
+}
+
+/**
+ * Deploys all stacks.
+ * @throws CdkFailed
+ */
+export async function deploy(options: DeployOptions): Promise<Deployment> {
+  const { dataDir, environment, report } = options;
+  report?.('Synthesising the stacks');
+  const outputsFile = join(dataDir, 'outputs.json');
+  await rm(outputsFile, { force: true });
+  const address = await addressOfApi(environment.AWS_ENDPOINT_URL);
+  const context = ['--context', 'stage=throwaway', ...(address ? ['--context', `publicUrl=${address}`, '--tags', apiId] : [])];
+  const manner = ['--require-approval', 'never', '--concurrency', '4', '--outputs-file', outputsFile, '--output', assemblyIn(dataDir)];
+  await run(['deploy', '--all', ...manner, ...context], options, (line) => {
+    const [, stack, number, all] = /^(\S+): deploying\.\.\. \[(\d+)\/(\d+)\]/.exec(line) ?? [];
+    if (stack) report?.(`Deploying ${stack} (${number} of ${all})`);
+  });
+  const outputs = outputsSchema.parse(JSON.parse(await readFile(outputsFile, 'utf8')));
+  return { url: address ?? outputs[`${prefix}-control-plane`]?.ApiUrl ?? '', outputs };
+}
+
+/**
+ * Destroys what was deployed last.
+ * @throws CdkFailed
+ */
+export async function destroy(options: DeployOptions): Promise<void> {
+  await run(['destroy', '--all', '--force', '--app', assemblyIn(options.dataDir)], options);
+}
+
+const assemblyIn = (dataDir: string) => join(dataDir, 'cdk.out');
+
+/** MiniStack takes the id of an HTTP API from this tag, so that its address is known before there is one, and stays. */
+const apiId = 'ms-custom-id=cellzero';
+
+/** The API's own address is a host name that no name server knows; undefined where it is one that works. */
+async function addressOfApi(endpoint: string): Promise<string | undefined> {
+  return (await isMinistack(endpoint)) ? `${endpoint}/_aws/execute-api/cellzero` : undefined;
+}
+
+async function run(args: readonly string[], options: DeployOptions, onLine?: (line: string) => void): Promise<void> {
+  const { dataDir, environment, tree = project, signal } = options;
+  await mkdir(dataDir, { recursive: true });
+  await cdk(args, { tree, environment, log: join(dataDir, 'cdk.log'), onLine, signal });
+}

@@ -1,0 +1,67 @@
+/** A whole cloud in an emulator: deployed, with the users that clouds.yaml names, and found by the operator's command through its data directory. */
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { GetSecretValueCommand } from '@aws-sdk/client-secrets-manager';
+import { seedUser } from '../../compute/deploy/seed.ts';
+import { parseDatabaseUrl } from '../../database/data-api.ts';
+import { writeCloudsFile } from '../clouds-file.ts';
+import { publishEndpoint } from '../endpoint.ts';
+import { bootstrap, type Deployment, deploy, prefix } from './deployment.ts';
+import { type Emulator, type EmulatorOptions, startEmulator } from './emulator.ts';
+
+/** A running cloud. */
+export interface EmulatedCloud extends Deployment, Pick<Emulator, 'environment'> {
+  cloudsFile: string;
+}
+
+/** How a cloud is started. */
+export interface EmulatedCloudOptions extends EmulatorOptions {
+  /** Stops it, also while it starts. */
+  signal: AbortSignal;
+  /** Takes the cloud once it is ready. */
+  serve: (cloud: EmulatedCloud) => void;
+}
+
+/**
+ * Starts a cloud and keeps it until it is told to stop; nothing is left of it then but the files in its directory.
+ * @throws PortInUse, CdkFailed or Error; what had started is stopped.
+ */
+export async function runEmulatedCloud({ signal, serve, ...options }: EmulatedCloudOptions): Promise<void> {
+  const { dataDir, report } = options;
+  const stopped = once(signal, 'abort');
+  await mkdir(dataDir, { recursive: true });
+  // Logs of an earlier cloud would only confuse.
+  await rm(join(dataDir, 'cdk.log'), { force: true });
+  const emulator = await startEmulator(options);
+  try {
+    const { environment } = emulator;
+    const deployment = await bootstrap({ dataDir, environment, report, signal }).then(() =>
+      deploy({ dataDir, environment, report, signal }),
+    );
+    report('Adding the user demo');
+    const cloudsFile = await addUsers(emulator, deployment, dataDir);
+    const { DatabaseUrl: API_DATABASE = '' } = deployment.outputs[`${prefix}-api-database`] ?? {};
+    const unpublish = await publishEndpoint(dataDir, { ...environment, API_DATABASE });
+    serve({ ...deployment, environment, cloudsFile });
+    await stopped;
+    await unpublish();
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  } finally {
+    await emulator.stop();
+  }
+}
+
+/** Makes the user demo, and a file for it and for the admin that the deployment made; gives the file's name. */
+async function addUsers({ environment, secrets }: Emulator, { url, outputs }: Deployment, dataDir: string): Promise<string> {
+  const { DatabaseUrl = '', AdminSecretArn } = outputs[`${prefix}-api-database`] ?? {};
+  const { SecretString: admin = '' } = await secrets.send(new GetSecretValueCommand({ SecretId: AdminSecretArn }));
+  const demo = randomBytes(18).toString('base64url');
+  Object.assign(process.env, environment);
+  await seedUser(parseDatabaseUrl(DatabaseUrl), { name: 'demo', role: 'member', password: demo });
+  const cloudsFile = join(dataDir, 'clouds.yaml');
+  await writeCloudsFile(cloudsFile, url, { admin, demo });
+  return cloudsFile;
+}

@@ -1,0 +1,230 @@
+/** The deployment, proven by deploying it: the real `cdk`, the deployed bundles, and every request through the deployed API Gateway. */
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
+import { GetExecutionHistoryCommand, ListExecutionsCommand, ListStateMachinesCommand, SFNClient } from '@aws-sdk/client-sfn';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { parseDatabaseUrl, query } from '../../database/data-api.ts';
+import { region } from '../../local/arns.ts';
+import type { Client } from '../../local/demo/client.ts';
+import { CdkFailed } from '../../local/emulator/cdk.ts';
+import { deploy, destroy } from '../../local/emulator/deployment.ts';
+import { installClient, runOnce } from '../client/openstack.ts';
+import { cellzero } from '../operator/run.ts';
+import { family, leftOf } from '../processes.ts';
+import { askAllAlong, change, clientOf, copyTree, databaseOf, type Emulation, emulate, environmentOf } from './emulation.ts';
+
+interface Server {
+  id: string;
+  status: string;
+  fault?: { code: number; message: string };
+  'OS-EXT-SRV-ATTR:host'?: string | null;
+}
+
+let temporary: string;
+let dataDir: string;
+let emulation: Emulation;
+let environment: Awaited<ReturnType<typeof environmentOf>>;
+let demo: Client;
+let admin: Client;
+
+beforeAll(async () => {
+  temporary = await mkdtemp('/tmp/cellzero-test-');
+  // PostgreSQL runs as another user when we are root.
+  await chmod(temporary, 0o755);
+  dataDir = join(temporary, 'data');
+  emulation = emulate(dataDir, temporary);
+  await emulation.says(/Ctrl-C stops/);
+  environment = await environmentOf(dataDir);
+  Object.assign(process.env, environment);
+  [demo, admin] = await Promise.all([clientOf(dataDir, 'demo'), clientOf(dataDir, 'admin')]);
+});
+
+afterAll(async () => {
+  emulation.child.kill('SIGTERM');
+  await emulation.ended;
+  await rm(temporary, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+});
+
+const small = { name: 'small', flavorRef: '1', imageRef: 'c1220500-0000-4000-8000-000000000001', networks: 'none' };
+
+async function boot(client: Client, server: object): Promise<string> {
+  const { status, body } = await client.send<{ server: { id: string } }>('POST', '/servers', { server: { ...small, ...server } });
+  expect(status).toBe(202);
+  return body.server.id;
+}
+
+/** Waits until a server is no longer in BUILD. */
+async function settled(id: string): Promise<Server> {
+  for (;;) {
+    const { body } = await admin.send<{ server: Server }>('GET', `/servers/${id}`);
+    if (body.server.status !== 'BUILD') return body.server;
+    await sleep(50);
+  }
+}
+
+/** Names of the states that the boot of a server entered, once it has ended. */
+async function statesOf(server: string): Promise<string[]> {
+  const client = new SFNClient({ region });
+  const { stateMachines = [] } = await client.send(new ListStateMachinesCommand());
+  const stateMachineArn = stateMachines.find(({ name }) => name === 'throwaway-cellzero-boot')?.stateMachineArn;
+  for (;;) {
+    const { executions = [] } = await client.send(new ListExecutionsCommand({ stateMachineArn }));
+    for (const { executionArn, status } of executions.filter(({ status }) => status !== 'RUNNING')) {
+      const { events = [] } = await client.send(new GetExecutionHistoryCommand({ executionArn }));
+      if (!events[0]?.executionStartedEventDetails?.input?.includes(server)) continue;
+      expect(status).toBe('SUCCEEDED');
+      return events.flatMap(({ stateEnteredEventDetails }) => stateEnteredEventDetails?.name ?? []);
+    }
+    await sleep(100);
+  }
+}
+
+const rowsOf = async (stack: string, server: string) =>
+  await query<{ vm_state: string }>(
+    parseDatabaseUrl(await databaseOf(dataDir, stack)),
+    'select vm_state from instances where uuid = :server::uuid',
+    { server },
+  );
+
+async function stackStatuses(): Promise<Record<string, string | undefined>> {
+  const { Stacks = [] } = await new CloudFormationClient({ region }).send(new DescribeStacksCommand());
+  const ours = Stacks.filter(({ StackName }) => StackName?.startsWith('throwaway-cellzero-'));
+  return Object.fromEntries(ours.map(({ StackName = '', StackStatus }) => [StackName.replace('throwaway-cellzero-', ''), StackStatus]));
+}
+
+describe('a first deploy', () => {
+  it('takes less than 90 s, and tells where it is on the way', async () => {
+    const printed = emulation.printed();
+    expect(Number(/deployed after (\d+) s/.exec(printed)?.[1])).toBeLessThan(90);
+    expect(Number(/Synthesis time: ([\d.]+)s/.exec(await readFile(join(dataDir, 'cdk.log'), 'utf8'))?.[1])).toBeLessThan(30);
+    for (const stack of ['network', 'api-database', 'cell0', 'cell1', 'cell2', 'control-plane']) {
+      expect(printed).toMatch(new RegExp(`^ +[\\d.]+ s {2}Deploying throwaway-cellzero-${stack} \\(\\d of 6\\)$`, 'm'));
+    }
+    expect(printed).toContain(`OS_CLIENT_CONFIG_FILE=${dataDir}/clouds.yaml OS_CLOUD=cellzero`);
+  });
+
+  it('gives a cloud that the unmodified client uses', async () => {
+    await installClient();
+    const flavors = JSON.parse(await runOnce(join(dataDir, 'clouds.yaml'), 'cellzero', 'flavor list -f json'));
+    expect(flavors).toHaveLength(5);
+  });
+});
+
+describe('a boot', () => {
+  let fits: string;
+  let fitsNowhere: string;
+
+  it('that fits ends ACTIVE on a host of a cell', async () => {
+    fits = await boot(demo, {});
+    const { status, 'OS-EXT-SRV-ATTR:host': host } = await settled(fits);
+    expect({ status, host }).toEqual({ status: 'ACTIVE', host: expect.stringMatching(/^cell[12]-host[12]$/) });
+    // MiniStack leaves out what happens within EachServer.
+    expect((await statesOf(fits)).slice(0, 2)).toEqual(['ScheduleServers', 'EachServer']);
+  });
+
+  it('that fits nowhere comes through the catch branch into the cluster of cell0', async () => {
+    const flavor = { name: 'giant', vcpus: 1, ram: 512, disk: 1_000 };
+    const { body } = await admin.send<{ flavor: { id: string } }>('POST', '/flavors', { flavor });
+    fitsNowhere = await boot(demo, { flavorRef: body.flavor.id });
+    const { status, fault } = await settled(fitsNowhere);
+    expect({ status, fault }).toMatchObject({ status: 'ERROR', fault: { code: 500, message: expect.stringContaining('No valid host') } });
+    expect(await statesOf(fitsNowhere)).toEqual(['ScheduleServers', 'BuryInCell0']);
+    expect(await rowsOf('cell0', fitsNowhere)).toEqual([{ vm_state: 'error' }]);
+    expect(await rowsOf('cell0', fits)).toEqual([]);
+    for (const cell of ['cell1', 'cell2']) expect(await rowsOf(cell, fitsNowhere)).toEqual([]);
+  });
+
+  it('is listed, shown and deleted like the other', async () => {
+    const list = async () => (await demo.send<{ servers: { id: string }[] }>('GET', '/servers')).body.servers.map(({ id }) => id);
+    expect(await list()).toEqual([fitsNowhere, fits]);
+    for (const id of [fits, fitsNowhere]) expect((await demo.send('DELETE', `/servers/${id}`)).status).toBe(204);
+    await vi.waitFor(async () => expect(await list()).toEqual([]), 10_000);
+    expect((await demo.send('GET', `/servers/${fitsNowhere}`)).status).toBe(404);
+  });
+});
+
+it('opens a database to its own secret only', async () => {
+  const [api, cell0] = await Promise.all(
+    ['api-database', 'cell0'].map(async (stack) => parseDatabaseUrl(await databaseOf(dataDir, stack))),
+  );
+  if (!api || !cell0) throw new Error('there are two');
+  await expect(query({ ...api, secretArn: cell0.secretArn }, 'select 1')).rejects.toThrow('password authentication failed');
+  await expect(query({ ...api, secretArn: 'another' }, 'select 1')).rejects.toThrow('secret another was not found');
+  await expect(query({ ...api, clusterArn: `${api.clusterArn}0` }, 'select 1')).rejects.toThrow('HttpEndpoint is not enabled');
+});
+
+it('takes another cell by one changed line and a second deploy, without a failed request', async () => {
+  const tree = await copyTree(join(temporary, 'with-cell3'));
+  await change(join(tree, 'cdk.json'), '"cells": ["cell1", "cell2"]', '"cells": ["cell1", "cell2", "cell3"]');
+  const { asked, failed } = await askAllAlong(demo, () => deploy({ dataDir, environment, tree }));
+  expect(failed).toEqual([]);
+  expect(asked).toBeGreaterThan(50);
+  const server = await boot(admin, { host: 'cell3-host1' });
+  expect(await settled(server)).toMatchObject({ status: 'ACTIVE', 'OS-EXT-SRV-ATTR:host': 'cell3-host1' });
+  expect(await rowsOf('cell3', server)).toEqual([{ vm_state: 'active' }]);
+});
+
+it('rolls back when a migration fails, and serves all along', async () => {
+  const tree = await copyTree(join(temporary, 'broken'));
+  await change(join(tree, 'cdk.json'), '"cells": ["cell1", "cell2"]', '"cells": ["cell1", "cell2", "cell3"]');
+  const broken = `{ version: 99, name: 'broken', sql: 'alter table instances drop column display_name; select 1 / 0;' }`;
+  await change(join(tree, 'database/cell/migrations/index.ts'), '[instancesAndHosts]', `[instancesAndHosts, ${broken}]`);
+  const { result, failed } = await askAllAlong(demo, () => deploy({ dataDir, environment, tree }).catch((error: unknown) => error));
+  expect(result).toBeInstanceOf(CdkFailed);
+  expect(String(result)).toContain('division by zero');
+  expect(failed).toEqual([]);
+  const { 'api-database': api, 'control-plane': controlPlane, ...cells } = await stackStatuses();
+  expect({ api, controlPlane }).toEqual({ api: 'UPDATE_COMPLETE', controlPlane: 'CREATE_COMPLETE' });
+  expect(Object.values(cells)).toContain('UPDATE_ROLLBACK_COMPLETE');
+  expect(await settled(await boot(demo, {}))).toMatchObject({ status: 'ACTIVE' });
+});
+
+it('stands the audit', async () => {
+  const { code, stdout, stderr } = await cellzero(['audit', '--data-dir', dataDir]);
+  expect({ code, stderr, stdout }).toEqual({ code: 0, stderr: '', stdout: expect.stringContaining('(cell0, cell1, cell2, cell3): clean') });
+});
+
+it('is destroyed without a rest', async () => {
+  const clusters = () => ask('rds', '/', new URLSearchParams({ Action: 'DescribeDBClusters', Version: '2014-10-31' }));
+  const functions = () => ask('lambda', '/2015-03-31/functions/');
+  expect(await clusters()).toContain('throwaway-cellzero-cell0');
+  expect(await functions()).toContain('throwaway-cellzero-cell0');
+  await destroy({ dataDir, environment });
+  expect(await stackStatuses()).toEqual({});
+  expect(await clusters()).not.toContain('throwaway-cellzero');
+  expect(await functions()).not.toContain('throwaway-cellzero');
+});
+
+/** Asks a service of the emulator in the words of its protocol. */
+async function ask(service: string, path: string, body?: URLSearchParams): Promise<string> {
+  const scope = `AWS4-HMAC-SHA256 Credential=test/20260101/${region}/${service}/aws4_request, SignedHeaders=host, Signature=0`;
+  const answer = await fetch(`${environment.AWS_ENDPOINT_URL}${path}`, {
+    headers: { authorization: scope },
+    ...(body && { method: 'POST', body }),
+  });
+  return await answer.text();
+}
+
+it('ends at SIGTERM, with nothing left of it', async () => {
+  const pids = await family(emulation.child.pid);
+  emulation.child.kill('SIGTERM');
+  expect(await emulation.ended).toBe(0);
+  expect(await leftOf(pids)).toEqual([]);
+});
+
+// An emulator that runs elsewhere is not ours to end.
+it.skipIf(process.env.CELLZERO_EMULATOR_ENDPOINT)('leaves nothing running when it is killed in the middle of a deploy', async () => {
+  const folder = join(temporary, 'tmp');
+  await mkdir(folder);
+  // As the system's own: PostgreSQL's user may remove its folder in it.
+  await chmod(folder, 0o1777);
+  const one = emulate(join(temporary, 'killed'), folder);
+  await one.says(/Deploying throwaway-cellzero-cell0/);
+  const pids = await family(one.child.pid);
+  one.child.kill('SIGKILL');
+  await one.ended;
+  expect(await leftOf(pids)).toEqual([]);
+  expect(await readdir(folder)).toEqual([]);
+});
