@@ -155,7 +155,7 @@ function cost(observed: Observed): IWidget[] {
   const accepted = metricOf(observed, 'compute', 'BootsAccepted', 'Sum').with(hour);
   const transitions = math(
     'transitions',
-    'steps + 3 * boots + 3 * watches',
+    'steps + 2 * boots + 3 * watches',
     {
       ...{ steps: stepsRun, boots: boot.metricStarted(hour), watches: watch.metricStarted(hour) },
     },
@@ -174,7 +174,7 @@ function cost(observed: Observed): IWidget[] {
       height: 6,
       markdown: `What functions and workflows cost in an hour, divided by the boots accepted in it:
 
-- a state transition $${fixed(prices.transition)}: one for each step that runs, and 3 for each execution (start, map, end; a watch has 3 in all)
+- a state transition $${fixed(prices.transition)}: one for each step that runs, 2 more for each boot workflow (its start and its map), and 3 for each watch
 - a run of a function $${fixed(prices.invocation)}, and $${fixed(prices.gigabyteSecond)} for each second of a GB: functions have ${memorySize / 1024} GB
 
 Prices of us-east-1 without free tiers, from aws.amazon.com/step-functions/pricing and aws.amazon.com/lambda/pricing, November 2026.

@@ -25,5 +25,5 @@ export const period = Duration.minutes(5);
 
 /** Gives a metric of a function. */
 export function metricOf({ prefix }: Observed, service: string, metricName: string, statistic: string): Metric {
-  return new Metric({ namespace: prefix, metricName, dimensionsMap: { service }, statistic, period, label: metricName });
+  return new Metric({ namespace: prefix, metricName, dimensionsMap: { service }, statistic, period });
 }
