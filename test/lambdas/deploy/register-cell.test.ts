@@ -18,11 +18,7 @@ afterEach(() => vi.unstubAllEnvs());
 async function register(name: string, simulatedHosts: string, connection = cloud.service.databases.get(name)): Promise<void> {
   vi.stubEnv('CELL', name);
   vi.stubEnv('SIMULATED_HOSTS', simulatedHosts);
-<<<<<<< HEAD
-  vi.stubEnv('DATABASE', databaseUrl(database));
-=======
   vi.stubEnv('DATABASE', connection);
->>>>>>> infra
   await handler();
 }
 
@@ -55,10 +51,6 @@ test('fewer hosts take none away, and a cell that was disabled stays so', async 
 
 test('a cell whose database moved is found at its new place under its old uuid', async () => {
   const before = await mapping('cell2');
-<<<<<<< HEAD
-  await register('cell2', '0', 'elsewhere');
-  expect(await mapping('cell2')).toEqual({ ...before, database_connection: databaseUrl('elsewhere') });
-=======
   await register('cell2', '0', databaseUrl('restored'));
   expect(await mapping('cell2')).toEqual({ ...before, database_connection: databaseUrl('restored') });
 });
@@ -78,7 +70,6 @@ test('an answer that is lost registers nothing twice', async () => {
   expect(faults.map(({ hits }) => hits)).toEqual([1, 1]);
   expect(await query(cloud.database('cell1'), 'select host from compute_nodes')).toHaveLength(2);
   expect(await hostsOf('cell1')).toHaveLength(2);
->>>>>>> infra
 });
 
 test('cell0 has the all-zero uuid and no hosts', async () => {
