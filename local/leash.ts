@@ -28,7 +28,8 @@ export interface LeashOptions extends Pick<SpawnOptions, 'uid' | 'gid' | 'cwd' |
 
 /**
  * Runs the program as a child and waits for it or for the end of the pipe, which closes when the parent stops it and also when the parent is killed.
- * Then it ends what the program started and removes what is left over, though nobody may hear it any more. Arguments: signal that stops the program, folder to remove, the command.
+ * Then it ends what the program started and removes what is left over, though nobody may hear it any more. Arguments: signal that stops the program,
+ * folder to remove, the command.
  */
 const watchdog = `
 exec 3<&0
@@ -44,7 +45,10 @@ rm -rf -- "$leftover"
 exit $status
 `;
 
-/** Runs a program in a session of its own, so that Ctrl-C in a terminal reaches us alone and we stop it in our order. It keeps this process from ending no longer than its owner does. */
+/**
+ * Runs a program in a session of its own, so that Ctrl-C in a terminal reaches us alone and we stop it in our order. The program alone does not keep this
+ * process running.
+ */
 export function leash(command: readonly string[], { signal, leftover, log, ...options }: LeashOptions): Leashed {
   const script = ['-c', watchdog, 'watchdog', signal, leftover, ...command];
   const child = spawn('/bin/sh', script, { ...options, detached: true, stdio: ['pipe', log === 'pipe' ? 'ignore' : log, log] });

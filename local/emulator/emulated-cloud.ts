@@ -37,12 +37,17 @@ export async function runEmulatedCloud({ signal, serve, ...options }: EmulatedCl
   const emulator = await startEmulator(options);
   try {
     const { environment } = emulator;
-    const deployment = await bootstrap({ dataDir, environment, report, signal }).then(() =>
-      deploy({ dataDir, environment, report, signal }),
-    );
+    const target = { dataDir, environment, report, signal };
+    await bootstrap(target);
+    const deployment = await deploy(target);
     report('Adding the user demo');
-    const cloudsFile = await addUsers(emulator, deployment, dataDir);
-    const { DatabaseUrl: API_DATABASE = '' } = deployment.outputs[`${prefix}-api-database`] ?? {};
+    const { DatabaseUrl: API_DATABASE = '', AdminSecretArn } = deployment.outputs[`${prefix}-api-database`] ?? {};
+    Object.assign(process.env, environment);
+    const demo = randomBytes(18).toString('base64url');
+    await seedUser(parseDatabaseUrl(API_DATABASE), { name: 'demo', role: 'member', password: demo });
+    const { SecretString: admin = '' } = await emulator.secrets.send(new GetSecretValueCommand({ SecretId: AdminSecretArn }));
+    const cloudsFile = join(dataDir, 'clouds.yaml');
+    await writeCloudsFile(cloudsFile, deployment.url, { admin, demo });
     const unpublish = await publishEndpoint(dataDir, { ...environment, API_DATABASE });
     serve({ ...deployment, environment, cloudsFile });
     await stopped;
@@ -52,16 +57,4 @@ export async function runEmulatedCloud({ signal, serve, ...options }: EmulatedCl
   } finally {
     await emulator.stop();
   }
-}
-
-/** Makes the user demo, and a file for it and for the admin that the deployment made; gives the file's name. */
-async function addUsers({ environment, secrets }: Emulator, { url, outputs }: Deployment, dataDir: string): Promise<string> {
-  const { DatabaseUrl = '', AdminSecretArn } = outputs[`${prefix}-api-database`] ?? {};
-  const { SecretString: admin = '' } = await secrets.send(new GetSecretValueCommand({ SecretId: AdminSecretArn }));
-  const demo = randomBytes(18).toString('base64url');
-  Object.assign(process.env, environment);
-  await seedUser(parseDatabaseUrl(DatabaseUrl), { name: 'demo', role: 'member', password: demo });
-  const cloudsFile = join(dataDir, 'clouds.yaml');
-  await writeCloudsFile(cloudsFile, url, { admin, demo });
-  return cloudsFile;
 }
