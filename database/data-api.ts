@@ -38,6 +38,8 @@ export interface Call {
 export const calls = channel('cellzero.data-api');
 
 const resuming = 'DatabaseResumingException';
+/** PostgreSQL undid the statement, because it and another one waited for each other. Ours lock in one order; an operator's may not. */
+const deadlockState = 'SQLState: 40P01';
 const unreachable = new Set([
   resuming,
   'DatabaseUnavailableException',
@@ -106,8 +108,9 @@ async function run<Row>(database: Database, sql: string, parameters: Readonly<Re
       return records.map((record) => decodeRow(columnMetadata, record) as Row);
     } catch (error) {
       if (!(error instanceof Error)) throw error;
-      if (!isUnreachable(error)) throw withoutDetail(error);
-      if (error.name !== resuming || Date.now() + pause > giveUp) {
+      const deadlock = error.message.includes(deadlockState);
+      if (!isUnreachable(error) && !deadlock) throw withoutDetail(error);
+      if ((error.name !== resuming && !deadlock) || Date.now() + pause > giveUp) {
         throw new DatabaseUnreachable(`${database.database} does not answer: ${error.message}`, { cause: error });
       }
       await sleep(pause);

@@ -32,6 +32,6 @@ export class ControlPlaneStack extends Stack {
     const observed = { prefix: prefixOf(databases.stage), http, api: functions, steps, reap, audit, boot, watch };
     const { alarms } = new Alarms(this, 'Alarms', observed);
     new Dashboard(this, 'Dashboard', observed, alarms);
-    new CfnOutput(this, 'ApiUrl', { value: url, description: 'Keystone is at /identity/v3, Nova at /v2.1' });
+    new CfnOutput(this, 'ApiUrl', { value: publicUrl || url, description: 'Keystone is at /identity/v3, Nova at /v2.1' });
   }
 }

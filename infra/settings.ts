@@ -10,6 +10,9 @@ const cellName = z
   .regex(/^[a-z][a-z0-9-]*$/, 'a cell is named in lower-case letters, digits and hyphens')
   .refine((name) => !taken.includes(name), 'the name belongs to another stack');
 
+/** The deployments that may stand beside each other in an account. */
+export const stages = ['production', 'throwaway'] as const;
+
 const context = z.object({
   /** Live cells, a stack each: a list, or names with commas between them where it is given with `-c`. */
   cells: z
@@ -18,7 +21,7 @@ const context = z.object({
   /** How many simulated hosts each live cell gets. */
   simulatedHosts: z.coerce.number().int().min(0).default(2),
   /** `throwaway` deletes its data with its stacks, and stands beside production in the same account without reaching it. */
-  stage: z.enum(['production', 'throwaway']).default('production'),
+  stage: z.enum(stages).default('production'),
   /** Where clients reach the API when it is not at the address of API Gateway; empty otherwise. */
   publicUrl: z.union([z.literal(''), z.url()]).default(''),
   /** How many functions the account runs at once: Lambda's quota "Concurrent executions", which may be 10 in a new account. */

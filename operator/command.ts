@@ -1,8 +1,9 @@
 /** What the parts of the `cellzero` command share: their common options, how they reach a deployment, and how they end. */
 import { type Command, type CommandOptions, InvalidArgumentError, Option } from 'commander';
 import type { Database } from '../database/data-api.ts';
+import { stages } from '../infra/settings.ts';
+import { exitCodes } from './exit-codes.ts';
 import { type Choice, reach } from './reach.ts';
-import { stages } from './stack-outputs.ts';
 
 /** Ends the help of a part: how to say which deployment it is about. */
 export const whichDeployment = `
@@ -30,10 +31,17 @@ ${examples}
 ${whichDeployment}
 ${exitHelp(codes)}`;
 
-/** Ends the help of a part of nova-manage's: Nova's exit codes, a line each. */
-export const novaExitHelp = (...codes: readonly string[]) => `
+/** The end of the help of a part of nova-manage's: as helpEnd, with Nova's exit codes. */
+export function novaHelpEnd(examples: string, codes: Readonly<Record<number, string>>): string {
+  const all = Object.entries({ ...codes, [exitCodes.unexpected]: 'a database does not answer, or anything unexpected' });
+  return `
+Examples:
+${examples}
+${whichDeployment}
+
 Exit codes, as nova-manage has them:
-${[...codes, '255  anything unexpected, or a database that does not answer'].map((code) => `  ${code}`).join('\n')}`;
+${all.map(([code, meaning]) => `  ${code.padEnd(3)}  ${meaning}`).join('\n')}`;
+}
 
 /** The options that every part has. */
 export interface CommonOptions extends Choice {

@@ -5,8 +5,9 @@
 
 import { type Database, parseDatabaseUrl } from '../database/data-api.ts';
 import type { Stage } from '../infra/settings.ts';
+import { stages } from '../infra/settings.ts';
 import { attach, NoDeployment } from '../local/attach.ts';
-import { stackOutput, stages } from './stack-outputs.ts';
+import { stackOutput } from './stack-outputs.ts';
 
 /** What the command line says about the deployment. */
 export interface Choice {

@@ -1,14 +1,7 @@
 /** What the stacks of a deployment say about it: where its database and its API are. Asked with the operator's own AWS credentials. */
 import { CloudFormationClient, DescribeStacksCommand, type Stack } from '@aws-sdk/client-cloudformation';
-import type { Stage } from '../infra/settings.ts';
+import { prefixOf, type Stage } from '../infra/settings.ts';
 import { NoDeployment } from '../local/attach.ts';
-
-/** What the names of a stage's stacks begin with. */
-const prefixes: Readonly<Record<Stage, string>> = { production: 'cellzero', throwaway: 'throwaway-cellzero' };
-
-/** The deployments that an account may have. */
-
-export const stages: readonly Stage[] = ['production', 'throwaway'];
 
 /**
  * Gives an output of a stack of a deployment.
@@ -16,7 +9,7 @@ export const stages: readonly Stage[] = ['production', 'throwaway'];
  * @throws NoDeployment that says what is missing and what to do about it; other errors of AWS as they are.
  */
 export async function stackOutput(stage: Stage, stack: string, output: string): Promise<string> {
-  const name = `${prefixes[stage]}-${stack}`;
+  const name = `${prefixOf(stage)}-${stack}`;
   const { Outputs = [], StackStatus } = await describe(name, stage);
   const value = Outputs.find(({ OutputKey }) => OutputKey === output)?.OutputValue;
   if (!value) throw new NoDeployment(`the stack ${name} has no output ${output}, it is in ${StackStatus}; has its deploy ended well?`);

@@ -4,8 +4,8 @@
  * broken, and the next run goes on from there.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { countDeleted, forgetServers, listDeleted } from '../../database/api/archive.ts';
-import { type CellMapping, listCellMappings } from '../../database/api/cell-mappings.ts';
+import { forgetServers, listCellsWithDeleted, listDeleted } from '../../database/api/archive.ts';
+import type { CellMapping } from '../../database/api/cell-mappings.ts';
 import { archiveInstances } from '../../database/cell/archive.ts';
 import type { Database } from '../../database/data-api.ts';
 import { type CellFailure, inCells } from '../cells/in-cells.ts';
@@ -79,8 +79,7 @@ export async function archiveDeletedRows(api: Database, options: ArchiveOptions)
     }
   };
 
-  const concerned = new Set((await countDeleted(api, before)).map(({ cell }) => cell));
-  const cells = (await listCellMappings(api)).filter(({ uuid }) => concerned.has(uuid));
+  const cells = await listCellsWithDeleted(api, before);
   // With a limit on all of it, one cell after the other.
   const { failures } = await inCells(cells, archiveCell, options.untilComplete ? undefined : 1);
   await archiveHomeless();

@@ -3,6 +3,7 @@
  * claim no room. A server that is deleted stays deleted, so what may leave may leave for good.
  */
 import { type Database, query } from '../data-api.ts';
+import { type CellMapping, cellColumns } from './cell-mappings.ts';
 
 /** SQL that is true of a mapping `m` that may leave. Work left in the server's own cell hinders unless the cell itself goes. */
 const finished = (ownCellGoes = false) => `
@@ -14,20 +15,10 @@ const finished = (ownCellGoes = false) => `
 
 const oldEnough = '(:before::timestamptz is null or m.updated_at < :before::timestamptz)';
 
-/** Where deleted servers are that may leave, and how many; the uuid of the cell is null for those that never had one. */
-export interface DeletedServers {
-  cell: string | null;
-  servers: number;
-}
-
-/** Counts the deleted servers that may leave, by cell; those deleted before a time (ISO 8601), or (null) all. */
-export async function countDeleted(api: Database, before: string | null): Promise<DeletedServers[]> {
-  return query<DeletedServers>(
-    api,
-    `select c.uuid as cell, count(*)::int as servers from instance_mappings m left join cell_mappings c on c.id = m.cell_id
-     where ${finished()} and ${oldEnough} group by c.uuid order by c.uuid`,
-    { before },
-  );
+/** Gives the cells with deleted servers that may leave; those deleted before a time (ISO 8601), or (null) any. */
+export async function listCellsWithDeleted(api: Database, before: string | null): Promise<CellMapping[]> {
+  const deleted = `select from instance_mappings m where m.cell_id = c.id and ${finished()} and ${oldEnough}`;
+  return query<CellMapping>(api, `select ${cellColumns} from cell_mappings c where exists (${deleted}) order by name, uuid`, { before });
 }
 
 /** A place in the index. */

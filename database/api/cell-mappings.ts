@@ -22,9 +22,12 @@ export async function saveCellMapping(api: Database, cell: Pick<CellMapping, 'uu
   );
 }
 
+/** The columns of a cell's mapping. */
+export const cellColumns = 'uuid, name, transport_url, database_connection, disabled';
+
 /** Gives all cells by name, cell0 among them. */
 export async function listCellMappings(api: Database): Promise<CellMapping[]> {
-  return query<CellMapping>(api, 'select uuid, name, transport_url, database_connection, disabled from cell_mappings order by name, uuid');
+  return query<CellMapping>(api, `select ${cellColumns} from cell_mappings order by name, uuid`);
 }
 
 /** A CTE with another cell that has the connection, or the transport URL of a real bus. */

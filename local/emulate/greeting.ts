@@ -21,5 +21,5 @@ And AWS's own tools, to look at stacks and executions:
   export AWS_ENDPOINT_URL=${AWS_ENDPOINT_URL} AWS_REGION=${AWS_REGION} AWS_ACCESS_KEY_ID=${AWS_ACCESS_KEY_ID} AWS_SECRET_ACCESS_KEY=${AWS_SECRET_ACCESS_KEY}
   aws cloudformation list-stacks
 
-Ctrl-C stops Cellzero.`;
+docs/emulator.md tells how to deploy a change into it. Ctrl-C stops Cellzero.`;
 }

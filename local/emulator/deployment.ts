@@ -69,7 +69,7 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
  * @throws CdkFailed
  */
 export async function destroy(options: DeployOptions): Promise<void> {
-  await run(['destroy', '--all', '--force', '--app', assemblyIn(options.dataDir)], options);
+  await run(['destroy', '--all', '--force', '--concurrency', '4', '--app', assemblyIn(options.dataDir)], options);
 }
 
 const assemblyIn = (dataDir: string) => join(dataDir, 'cdk.out');

@@ -1,12 +1,12 @@
 /** `cellzero status upgrade check`: what nova-status does. */
 import type { Command } from 'commander';
 import { type Check, checkUpgrade, verdicts } from '../../compute/cells/upgrade-check.ts';
-import { asNova, type CommonOptions, group, novaExitHelp, type Perform, part, whichDeployment } from '../command.ts';
+import { asNova, type CommonOptions, group, novaHelpEnd, type Perform, part } from '../command.ts';
 import { table, wrap } from '../table.ts';
 
 /** Adds the command. */
 export function addStatus(root: Command, perform: Perform): void {
-  const upgrade = group(group(root, 'status', 'Checks of the deployment, as "nova-status".'), 'upgrade', 'Checks before an upgrade.');
+  const upgrade = group(group(root, 'status', 'check the deployment, as "nova-status"'), 'upgrade', 'check before an upgrade');
   part(upgrade, 'check')
     .summary('tell whether the deployment is ready for an upgrade')
     .description(
@@ -14,12 +14,11 @@ export function addStatus(root: Command, perform: Perform): void {
     )
     .addHelpText(
       'after',
-      `
-Examples:
-  cellzero status upgrade check
-  cellzero status upgrade check --json | jq -r '.[] | select(.result != "Success") | .details'
-${whichDeployment}
-${novaExitHelp('0  all checks succeeded', '1  one or more warn', '2  one or more failed')}`,
+      novaHelpEnd(
+        `  cellzero status upgrade check
+  cellzero status upgrade check --json | jq -r '.[] | select(.result != "Success") | .details'`,
+        { 0: 'all checks succeeded', 1: 'one or more warn', 2: 'one or more failed' },
+      ),
     )
     .action((options: CommonOptions) =>
       asNova(perform)(options, async (api) => {

@@ -1,5 +1,5 @@
 /** The deployment, proven by deploying it: the real `cdk`, the deployed bundles, and every request through the deployed API Gateway. */
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { appendFile, chmod, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
@@ -155,30 +155,37 @@ it('opens a database to its own secret only', async () => {
   await expect(query({ ...api, clusterArn: `${api.clusterArn}0` }, 'select 1')).rejects.toThrow('HttpEndpoint is not enabled');
 });
 
-it('takes another cell by one changed line and a second deploy, without a failed request', async () => {
-  const tree = await copyTree(join(temporary, 'with-cell3'));
-  await change(join(tree, 'cdk.json'), '"cells": ["cell1", "cell2"]', '"cells": ["cell1", "cell2", "cell3"]');
-  const { asked, failed } = await askAllAlong(demo, () => deploy({ dataDir, environment, tree }));
-  expect(failed).toEqual([]);
-  expect(asked).toBeGreaterThan(50);
-  const server = await boot(admin, { host: 'cell3-host1' });
-  expect(await settled(server)).toMatchObject({ status: 'ACTIVE', 'OS-EXT-SRV-ATTR:host': 'cell3-host1' });
-  expect(await rowsOf('cell3', server)).toEqual([{ vm_state: 'active' }]);
-});
+describe('a next deploy', () => {
+  let tree: string;
 
-it('rolls back when a migration fails, and serves all along', async () => {
-  const tree = await copyTree(join(temporary, 'broken'));
-  await change(join(tree, 'cdk.json'), '"cells": ["cell1", "cell2"]', '"cells": ["cell1", "cell2", "cell3"]');
-  const broken = `{ version: 99, name: 'broken', sql: 'alter table instances drop column display_name; select 1 / 0;' }`;
-  await change(join(tree, 'database/cell/migrations/index.ts'), '[instancesAndHosts]', `[instancesAndHosts, ${broken}]`);
-  const { result, failed } = await askAllAlong(demo, () => deploy({ dataDir, environment, tree }).catch((error: unknown) => error));
-  expect(result).toBeInstanceOf(CdkFailed);
-  expect(String(result)).toContain('division by zero');
-  expect(failed).toEqual([]);
-  const { 'api-database': api, 'control-plane': controlPlane, ...cells } = await stackStatuses();
-  expect({ api, controlPlane }).toEqual({ api: 'UPDATE_COMPLETE', controlPlane: 'CREATE_COMPLETE' });
-  expect(Object.values(cells)).toContain('UPDATE_ROLLBACK_COMPLETE');
-  expect(await settled(await boot(demo, {}))).toMatchObject({ status: 'ACTIVE' });
+  beforeAll(async () => {
+    tree = await copyTree(join(temporary, 'next'));
+    await change(join(tree, 'cdk.json'), '"cells": ["cell1", "cell2"]', '"cells": ["cell1", "cell2", "cell3"]');
+  });
+
+  it('adds a cell by one changed line, without a failed request', async () => {
+    const { asked, failed } = await askAllAlong(demo, () => deploy({ dataDir, environment, tree }));
+    expect(failed).toEqual([]);
+    expect(asked).toBeGreaterThan(50);
+    const server = await boot(admin, { host: 'cell3-host1' });
+    expect(await settled(server)).toMatchObject({ status: 'ACTIVE', 'OS-EXT-SRV-ATTR:host': 'cell3-host1' });
+    expect(await rowsOf('cell3', server)).toEqual([{ vm_state: 'active' }]);
+  });
+
+  it('rolls back when a migration fails, and the API serves all along', async () => {
+    const migrations = join(tree, 'database/cell/migrations/index.ts');
+    await change(migrations, 'export const cellMigrations', 'const sound');
+    const broken = `{ version: 99, name: 'broken', sql: 'drop table instances cascade; select 1 / 0;' }`;
+    await appendFile(migrations, `export const cellMigrations: readonly Migration[] = [...sound, ${broken}];\n`);
+    const { result, failed } = await askAllAlong(demo, () => deploy({ dataDir, environment, tree }).catch((error: unknown) => error));
+    expect(result).toBeInstanceOf(CdkFailed);
+    expect(String(result)).toContain('division by zero');
+    expect(failed).toEqual([]);
+    const { 'control-plane': controlPlane, ...databases } = await stackStatuses();
+    expect(controlPlane).toBe('CREATE_COMPLETE');
+    expect(databases).toMatchObject({ cell0: 'UPDATE_ROLLBACK_COMPLETE', cell1: 'UPDATE_ROLLBACK_COMPLETE' });
+    expect(await settled(await boot(demo, {}))).toMatchObject({ status: 'ACTIVE' });
+  });
 });
 
 it('stands the audit', async () => {

@@ -57,7 +57,7 @@ test('every command has a help with examples and exit codes, and a usage error i
   for (const [index, help] of helps.entries()) {
     const name = names[index];
     expect(help, name).toMatchObject({ code: 0, stderr: '' });
-    expect(help.stdout, name).toMatch(/Examples:\n {2}(cellzero|until)[\s\S]*Which deployment:[\s\S]*\n {2}255 {2}/);
+    expect(help.stdout, name).toMatch(/Examples:\n {2}(cellzero|until)[\s\S]*Which deployment[^\n]*:[\s\S]*\n {2}255 {2}/);
   }
   for (const args of [[], ['nonsense'], ['delete_cell'], ['delete_host', '--cell_uuid', nobody], ['verify_instance', '--uuid', 'x']]) {
     expect(await cellV2(...args), args.join(' ')).toMatchObject({ code: 2, stdout: '' });
@@ -184,6 +184,7 @@ test('hosts are discovered, listed and deleted', async () => {
 test('a cell that does not answer is told of, and the others are seen to', async () => {
   const fresh = { uuid: '22222222-0000-4000-8000-000000000002', host: 'another', total: { VCPU: 1, MEMORY_MB: 512, DISK_GB: 5 } };
   await saveComputeNodes(cloud.database('cell3'), [fresh]);
+  await query(cloud.database('cell3'), `update services set disabled = true where host = 'another'`);
   cloud.service.dataApi.faults.add({ cluster: 'cell1', kind: 'down' });
   const { code, stdout, stderr } = await cellV2('discover_hosts', '--json');
   cloud.service.dataApi.faults.clear();
@@ -196,6 +197,9 @@ test('a cell that does not answer is told of, and the others are seen to', async
     ],
     failures: [{ cell: 'cell1' }],
   });
+  expect(await query(cloud.service.api, `select service_disabled from host_states where host = 'another'`)).toEqual([
+    { service_disabled: true },
+  ]);
   await cellV2('delete_host', '--cell_uuid', await uuidOf('cell3'), '--host', 'another');
   await query(cloud.database('cell3'), `delete from compute_nodes where host = 'another'`);
 });
@@ -319,6 +323,7 @@ test('a cell with servers cannot be deleted, cell0 neither; an empty one can, an
   expect(again).toMatchObject({ code: 0, stdout: expect.stringMatching(/^[0-9a-f-]{36}\n$/) });
   expect(await cellV2('map_cell_and_hosts')).toEqual(says(0, 'All hosts are already mapped to cell(s).'));
   expect(await cellV2('map_cell_and_hosts', '--database_connection', databaseUrl('none'))).toMatchObject({ code: 1 });
+  expect(await cellV2('map_cell_and_hosts', '--database_connection', databaseUrl('cell0'))).toMatchObject({ code: 1 });
 });
 
 test('cell0 is registered once, and everything is set up', async () => {

@@ -5,7 +5,7 @@ import { type CellRemoval, deleteCell } from '../../../compute/cells/remove.ts';
 import { cell0 } from '../../../compute/cells.ts';
 import { type CellMapping, listCellMappings } from '../../../database/api/cell-mappings.ts';
 import type { Database } from '../../../database/data-api.ts';
-import { type CommonOptions, novaExitHelp, type Outcome, type Perform, part, saying, whichDeployment } from '../../command.ts';
+import { type CommonOptions, novaHelpEnd, type Outcome, type Perform, part, saying } from '../../command.ts';
 import { table } from '../../table.ts';
 
 /** Adds the commands. */
@@ -19,7 +19,8 @@ export function addCells(cellV2: Command, perform: Perform): void {
 /** Nova's sentence for a cell that is not there. */
 export const cellNotFound = (uuid: string) => saying(`Cell with uuid ${uuid} was not found.`, 1);
 
-const taken = (uuid: string, code: number) =>
+/** Nova's sentence for a cell whose place another one has. */
+export const takenBy = (uuid: string, code: number) =>
   saying(`The specified transport_url and/or database_connection combination already exists for another cell with uuid ${uuid}.`, code);
 
 interface CreateOptions extends CommonOptions {
@@ -41,14 +42,13 @@ function addCreate(cellV2: Command, perform: Perform): void {
     .option('--disabled', 'the scheduler shall not pick the cell yet')
     .addHelpText(
       'after',
-      `
-Examples:
-  cellzero cell_v2 create_cell --name cell3 --verbose --database_connection \\
+      novaHelpEnd(
+        `  cellzero cell_v2 create_cell --name cell3 --verbose --database_connection \\
     'rds-data://arn:aws:rds:us-east-1:123456789012:cluster:cell3/cellzero?secret=arn:aws:secretsmanager:…'
   cellzero db sync                  # then its schema
-  cellzero cell_v2 discover_hosts   # and its hosts
-${whichDeployment}
-${novaExitHelp('0  it is registered', '1  no database, or one that does not answer', '2  another cell has this database or transport URL')}`,
+  cellzero cell_v2 discover_hosts   # and its hosts`,
+        { 0: 'it is registered', 1: 'no database, or one that does not answer', 2: 'another cell has this database or transport URL' },
+      ),
     )
     .action((options: CreateOptions) => perform(options, (api) => create(api, options)));
 }
@@ -61,7 +61,7 @@ async function create(api: Database, options: CreateOptions): Promise<Outcome> {
       ...(name ? { name } : {}),
       ...{ database_connection, transport_url: transportUrl || noTransport, disabled },
     });
-    if ('taken' in made) return taken(made.taken, 2);
+    if ('taken' in made) return takenBy(made.taken, 2);
     return { json: { uuid: made.created }, text: () => (verbose ? made.created : ''), code: 0 };
   } catch (error) {
     if (error instanceof BadConnection) return saying(error.message, 1);
@@ -76,12 +76,11 @@ function addList(cellV2: Command, perform: Perform): void {
     .option('--verbose', 'show passwords, too')
     .addHelpText(
       'after',
-      `
-Examples:
-  cellzero cell_v2 list_cells
-  cellzero cell_v2 list_cells --json | jq -r '.[] | select(.disabled) | .name'
-${whichDeployment}
-${novaExitHelp('0  they are listed')}`,
+      novaHelpEnd(
+        `  cellzero cell_v2 list_cells
+  cellzero cell_v2 list_cells --json | jq -r '.[] | select(.disabled) | .name'`,
+        { 0: 'they are listed' },
+      ),
     )
     .action((options: CommonOptions & { verbose?: true }) =>
       perform(options, async (api) => {
@@ -126,19 +125,18 @@ function addUpdate(cellV2: Command, perform: Perform): void {
     .option('--enable', 'the scheduler may pick it again')
     .addHelpText(
       'after',
-      `
-Examples:
-  cellzero cell_v2 update_cell --cell_uuid UUID --disable
-  cellzero cell_v2 update_cell --cell_uuid UUID --name west --enable
-${whichDeployment}
-${novaExitHelp(
-  '0  it is changed, or was so before',
-  '1  there is no such cell',
-  '2  it cannot be changed so: the new database does not answer',
-  '3  another cell has this database or transport URL',
-  '4  both --enable and --disable',
-  '5  cell0 can be neither disabled nor enabled',
-)}`,
+      novaHelpEnd(
+        `  cellzero cell_v2 update_cell --cell_uuid UUID --disable
+  cellzero cell_v2 update_cell --cell_uuid UUID --name west --enable`,
+        {
+          0: 'it is changed, or was so before',
+          1: 'there is no such cell',
+          2: 'it cannot be changed so: the new database does not answer',
+          3: 'another cell has this database or transport URL',
+          4: 'both --enable and --disable',
+          5: 'cell0 can be neither disabled nor enabled',
+        },
+      ),
     )
     .action((options: UpdateOptions) => perform(options, (api) => update(api, options)));
 }
@@ -156,7 +154,7 @@ async function update(api: Database, options: UpdateOptions): Promise<Outcome> {
       ...(database_connection ? { database_connection } : {}),
       ...(disable || enable ? { disabled: disable } : {}),
     });
-    if (other !== undefined) return taken(other, 3);
+    if (other !== undefined) return takenBy(other, 3);
   } catch (error) {
     if (error instanceof BadConnection) return saying(`Unable to update CellMapping: ${error.message}`, 2);
     throw error;
@@ -181,19 +179,18 @@ function addDelete(cellV2: Command, perform: Perform): void {
     .option('--force', 'take its hosts along, and what the index has of its deleted servers')
     .addHelpText(
       'after',
-      `
-Examples:
-  cellzero cell_v2 update_cell --cell_uuid UUID --disable   # no new servers; then delete what is there
+      novaHelpEnd(
+        `  cellzero cell_v2 update_cell --cell_uuid UUID --disable   # no new servers; then delete what is there
   cellzero db archive_deleted_rows --until-complete
-  cellzero cell_v2 delete_cell --cell_uuid UUID --force
-${whichDeployment}
-${novaExitHelp(
-  '0  it is gone',
-  '1  there is no such cell',
-  '2  it has hosts',
-  '3  it has servers, or some are on their way there or not done with',
-  '4  the index still has deleted servers of it',
-)}`,
+  cellzero cell_v2 delete_cell --cell_uuid UUID --force`,
+        {
+          0: 'it is gone',
+          1: 'there is no such cell',
+          2: 'it has hosts',
+          3: 'it has servers, or some are on their way there or not done with',
+          4: 'the index still has deleted servers of it',
+        },
+      ),
     )
     .action((options: DeleteOptions) =>
       perform(options, async (api) => removal(options.cell_uuid, await deleteCell(api, options.cell_uuid, options.force ?? false))),

@@ -8,7 +8,7 @@ import { cell0 } from '../../../compute/cells.ts';
 import { NotFound } from '../../../compute/errors.ts';
 import { type CellMapping, listCellMappings } from '../../../database/api/cell-mappings.ts';
 import { listHostMappings } from '../../../database/api/host-mappings.ts';
-import { type CommonOptions, novaExitHelp, type Outcome, type Perform, part, saying, whichDeployment } from '../../command.ts';
+import { type CommonOptions, novaHelpEnd, type Outcome, type Perform, part, saying } from '../../command.ts';
 import { withFailures } from '../../failures.ts';
 import { table } from '../../table.ts';
 import { cellNotFound } from './cells.ts';
@@ -38,12 +38,11 @@ function addDiscover(cellV2: Command, perform: Perform): void {
     .option('--by-service', "accepted: every host is looked for, whatever its cell's tables say of it")
     .addHelpText(
       'after',
-      `
-Examples:
-  cellzero cell_v2 discover_hosts --verbose
-  cellzero cell_v2 discover_hosts --strict || echo nothing new
-${whichDeployment}
-${novaExitHelp('0  all hosts are mapped', '1  there was none to map, and that was --strict', '2  a host of this name belongs to another cell')}`,
+      novaHelpEnd(
+        `  cellzero cell_v2 discover_hosts --verbose
+  cellzero cell_v2 discover_hosts --strict || echo nothing new`,
+        { 0: 'all hosts are mapped', 1: 'there was none to map, and that was --strict', 2: 'a host of this name belongs to another cell' },
+      ),
     )
     .action((options: DiscoverOptions) =>
       perform(options, async (api) => {
@@ -108,12 +107,11 @@ function addList(cellV2: Command, perform: Perform): void {
     .option('--cell_uuid <cell_uuid>', 'only those of this cell')
     .addHelpText(
       'after',
-      `
-Examples:
-  cellzero cell_v2 list_hosts
-  cellzero cell_v2 list_hosts --cell_uuid UUID --json | jq -r '.[].host'
-${whichDeployment}
-${novaExitHelp('0  they are listed', '1  there is no such cell')}`,
+      novaHelpEnd(
+        `  cellzero cell_v2 list_hosts
+  cellzero cell_v2 list_hosts --cell_uuid UUID --json | jq -r '.[].host'`,
+        { 0: 'they are listed', 1: 'there is no such cell' },
+      ),
     )
     .action((options: CommonOptions & { cell_uuid?: string }) =>
       perform(options, async (api) => {
@@ -140,11 +138,13 @@ function addDelete(cellV2: Command, perform: Perform): void {
     .requiredOption('--host <host>', 'which host')
     .addHelpText(
       'after',
-      `
-Examples:
-  cellzero cell_v2 delete_host --cell_uuid UUID --host cell1-host2
-${whichDeployment}
-${novaExitHelp('0  it is gone', '1  there is no such cell', '2  there is no such host', '3  it belongs to another cell', '4  it has servers')}`,
+      novaHelpEnd(`  cellzero cell_v2 delete_host --cell_uuid UUID --host cell1-host2`, {
+        0: 'it is gone',
+        1: 'there is no such cell',
+        2: 'there is no such host',
+        3: 'it belongs to another cell',
+        4: 'it has servers',
+      }),
     )
     .action((options: DeleteOptions) =>
       perform(options, async (api) => removal(options, await deleteHost(api, options.cell_uuid, options.host))),

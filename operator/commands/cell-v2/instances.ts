@@ -5,7 +5,7 @@ import { findCell } from '../../../compute/cells/register.ts';
 import { type Verification, verifyInstance } from '../../../compute/cells/verify-instance.ts';
 import { NotFound } from '../../../compute/errors.ts';
 import { isUuid } from '../../../compute/uuid.ts';
-import { type CommonOptions, novaExitHelp, type Outcome, type Perform, part, saying, whichDeployment } from '../../command.ts';
+import { type CommonOptions, novaHelpEnd, type Outcome, type Perform, part, saying } from '../../command.ts';
 import { progress } from '../../progress.ts';
 
 /** Adds the commands. */
@@ -30,12 +30,11 @@ function addMap(cellV2: Command, perform: Perform): void {
     .option('--reset', 'accepted: every run begins at the start and passes over what is mapped')
     .addHelpText(
       'after',
-      `
-Examples:
-  cellzero cell_v2 map_instances --cell_uuid UUID
-  until cellzero cell_v2 map_instances --cell_uuid UUID --max-count 1000; do sleep 1; done
-${whichDeployment}
-${novaExitHelp('0    all servers of the cell are mapped', '1    more are left', '127  --max-count is no positive number')}`,
+      novaHelpEnd(
+        `  cellzero cell_v2 map_instances --cell_uuid UUID
+  until cellzero cell_v2 map_instances --cell_uuid UUID --max-count 1000; do sleep 1; done`,
+        { 0: 'all servers of the cell are mapped', 1: 'more are left', 127: '--max-count is no positive number' },
+      ),
     )
     .action((options: MapOptions) =>
       perform(options, async (api) => {
@@ -66,17 +65,13 @@ function addVerify(cellV2: Command, perform: Perform): void {
     .option('--quiet', 'print nothing')
     .addHelpText(
       'after',
-      `
-Examples:
-  cellzero cell_v2 verify_instance --uuid 5f0c1a3e-7d0e-4a9b-8d43-2f6c9d1b7a10
-${whichDeployment}
-${novaExitHelp(
-  '0  it is in its cell',
-  '1  the index does not have it',
-  '2  it has no cell: it waits for one, or was deleted before',
-  '3  it is deleted and waits for the archive',
-  '4  its cell has no row of it, but its mapping remains',
-)}`,
+      novaHelpEnd(`  cellzero cell_v2 verify_instance --uuid 5f0c1a3e-7d0e-4a9b-8d43-2f6c9d1b7a10`, {
+        0: 'it is in its cell',
+        1: 'the index does not have it',
+        2: 'it has no cell: it waits for one, or was deleted before',
+        3: 'it is deleted and waits for the archive',
+        4: 'its cell has no row of it, but its mapping remains',
+      }),
     )
     .action((options: VerifyOptions) =>
       perform(options, async (api) => {

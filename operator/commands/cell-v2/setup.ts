@@ -8,8 +8,9 @@ import { cell0 } from '../../../compute/cells.ts';
 import { cellMigrations } from '../../../database/cell/migrations/index.ts';
 import { type Database, parseDatabaseUrl } from '../../../database/data-api.ts';
 import { migrate } from '../../../database/migrate.ts';
-import { type CommonOptions, novaExitHelp, type Outcome, type Perform, part, saying, whichDeployment } from '../../command.ts';
+import { type CommonOptions, novaHelpEnd, type Outcome, type Perform, part, saying } from '../../command.ts';
 import { withFailures } from '../../failures.ts';
+import { takenBy } from './cells.ts';
 
 /** Adds the commands. */
 export function addSetup(cellV2: Command, perform: Perform): void {
@@ -31,11 +32,7 @@ function addSimpleCellSetup(cellV2: Command, perform: Perform): void {
     .option('--transport-url <transport_url>', 'accepted: there is no message bus here')
     .addHelpText(
       'after',
-      `
-Examples:
-  cellzero cell_v2 simple_cell_setup
-${whichDeployment}
-${novaExitHelp('0  all is set up', '1  no cell has a host, or cell0 is not registered')}`,
+      novaHelpEnd(`  cellzero cell_v2 simple_cell_setup`, { 0: 'all is set up', 1: 'no cell has a host, or cell0 is not registered' }),
     )
     .action((options: CommonOptions) => perform(options, simpleCellSetup));
 }
@@ -64,12 +61,11 @@ function addMapCell0(cellV2: Command, perform: Perform): void {
     .option('--database_connection <database_connection>', "where its database is: the output DatabaseUrl of cell0's stack")
     .addHelpText(
       'after',
-      `
-Examples:
-  cellzero cell_v2 map_cell0
-  cellzero cell_v2 map_cell0 --database_connection 'rds-data://arn:aws:rds:…:cluster:…/cellzero?secret=arn:aws:…'
-${whichDeployment}
-${novaExitHelp('0  it is registered, or was before', '1  it is not, and no database is given, or one that does not answer')}`,
+      novaHelpEnd(
+        `  cellzero cell_v2 map_cell0
+  cellzero cell_v2 map_cell0 --database_connection 'rds-data://arn:aws:rds:…:cluster:…/cellzero?secret=arn:aws:…'`,
+        { 0: 'it is registered, or was before', 1: 'it is not, and no database is given, or one that does not answer' },
+      ),
     )
     .action((options: CommonOptions & { database_connection?: string }) =>
       perform(options, async (api) => {
@@ -102,11 +98,10 @@ function addMapCellAndHosts(cellV2: Command, perform: Perform): void {
     .option('--verbose', 'print the uuids of the cells of newly mapped hosts')
     .addHelpText(
       'after',
-      `
-Examples:
-  cellzero cell_v2 map_cell_and_hosts --name cell3 --verbose --database_connection 'rds-data://…'
-${whichDeployment}
-${novaExitHelp('0  it is done, or there is nothing to map', '1  the database does not answer')}`,
+      novaHelpEnd(`  cellzero cell_v2 map_cell_and_hosts --name cell3 --verbose --database_connection 'rds-data://…'`, {
+        0: 'it is done, or there is nothing to map',
+        1: 'the database does not answer, or is that of cell0',
+      }),
     )
     .action((options: CellAndHostsOptions) => perform(options, (api) => mapCellAndHosts(api, options)));
 }
@@ -117,11 +112,12 @@ async function mapCellAndHosts(api: Database, options: CellAndHostsOptions): Pro
   let cells = (await listLiveCells(api)).filter(known);
   if (cells.length === 0 && database_connection) {
     try {
-      await createCell(api, {
+      const made = await createCell(api, {
         ...(name ? { name } : {}),
         ...(transportUrl ? { transport_url: transportUrl } : {}),
         database_connection,
       });
+      if ('taken' in made) return takenBy(made.taken, 1);
     } catch (error) {
       if (error instanceof BadConnection) return saying(error.message, 1);
       throw error;

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { type Archived, type ArchiveOptions, archiveDeletedRows } from '../../../compute/archive/archive.ts';
 import { purge } from '../../../compute/archive/purge.ts';
 import { type Database, DatabaseUnreachable } from '../../../database/data-api.ts';
-import { type CommonOptions, novaExitHelp, type Outcome, type Perform, part, saying, whichDeployment, wholeNumber } from '../../command.ts';
+import { type CommonOptions, novaHelpEnd, type Outcome, type Perform, part, saying, wholeNumber } from '../../command.ts';
 import { parseDate } from '../../date.ts';
 import { withFailures } from '../../failures.ts';
 import { progress } from '../../progress.ts';
@@ -39,19 +39,18 @@ export function addArchive(db: Command, perform: Perform): void {
     .option('--sleep <seconds>', 'pause between batches, with --until-complete', wholeNumber, 0)
     .addHelpText(
       'after',
-      `
-Examples:
-  cellzero db archive_deleted_rows --until-complete --verbose
+      novaHelpEnd(
+        `  cellzero db archive_deleted_rows --until-complete --verbose
   cellzero db archive_deleted_rows --before "$(date -u -d '30 days ago')" --until-complete --sleep 1
-  while :; do cellzero db archive_deleted_rows --max_rows 5000; [ $? -eq 1 ] || break; done
-${whichDeployment}
-${novaExitHelp(
-  '0  there was nothing to archive',
-  '1  something was archived; maybe there is more',
-  '2  --max_rows makes no sense',
-  '3  the api database does not answer',
-  '4  --before is no date',
-)}`,
+  while :; do cellzero db archive_deleted_rows --max_rows 5000; [ $? -eq 1 ] || break; done`,
+        {
+          0: 'there was nothing to archive',
+          1: 'something was archived; maybe there is more',
+          2: '--max_rows makes no sense',
+          3: 'the api database does not answer',
+          4: '--before is no date',
+        },
+      ),
     )
     .action((options: Options) => perform(options, (api) => archive(api, options)));
 }

@@ -4,7 +4,7 @@ import { purge } from '../../../compute/archive/purge.ts';
 import type { InCells } from '../../../compute/cells/in-cells.ts';
 import { ageColumn } from '../../../database/cell/archive.ts';
 import { type Database, DatabaseUnreachable } from '../../../database/data-api.ts';
-import { type CommonOptions, novaExitHelp, type Outcome, type Perform, part, saying, whichDeployment } from '../../command.ts';
+import { type CommonOptions, novaHelpEnd, type Outcome, type Perform, part, saying } from '../../command.ts';
 import { parseDate } from '../../date.ts';
 import { withFailures } from '../../failures.ts';
 import { progress } from '../../progress.ts';
@@ -26,18 +26,17 @@ export function addPurge(db: Command, perform: Perform): void {
     .option('--all-cells', 'accepted: it is always all cells')
     .addHelpText(
       'after',
-      `
-Examples:
-  cellzero db purge --all --verbose
-  cellzero db purge --before 2026-01-31
-${whichDeployment}
-${novaExitHelp(
-  '0  something was purged',
-  '1  neither --before nor --all',
-  '2  --before is no date',
-  '3  there was nothing to purge',
-  '4  the api database does not answer',
-)}`,
+      novaHelpEnd(
+        `  cellzero db purge --all --verbose
+  cellzero db purge --before 2026-01-31`,
+        {
+          0: 'something was purged',
+          1: 'neither --before nor --all',
+          2: '--before is no date',
+          3: 'there was nothing to purge',
+          4: 'the api database does not answer',
+        },
+      ),
     )
     .action((options: Options) => perform(options, (api) => purgeAll(api, options)));
 }

@@ -1,31 +1,33 @@
 /** `sync` and `version` of `cellzero db` and `cellzero api_db`. Migrations go forward only: a database that is past the version asked for stays so. */
 import type { Command } from 'commander';
 import type { InCells } from '../../../compute/cells/in-cells.ts';
+import { findCell } from '../../../compute/cells/register.ts';
 import { readCellVersions, syncCells, upTo } from '../../../compute/cells/schemas.ts';
+import { cell0 } from '../../../compute/cells.ts';
 import { apiMigrations } from '../../../database/api/migrations/index.ts';
 import { cellMigrations } from '../../../database/cell/migrations/index.ts';
 import type { Database } from '../../../database/data-api.ts';
 import { migrate, schemaVersion } from '../../../database/migrate.ts';
-import { type CommonOptions, novaExitHelp, type Outcome, type Perform, part, saying, whichDeployment, wholeNumber } from '../../command.ts';
+import { type CommonOptions, novaHelpEnd, type Outcome, type Perform, part, saying, wholeNumber } from '../../command.ts';
 import { withFailures } from '../../failures.ts';
 
 /** Adds `db sync` and `db version`. */
 export function addCellSchemas(db: Command, perform: Perform): void {
   addSync(db, 'the databases of cell0 and all cells')
     .option('--local_cell', 'accepted: every cell is synced')
-    .addHelpText('after', help('db sync', '0  all are up to date', '1  not all could be reached or moved; the others are up to date'))
+    .addHelpText('after', help('db sync', { 0: 'all are up to date', 1: 'not all could be reached or moved; the others are up to date' }))
     .action((version: number | undefined, options: CommonOptions) => perform(options, (api) => syncAllCells(api, version)));
   part(db, 'version')
     .summary('tell the version that all cells have reached')
     .description('Tells the version that the databases of cell0 and all cells have reached; on stderr, which of them are further.')
-    .addHelpText('after', help('db version', '0  it is told'))
+    .addHelpText('after', help('db version', { 0: 'it is told' }))
     .action((options: CommonOptions) => perform(options, async (api) => versionOf(await readCellVersions(api))));
 }
 
 /** Adds `api_db sync` and `api_db version`. */
 export function addApiSchema(apiDb: Command, perform: Perform): void {
   addSync(apiDb, 'the api database')
-    .addHelpText('after', help('api_db sync', '0  it is up to date'))
+    .addHelpText('after', help('api_db sync', { 0: 'it is up to date' }))
     .action((version: number | undefined, options: CommonOptions) =>
       perform(options, async (api) => {
         const applied = await migrate(api, upTo(apiMigrations, version));
@@ -35,7 +37,7 @@ export function addApiSchema(apiDb: Command, perform: Perform): void {
   part(apiDb, 'version')
     .summary('tell the version of the api database')
     .description('Tells the version of the api database.')
-    .addHelpText('after', help('api_db version', '0  it is told'))
+    .addHelpText('after', help('api_db version', { 0: 'it is told' }))
     .action((options: CommonOptions) =>
       perform(options, async (api) => {
         const version = await schemaVersion(api);
@@ -51,12 +53,8 @@ function addSync(parent: Command, what: string): Command {
     .argument('[VERSION]', 'the last one to apply; all when none is given', wholeNumber);
 }
 
-const help = (command: string, ...codes: readonly string[]) => `
-Examples:
-  cellzero ${command}
-  cellzero ${command} --json
-${whichDeployment}
-${novaExitHelp(...codes)}`;
+const help = (command: string, codes: Readonly<Record<number, string>>) =>
+  novaHelpEnd(`  cellzero ${command}\n  cellzero ${command} --json`, codes);
 
 const appliedText = (database: string, applied: readonly number[]) =>
   applied.length === 0 ? '' : `${database}: applied ${applied.join(', ')}`;
@@ -73,7 +71,8 @@ async function syncAllCells(api: Database, version: number | undefined): Promise
   const cells = synced.results.map(({ cell, result }) => ({ cell: cell.name, applied: result }));
   const lines = cells.map(({ cell, applied }) => appliedText(cell, applied)).filter((line) => line !== '');
   const outcome = withFailures({ json: { cells }, text: () => lines.join('\n'), code: 0 }, synced.failures);
-  return synced.failures.length > 0 ? { ...outcome, code: 1 } : outcome;
+  const zero = (await findCell(api, cell0)) ? [] : ['cell0 is not registered, so it is not synced'];
+  return { ...outcome, code: synced.failures.length > 0 ? 1 : 0, warnings: [...(outcome.warnings ?? []), ...zero] };
 }
 
 function versionOf({ results, failures }: InCells<number>): Outcome {

@@ -4,6 +4,7 @@ import { listCellMappings } from '../../../database/api/cell-mappings.ts';
 import { listHosts } from '../../../database/api/hosts.ts';
 import { query } from '../../../database/data-api.ts';
 import { handler } from '../../../lambdas/deploy/register-cell.ts';
+import { databaseUrl } from '../../../local/arns.ts';
 import { type Cloud, startCloud } from '../../cloud.ts';
 
 let cloud: Cloud;
@@ -14,10 +15,10 @@ afterAll(() => cloud?.stop());
 afterEach(() => vi.unstubAllEnvs());
 
 /** Registers a cell as the function of its stack does. */
-async function register(name: string, simulatedHosts: string, database = name): Promise<void> {
+async function register(name: string, simulatedHosts: string, connection = cloud.service.databases.get(name)): Promise<void> {
   vi.stubEnv('CELL', name);
   vi.stubEnv('SIMULATED_HOSTS', simulatedHosts);
-  vi.stubEnv('DATABASE', cloud.service.databases.get(database));
+  vi.stubEnv('DATABASE', connection);
   await handler();
 }
 
@@ -50,8 +51,25 @@ test('fewer hosts take none away, and a cell that was disabled stays so', async 
 
 test('a cell whose database moved is found at its new place under its old uuid', async () => {
   const before = await mapping('cell2');
-  await register('cell2', '0', 'cell1');
-  expect(await mapping('cell2')).toEqual({ ...before, database_connection: cloud.service.databases.get('cell1') });
+  await register('cell2', '0', databaseUrl('restored'));
+  expect(await mapping('cell2')).toEqual({ ...before, database_connection: databaseUrl('restored') });
+});
+
+test('rights that are not in force yet are waited for', async () => {
+  const fault = cloud.service.dataApi.faults.add({ kind: 'before', error: 'ForbiddenException', cluster: 'cell2', nth: 1 });
+  await register('cell2', '1');
+  fault.lift();
+  expect(fault.hits).toBe(1);
+  expect(await hostsOf('cell2')).toEqual(['cell2-host1']);
+});
+
+test('an answer that is lost registers nothing twice', async () => {
+  const faults = ['api', 'cell1'].map((cluster) => cloud.service.dataApi.faults.add({ kind: 'after', cluster, nth: 1 }));
+  await register('cell1', '2');
+  for (const fault of faults) fault.lift();
+  expect(faults.map(({ hits }) => hits)).toEqual([1, 1]);
+  expect(await query(cloud.database('cell1'), 'select host from compute_nodes')).toHaveLength(2);
+  expect(await hostsOf('cell1')).toHaveLength(2);
 });
 
 test('cell0 has the all-zero uuid and no hosts', async () => {
@@ -61,6 +79,6 @@ test('cell0 has the all-zero uuid and no hosts', async () => {
 });
 
 test.each(['two', '-1'])('SIMULATED_HOSTS that are %j register nothing', async (hosts) => {
-  await expect(register('cell9', hosts, 'cell1')).rejects.toThrow('number');
+  await expect(register('cell9', hosts, databaseUrl('cell9'))).rejects.toThrow('number');
   expect(await mapping('cell9')).toBeUndefined();
 });

@@ -1,0 +1,56 @@
+/** What `npm run emulate` says when it cannot start; that it starts is shown in test/emulator. */
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { advice } from '../../local/emulate/advice.ts';
+import { CdkFailed } from '../../local/emulator/cdk.ts';
+import { install, isInstalled } from '../../local/python.ts';
+
+const program = fileURLToPath(new URL('../../local/emulate.ts', import.meta.url));
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'cellzero-test-'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+function emulate(...options: string[]): Promise<{ failed: boolean; stderr: string }> {
+  return new Promise((done) => {
+    execFile(process.execPath, [program, '--data-dir', folder, ...options], (error, _stdout, stderr) =>
+      done({ failed: error !== null, stderr }),
+    );
+  });
+}
+
+it('refuses a port that is none', async () => {
+  expect(await emulate('--port', 'http')).toEqual({ failed: true, stderr: expect.stringContaining('whole number from 0 to 65535') });
+});
+
+it('says in two lines that its port is taken', async () => {
+  const other = createServer().listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  const { port } = other.address() as AddressInfo;
+  expect(await emulate('--port', String(port))).toEqual({
+    failed: true,
+    stderr: `Port ${port} of 127.0.0.1 is in use, perhaps by another emulator.\nStop what listens there, or take a free port: npm run emulate -- --port 0\n`,
+  });
+  other.close();
+});
+
+it('says what pip says when the emulator cannot be installed, and installs nothing', async () => {
+  const requirements = join(folder, 'requirements.txt');
+  await writeFile(requirements, '--no-index\nnothing-of-this-name==1\n');
+  const failed = await install(join(folder, 'venv'), requirements).catch((error: unknown) => error);
+  expect(advice(failed)).toMatch(/No matching distribution found for nothing-of-this-name==1\n.*package index that pip reaches\.$/s);
+  expect(await isInstalled(join(folder, 'venv'), requirements)).toBe(false);
+}, 60_000);
+
+it('shows what cdk says of a failure without a stack', () => {
+  expect(advice(new CdkFailed('cdk deploy failed'))).toBe('cdk deploy failed');
+  expect(advice(new Error('a bug'))).toBeUndefined();
+});
