@@ -3,6 +3,7 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
+import { prefixOf } from '../../infra/settings.ts';
 import { region } from '../arns.ts';
 import { cdk } from './cdk.ts';
 import type { Emulator } from './emulator.ts';
@@ -33,7 +34,7 @@ const project = fileURLToPath(new URL('../..', import.meta.url));
 const account = '000000000000';
 
 /** What the names of the stacks begin with. */
-export const prefix = 'throwaway-cellzero';
+export const prefix = prefixOf('throwaway');
 
 /**
  * Prepares the account for `deploy`.
