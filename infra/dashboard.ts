@@ -87,10 +87,13 @@ function unfinished(observed: Observed): IWidget[] {
 function dataApi(observed: Observed): IWidget[] {
   const latency = `{"${observed.prefix}",service} MetricName="DataApiLatency"`;
   return [
-    graph(3, 'Data API latency in ms, p50 by function', [search(latency, 'p50')]),
-    graph(3, 'Data API latency in ms, p95 by function', [search(latency, 'p95')]),
+    graph(4, 'Data API latency in ms, p50 by function', [search(latency, 'p50')]),
+    graph(4, 'Data API latency in ms, p95 by function', [search(latency, 'p95')]),
+    graph(4, 'Statements without an answer, by cluster', [
+      search(`{"${observed.prefix}",service,cluster} MetricName="DatabaseUnreachable"`, 'Sum'),
+    ]),
     graph(
-      3,
+      4,
       'Data API calls a request',
       Object.entries(observed.api).map(([service, func]) => {
         const calls = metricOf(observed, service, 'DataApiLatency', 'SampleCount');

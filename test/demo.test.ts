@@ -44,6 +44,7 @@ it('tells of both servers within a hundred columns, without colours', async () =
   for (const pattern of told) expect(out).toMatch(pattern);
   expect(out.split('\n').filter((line) => line.length > 100)).toEqual([]);
   expect(out).not.toContain('\u001b');
+  expect(out).not.toContain('"level"');
 });
 
 it('fails on a cloud that is not as told', async () => {

@@ -3,6 +3,7 @@
  * makes of an error, elsewhere it is the plain message.
  */
 import * as z from 'zod';
+import { ServerGone } from './server-gone.ts';
 
 /** An error as the workflow's Catch hands it on. */
 export interface CaughtError {
@@ -35,6 +36,11 @@ export function readFailure({ Error: name, Cause: cause }: CaughtError): Failure
 
 /** Errors whose first line is written for the tenant. */
 const spoken = new Set(['NoValidHost', 'BuildFailure', 'BuildAborted', 'MaxRetriesExceeded']);
+
+/** Tells whether an error belongs to the life of a boot: its end is told to the tenant, or there is nothing left to do. All others are faults. */
+export function isForeseen(error: unknown): boolean {
+  return error instanceof Error && (spoken.has(error.name) || error instanceof ServerGone);
+}
 
 function parseCause(cause: string): z.infer<typeof lambdaCause> | undefined {
   try {

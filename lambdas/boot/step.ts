@@ -1,6 +1,7 @@
 /** What all steps of the boot workflow share: the slice of the state that a step takes is checked where it comes in, and what it does is observed. */
 import type { Context } from 'aws-lambda';
 import * as z from 'zod';
+import { isForeseen } from '../../compute/boot/failure.ts';
 import { identify, log, observed } from '../observe/invocation.ts';
 
 /** The ids that go with a boot from step to step. */
@@ -60,7 +61,7 @@ export function step<Input, Output>(
       try {
         return await run(slice);
       } catch (error) {
-        log().warn('the step failed', { error });
+        log()[isForeseen(error) ? 'info' : 'warn']('the step failed', { error });
         throw error;
       }
     });

@@ -112,6 +112,11 @@ calls.subscribe((message) => {
   invocation.calls.push(call);
   invocation.metrics.addMetric('DataApiLatency', units.DataApiLatency, call.endedAt - call.startedAt);
   if (!(call.error instanceof DatabaseUnreachable)) return;
-  invocation.logger.warn('a database does not answer', { cluster: clusterOf(call), error: call.error });
-  new Metrics({ serviceName: databases, singleMetric: true }).addMetric('DatabaseUnreachable', units.DatabaseUnreachable, 1);
+  const cluster = clusterOf(call);
+  invocation.logger.warn('a database does not answer', { cluster, error: call.error });
+  // Once for all clusters, for the alarm, and once for this one.
+  new Metrics({ serviceName: databases, singleMetric: true })
+    .addDimensions({})
+    .addDimensions({ cluster })
+    .addMetric('DatabaseUnreachable', units.DatabaseUnreachable, 1);
 });

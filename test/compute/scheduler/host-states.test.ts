@@ -76,10 +76,11 @@ test('a request that finds no host is one line of the log, with the reasons in n
   await bed.furnish({ cells: 1, hosts: 2 });
   process.env.API_DATABASE = databaseUrl('api');
   const { execution, servers } = await bed.accept(2, { flavor: { ...tiny, vcpus: 20 } });
-  const warn = vi.spyOn(console, 'warn').mockImplementation(() => {});
+  process.env.POWERTOOLS_LOG_LEVEL = 'INFO';
+  const info = vi.spyOn(console, 'info').mockImplementation(() => {});
   await expect(handler({ execution, servers })).rejects.toThrow(NoValidHost);
-  const lines = warn.mock.calls.map(([line]) => JSON.parse(line));
-  warn.mockRestore();
+  const lines = info.mock.calls.map(([line]) => JSON.parse(line));
+  info.mockRestore();
   expect(lines).toHaveLength(1);
   expect(lines[0]).toMatchObject({ service: 'ScheduleServers', execution, servers, error: { name: 'NoValidHost' } });
   expect(lines[0].error.report).toEqual({

@@ -101,8 +101,8 @@ test('a database that does not answer is counted and named', async () => {
   output.clear();
   for (const cluster of ['cell1', 'cell2']) cloud.service.dataApi.faults.add({ cluster, kind: 'down' });
   expect((await user.send('GET', `/servers/${id}`, { microversion: 1 })).status).toBe(503);
-  expect(measured('DatabaseUnreachable')).toEqual({ databases: [1] });
   const [unreachable, failed] = output.lines();
+  expect(measured('DatabaseUnreachable')).toEqual({ databases: [1], [`databases/${unreachable?.cluster}`]: [1] });
   expect(unreachable).toMatchObject({ level: 'WARN', service: 'compute', cluster: expect.stringMatching(/^cell[12]$/) });
   expect(failed).toMatchObject({ level: 'ERROR', message: 'the request failed', request_id: unreachable?.request_id });
 });
