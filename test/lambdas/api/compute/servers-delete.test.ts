@@ -99,7 +99,7 @@ describe('a deleted server', () => {
 
   test('that never had a cell is listed to nobody', async () => {
     const admin = await cloud.newUser('admin');
-    const slow = cloud.service.dataApi.faults.add({ kind: 'slow', milliseconds: 200, sql: 'inventories' });
+    const slow = cloud.service.dataApi.faults.add({ kind: 'slow', milliseconds: 1_000, sql: 'inventories' });
     const id = await admin.boot();
     expect((await admin.send('DELETE', `/servers/${id}`)).status).toBe(204);
     slow.lift();
