@@ -4,20 +4,22 @@ import type { Database } from '../../database/data-api.ts';
 import { NoValidHost } from '../scheduler/no-valid-host.ts';
 import type { Failure } from './failure.ts';
 import { type Placement, scheduleServers } from './schedule-servers.ts';
+import { ServerGone } from './server-gone.ts';
 
 /**
- * Turns away from the cell and schedules the server again, elsewhere. A server that the cell has after all (the answer was lost, not the commit) keeps its
- * place, and so does one that is gone: the next step finds out.
- * @throws NoValidHost when no other cell has a host for it.
+ * Turns away from the cell and schedules the server again, elsewhere.
+ * @throws NoValidHost when no other cell has a host for it, ServerGone when the server is not waiting any more: it was deleted, or the cell has it after all
+ *   (the answer was lost, not the commit) and fell silent then, so the reaper goes on when it is back.
  */
 export async function tryAnotherCell(api: Database, placement: Placement, failure: Failure): Promise<Placement> {
   const { execution, server, cell } = placement;
-  if (!(await abandonCell(api, execution, server))) return placement;
+  if (!(await abandonCell(api, execution, server))) throw new ServerGone(`${server} does not wait for a cell any more`);
   try {
     const [other] = await scheduleServers(api, execution, [server]);
-    return other ?? placement;
+    if (other) return other;
   } catch (error) {
     if (!(error instanceof NoValidHost)) throw error;
     throw new NoValidHost(`${error.message}\nBefore that, cell ${cell} did not take the server: ${failure.details}`, { cause: error });
   }
+  throw new ServerGone(`${server} was deleted, or another execution has it`);
 }

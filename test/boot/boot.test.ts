@@ -103,6 +103,26 @@ test('a boot whose workflow was never started is started by the reaper', async (
   expect(await claimed()).toEqual([]);
 });
 
+test('a cell that goes down when it has just got a server is waited for by nobody but the reaper', async () => {
+  const { dataApi, workflow } = cloud.service;
+  workflow.faults.add({ state: 'CreateInCell', when: 'after', error: 'Lambda.ServiceException', nth: 1 });
+  let rounds = 0;
+  const end = workflow.onTask(({ state, phase }) => {
+    if (phase !== 'failed') return;
+    for (const cluster of ['cell1', 'cell2']) dataApi.faults.add({ cluster, kind: 'down' });
+    if (state === 'CreateInCell') rounds += 1;
+  });
+  const id = await user.boot();
+  await workflow.drain();
+  end();
+  expect(rounds).toBe(3);
+  dataApi.faults.clear();
+  expect(await reapNow()).toMatchObject({ resumed: 1 });
+  expect(await user.settled(id)).toMatchObject({ status: 'ACTIVE' });
+  await user.send('DELETE', `/servers/${id}`);
+  expect(await claimed()).toEqual([]);
+});
+
 test('a server is buried within a second while cell0 is awake', async () => {
   const flavorRef = await cloud.newFlavor({ disk: 1_000 });
   const start = performance.now();
