@@ -43,7 +43,7 @@ export async function cdk(args: readonly string[], { tree, environment, log, onL
     leftover: folder,
     log: 'pipe',
     cwd: tree,
-    env: { ...withoutAws(process.env), ...environment, CDK_HOME: folder, CDK_DISABLE_CLI_TELEMETRY: 'true' },
+    env: { ...neutral(process.env), ...environment, CDK_HOME: folder, CDK_DISABLE_CLI_TELEMETRY: 'true' },
   });
   const stop = () => void command.stop();
   signal?.addEventListener('abort', stop);
@@ -63,9 +63,9 @@ function reason(lines: readonly string[]): string {
   return [...new Set(reasons.length > 0 ? reasons : lines.slice(-lastLines))].join('\n');
 }
 
-/** An environment without anything that leads to AWS, and with this Node first. */
-function withoutAws(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const others = Object.entries(environment).filter(([name]) => !/^(AWS|CDK)_/.test(name));
+/** An environment without anything that leads to AWS, or makes cdk say elsewhere what it does, and with this Node first. */
+function neutral(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const others = Object.entries(environment).filter(([name]) => !/^(AWS_|CDK_|CI$)/.test(name));
   return {
     ...Object.fromEntries(others),
     PATH: [dirname(process.execPath), environment.PATH].join(delimiter),

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { GetExecutionHistoryCommand, ListExecutionsCommand, ListStateMachinesCommand, SFNClient } from '@aws-sdk/client-sfn';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { parseDatabaseUrl, query } from '../../database/data-api.ts';
 import { region } from '../../local/arns.ts';
 import type { Client } from '../../local/demo/client.ts';
@@ -228,6 +228,7 @@ it.skipIf(process.env.CELLZERO_EMULATOR_ENDPOINT)('leaves nothing running when i
   // As the system's own: PostgreSQL's user may remove its folder in it.
   await chmod(folder, 0o1777);
   const one = emulate(join(temporary, 'killed'), folder);
+  onTestFinished(() => void one.child.kill());
   await one.says(/Deploying throwaway-cellzero-cell0/);
   const pids = await family(one.child.pid);
   one.child.kill('SIGKILL');
