@@ -1,6 +1,7 @@
 /** The budgets of the design: calls of the Data API, how many of them one waits for, and paid transitions of the workflow. */
 import { readFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { changeFlavor } from '../database/api/flavors.ts';
 import { type Call, depth } from '../local/data-api/calls.ts';
 import { type Cloud, type ServerBody, startCloud, type User } from './cloud.ts';
 
@@ -185,6 +186,12 @@ describe('the steps of a boot', () => {
 
   test('of one server to ERROR in cell0 take 4 calls', async () => {
     expect(await bootCost({ flavorRef: tooLarge })).toEqual([4, 4]);
+  });
+
+  test('of one server that no kind of host suits take a second look, and 5 calls', async () => {
+    const flavorRef = await cloud.newFlavor({});
+    await changeFlavor(cloud.service.api, flavorRef, { specs: { 'trait:CUSTOM_NOWHERE': 'required' } });
+    expect(await bootCost({ flavorRef })).toEqual([5, 5]);
   });
 
   test('of ten servers to ERROR in cell0 take 4 calls too', async () => {
