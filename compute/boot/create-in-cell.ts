@@ -3,6 +3,7 @@
  * statement, so nobody ever sees half a server or none.
  */
 import { aimAtCell, type BuildRequest, commitToCell } from '../../database/api/build-requests.ts';
+import { noteStray } from '../../database/api/cell-work.ts';
 import { releaseClaimsOfDeleted } from '../../database/api/release.ts';
 import { createInstances, placeInstance } from '../../database/cell/instances.ts';
 import { type Database, parseDatabaseUrl } from '../../database/data-api.ts';
@@ -40,7 +41,11 @@ export async function createInCell(api: Database, placement: Placement): Promise
   if (!row) return gone(api, server);
   const written = await createInstances(database, [row]);
   const committed = await commitToCell(api, execution, [server], cell, 'keep');
-  if (!committed.has(server)) return gone(api, server);
+  if (!committed.has(server)) {
+    // Whoever took the server away noted this cell; a reaper may have been here before the row was.
+    await noteStray(api, cell, server);
+    return gone(api, server);
+  }
   // An earlier execution had written it, for the host that it had claimed then.
   if (!written.has(server)) await placeInstance(database, server, host, zone);
   return created;

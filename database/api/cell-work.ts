@@ -19,6 +19,14 @@ export function cellWork(instancesAndCells: string): string {
     on conflict (instance_uuid, cell_id) do update set created_at = now()`;
 }
 
+/** Notes that a cell may hold a row of a server that is not its own. */
+export async function noteStray(api: Database, cell: string, server: string): Promise<void> {
+  await query(api, `with noted as (${cellWork('select :server::uuid, id from cell_mappings where uuid = :cell::uuid')}) select 1`, {
+    cell,
+    server,
+  });
+}
+
 /** So many servers at a time; the next run takes the next. */
 const most = 500;
 
