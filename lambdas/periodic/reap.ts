@@ -1,5 +1,4 @@
 /** Runs some minutes after something was begun that may stop half-way, and again as long as something is left to do. */
-import type { Context } from 'aws-lambda';
 import { cell0 } from '../../compute/cells.ts';
 import { type Reaped, reap } from '../../compute/reaper/reap.ts';
 import { findUnfinishedWork } from '../../database/api/unfinished-work.ts';
@@ -7,7 +6,7 @@ import { apiDatabase } from '../api-database.ts';
 import { auditToday } from '../audit-of-the-day.ts';
 import { startBoot } from '../boot-workflow.ts';
 import { hostDriver } from '../driver.ts';
-import { log, measure, observed } from '../observe/invocation.ts';
+import { type InvocationContext, log, measure, observed } from '../observe/invocation.ts';
 import { watchOn } from '../watch.ts';
 
 /** A step keeps at it for some two minutes (its Lambda's time and the workflow's retries) before it gives a sign or an end; in seconds. */
@@ -31,4 +30,4 @@ async function run(): Promise<Reaped> {
 }
 
 /** Finishes what was left unfinished. */
-export const handler = (_event?: unknown, context?: Context): Promise<Reaped> => observed('reaper', context, run);
+export const handler = (_event?: unknown, context?: InvocationContext): Promise<Reaped> => observed('reaper', context, run);
