@@ -145,13 +145,14 @@ async function send(
       const undone = sqlState(error) === deadlock;
       if (isAnswer(error) && !undone) throw error;
       const asleep = error.name === resuming;
-      const rest = asleep ? pause : pause * Math.random();
+      // A sleeper is asked once more just before the end.
+      const rest = asleep ? Math.min(pause, end - Date.now() - firstPause) : pause * Math.random();
       if (!asleep) {
         failures += 1;
         patience.left -= Date.now() - sentAt + rest;
       }
       const again = asleep || undone || (!outOfTime.aborted && mayPass(error) && (failures < patience.attempts || wasCut(error, failures)));
-      if (!again || (!asleep && patience.left <= 0) || Date.now() + rest >= end) {
+      if (!again || (!asleep && patience.left <= 0) || rest <= 0 || Date.now() + rest >= end) {
         const reason = outOfTime.aborted ? `silent for ${time} ms` : `${error.name}: ${error.message}`;
         throw new DatabaseUnreachable(`${database} does not answer: ${reason}`, { cause: error });
       }

@@ -35,7 +35,10 @@ describe('a database has failed', () => {
     ...(['SecretsErrorException', 'StatementTimeoutException', 'UnsupportedResultException'] as const),
   ])('for good when it answers %s, and is asked once', async (error) => {
     data.api.faults.add({ kind: 'before', error, cluster: 'cell1' });
-    expect(await failure(cell1)).toMatchObject({ error: { name: 'DatabaseUnreachable', message: expect.stringContaining(error) }, sent: 1 });
+    expect(await failure(cell1)).toMatchObject({
+      error: { name: 'DatabaseUnreachable', message: expect.stringContaining(error) },
+      sent: 1,
+    });
     expect(await query(cell2, 'select 1 as one')).toEqual([{ one: 1 }]);
   });
 
@@ -148,4 +151,3 @@ test('of two deadlines the earlier one is in force', async () => {
   const nested = () => withDeadline(Date.now() + 60_000, () => failure(cell1));
   expect((await withDeadline(Date.now() + 200, nested)).waited).toBeLessThan(1_000);
 });
-
