@@ -1,9 +1,9 @@
 /** Gives a new cloud its flavors, its image and its admin while the api database's stack deploys, after the migrations. */
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { seedCatalogue, seedUser } from '../../compute/deploy/seed.ts';
-import { apiDatabase } from '../api-database.ts';
-import { setting } from '../environment.ts';
-import { type InvocationContext, log, observed } from '../observe/invocation.ts';
+import { apiDatabase } from '../shared/api-database.ts';
+import { setting } from '../shared/environment.ts';
+import { type InvocationContext, log, observed } from '../shared/observation/invocation.ts';
 import { whenReady } from './when-ready.ts';
 
 /**
