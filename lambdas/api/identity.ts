@@ -2,14 +2,13 @@
 import { createApi } from './http/create-api.ts';
 import { keystoneFault } from './http/fault-bodies.ts';
 import { below } from './http/location.ts';
+import type { Route } from './http/route.ts';
 import { projectRoutes } from './identity/projects.ts';
 import { tokenRoutes } from './identity/tokens.ts';
 import { userRoutes } from './identity/users.ts';
 import { versionRoutes } from './identity/versions.ts';
 
-export const handler = createApi({
-  name: 'identity',
-  locate: below('/identity'),
-  routes: [...versionRoutes, ...tokenRoutes, ...projectRoutes, ...userRoutes],
-  faultBody: keystoneFault,
-});
+/** All routes of the identity service. */
+export const routes: readonly Route[] = [...versionRoutes, ...tokenRoutes, ...projectRoutes, ...userRoutes];
+
+export const handler = createApi({ name: 'identity', locate: below('/identity'), routes, faultBody: keystoneFault });

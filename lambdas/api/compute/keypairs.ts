@@ -5,7 +5,7 @@ import type { KeyPair } from '../../../database/api/key-pairs.ts';
 import { apiDatabase } from '../../api-database.ts';
 import { type ApiRequest, type Route, route } from '../http/route.ts';
 import { nextLink } from './links.ts';
-import { name } from './parameters.ts';
+import { name, text } from './parameters.ts';
 import { anyText, limit, parameters } from './query-parameters.ts';
 import { mostOnPage } from './server-query.ts';
 import { microseconds } from './times.ts';
@@ -31,7 +31,7 @@ function createBody(microversion: number): z.ZodType<CreateBody> {
     name: name.regex(importOnly ? /^[_\-@. a-zA-Z0-9]+$/ : /^[_\- a-zA-Z0-9]+$/),
     public_key: importOnly ? z.string() : z.string().optional(),
     type: z.enum(['ssh', 'x509']).default('ssh'),
-    user_id: z.string().optional(),
+    user_id: text(255).optional(),
   });
   if (microversion >= since.users) return z.strictObject({ keypair });
   return z.strictObject({ keypair: keypair.omit(microversion >= since.types ? { user_id: true } : { user_id: true, type: true }) });
