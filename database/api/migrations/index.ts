@@ -4,7 +4,8 @@ import { identityAndImage } from './0002-identity-and-image.ts';
 import { keyPairsAndServerGroups } from './0003-key-pairs-and-server-groups.ts';
 import { scheduling } from './0004-scheduling.ts';
 import { archive } from './0005-archive.ts';
-import { sums } from './0006-sums.ts';
+import { fencingTokens } from './0006-fencing-tokens.ts';
+import { sums } from './0007-sums.ts';
 
 /** The whole history of the api database, in order. */
 export const apiMigrations: readonly Migration[] = [
@@ -13,5 +14,6 @@ export const apiMigrations: readonly Migration[] = [
   keyPairsAndServerGroups,
   scheduling,
   archive,
+  fencingTokens,
   sums,
 ];

@@ -1,7 +1,7 @@
 /** What adds up integers, or is their product, does not fit into one: the cores of a project, the disk of a flavor (root, ephemeral and swap). */
 
 export const sums = {
-  version: 6,
+  version: 7,
   name: 'sums',
   sql: `
 -- The condition of a trigger keeps its columns from changing their type.
