@@ -3,17 +3,17 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as z from 'zod';
-import { cell0 } from '../../../compute/cells.ts';
-import { adoptServers } from '../../../database/api/adoption.ts';
-import { listQuotaFaults } from '../../../database/api/audit-sums.ts';
-import { releaseServers } from '../../../database/api/release.ts';
-import { query } from '../../../database/data-api.ts';
-import { maximumMicroversion, minimumMicroversion } from '../../../lambdas/api/compute/microversion.ts';
+import { cell0 } from '../../../compute/cells/cell0.ts';
+import { listQuotaFaults } from '../../../database/api/audit/sums.ts';
+import { adoptServers } from '../../../database/api/cells/map-instances.ts';
+import { releaseServers } from '../../../database/api/servers/release.ts';
+import { query } from '../../../database/data-api/client.ts';
+import { maximumMicroversion, minimumMicroversion } from '../../../lambdas/api/compute/microversions.ts';
 import { routes as computeRoutes } from '../../../lambdas/api/compute.ts';
-import type { Route } from '../../../lambdas/api/http/route.ts';
+import type { Route } from '../../../lambdas/api/http/routing/route.ts';
 import { routes as identityRoutes } from '../../../lambdas/api/identity.ts';
 import { routes as imageRoutes } from '../../../lambdas/api/image.ts';
-import { type Cloud, type ServerBody, startCloud, type User } from '../../cloud.ts';
+import { type Cloud, type ServerBody, startCloud, type User } from '../../fixtures/cloud.ts';
 import { fieldsOf } from './schema-fields.ts';
 
 let cloud: Cloud;
