@@ -63,7 +63,7 @@ async function furnish(api: Database, { cells, hosts, vcpus = 16, memory_mb = 65
   await query(
     api,
     `truncate cell_mappings, host_mappings, resource_providers, inventories, allocations, host_states, build_failures, instance_mappings,
-       build_requests, request_specs, cell_work, aggregates, aggregate_hosts, aggregate_metadata, instance_groups, instance_group_policy,
+       build_requests, request_specs, pending_cleanups, aggregates, aggregate_hosts, aggregate_metadata, instance_groups, instance_group_policy,
        instance_group_member cascade`,
   );
   await query(

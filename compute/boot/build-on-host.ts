@@ -5,14 +5,14 @@ import type { Driver } from '../drivers/driver.ts';
 import type { CreatedInCell } from './create-in-cell.ts';
 
 /**
- * Starts the server and ends its build. A server that was deleted while it started, or has another host now, is stopped again.
+ * Starts the server and ends its build. A server that was deleted while it started, or has another host or owner now, is stopped again.
  * @returns undefined when it was.
  * @throws BuildFailure when the host cannot run it, BuildAborted when none can.
  */
 export async function buildOnHost(driver: Driver, created: CreatedInCell): Promise<EndedBuild | undefined> {
-  const { connection, host, server } = created;
+  const { connection, host, server, fencing_token } = created;
   await driver.spawn(created);
-  const ended = await activateInstance(parseDatabaseUrl(connection), server, host);
-  if (!ended) await driver.destroy(host, server);
+  const ended = await activateInstance(parseDatabaseUrl(connection), { uuid: server, fencing_token }, host);
+  if (!ended) await driver.destroy(host, server, fencing_token);
   return ended;
 }

@@ -2,29 +2,33 @@
  * Where a boot ends that found no host: each server is written whole into cell0, in ERROR with the reason, then its mapping points there. A server is
  * visible as a build in progress until that moment, and as what became of it from then on.
  */
-import { aimAtCell, commitToCell } from '../../database/api/build-requests.ts';
+import { commitToCell, setTargetCell } from '../../database/api/build-requests.ts';
+import { noteOrphanedRows } from '../../database/api/pending-cleanups.ts';
 import { createInstances, type EndedBuild, type NewInstance } from '../../database/cell/instances.ts';
 import { type Database, parseDatabaseUrl } from '../../database/data-api.ts';
 import { cell0 } from '../cells.ts';
 import type { Failure } from './failure.ts';
 
 /**
- * Buries the servers that still have no cell; the others are left alone. What cell0 holds of a server that was deleted meanwhile is cleaned up later.
+ * Buries the servers that this execution owns and that still have no cell; the others are left alone. What cell0 holds of a server that was deleted or taken
+ * over meanwhile is cleaned up later.
  * @returns those that were buried by this call.
  * @throws Error when cell0 is not registered, DatabaseUnreachable when it does not answer; the servers stay in BUILD until a later try.
  */
 export async function buryInCell0(api: Database, execution: string, servers: readonly string[], failure: Failure): Promise<EndedBuild[]> {
-  const requests = await aimAtCell(api, execution, servers, cell0);
+  const requests = await setTargetCell(api, execution, servers, cell0);
   const now = new Date().toISOString();
   let connection: string | null = null;
   const buried: NewInstance[] = [];
   for (const request of requests.values()) {
-    const { instance, requestId } = request;
-    if (!instance) continue;
+    const { instance, requestId, fencingToken } = request;
     connection = request.connection;
+    if (!instance || fencingToken === null) continue;
     buried.push({
       instance: {
         ...instance,
+        execution,
+        fencing_token: fencingToken,
         vm_state: 'error',
         task_state: null,
         fault: { code: 500, message: failure.sentence, details: failure.details, created_at: now },
@@ -40,14 +44,17 @@ export async function buryInCell0(api: Database, execution: string, servers: rea
       },
     });
   }
-  if (buried.length === 0) return [];
-  if (!connection) throw new Error('cell0 is not registered');
+  if (requests.size > 0 && !connection) throw new Error('cell0 is not registered');
+  if (!connection || buried.length === 0) return [];
   const database = parseDatabaseUrl(connection);
   const ended: EndedBuild[] = [];
   for (const batch of batches(buried)) {
-    await createInstances(database, batch);
-    const uuids = batch.map(({ instance }) => instance.uuid);
-    const committed = await commitToCell(api, execution, uuids, cell0, 'free');
+    const written = await createInstances(database, batch);
+    const owned = batch.map(({ instance: { uuid, fencing_token } }) => ({ uuid, fencing_token })).filter(({ uuid }) => written.has(uuid));
+    const committed = await commitToCell(api, execution, owned, cell0, 'release');
+    const orphaned = owned.filter(({ uuid }) => !committed.has(uuid));
+    // Whoever took a server away noted cell0; a reaper may have been here before the row was.
+    if (orphaned.length > 0) await noteOrphanedRows(api, cell0, orphaned);
     ended.push(...batch.filter(({ instance }) => committed.has(instance.uuid)).map(endOf));
   }
   return ended;

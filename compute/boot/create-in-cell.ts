@@ -2,18 +2,19 @@
  * Second step of a boot: the server goes into its cell. It is whole there before the mapping points to it, and the build request goes with the same
  * statement, so nobody ever sees half a server or none.
  */
-import { aimAtCell, type BuildRequest, commitToCell } from '../../database/api/build-requests.ts';
-import { noteStray } from '../../database/api/cell-work.ts';
+import { type BuildRequest, commitToCell, setTargetCell } from '../../database/api/build-requests.ts';
+import { noteOrphanedRows } from '../../database/api/pending-cleanups.ts';
 import { releaseClaimsOfDeleted } from '../../database/api/release.ts';
 import { createInstances, placeInstance } from '../../database/cell/instances.ts';
 import { type Database, parseDatabaseUrl } from '../../database/data-api.ts';
 import type { CreateAction } from '../../database/instance.ts';
+import type { Owner } from '../../database/ownership.ts';
 import type { SpawnRequest } from '../drivers/driver.ts';
+import { OwnershipLost } from './ownership-lost.ts';
 import type { Placement } from './schedule-servers.ts';
-import { ServerGone } from './server-gone.ts';
 
 /** What the next step needs: the server on its host, the hosts to try after it, and the URL of the cell's database. */
-export interface CreatedInCell extends SpawnRequest {
+export interface CreatedInCell extends SpawnRequest, Owner {
   connection: string;
   alternates: string[];
   /** On how many hosts the server was tried, this one included. */
@@ -22,36 +23,36 @@ export interface CreatedInCell extends SpawnRequest {
 
 /**
  * Writes the server into its cell and gives it to the cell. A server that the cell has already is only put on its host.
- * @throws ServerGone when it was deleted, or another execution has it now.
+ * @throws OwnershipLost when it was deleted, or another execution has it now.
  */
 export async function createInCell(api: Database, placement: Placement): Promise<CreatedInCell> {
   const { execution, server, cell, host, zone, alternates } = placement;
-  const request = (await aimAtCell(api, execution, [server], cell)).get(server);
-  if (!request) return gone(api, server);
-  const { connection, mappedTo, spec } = request;
+  const request = (await setTargetCell(api, execution, [server], cell)).get(server);
+  if (!request || request.fencingToken === null) return ownershipLost(api, server);
+  const { connection, mappedTo, spec, fencingToken: fencing_token } = request;
   if (!connection) throw new Error(`cell ${cell} is not registered`);
+  const owner = { execution, fencing_token };
   const database = parseDatabaseUrl(connection);
-  const created = { server, host, flavor: spec.flavor, image: spec.image, connection, alternates, attempt: 1 };
+  const created = { ...owner, server, host, flavor: spec.flavor, image: spec.image, connection, alternates, attempt: 1 };
 
   if (mappedTo === cell) {
-    await placeInstance(database, server, host, zone);
-    return created;
+    if (await placeInstance(database, server, owner, host, zone)) return created;
+    return ownershipLost(api, server);
   }
-  const row = newInstance(request, host, zone);
-  if (!row) return gone(api, server);
+  const row = newInstance(request, owner, host, zone);
+  if (!row) return ownershipLost(api, server);
   const written = await createInstances(database, [row]);
-  const committed = await commitToCell(api, execution, [server], cell, 'keep');
+  if (!written.has(server)) return ownershipLost(api, server);
+  const committed = await commitToCell(api, execution, [{ uuid: server, fencing_token }], cell, 'keep');
   if (!committed.has(server)) {
     // Whoever took the server away noted this cell; a reaper may have been here before the row was.
-    await noteStray(api, cell, server);
-    return gone(api, server);
+    await noteOrphanedRows(api, cell, [{ uuid: server, fencing_token }]);
+    return ownershipLost(api, server);
   }
-  // An earlier execution had written it, for the host that it had claimed then.
-  if (!written.has(server)) await placeInstance(database, server, host, zone);
   return created;
 }
 
-function newInstance({ instance, requestId }: BuildRequest, host: string, zone: string) {
+function newInstance({ instance, requestId }: BuildRequest, owner: Owner, host: string, zone: string) {
   if (!instance) return undefined;
   const action: CreateAction = {
     request_id: requestId ?? '',
@@ -62,11 +63,11 @@ function newInstance({ instance, requestId }: BuildRequest, host: string, zone: 
     message: null,
     details: null,
   };
-  return { instance: { ...instance, host, node: host, availability_zone: zone, task_state: 'spawning' }, action };
+  return { instance: { ...instance, ...owner, host, node: host, availability_zone: zone, task_state: 'spawning' }, action };
 }
 
 /** A delete that came between our claim and now did not see the claim. */
-async function gone(api: Database, server: string): Promise<never> {
+async function ownershipLost(api: Database, server: string): Promise<never> {
   await releaseClaimsOfDeleted(api, [server]);
-  throw new ServerGone(`${server} was deleted, or another execution has it`);
+  throw new OwnershipLost(`${server} was deleted, or another execution has it`);
 }

@@ -1,5 +1,5 @@
 /** End of a boot whose hosts failed: the server stays in its own cell, in ERROR, without a host and without a claim. */
-import { releaseClaims } from '../../database/api/release.ts';
+import { releaseAllocationsOfFailed } from '../../database/api/release.ts';
 import { type EndedBuild, failInstance } from '../../database/cell/instances.ts';
 import { type Database, parseDatabaseUrl } from '../../database/data-api.ts';
 import type { Driver } from '../drivers/driver.ts';
@@ -8,16 +8,17 @@ import type { Failure } from './failure.ts';
 
 /**
  * Writes the fault first: until then the server is a build in progress, and its room is taken.
- * @returns undefined when the server is gone, or was ended another way.
+ * @returns undefined when the server is gone, has another owner, or was ended another way.
  */
 export async function failInCell(api: Database, driver: Driver, created: CreatedInCell, failure: Failure): Promise<EndedBuild | undefined> {
-  const { server, host, connection } = created;
-  await driver.destroy(host, server);
-  const ended = await failInstance(parseDatabaseUrl(connection), server, host, {
+  const { server, host, fencing_token, connection } = created;
+  await driver.destroy(host, server, fencing_token);
+  const owned = { uuid: server, fencing_token };
+  const ended = await failInstance(parseDatabaseUrl(connection), owned, host, {
     code: 500,
     message: failure.error === 'BuildAborted' ? `Build of instance ${server} aborted: ${failure.sentence}` : failure.sentence,
     details: failure.details,
   });
-  if (ended) await releaseClaims(api, [server]);
+  if (ended) await releaseAllocationsOfFailed(api, [owned]);
   return ended;
 }

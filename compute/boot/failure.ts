@@ -3,7 +3,7 @@
  * makes of an error, elsewhere it is the plain message.
  */
 import * as z from 'zod';
-import { ServerGone } from './server-gone.ts';
+import { OwnershipLost } from './ownership-lost.ts';
 
 /** An error as the workflow's Catch hands it on. */
 export interface CaughtError {
@@ -39,7 +39,7 @@ const spoken = new Set(['NoValidHost', 'BuildFailure', 'BuildAborted', 'MaxRetri
 
 /** Tells whether an error belongs to the life of a boot: its end is told to the tenant, or there is nothing left to do. All others are faults. */
 export function isForeseen(error: unknown): boolean {
-  return error instanceof Error && (spoken.has(error.name) || error instanceof ServerGone);
+  return error instanceof Error && (spoken.has(error.name) || error instanceof OwnershipLost);
 }
 
 function parseCause(cause: string): z.infer<typeof lambdaCause> | undefined {

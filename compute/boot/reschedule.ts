@@ -5,7 +5,7 @@ import { type Database, parseDatabaseUrl } from '../../database/data-api.ts';
 import { BuildAborted, type Driver } from '../drivers/driver.ts';
 import type { CreatedInCell } from './create-in-cell.ts';
 import type { Failure } from './failure.ts';
-import { ServerGone } from './server-gone.ts';
+import { OwnershipLost } from './ownership-lost.ts';
 
 /** Nova's `[scheduler]max_attempts`: the first host and two alternates. */
 export const maxAttempts = 3;
@@ -17,19 +17,22 @@ export class MaxRetriesExceeded extends Error {
 
 /**
  * Moves the server to its next alternate. The host that failed is told to forget it first.
- * @throws BuildAborted when the failure was one, MaxRetriesExceeded with Nova's sentences when no alternate is left, ServerGone when its claim is not on its host any more.
+ * @throws BuildAborted when the failure was one, MaxRetriesExceeded with Nova's sentences when no alternate is left, OwnershipLost when it was deleted, or
+ *   another execution has it.
  */
 export async function reschedule(api: Database, driver: Driver, created: CreatedInCell, failure: Failure): Promise<CreatedInCell> {
-  const { server, host, alternates, attempt, connection } = created;
-  await driver.destroy(host, server);
+  const { execution, fencing_token, server, host, alternates, attempt, connection } = created;
+  await driver.destroy(host, server, fencing_token);
   if (failure.error === 'BuildAborted') throw new BuildAborted(failure.details);
   if (attempt >= maxAttempts) {
     throw exceeded(`Exceeded max scheduling attempts ${maxAttempts} for instance ${server}. Last exception: ${failure.sentence}`, failure);
   }
-  const next = await moveClaim(api, server, host, alternates);
-  if (next === undefined) throw new ServerGone(`${server} has no claim on ${host}`);
+  const next = await moveClaim(api, { uuid: server, fencing_token }, host, alternates);
+  if (next === undefined) throw new OwnershipLost(`${server} has another owner, or no claim on ${host}`);
   if (next === null) throw exceeded(`Exhausted all hosts available for retrying build failures for instance ${server}.`, failure);
-  await placeInstance(parseDatabaseUrl(connection), server, next, null);
+  if (!(await placeInstance(parseDatabaseUrl(connection), server, { execution, fencing_token }, next, null))) {
+    throw new OwnershipLost(`${server} was deleted, or another execution has it`);
+  }
   return { ...created, host: next, alternates: alternates.slice(alternates.indexOf(next) + 1), attempt: attempt + 1 };
 }
 

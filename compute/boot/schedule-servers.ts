@@ -1,7 +1,7 @@
 /** First step of a boot: a host for each server of the request, with its room claimed, or none for all of them. */
 import type { RequestSpec } from '../../database/api/build-requests.ts';
 import { claim } from '../../database/api/placement.ts';
-import { releaseClaims } from '../../database/api/release.ts';
+import { releaseUnusableAllocations } from '../../database/api/release.ts';
 import {
   type ClaimedServer,
   findSchedulingState,
@@ -55,9 +55,9 @@ export async function scheduleServers(
       ...{ ...reading, countServers: num_instances !== 0, countAlikeProperties: image_props !== 0 },
     });
     const { spec, claimed, placed } = state;
-    const lost = claimed.filter(({ usable }) => !usable).map(({ server }) => server);
+    const lost = claimed.filter(({ usable }) => !usable);
     if (lost.length > 0) {
-      await releaseClaims(api, lost);
+      await releaseUnusableAllocations(api, execution, lost);
       continue;
     }
     const kept = placed.map((server) => placementOf(execution, server, []));

@@ -1,19 +1,19 @@
 /** When a cell does not take a server: it gets another cell, or is buried with the reason. */
-import { abandonCell } from '../../database/api/build-requests.ts';
+import { releaseTargetCell } from '../../database/api/build-requests.ts';
 import type { Database } from '../../database/data-api.ts';
 import { NoValidHost } from '../scheduler/no-valid-host.ts';
 import type { Failure } from './failure.ts';
+import { OwnershipLost } from './ownership-lost.ts';
 import { type Placement, scheduleServers } from './schedule-servers.ts';
-import { ServerGone } from './server-gone.ts';
 
 /**
  * Turns away from the cell and schedules the server again, elsewhere.
- * @throws NoValidHost when no other cell has a host for it, ServerGone when the server is not waiting any more: it was deleted, or the cell has it after all
+ * @throws NoValidHost when no other cell has a host for it, OwnershipLost when the server is not waiting any more: it was deleted, or the cell has it after all
  *   (the answer was lost, not the commit) and fell silent then, so the reaper goes on when it is back.
  */
 export async function tryAnotherCell(api: Database, placement: Placement, failure: Failure): Promise<Placement> {
   const { execution, server, cell } = placement;
-  if (!(await abandonCell(api, execution, server))) throw new ServerGone(`${server} does not wait for a cell any more`);
+  if (!(await releaseTargetCell(api, execution, server))) throw new OwnershipLost(`${server} does not wait for a cell any more`);
   try {
     const [other] = await scheduleServers(api, execution, [server]);
     if (other) return other;
@@ -21,5 +21,5 @@ export async function tryAnotherCell(api: Database, placement: Placement, failur
     if (!(error instanceof NoValidHost)) throw error;
     throw new NoValidHost(`${error.message}\nBefore that, cell ${cell} did not take the server: ${failure.details}`, { cause: error });
   }
-  throw new ServerGone(`${server} was deleted, or another execution has it`);
+  throw new OwnershipLost(`${server} was deleted, or another execution has it`);
 }

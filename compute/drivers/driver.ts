@@ -4,6 +4,8 @@
 export interface SpawnRequest {
   server: string;
   host: string;
+  /** That of the owner who has it started. */
+  fencing_token: number;
   flavor: { vcpus: number; memory_mb: number; root_gb: number };
   image: { id: string; properties: Record<string, string> } | null;
 }
@@ -15,8 +17,11 @@ export interface Driver {
    * @throws BuildFailure when this host cannot run it, BuildAborted when no host can.
    */
   spawn(request: SpawnRequest): Promise<void>;
-  /** Ends the server on the host; nothing happens when it is not there. */
-  destroy(host: string, server: string): Promise<void>;
+  /**
+   * Ends the server on the host, if it was started with this fencing token or an earlier one: a later owner may have it started there again.
+   * Nothing happens when it is not there.
+   */
+  destroy(host: string, server: string, fencingToken: number): Promise<void>;
 }
 
 /** A host could not build a server. */

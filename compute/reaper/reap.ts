@@ -3,11 +3,12 @@
  * do are not woken. Every part is idempotent and may run at any time, twice, and beside the work it watches over; a cell that does not answer delays its
  * own part only.
  */
-import { type CellWork, listCellWork, renewCellWork, strikeOutCellWork } from '../../database/api/cell-work.ts';
-import { releaseClaims, releaseClaimsOfDeleted, releaseServers } from '../../database/api/release.ts';
-import { type StalledBoot, takeOverStalledBoots } from '../../database/api/stalled-boots.ts';
+import { type CellCleanups, completeCleanups, listPendingCleanups } from '../../database/api/pending-cleanups.ts';
+import { releaseAllocationsOfFailed, releaseClaimsOfDeleted, releaseServers } from '../../database/api/release.ts';
+import { type StalledBoot, takeOverBuilds, takeOverStalledBoots } from '../../database/api/stalled-boots.ts';
 import { findInstanceStates, type InstanceState, purgeInstances } from '../../database/cell/reaping.ts';
 import { type Database, DatabaseUnreachable, parseDatabaseUrl } from '../../database/data-api.ts';
+import type { FencedServer } from '../../database/ownership.ts';
 import type { Driver } from '../drivers/driver.ts';
 
 /** What the reaper works with. */
@@ -55,42 +56,53 @@ export async function reap(reaper: Reaper): Promise<Reaped> {
     purged: 0,
     unreachable: [],
   };
-  const work = await listCellWork(api, silence);
-  await Promise.all(work.map((part) => reapCell(reaper, part, reaped)));
+  const cleanups = await listPendingCleanups(api, silence);
+  await Promise.all(cleanups.map((ofCell) => reapCell(reaper, ofCell, reaped)));
   return reaped;
 }
 
-async function reapCell(reaper: Reaper, work: CellWork, reaped: Reaped): Promise<void> {
-  const { api, silence } = reaper;
-  const { cell, own, strays } = work;
+async function reapCell(reaper: Reaper, { cell, own, orphaned }: CellCleanups, reaped: Reaped): Promise<void> {
+  const { api } = reaper;
   const database = parseDatabaseUrl(cell.database_connection);
   try {
-    const states = own.length > 0 ? await findInstanceStates(database, own) : [];
-    if (strays.length > 0) await purgeInstances(database, strays);
-    reaped.purged += strays.length;
+    const states = own.length > 0 ? await findInstanceStates(database, uuidsOf(own)) : [];
+    if (orphaned.length > 0) await purgeInstances(database, orphaned);
+    reaped.purged += orphaned.length;
 
-    const building = states.filter(({ vm_state, deleted }) => vm_state === 'building' && !deleted).map(({ uuid }) => uuid);
-    if (building.length > 0) {
-      await renewCellWork(api, cell.uuid, building);
-      await reaper.startBoot({ execution: `resume-${cell.name}-${Date.now()}`, requestId: null, servers: building });
-      reaped.resumed += building.length;
+    const unfinished = new Set(uuidsOf(states.filter(({ vm_state, deleted }) => vm_state === 'building' && !deleted)));
+    const builds = own.filter(({ uuid }) => unfinished.has(uuid));
+    if (builds.length > 0) {
+      const execution = `resume-${cell.name}-${Date.now()}`;
+      const servers = await takeOverBuilds(api, execution, cell.uuid, builds);
+      if (servers.length > 0) await reaper.startBoot({ execution, requestId: null, servers });
+      reaped.resumed += servers.length;
     }
-    reaped.released += await releaseEnded(reaper, states);
-    const done = [...strays, ...own.filter((uuid) => !building.includes(uuid))];
-    if (done.length > 0) await strikeOutCellWork(api, cell.uuid, done, silence);
+    reaped.released += await releaseEnded(reaper, states, own);
+    const done = [...orphaned, ...own.filter(({ uuid }) => !unfinished.has(uuid))];
+    if (done.length > 0) await completeCleanups(api, cell.uuid, done);
   } catch (error) {
     if (!(error instanceof DatabaseUnreachable)) throw error;
     reaped.unreachable.push(cell.name);
   }
 }
 
-/** Finishes deletes and failed builds that stopped between the cell and the api database. */
-async function releaseEnded({ api, driver }: Reaper, states: readonly InstanceState[]): Promise<number> {
+/**
+ * Finishes deletes and failed builds that stopped between the cell and the api database. A failed server is seen to for the owner that the mapping named
+ * before the cell was asked: one that came since knows better.
+ */
+async function releaseEnded({ api, driver }: Reaper, states: readonly InstanceState[], own: readonly FencedServer[]): Promise<number> {
   const deleted = states.filter((state) => state.deleted);
   const failed = states.filter((state) => !state.deleted && state.vm_state === 'error' && state.host === null);
-  await Promise.all(deleted.map(({ host, uuid }) => (host ? driver.destroy(host, uuid) : undefined)));
-  const uuids = (list: readonly InstanceState[]) => list.map(({ uuid }) => uuid);
-  if (deleted.length > 0) await releaseServers(api, uuids(deleted));
-  if (failed.length > 0) await releaseClaims(api, uuids(failed));
+  await Promise.all(deleted.map(({ host, uuid, fencing_token }) => (host ? driver.destroy(host, uuid, fencing_token) : undefined)));
+  if (deleted.length > 0) await releaseServers(api, uuidsOf(deleted));
+  const withoutHost = new Set(uuidsOf(failed));
+  if (failed.length > 0) {
+    await releaseAllocationsOfFailed(
+      api,
+      own.filter(({ uuid }) => withoutHost.has(uuid)),
+    );
+  }
   return deleted.length + failed.length;
 }
+
+const uuidsOf = (servers: readonly FencedServer[]) => servers.map(({ uuid }) => uuid);

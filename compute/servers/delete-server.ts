@@ -41,6 +41,6 @@ async function deleteFromCell(
   });
   if (!deletion) throw serverNotFound(uuid);
   if (deletion.locked) throw new Conflict(`Instance ${uuid} is locked`);
-  if (deletion.host) await driver.destroy(deletion.host, uuid);
+  if (deletion.host) await driver.destroy(deletion.host, uuid, deletion.fencing_token);
   await releaseServers(api, [uuid]);
 }

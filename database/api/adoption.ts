@@ -1,7 +1,7 @@
 /** Taking servers that a cell has into the index: everything that the api database holds of a server follows from its row in the cell. */
 import { type Database, query } from '../data-api.ts';
 import type { RequestSpec } from './build-requests.ts';
-import { cellWork } from './cell-work.ts';
+import { notePending } from './pending-cleanups.ts';
 import type { Resources } from './placement.ts';
 
 /** Gives those of a cell's servers that the index does not have, and that are no remains which the reaper is about to remove. */
@@ -10,7 +10,7 @@ export async function listUnmapped(api: Database, cell: string, servers: readonl
     api,
     `select uuid from (select jsonb_array_elements_text(:servers::jsonb)::uuid as uuid) asked
      where not exists (select from instance_mappings where instance_uuid = uuid)
-       and not exists (select from cell_work w join cell_mappings c on c.id = w.cell_id where w.instance_uuid = asked.uuid and c.uuid = :cell::uuid)`,
+       and not exists (select from pending_cleanups w join cell_mappings c on c.id = w.cell_id where w.instance_uuid = asked.uuid and c.uuid = :cell::uuid)`,
     { servers, cell },
   );
   return rows.map(({ uuid }) => uuid);
@@ -52,7 +52,7 @@ export async function adoptServers(api: Database, cell: string, servers: readonl
        returning instance_uuid),
      living as (select asked.* from asked join mapped on instance_uuid = uuid where deleted_at is null),
      specs as (insert into request_specs (instance_uuid, spec) select uuid, spec from living on conflict (instance_uuid) do nothing),
-     work as (${cellWork('select uuid, cell.id from living cross join cell where building')}),
+     work as (${notePending('select uuid, cell.id, 0 from living cross join cell where building')}),
      used as (
        insert into quota_usages (project_id, instances, cores, ram)
        select project_id, count(*)::int, sum((spec->'flavor'->>'vcpus')::int)::int, sum((spec->'flavor'->>'memory_mb')::bigint)::bigint

@@ -11,7 +11,7 @@ const finished = (ownCellGoes = false) => `
   and not exists (select from build_requests b where b.instance_uuid = m.instance_uuid)
   and not exists (select from allocations a where a.consumer_id = m.instance_uuid)
   and not exists (
-    select from cell_work w where w.instance_uuid = m.instance_uuid ${ownCellGoes ? 'and w.cell_id is distinct from m.cell_id' : ''})`;
+    select from pending_cleanups w where w.instance_uuid = m.instance_uuid ${ownCellGoes ? 'and w.cell_id is distinct from m.cell_id' : ''})`;
 
 const oldEnough = '(:before::timestamptz is null or m.updated_at < :before::timestamptz)';
 

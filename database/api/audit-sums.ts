@@ -148,6 +148,6 @@ export async function countCellWork(api: Database): Promise<PendingWork[]> {
   return query<PendingWork>(
     api,
     `select c.name as cell, count(*)::int as servers, max(${seconds('w.created_at')}) as oldest
-     from cell_work w join cell_mappings c on c.id = w.cell_id group by c.id order by c.name`,
+     from pending_cleanups w join cell_mappings c on c.id = w.cell_id group by c.id order by c.name`,
   );
 }

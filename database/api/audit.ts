@@ -44,7 +44,7 @@ const records = `
   select asked.uuid, m.id is not null as mapped, coalesce(m.queued_for_delete, false) as deleted, c.uuid as cell,
     ${seconds('b.created_at')} as requested, aimed.uuid as aimed_at, s.id is not null as specified,
     claims.hosts, claims.host_cells, ${seconds('greatest(claims.changed, m.updated_at)')} as claimed,
-    array(select w.uuid::text from cell_work join cell_mappings w on w.id = cell_id where instance_uuid = asked.uuid) as work
+    array(select w.uuid::text from pending_cleanups join cell_mappings w on w.id = cell_id where instance_uuid = asked.uuid) as work
   from asked
   left join ${lookup('select * from instance_mappings where instance_uuid = asked.uuid')} m on true
   left join cell_mappings c on c.id = m.cell_id
@@ -80,7 +80,7 @@ export async function sweepServers(api: Database, after: string, limit: number):
        select instance_uuid from living
        union ${next('build_requests', 'instance_uuid')}
        union ${next('allocations', 'consumer_id')}
-       union ${next('cell_work', 'instance_uuid')}
+       union ${next('pending_cleanups', 'instance_uuid')}
        union ${next(
          'request_specs s',
          's.instance_uuid',
@@ -134,7 +134,7 @@ export async function findServerEntry(api: Database, uuid: string): Promise<Serv
            select p.name as host, jsonb_object_agg(a.resource_class, a.used) as amounts
            from allocations a join resource_providers p on p.id = a.resource_provider_id where a.consumer_id = m.instance_uuid group by p.name) held),
        'work', (
-         select coalesce(jsonb_agg(w.name order by w.name), '[]') from cell_work join cell_mappings w on w.id = cell_id
+         select coalesce(jsonb_agg(w.name order by w.name), '[]') from pending_cleanups join cell_mappings w on w.id = cell_id
          where instance_uuid = m.instance_uuid)) as entry
      from instance_mappings m left join cell_mappings c on c.id = m.cell_id left join build_requests b on b.instance_uuid = m.instance_uuid
      left join cell_mappings aimed on aimed.id = b.cell_id

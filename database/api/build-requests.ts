@@ -4,9 +4,10 @@
  */
 import { type Database, query, queryDocuments } from '../data-api.ts';
 import type { BlockDeviceMapping, Instance } from '../instance.ts';
-import { cellWork } from './cell-work.ts';
+import type { FencedServer } from '../ownership.ts';
+import { notePending } from './pending-cleanups.ts';
 import type { QuotaResource } from './quotas.ts';
-import { giveBack, releaseAllocations } from './release.ts';
+import { releaseAllocations, releaseQuota } from './release.ts';
 import { joinGroup, joiningGroup, mayJoin } from './server-groups.ts';
 
 /** What the scheduler must know of a server; kept until the server is archived, because quota is given back by it. */
@@ -148,13 +149,15 @@ export interface BuildRequest {
   mappedTo: string | null;
   /** URL of the database of the cell it shall go to; null when no such cell is registered. */
   connection: string | null;
+  /** That of the execution that asks; null when it does not own the server. */
+  fencingToken: number | null;
 }
 
 /**
- * Gives what an execution may know of servers, by uuid, and notes that it writes them into this cell; so whoever takes a build request away knows which
- * cell may hold half a server. Servers that are being deleted are left out.
+ * Sets the target cell of servers that an execution owns, and returns what it may know of them, by uuid. Servers that are being deleted are left out.
+ * A server that had another target cell gets the next fencing token, and that cell a pending cleanup: it may hold the server already.
  */
-export async function aimAtCell(
+export async function setTargetCell(
   api: Database,
   execution: string,
   servers: readonly string[],
@@ -169,22 +172,27 @@ export async function aimAtCell(
          'requestId', b.request_id,
          'spec', s.spec,
          'mappedTo', c.uuid,
-         'connection', (select database_connection from cell)) as doc
+         'connection', (select database_connection from cell),
+         'fencingToken', coalesce(b.fencing_token, case when m.execution = :execution then m.fencing_token end)) as doc
        from asked
        join instance_mappings m on m.instance_uuid = asked.uuid and not m.queued_for_delete
        join request_specs s on s.instance_uuid = asked.uuid
-       left join aimed b on b.instance_uuid = asked.uuid
+       left join targeted b on b.instance_uuid = asked.uuid
        left join cell_mappings c on c.id = m.cell_id`,
       { servers: wanted, cell, execution },
       `cell as (select id, database_connection from cell_mappings where uuid = :cell::uuid),
        asked as (select jsonb_array_elements_text(:servers::jsonb)::uuid as uuid),
-       aimed as (
-         update build_requests b set cell_id = cell.id, updated_at = now() from asked, cell
-         where b.instance_uuid = asked.uuid and b.execution = :execution
+       -- As they are under the lock: another owner or target cell since the statement began counts.
+       owned as (
+         select b.id, b.instance_uuid, b.cell_id, b.fencing_token from build_requests b join asked on asked.uuid = b.instance_uuid
+         where b.execution = :execution order by b.id for update of b),
+       targeted as (
+         update build_requests b
+         set cell_id = cell.id, updated_at = now(), fencing_token = owned.fencing_token + case when owned.cell_id <> cell.id then 1 else 0 end
+         from owned, cell where b.id = owned.id
          returning b.*),
-       left_to_do as (${cellWork(`
-         select b.instance_uuid, b.cell_id from build_requests b join asked on asked.uuid = b.instance_uuid cross join cell
-         where b.execution = :execution and b.cell_id <> cell.id`)})`,
+       left_behind as (${notePending(`
+         select instance_uuid, owned.cell_id, fencing_token from owned cross join cell where owned.cell_id <> cell.id`)})`,
     );
     for (const [uuid, request] of documents) found.set(uuid, request);
     wanted = truncated ? wanted.filter((uuid) => !documents.has(uuid)) : [];
@@ -193,70 +201,75 @@ export async function aimAtCell(
 }
 
 /**
- * Gives the servers their cell: removes the build request and points the mapping, for each server whose build request is still this execution's.
- * They must be whole in the cell before. Sent twice, it answers the same.
- * @param claims what becomes of their room on hosts: cell0 has no hosts, so a burial frees it in the same statement.
- * @returns the uuids that are in this cell now; the others were deleted, have another cell, or another execution.
+ * Gives the servers their cell: removes the build request and points the mapping, for each server whose build request is still this execution's, with
+ * this token and this target cell. They must be whole in the cell before, written with that token. Sent twice, it answers the same.
+ * @param allocations what becomes of their allocations: cell0 has no hosts, so a burial releases them in the same statement.
+ * @returns the uuids that this execution brought into this cell; the others were deleted, or have another owner.
  */
 export async function commitToCell(
   api: Database,
   execution: string,
-  servers: readonly string[],
+  servers: readonly FencedServer[],
   cell: string,
-  claims: 'keep' | 'free',
+  allocations: 'keep' | 'release',
 ): Promise<Set<string>> {
   const rows = await query<{ uuid: string }>(
     api,
     `with cell as (select id from cell_mappings where uuid = :cell::uuid),
-     asked as (select jsonb_array_elements_text(:servers::jsonb)::uuid as uuid),
+     asked as (select * from jsonb_to_recordset(:servers::jsonb) as list (uuid uuid, fencing_token int)),
      won as (
-       delete from build_requests b using asked where b.instance_uuid = asked.uuid and b.execution = :execution
-       returning b.instance_uuid, b.cell_id),
+       delete from build_requests b using asked, cell
+       where b.instance_uuid = asked.uuid and b.execution = :execution and b.fencing_token = asked.fencing_token and b.cell_id = cell.id
+       returning b.instance_uuid, b.cell_id, b.fencing_token),
      moved as (
-       update instance_mappings m set cell_id = cell.id, updated_at = now()
-       from won, cell where m.instance_uuid = won.instance_uuid and m.cell_id is null
-       returning m.instance_uuid),
-     left_to_do as (${cellWork(`
-       select instance_uuid, won.cell_id from won, cell where won.cell_id <> cell.id
-       ${claims === 'keep' ? 'union select instance_uuid, cell.id from won, cell' : ''}`)})
-     ${claims === 'free' ? `, ${releaseAllocations('select instance_uuid from won')}` : ''}
+       update instance_mappings m set cell_id = won.cell_id, execution = :execution, fencing_token = won.fencing_token, updated_at = now()
+       from won where m.instance_uuid = won.instance_uuid and m.cell_id is null
+       returning m.instance_uuid)
+     ${
+       allocations === 'keep'
+         ? `, to_be_built as (${notePending('select instance_uuid, cell_id, fencing_token from won')})`
+         : `, ${releaseAllocations('select instance_uuid from won')}`
+     }
      select instance_uuid as uuid from moved
      union
-     select instance_uuid from instance_mappings m join asked on asked.uuid = m.instance_uuid join cell on cell.id = m.cell_id
-     where not m.queued_for_delete`,
+     select m.instance_uuid from instance_mappings m join asked on asked.uuid = m.instance_uuid join cell on cell.id = m.cell_id
+     where m.execution = :execution and m.fencing_token = asked.fencing_token and not m.queued_for_delete`,
     { servers, cell, execution },
   );
   return new Set(rows.map(({ uuid }) => uuid));
 }
 
 /**
- * Turns away from the cell that a server was being written into: its claim is given back, and what the cell may hold of it will be cleaned up.
+ * Turns away from the cell that a server was being written into: its allocations are released, what the cell may hold of it gets a pending cleanup, and
+ * the fencing token grows, so that nothing written before can be committed any more.
  * @returns false when the server is not this execution's any more: deleted, or in its cell after all.
  */
-export async function abandonCell(api: Database, execution: string, server: string): Promise<boolean> {
+export async function releaseTargetCell(api: Database, execution: string, server: string): Promise<boolean> {
   const rows = await query(
     api,
-    `with mine as (
-       select instance_uuid, cell_id from build_requests where instance_uuid = :server::uuid and execution = :execution for update),
-     turned as (update build_requests b set cell_id = null, updated_at = now() from mine where b.instance_uuid = mine.instance_uuid),
-     left_to_do as (${cellWork('select instance_uuid, cell_id from mine where cell_id is not null')}),
-     ${releaseAllocations('select instance_uuid from mine')}
-     select instance_uuid from mine`,
+    `with owned as (
+       select instance_uuid, cell_id, fencing_token from build_requests where instance_uuid = :server::uuid and execution = :execution for update),
+     turned as (
+       update build_requests b set cell_id = null, fencing_token = owned.fencing_token + 1, updated_at = now()
+       from owned where b.instance_uuid = owned.instance_uuid and owned.cell_id is not null),
+     left_behind as (${notePending('select instance_uuid, cell_id, fencing_token from owned where cell_id is not null')}),
+     ${releaseAllocations('select instance_uuid from owned')}
+     select instance_uuid from owned`,
     { server, execution },
   );
   return rows.length > 0;
 }
 
 /**
- * Ends a server that has no cell: removes its build request, marks its mapping deleted and gives back its quota and what it claimed.
+ * Ends a server that has no cell: removes its build request, marks its mapping deleted and gives back its quota and its allocations.
  * @returns false when the build request was gone already, because a cell has the server or someone deleted it.
  */
 export async function removeBuildRequest(api: Database, server: string): Promise<boolean> {
   const rows = await query(
     api,
-    `with gone as (delete from build_requests where instance_uuid = :server::uuid returning instance_uuid, cell_id),
-     left_to_do as (${cellWork('select instance_uuid, cell_id from gone where cell_id is not null')}),
-     ${giveBack('select instance_uuid from gone')}
+    `with gone as (delete from build_requests where instance_uuid = :server::uuid returning instance_uuid, cell_id, fencing_token),
+     left_behind as (${notePending('select instance_uuid, cell_id, fencing_token from gone where cell_id is not null')}),
+     ${releaseQuota('select instance_uuid from gone')}
      select instance_uuid from gone`,
     { server },
   );

@@ -113,7 +113,7 @@ export async function removeCell(api: Database, uuid: string): Promise<CellConte
      empty as (select id from found where servers = 0 and deleted = 0),
      providers as (
        select p.id from empty join host_mappings h on h.cell_id = empty.id join resource_providers p on p.name = h.host),
-     work_gone as (delete from cell_work using empty where cell_id = empty.id),
+     work_gone as (delete from pending_cleanups using empty where cell_id = empty.id),
      hosts_gone as (delete from host_mappings using empty where cell_id = empty.id),
      inventories_gone as (delete from inventories where resource_provider_id in (select id from providers)),
      providers_gone as (delete from resource_providers where id in (select id from providers)),

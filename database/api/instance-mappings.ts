@@ -5,7 +5,7 @@
 import { type Database, queryDocuments } from '../data-api.ts';
 import type { DocumentFilter, Instance } from '../instance.ts';
 import { buildRequestDocument, type RequestSpec } from './build-requests.ts';
-import { cellWork } from './cell-work.ts';
+import { notePending } from './pending-cleanups.ts';
 
 /** Where a server is. */
 export interface InstanceMapping {
@@ -83,7 +83,7 @@ export async function findInstanceMappingToDelete(
     `found as (
        select * from instance_mappings
        where instance_uuid = :uuid::uuid and not queued_for_delete and (:project_id::text is null or project_id = :project_id)),
-     begun as (${cellWork('select instance_uuid, cell_id from found where cell_id is not null')})`,
+     begun as (${notePending('select instance_uuid, cell_id, fencing_token from found where cell_id is not null')})`,
   );
   return documents.get(uuid);
 }

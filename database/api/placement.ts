@@ -1,8 +1,9 @@
 /**
  * Placement: what is claimed of what hosts have. A claim is one statement that takes room for all servers of a request or for none, so two boots never
- * take the same room. Locks are taken in one order by everyone: build requests, allocations, inventories by id, server group.
+ * take the same room. Locks are taken in one order by everyone: build requests, mappings, allocations, inventories by id, server group.
  */
 import { type Database, query } from '../data-api.ts';
+import type { FencedServer } from '../ownership.ts';
 import type { Group } from './scheduling-state.ts';
 
 /** The resource classes a server takes, in Placement's names. */
@@ -87,11 +88,12 @@ const looks = 20;
 /**
  * Moves the claim of a server from its host, which failed to build it, to the first of the alternates that may be picked, has room and keeps the policy of
  * the server's group; and notes the failure. Each look is one statement.
- * @returns the new host, also when an earlier call has moved it there; null when no alternate will do; undefined when the claim is on neither.
+ * @returns the new host, also when an earlier call has moved it there; null when no alternate will do; undefined when the server has another owner, or its
+ *   claim is on neither.
  */
 export async function moveClaim(
   api: Database,
-  server: string,
+  server: FencedServer,
   from: string,
   alternates: readonly string[],
 ): Promise<string | null | undefined> {
@@ -102,13 +104,15 @@ export async function moveClaim(
   }
 }
 
-async function tryMoveClaim(api: Database, server: string, from: string, alternates: readonly string[]) {
+async function tryMoveClaim(api: Database, { uuid: server, fencing_token }: FencedServer, from: string, alternates: readonly string[]) {
   const [row] = await query<{ known: boolean; host: string | null; raced: boolean }>(
     api,
-    `with held_now as (
+    `with owned as (
+       select instance_uuid from instance_mappings where instance_uuid = :server::uuid and fencing_token = :fencing_token for update),
+     held_now as (
        select a.id, a.resource_provider_id, a.resource_class, a.used, p.name from allocations a
        join resource_providers p on p.id = a.resource_provider_id
-       where a.consumer_id = :server::uuid order by a.id for update of a),
+       where a.consumer_id = (select instance_uuid from owned) order by a.id for update of a),
      claimed as (select * from held_now where name = :from),
      team as (
        select g.id, g.generation, p.policy, coalesce((p.rules->>'max_server_per_host')::int, 1) as most
@@ -157,7 +161,7 @@ async function tryMoveClaim(api: Database, server: string, from: string, alterna
        coalesce((select name from chosen),
          (select name from held_now where name in (select jsonb_array_elements_text(:alternates::jsonb)) limit 1)) as host,
        (select raced from raced) as raced`,
-    { server, from, alternates },
+    { server, fencing_token, from, alternates },
   );
   if (!row) throw new Error('a select without from gives one row');
   return row;

@@ -3,24 +3,59 @@
  * what is given back follows from rows that the same statement turned or deleted.
  */
 import { type Database, query } from '../data-api.ts';
+import type { FencedServer } from '../ownership.ts';
 import { leaveGroups } from './server-groups.ts';
 
 /** Marks servers deleted that their cell has deleted, and gives back their quota and their room on hosts; then nothing is left to do for them there. */
 export async function releaseServers(api: Database, servers: readonly string[]): Promise<void> {
   await query(
     api,
-    `with ${giveBack(asked)},
+    `with ${releaseQuota(asked)},
      done as (
-       delete from cell_work w using instance_mappings m
-       where m.instance_uuid = w.instance_uuid and m.cell_id = w.cell_id and w.instance_uuid in (${asked}))
+       delete from pending_cleanups p using instance_mappings m
+       where m.instance_uuid = p.instance_uuid and m.cell_id = p.cell_id and p.instance_uuid in (${asked}))
      select count(*) from ended`,
     { servers },
   );
 }
 
-/** Gives back the room of servers on hosts, and nothing else: for servers that lost their place but live on. */
-export async function releaseClaims(api: Database, servers: readonly string[]): Promise<void> {
-  await query(api, `with ${releaseAllocations(asked)} select count(*) from freed`, { servers });
+/**
+ * Releases the allocations of servers that failed in their cell and live on without a host, and nothing else. A server that another owner than the one
+ * named by its token has taken over since is left alone.
+ */
+export async function releaseAllocationsOfFailed(api: Database, servers: readonly FencedServer[]): Promise<void> {
+  const owned = `
+    select m.instance_uuid from instance_mappings m
+    join jsonb_to_recordset(:servers::jsonb) as failed (uuid uuid, fencing_token int)
+      on failed.uuid = m.instance_uuid and failed.fencing_token = m.fencing_token`;
+  await query(api, `with ${releaseAllocations(owned)} select count(*) from freed`, { servers });
+}
+
+/** An allocation on a host that may not be picked any more. */
+export interface UnusableAllocation {
+  server: string;
+  /** Id of the resource provider. */
+  provider: number;
+}
+
+/** Releases allocations of servers that wait for their cell, where the execution still owns the server and the allocation is still on that host. */
+export async function releaseUnusableAllocations(
+  api: Database,
+  execution: string,
+  allocations: readonly UnusableAllocation[],
+): Promise<void> {
+  const unusable = `
+    select a.consumer_id from owned join allocations a on a.consumer_id = owned.server and a.resource_provider_id = owned.provider`;
+  await query(
+    api,
+    `with owned as (
+       select server, provider from build_requests b
+       join jsonb_to_recordset(:allocations::jsonb) as unusable (server uuid, provider int) on unusable.server = b.instance_uuid
+       where b.execution = :execution order by b.id for update of b),
+     ${releaseAllocations(unusable)}
+     select count(*) from freed`,
+    { execution, allocations },
+  );
 }
 
 /**
@@ -41,7 +76,7 @@ export async function releaseClaimsOfDeleted(api: Database, servers: readonly st
 const asked = 'select jsonb_array_elements_text(:servers::jsonb)::uuid as instance_uuid';
 
 /** CTEs that end the servers of a selection. The turn of `queued_for_delete` lets quota be given back exactly once. */
-export function giveBack(servers: string): string {
+export function releaseQuota(servers: string): string {
   return `ended as (
       update instance_mappings m set queued_for_delete = true, updated_at = now()
       from (${servers}) s where m.instance_uuid = s.instance_uuid and not m.queued_for_delete

@@ -26,7 +26,7 @@ export const request = `
   waiting as (
     select uuid, s.spec from asked join build_requests b on b.instance_uuid = uuid and b.execution = :execution
     join request_specs s on s.instance_uuid = uuid),
-  turned_from as (select distinct cell_id from cell_work join waiting on instance_uuid = uuid),
+  turned_from as (select distinct cell_id from pending_cleanups join waiting on instance_uuid = uuid),
   claimed as (
     select waiting.uuid as server, h.resource_provider_id as provider, h.host, h.zone, c.uuid as cell,
       h.pickable and h.cell_id not in (select cell_id from turned_from) as usable

@@ -13,7 +13,7 @@ export interface UnfinishedWork {
 export async function findUnfinishedWork(api: Database, cell: string): Promise<UnfinishedWork> {
   const [work] = await query<UnfinishedWork>(
     api,
-    `select exists (select from build_requests) or exists (select from cell_work) as any,
+    `select exists (select from build_requests) or exists (select from pending_cleanups) as any,
        (select count(*) from build_requests b join cell_mappings c on c.id = b.cell_id where c.uuid = :cell::uuid) as "awaitingCell"`,
     { cell },
   );

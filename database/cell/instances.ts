@@ -1,31 +1,39 @@
 /** The servers of a cell (cell0 included): written whole in one statement, read whole in one statement. */
 import { type Database, query, queryDocuments } from '../data-api.ts';
 import type { CreateAction, DocumentFilter, Instance } from '../instance.ts';
+import type { FencedServer, Owner } from '../ownership.ts';
 
-/** A server as it goes into a cell. */
+/** A server as it goes into a cell, and who writes it. */
 export interface NewInstance {
-  instance: Instance;
+  instance: Instance & Owner;
   action: CreateAction;
 }
 
 /**
- * Writes servers with all their relations, their `create` action and, if they have one, their fault. Servers that are there already stay as they are.
- * @returns the uuids that this call wrote.
+ * Writes servers with all their relations, their `create` action and, if they have one, their fault. A server that an earlier owner had written is taken
+ * over, on the host that it has now; all else of it is the same. One that a later owner has written stays as it is.
+ * @returns the uuids of the servers that are their owner's now.
  */
 export async function createInstances(cell: Database, servers: readonly NewInstance[]): Promise<Set<string>> {
   const rows = await query<{ uuid: string }>(
     cell,
     `with documents as (select value->'instance' as doc, value->'action' as action from jsonb_array_elements(:servers::jsonb)),
      rows as (select r.*, doc, action from documents cross join lateral jsonb_populate_record(null::instances, doc - 'id') r),
+     taken_over as (
+       update instances i
+       set execution = r.execution, fencing_token = r.fencing_token, host = r.host, node = r.node, launched_on = r.host,
+         availability_zone = r.availability_zone, updated_at = now()
+       from rows r where i.uuid = r.uuid and i.fencing_token < r.fencing_token
+       returning i.uuid),
      new as (
        insert into instances (uuid, user_id, project_id, image_ref, kernel_id, ramdisk_id, hostname, display_name, display_description, launch_index,
          key_name, key_data, power_state, vm_state, task_state, memory_mb, vcpus, root_gb, ephemeral_gb, host, node, launched_on, instance_type_id,
-         user_data, reservation_id, availability_zone, root_device_name, config_drive, access_ip_v4, access_ip_v6, auto_disk_config, created_at,
-         updated_at)
+         user_data, reservation_id, availability_zone, root_device_name, config_drive, access_ip_v4, access_ip_v6, auto_disk_config, execution,
+         fencing_token, created_at, updated_at)
        select uuid, user_id, project_id, image_ref, '', '', hostname, display_name, display_description, launch_index,
          key_name, key_data, power_state, vm_state, task_state, memory_mb, vcpus, root_gb, ephemeral_gb, host, node, host, instance_type_id,
-         user_data, reservation_id, availability_zone, root_device_name, config_drive, access_ip_v4, access_ip_v6, auto_disk_config, created_at,
-         now()
+         user_data, reservation_id, availability_zone, root_device_name, config_drive, access_ip_v4, access_ip_v6, auto_disk_config, execution,
+         fencing_token, created_at, now()
        from rows
        on conflict (uuid) do nothing
        returning uuid),
@@ -72,7 +80,9 @@ export async function createInstances(cell: Database, servers: readonly NewInsta
      select actions.id, action->>'event', (action->>'start_time')::timestamptz, (action->>'finish_time')::timestamptz, action->>'result',
        action->>'details', 'cellzero'
      from actions join written on written.uuid = actions.instance_uuid)
-     select uuid from new`,
+     select uuid from new
+     union select uuid from taken_over
+     union select i.uuid from instances i join rows r on r.uuid = i.uuid and r.fencing_token = i.fencing_token`,
     { servers },
   );
   return new Set(rows.map(({ uuid }) => uuid));
@@ -118,15 +128,21 @@ export async function findInstances(
   return found;
 }
 
-/** Puts a server that is being built on the host that holds its claim now, and into the host's zone; without one, it stays in its zone. */
-export async function placeInstance(cell: Database, uuid: string, host: string, zone: string | null): Promise<void> {
-  await query(
+/**
+ * Puts a server that is being built on the host that holds its claim now, and into the host's zone; without one, it stays in its zone. The server is this
+ * owner's from then on.
+ * @returns false when it is not being built any more, or a later owner has it.
+ */
+export async function placeInstance(cell: Database, uuid: string, owner: Owner, host: string, zone: string | null): Promise<boolean> {
+  const rows = await query(
     cell,
     `update instances set host = :host, node = :host, launched_on = :host, task_state = 'spawning', updated_at = now(),
-       availability_zone = coalesce(:zone, availability_zone)
-     where uuid = :uuid::uuid and deleted = 0 and vm_state = 'building'`,
-    { uuid, host, zone },
+       availability_zone = coalesce(:zone, availability_zone), execution = :execution, fencing_token = :fencing_token
+     where uuid = :uuid::uuid and deleted = 0 and vm_state = 'building' and fencing_token <= :fencing_token
+     returning uuid`,
+    { uuid, host, zone, execution: owner.execution, fencing_token: owner.fencing_token },
   );
+  return rows.length > 0;
 }
 
 /** A build that ended, and whose request it was. */
@@ -139,22 +155,26 @@ export interface EndedBuild {
 }
 
 /**
- * Ends the build of a server that still has its place: ACTIVE on its host.
- * @returns undefined when the server is gone, is on another host, or was ended another way.
+ * Ends the build of a server that still has its place and its owner: ACTIVE on its host.
+ * @returns undefined when the server is gone, is on another host, has another owner, or was ended another way.
  */
-export async function activateInstance(cell: Database, uuid: string, host: string): Promise<EndedBuild | undefined> {
+export async function activateInstance(
+  cell: Database,
+  { uuid, fencing_token }: FencedServer,
+  host: string,
+): Promise<EndedBuild | undefined> {
   const [ended] = await query<EndedBuild>(
     cell,
     `with before as (select vm_state from instances where uuid = :uuid::uuid),
      ended as (
        update instances set vm_state = 'active', task_state = null, power_state = 1, launched_at = coalesce(launched_at, now()), updated_at = now()
-       where uuid = :uuid::uuid and host = :host and deleted = 0 and vm_state in ('building', 'active')
+       where uuid = :uuid::uuid and host = :host and fencing_token = :fencing_token and deleted = 0 and vm_state in ('building', 'active')
        returning uuid, reservation_id, created_at),
      ${endAction(`'Success'`, 'null')}
      select uuid, reservation_id, (select request_id from action),
        case when before.vm_state = 'building' then ${secondsSinceAcceptance} end as seconds
      from ended cross join before`,
-    { uuid, host },
+    { uuid, host, fencing_token },
   );
   return ended;
 }
@@ -163,11 +183,11 @@ const secondsSinceAcceptance = 'extract(epoch from now() - created_at)::float8';
 
 /**
  * Ends the build of a server in ERROR in its own cell, without a host, with the fault that tells why. Sent twice, it writes one fault.
- * @returns undefined when the server is gone, is on another host, or was ended another way.
+ * @returns undefined when the server is gone, is on another host, has another owner, or was ended another way.
  */
 export async function failInstance(
   cell: Database,
-  uuid: string,
+  { uuid, fencing_token }: FencedServer,
   host: string,
   fault: { code: number; message: string; details: string },
 ): Promise<EndedBuild | undefined> {
@@ -175,7 +195,7 @@ export async function failInstance(
     cell,
     `with ended as (
        update instances set vm_state = 'error', task_state = null, host = null, node = null, updated_at = now()
-       where uuid = :uuid::uuid and host = :host and deleted = 0 and vm_state = 'building'
+       where uuid = :uuid::uuid and host = :host and fencing_token = :fencing_token and deleted = 0 and vm_state = 'building'
        returning uuid, reservation_id, created_at),
      fault as (
        insert into instance_faults (instance_uuid, code, message, details, host)
@@ -183,8 +203,9 @@ export async function failInstance(
      ${endAction(`'Error'`, ':message')}
      select uuid, reservation_id, (select request_id from action), ${secondsSinceAcceptance} as seconds from ended
      union all
-     select uuid, reservation_id, null, null from instances where uuid = :uuid::uuid and deleted = 0 and vm_state = 'error' and host is null`,
-    { uuid, host, ...fault },
+     select uuid, reservation_id, null, null from instances
+     where uuid = :uuid::uuid and fencing_token = :fencing_token and deleted = 0 and vm_state = 'error' and host is null`,
+    { uuid, host, fencing_token, ...fault },
   );
   return ended;
 }
@@ -202,6 +223,8 @@ function endAction(result: string, details: string): string {
 /** What deleting a server found: where it ran, or that someone had locked it. */
 export interface Deletion {
   host: string | null;
+  /** That of the last owner who wrote the server. */
+  fencing_token: number;
   locked: boolean;
 }
 
@@ -220,7 +243,7 @@ export async function deleteInstance(
     `update ${table} t set deleted = t.id, deleted_at = now() from gone where t.instance_uuid = gone.uuid and t.deleted = 0`;
   const [deletion] = await query<Deletion>(
     cell,
-    `with found as (select uuid, id, host, locked, deleted from instances where uuid = :uuid::uuid for update),
+    `with found as (select uuid, id, host, fencing_token, locked, deleted from instances where uuid = :uuid::uuid for update),
      gone as (
        update instances i set deleted = i.id, deleted_at = now(), terminated_at = now(), updated_at = now(), vm_state = 'deleted', task_state = null
        from found where i.id = found.id and found.deleted = 0 and (not found.locked or :force)
@@ -237,7 +260,7 @@ export async function deleteInstance(
        insert into instance_actions (instance_uuid, action, request_id, user_id, project_id, start_time, finish_time, updated_at)
        select uuid, 'delete', :request_id, :user_id, :project_id, now(), now(), now() from gone
        on conflict do nothing)
-     select host, locked and deleted = 0 and not :force as locked from found`,
+     select host, fencing_token, locked and deleted = 0 and not :force as locked from found`,
     { uuid, request_id: by.requestId, user_id: by.userId, project_id: by.projectId, force: by.force },
   );
   return deletion;

@@ -1,9 +1,9 @@
 /** What the reaper looks at and removes in a cell. */
 import { type Database, query } from '../data-api.ts';
+import type { FencedServer } from '../ownership.ts';
 
 /** How far a server is. */
-export interface InstanceState {
-  uuid: string;
+export interface InstanceState extends FencedServer {
   vm_state: string;
   host: string | null;
   deleted: boolean;
@@ -13,7 +13,7 @@ export interface InstanceState {
 export async function findInstanceStates(cell: Database, servers: readonly string[]): Promise<InstanceState[]> {
   return query<InstanceState>(
     cell,
-    `select uuid, vm_state, host, deleted <> 0 as deleted from instances
+    `select uuid, fencing_token, vm_state, host, deleted <> 0 as deleted from instances
      where uuid = any (array(select jsonb_array_elements_text(:servers::jsonb)::uuid))`,
     { servers },
   );
@@ -32,19 +32,25 @@ export const relations = [
 ];
 
 /**
- * Removes servers from the cell without a trace. Only for rows that no mapping ever pointed to: nobody has seen them.
+ * Removes orphaned rows of servers from the cell without a trace: those that were written with the server's token or an earlier one. A row that a later
+ * owner writes at this moment is waited for and left alone.
  */
-export async function purgeInstances(cell: Database, servers: readonly string[]): Promise<void> {
-  const asked = 'select jsonb_array_elements_text(:servers::jsonb)::uuid';
-  const ctes = relations.map((table) => `${table}_gone as (delete from ${table} where instance_uuid in (${asked}))`);
+export async function purgeInstances(cell: Database, servers: readonly FencedServer[]): Promise<void> {
+  const orphaned = 'select uuid from orphaned';
+  const ctes = relations.map((table) => `${table}_gone as (delete from ${table} where instance_uuid in (${orphaned}))`);
   await query(
     cell,
-    `with ${ctes.join(',\n')},
-     tags_gone as (delete from tags where resource_id in (${asked})),
+    `with orphaned as (
+       select i.uuid from instances i
+       join jsonb_to_recordset(:servers::jsonb) as asked (uuid uuid, fencing_token int)
+         on asked.uuid = i.uuid and i.fencing_token <= asked.fencing_token
+       order by i.uuid for update of i),
+     ${ctes.join(',\n')},
+     tags_gone as (delete from tags where resource_id in (${orphaned})),
      events_gone as (
-       delete from instance_actions_events where action_id in (select id from instance_actions where instance_uuid in (${asked}))),
-     actions_gone as (delete from instance_actions where instance_uuid in (${asked}))
-     delete from instances where uuid in (${asked})`,
+       delete from instance_actions_events where action_id in (select id from instance_actions where instance_uuid in (${orphaned}))),
+     actions_gone as (delete from instance_actions where instance_uuid in (${orphaned}))
+     delete from instances where uuid in (${orphaned})`,
     { servers },
   );
 }

@@ -30,6 +30,7 @@ export const created = z.object({
   ...ids,
   server: z.uuid(),
   host: z.string(),
+  fencing_token: z.int(),
   connection: z.string(),
   flavor: z.object({ vcpus: z.number(), memory_mb: z.number(), root_gb: z.number() }),
   image: z.object({ id: z.string(), properties: z.record(z.string(), z.string()) }).nullable(),

@@ -86,7 +86,7 @@ test('a cell that is down sends the server to another cell; the reaper cleans wh
   expect(await reapNow()).toMatchObject({ unreachable: ['cell1'] });
   cloud.service.dataApi.faults.clear();
   await reapNow();
-  expect(await query(cloud.service.api, 'select * from cell_work')).toEqual([]);
+  expect(await query(cloud.service.api, 'select * from pending_cleanups')).toEqual([]);
   for (const id of ids) await user.send('DELETE', `/servers/${id}`);
   expect(await claimed()).toEqual([]);
 });

@@ -4,6 +4,14 @@ import { identityAndImage } from './0002-identity-and-image.ts';
 import { keyPairsAndServerGroups } from './0003-key-pairs-and-server-groups.ts';
 import { scheduling } from './0004-scheduling.ts';
 import { archive } from './0005-archive.ts';
+import { fencingTokens } from './0006-fencing-tokens.ts';
 
 /** The whole history of the api database, in order. */
-export const apiMigrations: readonly Migration[] = [cellsAndPlacement, identityAndImage, keyPairsAndServerGroups, scheduling, archive];
+export const apiMigrations: readonly Migration[] = [
+  cellsAndPlacement,
+  identityAndImage,
+  keyPairsAndServerGroups,
+  scheduling,
+  archive,
+  fencingTokens,
+];

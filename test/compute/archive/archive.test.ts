@@ -100,8 +100,8 @@ test('only what was deleted before a time goes', async () => {
 describe('a server stays', () => {
   const cases: Record<string, { sql: string; undo: string }> = {
     'with work left in a cell': {
-      sql: `insert into cell_work (instance_uuid, cell_id) select :id::uuid, id from cell_mappings where name = 'cell2'`,
-      undo: 'delete from cell_work where instance_uuid = :id::uuid',
+      sql: `insert into pending_cleanups (instance_uuid, cell_id) select :id::uuid, id from cell_mappings where name = 'cell2'`,
+      undo: 'delete from pending_cleanups where instance_uuid = :id::uuid',
     },
     'with a claim': {
       sql: `insert into allocations (consumer_id, resource_provider_id, resource_class, used) select :id::uuid, min(id), 'VCPU', 1 from resource_providers`,

@@ -292,7 +292,7 @@ const damages: [Kind, string, Damage][] = [
 ];
 
 async function wipeRow({ id, cell }: Victim): Promise<void> {
-  await purgeInstances(parseDatabaseUrl(cloud.service.databases.get(cell) ?? ''), [id]);
+  await purgeInstances(parseDatabaseUrl(cloud.service.databases.get(cell) ?? ''), [{ uuid: id, fencing_token: 1 }]);
 }
 
 async function deleteWell({ id }: Victim): Promise<void> {
@@ -356,7 +356,10 @@ test('every kind of finding is tried', () => {
 test('what is noted to be finished is pending, not broken', async () => {
   const [half, stray] = [await someone('active'), await someone('active')];
   const note = (id: string, cell: string) =>
-    run('api', `insert into cell_work (instance_uuid, cell_id) select :id::uuid, id from cell_mappings where name = :cell`, { id, cell });
+    run('api', `insert into pending_cleanups (instance_uuid, cell_id) select :id::uuid, id from cell_mappings where name = :cell`, {
+      id,
+      cell,
+    });
   await inCell(half.cell, `deleted = id, vm_state = 'deleted'`, half);
   await note(half.id, half.cell);
   await writeRow(run, stray.other, stray);

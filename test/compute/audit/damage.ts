@@ -53,7 +53,7 @@ export async function victim(cloud: Cloud, fits: boolean): Promise<Victim> {
 /** Removes a server without a trace and makes all sums right again. */
 export async function wipe(cloud: Cloud, { id, project }: Victim): Promise<void> {
   const run = runner(cloud);
-  for (const table of ['instance_mappings', 'build_requests', 'request_specs', 'cell_work']) {
+  for (const table of ['instance_mappings', 'build_requests', 'request_specs', 'pending_cleanups']) {
     await run('api', `delete from ${table} where instance_uuid = :id::uuid`, { id });
   }
   await run('api', 'delete from allocations where consumer_id = :id::uuid', { id });
@@ -65,7 +65,8 @@ export async function wipe(cloud: Cloud, { id, project }: Victim): Promise<void>
        select coalesce(sum(used), 0) from allocations a
        where a.resource_provider_id = i.resource_provider_id and a.resource_class = i.resource_class)`,
   );
-  for (const [name, url] of cloud.service.databases) if (name !== 'api') await purgeInstances(parseDatabaseUrl(url), [id]);
+  for (const [name, url] of cloud.service.databases)
+    if (name !== 'api') await purgeInstances(parseDatabaseUrl(url), [{ uuid: id, fencing_token: 1 }]);
 }
 
 const amounts = [

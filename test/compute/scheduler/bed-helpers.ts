@@ -3,9 +3,13 @@ import { randomUUID } from 'node:crypto';
 import { expect } from 'vitest';
 import type { GroupPolicy, GroupRules } from '../../../database/api/server-groups.ts';
 import { query } from '../../../database/data-api.ts';
+import type { FencedServer } from '../../../database/ownership.ts';
 import type { SchedulerBed } from '../../../local/scheduler-bed.ts';
 
 export const sql = <Row>({ api }: SchedulerBed, text: string): Promise<Row[]> => query<Row>(api, text);
+
+/** A server whose mapping names no owner yet, as a scheduler's bed has them. */
+export const unowned = (uuid = ''): FencedServer => ({ uuid, fencing_token: 0 });
 
 /** SQL that gives the id of a host's resource provider. */
 export const hostOf = (name: string) => `(select id from resource_providers where name = '${name}')`;

@@ -4,12 +4,12 @@ import { scheduleServers } from '../../../compute/boot/schedule-servers.ts';
 import { NoValidHost } from '../../../compute/scheduler/no-valid-host.ts';
 import { listAvailabilityZones, listHosts, saveHosts } from '../../../database/api/hosts.ts';
 import { moveClaim } from '../../../database/api/placement.ts';
-import { releaseClaims } from '../../../database/api/release.ts';
+import { releaseAllocationsOfFailed } from '../../../database/api/release.ts';
 import { query } from '../../../database/data-api.ts';
 import { handler } from '../../../lambdas/boot/schedule-servers.ts';
 import { databaseUrl } from '../../../local/arns.ts';
 import { type SchedulerBed, startSchedulerBed, tiny } from '../../../local/scheduler-bed.ts';
-import { addZone, checkRoom, sql } from './bed-helpers.ts';
+import { addZone, checkRoom, sql, unowned } from './bed-helpers.ts';
 
 let bed: SchedulerBed;
 beforeAll(async () => {
@@ -61,8 +61,8 @@ test('boots, moves, releases and operators at the same time neither fail nor lea
     const { execution, servers } = await bed.accept(1 + (index % 3));
     const placed = await scheduleServers(bed.api, execution, servers);
     for (const { server, host, alternates } of placed) {
-      if (index % 2 === 0) await moveClaim(bed.api, server, host, alternates);
-      if (index % 5 === 0) await releaseClaims(bed.api, [server]);
+      if (index % 2 === 0) await moveClaim(bed.api, unowned(server), host, alternates);
+      if (index % 5 === 0) await releaseAllocationsOfFailed(bed.api, [unowned(server)]);
     }
   });
   const operators = Array.from({ length: 60 }, (_, index) => query(bed.api, changes[index % changes.length] ?? ''));

@@ -4,8 +4,9 @@ import { scheduleServers } from '../../../compute/boot/schedule-servers.ts';
 import type { RequestSpec } from '../../../database/api/build-requests.ts';
 import { moveClaim } from '../../../database/api/placement.ts';
 import { query } from '../../../database/data-api.ts';
+import type { FencedServer } from '../../../database/ownership.ts';
 import { type SchedulerBed, startSchedulerBed } from '../../../local/scheduler-bed.ts';
-import { checkRoom, hostOf, newGroup, sql } from './bed-helpers.ts';
+import { checkRoom, hostOf, newGroup, sql, unowned } from './bed-helpers.ts';
 
 let bed: SchedulerBed;
 beforeAll(async () => {
@@ -15,10 +16,10 @@ afterAll(() => bed?.stop());
 beforeEach(() => bed.furnish({ cells: 1, hosts: 4 }));
 
 /** Puts a server on a host. */
-async function place(host: string, spec: Partial<RequestSpec> = {}): Promise<string> {
+async function place(host: string, spec: Partial<RequestSpec> = {}): Promise<FencedServer> {
   const { execution, servers } = await bed.accept(1, { ...spec, forced_host: { host, node: null } });
   await scheduleServers(bed.api, execution, servers);
-  return servers[0] ?? '';
+  return unowned(servers[0]);
 }
 const [h1, h2, h3, h4] = ['cell1-host1', 'cell1-host2', 'cell1-host3', 'cell1-host4'] as const;
 
@@ -98,4 +99,13 @@ test('a host that failed a build is the last to be picked, for a while', async (
   await query(bed.api, `update build_failures set last_at = now() - interval '11 minutes'`);
   await moveClaim(bed.api, server, h4, []);
   expect(await sql(bed, `select builds from build_failures where resource_provider_id = ${hostOf(h4)}`)).toEqual([{ builds: 1 }]);
+});
+
+test('a claim is moved by the owner of its server only', async () => {
+  const server = await place(h1);
+  await query(bed.api, `update instance_mappings set fencing_token = 2`);
+  for (const fencing_token of [1, 3]) expect(await moveClaim(bed.api, { ...server, fencing_token }, h1, [h2])).toBeUndefined();
+  expect(await sql(bed, `select 1 from allocations where resource_provider_id <> ${hostOf(h1)}`)).toEqual([]);
+  expect(await sql(bed, 'select * from build_failures')).toEqual([]);
+  expect(await moveClaim(bed.api, { ...server, fencing_token: 2 }, h1, [h2])).toBe(h2);
 });

@@ -3,12 +3,12 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type Placement, scheduleServers } from '../../../compute/boot/schedule-servers.ts';
 import { configuration } from '../../../compute/scheduler/configuration.ts';
 import { NoValidHost } from '../../../compute/scheduler/no-valid-host.ts';
-import { abandonCell, type RequestSpec } from '../../../database/api/build-requests.ts';
+import { type RequestSpec, releaseTargetCell } from '../../../database/api/build-requests.ts';
 import { claim } from '../../../database/api/placement.ts';
-import { releaseClaims } from '../../../database/api/release.ts';
+import { releaseAllocationsOfFailed } from '../../../database/api/release.ts';
 import { query } from '../../../database/data-api.ts';
 import { type SchedulerBed, startSchedulerBed, tiny } from '../../../local/scheduler-bed.ts';
-import { addZone, checkRoom, countCalls, hostOf, newGroup, sql } from './bed-helpers.ts';
+import { addZone, checkRoom, countCalls, hostOf, newGroup, sql, unowned } from './bed-helpers.ts';
 
 let bed: SchedulerBed;
 beforeAll(async () => {
@@ -127,8 +127,8 @@ test('a cell that did not take the server is not tried again', async () => {
   for (const cells of [1, 2]) {
     const [{ server, cell } = { server: '', cell: '' }] = await scheduleServers(bed.api, execution, servers);
     await query(bed.api, 'update build_requests set cell_id = (select id from cell_mappings where uuid = :cell::uuid)', { cell });
-    await abandonCell(bed.api, execution, server);
-    expect(await sql(bed, 'select count(*)::int as cells from cell_work')).toEqual([{ cells }]);
+    await releaseTargetCell(bed.api, execution, server);
+    expect(await sql(bed, 'select count(*)::int as cells from pending_cleanups')).toEqual([{ cells }]);
   }
   await expect(scheduleServers(bed.api, execution, servers)).rejects.toThrow('First cause: CellUnreachable.');
 });
@@ -249,6 +249,6 @@ test('members that are gone count no more', async () => {
   const group = await newGroup(bed, 'anti-affinity');
   const placed = await boot({ group }, 6);
   const [{ server, host } = { server: '', host: '' }] = placed;
-  await releaseClaims(bed.api, [server]);
+  await releaseAllocationsOfFailed(bed.api, [unowned(server)]);
   expect(hosts(await boot({ group }))).toEqual([host]);
 });

@@ -46,7 +46,7 @@ test('a boot whose workflow died is taken on, and then nobody looks any more', a
   const before = await watches();
   // Both requests share a watch, unless the minute ended between them.
   expect(before.filter(({ name }) => name?.match(/^watch-\d/)).length).toBeLessThanOrEqual(2);
-  await query(api, 'delete from cell_work');
+  await query(api, 'delete from pending_cleanups');
   await reap();
   expect(await watches()).toEqual(before);
 });
@@ -55,7 +55,7 @@ test('what a cell may have left undone keeps the watch going', async () => {
   const { api } = cloud.service;
   await query(
     api,
-    `insert into cell_work (instance_uuid, cell_id) select instance_uuid, cell_id from instance_mappings where not queued_for_delete limit 1
+    `insert into pending_cleanups (instance_uuid, cell_id) select instance_uuid, cell_id from instance_mappings where not queued_for_delete limit 1
      on conflict do nothing`,
   );
   await reap();
