@@ -54,7 +54,7 @@ async function run({ tests, mutated }: Order): Promise<Outcome> {
   for (const each of [before, mutated]) if (each) vitest.invalidateFile(join(root, each.file));
   for (const test of tests) {
     const [specification] = await vitest.globTestSpecifications([join(root, test)]);
-    if (!specification) throw new Error(`there is no test file ${test}`);
+    if (!specification) return { file: test, test: 'all', message: 'there is no such file' };
     const { testModules, unhandledErrors } = await vitest.runTestSpecifications([specification]);
     // Vitest tells of earlier files, too.
     const module = testModules.find(({ moduleId }) => moduleId === specification.moduleId);
