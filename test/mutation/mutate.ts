@@ -3,7 +3,7 @@
  * listed; exit code 1 when one of these has no reason in survivors.ts.
  */
 import { Command } from 'commander';
-import { table } from '../../operator/table.ts';
+import { table } from '../../operator/output/table.ts';
 import { type Result, startCampaign, TestsFail } from './campaign.ts';
 import { campaign, nearestTests, sourcesBelow } from './nearest.ts';
 import { isUnexplained, reasonOf, sumUp, unneeded } from './summary.ts';

@@ -2,7 +2,7 @@
 import { globSync } from 'node:fs';
 
 /** What is tried when nothing is named. */
-export const campaign = ['compute/boot', 'compute/quota.ts', 'compute/quota-sets.ts', 'compute/scheduler', 'database/api'];
+export const campaign = ['compute/boot', 'compute/quotas', 'compute/scheduler', 'database/api'];
 
 /** Tests of other names, by the beginning of a path. */
 const others: Readonly<Record<string, readonly string[]>> = {
