@@ -1,4 +1,4 @@
-/** Arrows run one way: lambdas → compute → database; infra and local assemble; nothing of the product knows where it runs. */
+/** Arrows run one way: lambdas → compute, identity, image → database; infra and local assemble; nothing of the product knows where it runs. */
 const only = (name, from, to) => ({
   name,
   severity: 'error',
@@ -10,8 +10,22 @@ const only = (name, from, to) => ({
 export default {
   forbidden: [
     only('database-stands-alone', '^database/', ['^database/', 'node_modules/@aws-sdk/client-rds-data']),
-    only('compute-knows-no-aws-and-no-http', '^compute/', ['^compute/', '^database/', 'node_modules/zod']),
-    only('lambdas-do-not-assemble', '^lambdas/', ['^lambdas/', '^compute/', '^database/', 'node_modules/', '^aws-lambda$']),
+    only('common-stands-alone', '^common/', ['^common/']),
+    only('identity-stands-alone', '^identity/', ['^identity/', '^common/', '^database/']),
+    only('image-stands-alone', '^image/', ['^image/', '^common/', '^database/']),
+    // What a new cloud starts with is of all three.
+    only('compute-knows-no-aws-and-no-http', '^compute/(?!deploy/)', ['^compute/', '^common/', '^database/', 'node_modules/zod']),
+    only('deployments-seed-all', '^compute/deploy/', ['^compute/', '^identity/', '^image/', '^common/', '^database/']),
+    only('lambdas-do-not-assemble', '^lambdas/', [
+      '^lambdas/',
+      '^compute/',
+      '^identity/',
+      '^image/',
+      '^common/',
+      '^database/',
+      'node_modules/',
+      '^aws-lambda$',
+    ]),
     only('infra-reads-entry-points-and-routes', '^infra/', ['^infra/', '^lambdas/api/gateway-routes', 'node_modules/', '^package.json$']),
     { name: 'nothing-imports-local', severity: 'error', from: { pathNot: '^(local|test|operator)/' }, to: { path: '^(local|operator)/' } },
     { name: 'nothing-imports-tests', severity: 'error', from: { pathNot: '^test/' }, to: { path: '^test/' } },

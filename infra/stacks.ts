@@ -5,10 +5,10 @@
  */
 import { type App, RemovalPolicies, Stack, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
-import { ApiDatabaseStack } from './api-database-stack.ts';
-import { CellStack } from './cell-stack.ts';
-import { ControlPlaneStack } from './control-plane-stack.ts';
-import { NetworkStack } from './network-stack.ts';
+import { ControlPlaneStack } from './control-plane/control-plane-stack.ts';
+import { ApiDatabaseStack } from './databases/api-database-stack.ts';
+import { CellStack } from './databases/cell-stack.ts';
+import { NetworkStack } from './databases/network-stack.ts';
 import { prefixOf, readSettings } from './settings.ts';
 
 /** Lambda leaves at least 100 to functions without a share, and an account with less than this has none to spare. */

@@ -2,8 +2,8 @@
 import { createPage, milliseconds, paint } from './demo/page.ts';
 import { tellStory } from './demo/story.ts';
 import { Unexpected } from './demo/unexpected.ts';
-import { startService } from './service.ts';
-import { onStopSignal } from './stop-signals.ts';
+import { startService } from './deployment/service.ts';
+import { onStopSignal } from './processes/stop-signals.ts';
 
 // The functions log for their operator, who is not here.
 console.info = () => {};

@@ -4,7 +4,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { advice } from './emulate/advice.ts';
 import { greeting } from './emulate/greeting.ts';
 import { runEmulatedCloud } from './emulator/emulated-cloud.ts';
-import { onStopSignal } from './stop-signals.ts';
+import { onStopSignal } from './processes/stop-signals.ts';
 
 const command = new Command('npm run emulate --')
   .description('Deploys Cellzero with "cdk" into MiniStack, an emulator of AWS, and serves it until Ctrl-C. Nothing leaves this machine.')

@@ -1,12 +1,12 @@
 /** `npm start`: serves a deployment on this machine until it is told to stop. */
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { PortInUse } from './gateway.ts';
-import { type ServiceOptions, startService } from './service.ts';
+import { PortInUse } from './aws/gateway/gateway.ts';
+import { type ServiceOptions, startService } from './deployment/service.ts';
+import { onStopSignal } from './processes/stop-signals.ts';
 import { advice } from './start/advice.ts';
 import { greeting } from './start/greeting.ts';
 import { readOptions, usage } from './start/options.ts';
-import { onStopSignal } from './stop-signals.ts';
 
 let options: ServiceOptions | undefined;
 try {

@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 /** Entry point of the operator's command. */
 import { CommanderError } from 'commander';
-import { PublicError } from '../compute/errors.ts';
-import { DatabaseUnreachable } from '../database/data-api.ts';
-import { NoDeployment } from '../local/attach.ts';
-import { DataDirectoryInUse } from '../local/postgres.ts';
+import { PublicError } from '../common/errors.ts';
+import { DatabaseUnreachable } from '../database/data-api/client.ts';
+import { NoDeployment } from '../local/deployment/attach.ts';
+import { DataDirectoryInUse } from '../local/postgres/postgres.ts';
 import { Unexpected } from './command.ts';
 import { exitCodes } from './exit-codes.ts';
 import { program } from './program.ts';

@@ -1,9 +1,9 @@
 /** What the parts of the `cellzero` command share: their common options, how they reach a deployment, and how they end. */
 import { type Command, type CommandOptions, InvalidArgumentError, Option } from 'commander';
-import type { Database } from '../database/data-api.ts';
+import type { Database } from '../database/data-api/client.ts';
 import { stages } from '../infra/settings.ts';
+import { type Choice, reach } from './deployment/reach.ts';
 import { exitCodes } from './exit-codes.ts';
-import { type Choice, reach } from './reach.ts';
 
 /** Ends the help of a part: how to say which deployment it is about. */
 export const whichDeployment = `

@@ -5,9 +5,9 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { forgetServers, listCellsWithDeleted, listDeleted } from '../../database/api/archive.ts';
-import type { CellMapping } from '../../database/api/cell-mappings.ts';
+import type { CellMapping } from '../../database/api/cells/cell-mappings.ts';
 import { archiveInstances } from '../../database/cell/archive.ts';
-import type { Database } from '../../database/data-api.ts';
+import type { Database } from '../../database/data-api/client.ts';
 import { type CellFailure, inCells } from '../cells/in-cells.ts';
 
 /** How to archive. */

@@ -1,6 +1,6 @@
 /** Deleted servers of a cell that goes leave the index without a visit to the cell. */
 import { forgetServersOf } from '../../database/api/archive.ts';
-import type { Database } from '../../database/data-api.ts';
+import type { Database } from '../../database/data-api/client.ts';
 
 /** Mappings that one statement removes. */
 const batch = 1_000;

@@ -1,7 +1,7 @@
 /** Emptying the shadow tables. What was archived is kept there until then, and only there: no living row is near. */
-import { listCellMappings } from '../../database/api/cell-mappings.ts';
+import { listCellMappings } from '../../database/api/cells/cell-mappings.ts';
 import { purgeShadowTables } from '../../database/cell/archive.ts';
-import type { Database } from '../../database/data-api.ts';
+import type { Database } from '../../database/data-api/client.ts';
 import { type InCells, inCells } from '../cells/in-cells.ts';
 
 /** Rows of a table that one statement removes. */

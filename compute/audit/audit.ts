@@ -4,10 +4,10 @@
  * one statement needs no second look.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { countCellWork, type PendingWork } from '../../database/api/audit-sums.ts';
-import { type CellMapping, listCellMappings } from '../../database/api/cell-mappings.ts';
-import { type Database, parseDatabaseUrl } from '../../database/data-api.ts';
-import { cell0 } from '../cells.ts';
+import { countCellWork, type PendingWork } from '../../database/api/audit/sums.ts';
+import { type CellMapping, listCellMappings } from '../../database/api/cells/cell-mappings.ts';
+import { type Database, parseDatabaseUrl } from '../../database/data-api/client.ts';
+import { cell0 } from '../cells/cell0.ts';
 import { judgeServer, type Surroundings } from './judge-server.ts';
 import { judgeSums } from './judge-sums.ts';
 import { type Finding, finding } from './kinds.ts';

@@ -2,9 +2,9 @@
  * Whether what the databases hold of one server fits together. Nothing is read here. What the design lets a boot or a delete leave for a moment is no
  * fault: what is noted as work of a cell, and what the reaper has not had the time to see.
  */
-import type { ServerRecords } from '../../database/api/audit.ts';
+import type { ServerRecords } from '../../database/api/audit/servers.ts';
 import type { ServerRow } from '../../database/cell/audit.ts';
-import { cell0 } from '../cells.ts';
+import { cell0 } from '../cells/cell0.ts';
 import { type Finding, finding, type Kind } from './kinds.ts';
 
 /** What the databases hold of a server; its rows by uuid of the cell. */

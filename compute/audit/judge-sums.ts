@@ -6,8 +6,8 @@ import {
   listRoomFaults,
   type QuotaFault,
   type RoomFault,
-} from '../../database/api/audit-sums.ts';
-import type { Database } from '../../database/data-api.ts';
+} from '../../database/api/audit/sums.ts';
+import type { Database } from '../../database/data-api/client.ts';
 import { type Finding, finding } from './kinds.ts';
 
 /** Gives everything that is wrong with rooms, quotas and server groups. */

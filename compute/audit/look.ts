@@ -1,7 +1,7 @@
 /** A close look at some servers: everything that every database holds of them, read at about one moment. */
-import { readServers } from '../../database/api/audit.ts';
+import { readServers } from '../../database/api/audit/servers.ts';
 import { readInstances, type ServerRow } from '../../database/cell/audit.ts';
-import type { Database } from '../../database/data-api.ts';
+import type { Database } from '../../database/data-api/client.ts';
 import { judgeServer, type Surroundings } from './judge-server.ts';
 import type { Finding } from './kinds.ts';
 import type { CellDatabase } from './sweep.ts';

@@ -2,9 +2,9 @@
  * Going through all servers of all databases at once. Every database gives its servers by uuid, a page at a time, so what it holds of one server meets
  * in one place and memory does not grow with the cloud.
  */
-import { firstUuid, sweepServers } from '../../database/api/audit.ts';
+import { firstUuid, sweepServers } from '../../database/api/audit/servers.ts';
 import { type ServerRow, sweepInstances } from '../../database/cell/audit.ts';
-import type { Database } from '../../database/data-api.ts';
+import type { Database } from '../../database/data-api/client.ts';
 import type { ServerFacts } from './judge-server.ts';
 
 /** A cell whose database is read. */

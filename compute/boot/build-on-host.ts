@@ -1,7 +1,7 @@
 /** Third step of a boot: the host starts the server, and its cell shows it ACTIVE. */
 import { activateInstance, type EndedBuild } from '../../database/cell/instances.ts';
-import { parseDatabaseUrl } from '../../database/data-api.ts';
-import type { Driver } from '../drivers/driver.ts';
+import { parseDatabaseUrl } from '../../database/data-api/client.ts';
+import type { Driver } from '../hosts/drivers/driver.ts';
 import type { CreatedInCell } from './create-in-cell.ts';
 
 /**

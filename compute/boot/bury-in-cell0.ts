@@ -2,11 +2,12 @@
  * Where a boot ends that found no host: each server is written whole into cell0, in ERROR with the reason, then its mapping points there. A server is
  * visible as a build in progress until that moment, and as what became of it from then on.
  */
-import { commitToCell, setTargetCell } from '../../database/api/build-requests.ts';
-import { noteOrphanedRows } from '../../database/api/pending-cleanups.ts';
+
+import { noteOrphanedRows } from '../../database/api/cells/pending-cleanups.ts';
+import { commitToCell, setTargetCell } from '../../database/api/servers/build-requests.ts';
 import { createInstances, type EndedBuild, type NewInstance } from '../../database/cell/instances.ts';
-import { type Database, parseDatabaseUrl } from '../../database/data-api.ts';
-import { cell0 } from '../cells.ts';
+import { type Database, parseDatabaseUrl } from '../../database/data-api/client.ts';
+import { cell0 } from '../cells/cell0.ts';
 import type { Failure } from './failure.ts';
 
 /**

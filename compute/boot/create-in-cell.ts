@@ -2,14 +2,15 @@
  * Second step of a boot: the server goes into its cell. It is whole there before the mapping points to it, and the build request goes with the same
  * statement, so nobody ever sees half a server or none.
  */
-import { type BuildRequest, commitToCell, setTargetCell } from '../../database/api/build-requests.ts';
-import { noteOrphanedRows } from '../../database/api/pending-cleanups.ts';
-import { releaseClaimsOfDeleted } from '../../database/api/release.ts';
+
+import { noteOrphanedRows } from '../../database/api/cells/pending-cleanups.ts';
+import { type BuildRequest, commitToCell, setTargetCell } from '../../database/api/servers/build-requests.ts';
+import { releaseClaimsOfDeleted } from '../../database/api/servers/release.ts';
 import { createInstances, placeInstance } from '../../database/cell/instances.ts';
-import { type Database, parseDatabaseUrl } from '../../database/data-api.ts';
-import type { CreateAction } from '../../database/instance.ts';
-import type { Owner } from '../../database/ownership.ts';
-import type { SpawnRequest } from '../drivers/driver.ts';
+import { type Database, parseDatabaseUrl } from '../../database/data-api/client.ts';
+import type { CreateAction } from '../../database/servers/document.ts';
+import type { Owner } from '../../database/servers/ownership.ts';
+import type { SpawnRequest } from '../hosts/drivers/driver.ts';
 import { OwnershipLost } from './ownership-lost.ts';
 import type { Placement } from './schedule-servers.ts';
 

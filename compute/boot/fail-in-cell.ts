@@ -1,8 +1,8 @@
 /** End of a boot whose hosts failed: the server stays in its own cell, in ERROR, without a host and without a claim. */
-import { releaseAllocationsOfFailed } from '../../database/api/release.ts';
+import { releaseAllocationsOfFailed } from '../../database/api/servers/release.ts';
 import { type EndedBuild, failInstance } from '../../database/cell/instances.ts';
-import { type Database, parseDatabaseUrl } from '../../database/data-api.ts';
-import type { Driver } from '../drivers/driver.ts';
+import { type Database, parseDatabaseUrl } from '../../database/data-api/client.ts';
+import type { Driver } from '../hosts/drivers/driver.ts';
 import type { CreatedInCell } from './create-in-cell.ts';
 import type { Failure } from './failure.ts';
 

@@ -1,8 +1,8 @@
 /** When a host fails to build a server: the next alternate gets the claim and then the server, until there is none. */
-import { moveClaim } from '../../database/api/placement.ts';
+import { moveClaim } from '../../database/api/hosts/allocations.ts';
 import { placeInstance } from '../../database/cell/instances.ts';
-import { type Database, parseDatabaseUrl } from '../../database/data-api.ts';
-import { BuildAborted, type Driver } from '../drivers/driver.ts';
+import { type Database, parseDatabaseUrl } from '../../database/data-api/client.ts';
+import { BuildAborted, type Driver } from '../hosts/drivers/driver.ts';
 import type { CreatedInCell } from './create-in-cell.ts';
 import type { Failure } from './failure.ts';
 import { OwnershipLost } from './ownership-lost.ts';

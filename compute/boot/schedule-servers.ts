@@ -1,15 +1,16 @@
 /** First step of a boot: a host for each server of the request, with its room claimed, or none for all of them. */
-import type { RequestSpec } from '../../database/api/build-requests.ts';
-import { claim } from '../../database/api/placement.ts';
-import { releaseUnusableAllocations } from '../../database/api/release.ts';
+
+import { claim } from '../../database/api/hosts/allocations.ts';
 import {
   type ClaimedServer,
   findSchedulingState,
   type Group,
   type PlacedServer,
   type SchedulingState,
-} from '../../database/api/scheduling-state.ts';
-import type { Database } from '../../database/data-api.ts';
+} from '../../database/api/scheduler/scheduling-state.ts';
+import type { RequestSpec } from '../../database/api/servers/build-requests.ts';
+import { releaseUnusableAllocations } from '../../database/api/servers/release.ts';
+import type { Database } from '../../database/data-api/client.ts';
 import { type Configuration, configuration } from '../scheduler/configuration.ts';
 import { type Objection, objectionToKind } from '../scheduler/filters/index.ts';
 import { explainLostClaims, explainNoValidHost, explainUnknownHost } from '../scheduler/no-valid-host.ts';

@@ -1,6 +1,6 @@
 /** When a cell does not take a server: it gets another cell, or is buried with the reason. */
-import { releaseTargetCell } from '../../database/api/build-requests.ts';
-import type { Database } from '../../database/data-api.ts';
+import { releaseTargetCell } from '../../database/api/servers/build-requests.ts';
+import type { Database } from '../../database/data-api/client.ts';
 import { NoValidHost } from '../scheduler/no-valid-host.ts';
 import type { Failure } from './failure.ts';
 import { OwnershipLost } from './ownership-lost.ts';

@@ -2,12 +2,12 @@
  * Hosts become schedulable when the index knows their cell and placement what they have. What a cell's database knows of its hosts is compared with the
  * index itself, so a host whose mapping was lost is found too, and two discoveries at once do no harm.
  */
-import { type CellMapping, listCellMappings } from '../../database/api/cell-mappings.ts';
-import { listHostMappings } from '../../database/api/host-mappings.ts';
-import { type NewHost, type SavedHost, saveHosts } from '../../database/api/hosts.ts';
+import { type CellMapping, listCellMappings } from '../../database/api/cells/cell-mappings.ts';
+import { listHostMappings } from '../../database/api/hosts/host-mappings.ts';
+import { type NewHost, type SavedHost, saveHosts } from '../../database/api/hosts/hosts.ts';
 import { listComputeNodes } from '../../database/cell/hosts.ts';
-import type { Database } from '../../database/data-api.ts';
-import { cell0 } from '../cells.ts';
+import type { Database } from '../../database/data-api/client.ts';
+import { cell0 } from './cell0.ts';
 import { type InCells, inCells } from './in-cells.ts';
 
 /** What was found in a cell. */

@@ -1,6 +1,6 @@
 /** Work in many cells at once: a cell that does not answer is told of and hinders no other. */
-import type { CellMapping } from '../../database/api/cell-mappings.ts';
-import { type Database, parseDatabaseUrl } from '../../database/data-api.ts';
+import type { CellMapping } from '../../database/api/cells/cell-mappings.ts';
+import { type Database, parseDatabaseUrl } from '../../database/data-api/client.ts';
 
 /** A cell in which the work failed, and why. */
 export interface CellFailure {

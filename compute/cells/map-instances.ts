@@ -2,13 +2,14 @@
  * Servers of a cell that the index does not have, as after a database was restored, get into it: with their mapping what else the api database holds of a
  * server. What is mapped is itself the mark of how far the work is; so it may stop anywhere and begin again, in several cells at once.
  */
-import { type AdoptedServer, adoptServers, listUnmapped } from '../../database/api/adoption.ts';
-import { firstUuid } from '../../database/api/audit.ts';
-import type { CellMapping } from '../../database/api/cell-mappings.ts';
+
+import { firstUuid } from '../../database/api/audit/servers.ts';
+import type { CellMapping } from '../../database/api/cells/cell-mappings.ts';
+import { type AdoptedServer, adoptServers, listUnmapped } from '../../database/api/cells/map-instances.ts';
 import { listInstanceUuids } from '../../database/cell/audit.ts';
 import { findInstances } from '../../database/cell/instances.ts';
-import { type Database, parseDatabaseUrl } from '../../database/data-api.ts';
-import type { Instance } from '../../database/instance.ts';
+import { type Database, parseDatabaseUrl } from '../../database/data-api/client.ts';
+import type { Instance } from '../../database/servers/document.ts';
 import { resourcesOf } from '../scheduler/select-hosts.ts';
 
 /** Servers compared at a time, and mapped at a time, as in Nova. */

@@ -1,9 +1,9 @@
 /** The register of cells as an operator changes it. A connection is tried before it is taken: a cell that cannot be reached would hold servers in vain. */
 import { randomUUID } from 'node:crypto';
-import { type CellMapping, createCellMapping, listCellMappings, updateCellMapping } from '../../database/api/cell-mappings.ts';
-import { type Database, parseDatabaseUrl } from '../../database/data-api.ts';
-import { schemaVersion } from '../../database/migrate.ts';
-import { cell0 } from '../cells.ts';
+import { type CellMapping, createCellMapping, listCellMappings, updateCellMapping } from '../../database/api/cells/cell-mappings.ts';
+import { type Database, parseDatabaseUrl } from '../../database/data-api/client.ts';
+import { schemaVersion } from '../../database/migrator/migrate.ts';
+import { cell0 } from './cell0.ts';
 
 /** The transport URL of a cell without a message bus. */
 export const noTransport = 'none:///';

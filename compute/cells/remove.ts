@@ -1,8 +1,8 @@
 /** Taking hosts and cells out of the cloud. No living server loses its host, its cell or its place in the index. */
-import { type CellMapping, findCellContents, removeCell } from '../../database/api/cell-mappings.ts';
-import { findHostMapping, removeHost } from '../../database/api/host-mappings.ts';
+import { type CellMapping, findCellContents, removeCell } from '../../database/api/cells/cell-mappings.ts';
+import { findHostMapping, removeHost } from '../../database/api/hosts/host-mappings.ts';
 import { countServers } from '../../database/cell/hosts.ts';
-import { type Database, parseDatabaseUrl } from '../../database/data-api.ts';
+import { type Database, parseDatabaseUrl } from '../../database/data-api/client.ts';
 import { forgetDeleted } from '../archive/forget.ts';
 import { findCell } from './register.ts';
 

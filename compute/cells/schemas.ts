@@ -1,9 +1,10 @@
 /** The schemas of all cells' databases. A deployment moves them before its code runs; this is for cells from elsewhere, and to see how far each is. */
-import { listCellMappings } from '../../database/api/cell-mappings.ts';
-import type { Database } from '../../database/data-api.ts';
-import { migrate, schemaVersion } from '../../database/migrate.ts';
-import type { Migration } from '../../database/migrations.ts';
-import { NotFound } from '../errors.ts';
+
+import { NotFound } from '../../common/errors.ts';
+import { listCellMappings } from '../../database/api/cells/cell-mappings.ts';
+import type { Database } from '../../database/data-api/client.ts';
+import { migrate, schemaVersion } from '../../database/migrator/migrate.ts';
+import type { Migration } from '../../database/migrator/migration.ts';
 import { type InCells, inCells } from './in-cells.ts';
 
 /**

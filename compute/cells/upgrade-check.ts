@@ -1,11 +1,11 @@
 /** Whether a deployment is ready for what comes next: nova-status's check of cells, and those of what is ours. */
-import { type CellMapping, listCellMappings } from '../../database/api/cell-mappings.ts';
-import { listHostMappings } from '../../database/api/host-mappings.ts';
+import { type CellMapping, listCellMappings } from '../../database/api/cells/cell-mappings.ts';
+import { listHostMappings } from '../../database/api/hosts/host-mappings.ts';
 import { apiMigrations } from '../../database/api/migrations/index.ts';
 import { cellMigrations } from '../../database/cell/migrations/index.ts';
-import type { Database } from '../../database/data-api.ts';
-import { schemaVersion } from '../../database/migrate.ts';
-import { cell0 } from '../cells.ts';
+import type { Database } from '../../database/data-api/client.ts';
+import { schemaVersion } from '../../database/migrator/migrate.ts';
+import { cell0 } from './cell0.ts';
 import { findUnmappedHosts } from './discover-hosts.ts';
 import { type InCells, inCells } from './in-cells.ts';
 

@@ -1,7 +1,7 @@
 /** Where the index says that a server is, and whether its cell agrees. */
-import { findServerEntry } from '../../database/api/audit.ts';
+import { findServerEntry } from '../../database/api/audit/servers.ts';
 import { readInstances } from '../../database/cell/audit.ts';
-import { type Database, parseDatabaseUrl } from '../../database/data-api.ts';
+import { type Database, parseDatabaseUrl } from '../../database/data-api/client.ts';
 
 /** What was found, and the cell that the index names. */
 export interface Verification {

@@ -1,9 +1,10 @@
 /** A cell becomes part of the cloud when the api database knows where it is; whoever reads the register finds it there from then on. */
-import { saveCellMapping } from '../../database/api/cell-mappings.ts';
-import type { Database } from '../../database/data-api.ts';
-import { cell0 } from '../cells.ts';
-import { namedUuid } from '../uuid.ts';
-import { saveSimulatedHosts, usualHost } from './simulated-hosts.ts';
+
+import { namedUuid } from '../../common/uuid.ts';
+import { saveCellMapping } from '../../database/api/cells/cell-mappings.ts';
+import type { Database } from '../../database/data-api/client.ts';
+import { cell0 } from '../cells/cell0.ts';
+import { saveSimulatedHosts, usualHost } from '../hosts/simulated-hosts.ts';
 
 /** A cell whose database stands and has its schema. */
 export interface DeployedCell {

@@ -2,9 +2,9 @@
 import { createFlavor } from '../../database/api/flavors.ts';
 import { ensureImage } from '../../database/api/images.ts';
 import { ensureProject, ensureUser } from '../../database/api/users.ts';
-import type { Database } from '../../database/data-api.ts';
-import { hashPassword } from '../identity/password.ts';
-import { cirros } from '../image/cirros.ts';
+import type { Database } from '../../database/data-api/client.ts';
+import { hashPassword } from '../../identity/password.ts';
+import { cirros } from '../../image/cirros.ts';
 
 /** DevStack's flavors: name, id, vCPUs, memory in MiB, disk in GiB. */
 const flavors = [

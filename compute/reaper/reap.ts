@@ -3,13 +3,13 @@
  * do are not woken. Every part is idempotent and may run at any time, twice, and beside the work it watches over; a cell that does not answer delays its
  * own part only.
  */
-import { type CellCleanups, completeCleanups, listPendingCleanups } from '../../database/api/pending-cleanups.ts';
-import { releaseAllocationsOfFailed, releaseClaimsOfDeleted, releaseServers } from '../../database/api/release.ts';
-import { type StalledBoot, takeOverBuilds, takeOverStalledBoots } from '../../database/api/stalled-boots.ts';
-import { findInstanceStates, type InstanceState, purgeInstances } from '../../database/cell/reaping.ts';
-import { type Database, DatabaseUnreachable, parseDatabaseUrl } from '../../database/data-api.ts';
-import type { FencedServer } from '../../database/ownership.ts';
-import type { Driver } from '../drivers/driver.ts';
+import { type CellCleanups, completeCleanups, listPendingCleanups } from '../../database/api/cells/pending-cleanups.ts';
+import { type StalledBoot, takeOverBuilds, takeOverStalledBoots } from '../../database/api/reaper/stalled-boots.ts';
+import { releaseAllocationsOfFailed, releaseClaimsOfDeleted, releaseServers } from '../../database/api/servers/release.ts';
+import { findInstanceStates, type InstanceState, purgeInstances } from '../../database/cell/reaper.ts';
+import { type Database, DatabaseUnreachable, parseDatabaseUrl } from '../../database/data-api/client.ts';
+import type { FencedServer } from '../../database/servers/ownership.ts';
+import type { Driver } from '../hosts/drivers/driver.ts';
 
 /** What the reaper works with. */
 export interface Reaper {

@@ -3,9 +3,10 @@
  * for years: what was asked, how many hosts each step turned away and why, how short each resource was on the nearest host, and the first cause in one
  * word that a machine can count.
  */
-import type { RequestSpec } from '../../database/api/build-requests.ts';
-import { type ResourceClass, type Resources, resourceClasses } from '../../database/api/placement.ts';
-import type { Group, Reasons } from '../../database/api/scheduling-state.ts';
+
+import { type ResourceClass, type Resources, resourceClasses } from '../../database/api/hosts/allocations.ts';
+import type { Group, Reasons } from '../../database/api/scheduler/scheduling-state.ts';
+import type { RequestSpec } from '../../database/api/servers/build-requests.ts';
 import { type Objection, objectionOfGroup } from './filters/index.ts';
 import { fits, resourcesOf, type Situation } from './select-hosts.ts';
 import { type Step, steps } from './steps.ts';

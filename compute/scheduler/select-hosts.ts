@@ -1,7 +1,8 @@
 /** Scheduling is a function of what was read: the same state gives the same hosts, and nothing is claimed here. */
-import type { RequestSpec } from '../../database/api/build-requests.ts';
-import { type Resources, resourceClasses } from '../../database/api/placement.ts';
-import type { Group, HostKind, HostState } from '../../database/api/scheduling-state.ts';
+
+import { type Resources, resourceClasses } from '../../database/api/hosts/allocations.ts';
+import type { Group, HostKind, HostState } from '../../database/api/scheduler/scheduling-state.ts';
+import type { RequestSpec } from '../../database/api/servers/build-requests.ts';
 import type { Configuration } from './configuration.ts';
 import { objectionOfGroup } from './filters/index.ts';
 import { weigh } from './weighers/index.ts';

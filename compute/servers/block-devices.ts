@@ -1,7 +1,8 @@
 /** The disks of a new server: what the client asks for with what follows from image and flavor, checked as Nova checks them. */
-import type { BootFlavor } from '../../database/api/boot-choices.ts';
-import type { BlockDeviceMapping } from '../../database/instance.ts';
-import { BadRequest } from '../errors.ts';
+
+import { BadRequest } from '../../common/errors.ts';
+import type { BootFlavor } from '../../database/api/servers/boot-choices.ts';
+import type { BlockDeviceMapping } from '../../database/servers/document.ts';
 
 /** A disk before it belongs to a server. */
 export type NewBlockDevice = Omit<BlockDeviceMapping, 'uuid'>;

@@ -3,14 +3,14 @@
  * the boot workflow only decides where.
  */
 import { randomInt, randomUUID } from 'node:crypto';
-import { type BootChoices, type BootFlavor, type BootImage, findBootChoices } from '../../database/api/boot-choices.ts';
-import { acceptServers, type NamedHost } from '../../database/api/build-requests.ts';
-import type { Database } from '../../database/data-api.ts';
-import type { Instance } from '../../database/instance.ts';
-import { BadRequest, Forbidden } from '../errors.ts';
-import { allows, authorize, type Caller } from '../policy.ts';
-import { defaultLimits, itemLimits, quotaExceeded } from '../quota.ts';
-import { quotaDefaults } from '../quota-sets.ts';
+import { BadRequest, Forbidden } from '../../common/errors.ts';
+import { type BootChoices, type BootFlavor, type BootImage, findBootChoices } from '../../database/api/servers/boot-choices.ts';
+import { acceptServers, type NamedHost } from '../../database/api/servers/build-requests.ts';
+import type { Database } from '../../database/data-api/client.ts';
+import type { Instance } from '../../database/servers/document.ts';
+import { allows, authorize, type Caller } from '../authorization/policy.ts';
+import { defaultLimits, itemLimits, quotaExceeded } from '../quotas/instance-quota.ts';
+import { quotaDefaults } from '../quotas/quotas.ts';
 import { blockDevices, type NewBlockDevice, rootIsVolume } from './block-devices.ts';
 import { hostnameOf } from './hostname.ts';
 

@@ -2,8 +2,8 @@
  * Filters of a listing, as SQL over the document `doc` of a server. Build requests and the rows of cells have the same document, so a server matches or
  * not whatever holds it at the moment.
  */
-import type { Parameter } from '../../database/data-api.ts';
-import type { DocumentFilter } from '../../database/instance.ts';
+import type { Parameter } from '../../database/data-api/client.ts';
+import type { DocumentFilter } from '../../database/servers/document.ts';
 import type { States } from './status.ts';
 
 /** What to look for; an absent field filters nothing. Texts under `pattern` are regular expressions, as in Nova. */

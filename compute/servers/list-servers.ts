@@ -3,12 +3,18 @@
  * theirs at once. So the cost of a page does not grow with cells, build requests stand in their right place, and a server that moves from its build
  * request into a cell meanwhile is neither lost nor doubled.
  */
-import { findInstanceMapping, type IndexRange, type InstanceMapping, listInstanceMappings } from '../../database/api/instance-mappings.ts';
+
+import { BadRequest } from '../../common/errors.ts';
+import { isUuid } from '../../common/uuid.ts';
+import {
+  findInstanceMapping,
+  type IndexRange,
+  type InstanceMapping,
+  listInstanceMappings,
+} from '../../database/api/servers/instance-mappings.ts';
 import { findInstances } from '../../database/cell/instances.ts';
-import { type Database, DatabaseUnreachable, parseDatabaseUrl } from '../../database/data-api.ts';
-import type { DocumentFilter, Instance } from '../../database/instance.ts';
-import { BadRequest } from '../errors.ts';
-import { isUuid } from '../uuid.ts';
+import { type Database, DatabaseUnreachable, parseDatabaseUrl } from '../../database/data-api/client.ts';
+import type { DocumentFilter, Instance } from '../../database/servers/document.ts';
 import { filterSql, type ServerFilters } from './filters.ts';
 import type { Server } from './find-server.ts';
 

@@ -2,8 +2,8 @@
  * Deleted servers that may leave the index: nothing of them is left to do. No workflow may still write them, no cell may hold remains of them, and they
  * claim no room. A server that is deleted stays deleted, so what may leave may leave for good.
  */
-import { type Database, query } from '../data-api.ts';
-import { type CellMapping, cellColumns } from './cell-mappings.ts';
+import { type Database, query } from '../data-api/client.ts';
+import { type CellMapping, cellColumns } from './cells/cell-mappings.ts';
 
 /** SQL that is true of a mapping `m` that may leave. Work left in the server's own cell hinders unless the cell itself goes. */
 const finished = (ownCellGoes = false) => `

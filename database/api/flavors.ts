@@ -1,5 +1,5 @@
 /** Flavors, as operators offer them. Private ones are seen by admins and by the projects they are shared with. */
-import { type Database, query, queryDocuments } from '../data-api.ts';
+import { type Database, query, queryDocuments } from '../data-api/client.ts';
 
 /** A flavor by its public id `flavorid`. Sizes: memory_mb and swap in MiB, root_gb and ephemeral_gb in GiB. */
 export interface Flavor {

@@ -1,5 +1,5 @@
 /** Images are records only: what a server may boot and what room it needs. The bits are the host driver's affair. */
-import { type Database, query } from '../data-api.ts';
+import { type Database, query } from '../data-api/client.ts';
 
 export type ImageVisibility = 'public' | 'private' | 'shared' | 'community';
 

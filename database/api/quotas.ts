@@ -2,7 +2,7 @@
  * Quotas of projects: limits where a project has its own, and what it uses. Use of instances, cores and ram is a row of the project, moved in the same
  * statement as the servers it counts; of other things it is what is there.
  */
-import { type Database, query } from '../data-api.ts';
+import { type Database, query } from '../data-api/client.ts';
 
 /** What acceptance counts; ram in MiB. */
 export type QuotaResource = 'instances' | 'cores' | 'ram';

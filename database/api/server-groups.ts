@@ -2,7 +2,7 @@
  * Server groups: servers of a project that shall stand together on one host, or apart. A server joins its group in the statement that accepts it and
  * leaves it in the statement that ends it, so the members are always the living ones.
  */
-import { type Database, query, queryDocuments } from '../data-api.ts';
+import { type Database, query, queryDocuments } from '../data-api/client.ts';
 
 /** How the members of a group stand to each other. The soft ones are wishes. */
 export type GroupPolicy = 'affinity' | 'anti-affinity' | 'soft-affinity' | 'soft-anti-affinity';

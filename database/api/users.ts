@@ -1,5 +1,5 @@
 /** Users, projects and what role a user has in which project. One statement answers a whole login. */
-import { type Database, query, queryDocuments } from '../data-api.ts';
+import { type Database, query, queryDocuments } from '../data-api/client.ts';
 
 /** Something with an id and a name; users, projects and roles are. */
 export interface Named {

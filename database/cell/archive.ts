@@ -1,6 +1,6 @@
 /** Rows of deleted servers on their way out of a cell: into the shadow tables, and from there away. */
-import { type Database, query } from '../data-api.ts';
-import { relations } from './reaping.ts';
+import { type Database, query } from '../data-api/client.ts';
+import { relations } from './reaper.ts';
 
 /** Numbers of rows by table. */
 export type RowCounts = Readonly<Record<string, number>>;

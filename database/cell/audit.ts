@@ -1,5 +1,5 @@
 /** What an audit reads of a cell: how far each server is, and what it lacks to be whole. */
-import { type Database, query } from '../data-api.ts';
+import { type Database, query } from '../data-api/client.ts';
 
 /** A server's row in a cell. */
 export interface ServerRow {

@@ -1,7 +1,7 @@
 /** Hosts as their cell knows them: a compute service and a compute node each. */
 
-import type { NewHost } from '../api/hosts.ts';
-import { type Database, query } from '../data-api.ts';
+import type { NewHost } from '../api/hosts/hosts.ts';
+import { type Database, query } from '../data-api/client.ts';
 
 /** Writes the compute service and the compute node of hosts, or refreshes them. */
 export async function saveComputeNodes(cell: Database, hosts: readonly NewHost[]): Promise<void> {

@@ -1,5 +1,5 @@
 /** What was done to a server and how it went; actions outlive the server they are of. */
-import { type Database, query, queryDocuments } from '../data-api.ts';
+import { type Database, query, queryDocuments } from '../data-api/client.ts';
 
 /** An event of an action; times are ISO 8601. */
 export interface InstanceActionEvent {

@@ -1,7 +1,7 @@
 /** The servers of a cell (cell0 included): written whole in one statement, read whole in one statement. */
-import { type Database, query, queryDocuments } from '../data-api.ts';
-import type { CreateAction, DocumentFilter, Instance } from '../instance.ts';
-import type { FencedServer, Owner } from '../ownership.ts';
+import { type Database, query, queryDocuments } from '../data-api/client.ts';
+import type { CreateAction, DocumentFilter, Instance } from '../servers/document.ts';
+import type { FencedServer, Owner } from '../servers/ownership.ts';
 
 /** A server as it goes into a cell, and who writes it. */
 export interface NewInstance {

@@ -1,15 +1,15 @@
-import { availabilityZoneRoutes } from './compute/availability-zones.ts';
-import { flavorRoutes } from './compute/flavors.ts';
-import { instanceActionRoutes } from './compute/instance-actions.ts';
-import { keypairRoutes } from './compute/keypairs.ts';
-import { limitRoutes } from './compute/limits.ts';
+import { availabilityZoneRoutes } from './compute/availability-zones/routes.ts';
+import { flavorRoutes } from './compute/flavors/routes.ts';
+import { instanceActionRoutes } from './compute/instance-actions/routes.ts';
+import { keypairRoutes } from './compute/keypairs/routes.ts';
+import { limitRoutes } from './compute/limits/routes.ts';
 import { locateCompute } from './compute/paths.ts';
-import { quotaSetRoutes } from './compute/quota-sets.ts';
-import { serverGroupRoutes } from './compute/server-groups.ts';
-import { serverRoutes } from './compute/servers.ts';
-import { versionRoutes } from './compute/versions.ts';
-import { createApi } from './http/create-api.ts';
-import { novaFault } from './http/fault-bodies.ts';
+import { quotaSetRoutes } from './compute/quota-sets/routes.ts';
+import { serverGroupRoutes } from './compute/server-groups/routes.ts';
+import { serverRoutes } from './compute/servers/routes.ts';
+import { versionRoutes } from './compute/versions/routes.ts';
+import { createApi } from './http/pipeline/create-api.ts';
+import { novaFault } from './http/pipeline/fault-bodies.ts';
 
 /** The Compute API, behind API Gateway. */
 export const handler = createApi({

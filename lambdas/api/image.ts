@@ -1,9 +1,9 @@
 /** The image service: as much of Glance v2 as clients need to boot a server from an image. */
-import { createApi } from './http/create-api.ts';
-import { glanceFault } from './http/fault-bodies.ts';
-import { below } from './http/location.ts';
-import { imageRoutes } from './image/images.ts';
-import { versionRoutes } from './image/versions.ts';
+import { createApi } from './http/pipeline/create-api.ts';
+import { glanceFault } from './http/pipeline/fault-bodies.ts';
+import { below } from './http/routing/location.ts';
+import { imageRoutes } from './image/images/routes.ts';
+import { versionRoutes } from './image/versions/routes.ts';
 
 export const handler = createApi({
   name: 'image',

@@ -2,10 +2,10 @@
 import type { Context } from 'aws-lambda';
 import { apiMigrations } from '../../database/api/migrations/index.ts';
 import { cellMigrations } from '../../database/cell/migrations/index.ts';
-import { parseDatabaseUrl } from '../../database/data-api.ts';
-import { migrate } from '../../database/migrate.ts';
-import { setting } from '../environment.ts';
-import { log, observed } from '../observe/invocation.ts';
+import { parseDatabaseUrl } from '../../database/data-api/client.ts';
+import { migrate } from '../../database/migrator/migrate.ts';
+import { setting } from '../shared/environment.ts';
+import { log, observed } from '../shared/observation/invocation.ts';
 import { whenReady } from './when-ready.ts';
 
 const schemas = { api: apiMigrations, cell: cellMigrations };

@@ -2,9 +2,9 @@
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import type { Context } from 'aws-lambda';
 import { seedCatalogue, seedUser } from '../../compute/deploy/seed.ts';
-import { apiDatabase } from '../api-database.ts';
-import { setting } from '../environment.ts';
-import { log, observed } from '../observe/invocation.ts';
+import { apiDatabase } from '../shared/api-database.ts';
+import { setting } from '../shared/environment.ts';
+import { log, observed } from '../shared/observation/invocation.ts';
 import { whenReady } from './when-ready.ts';
 
 /**

@@ -1,8 +1,8 @@
 /** The service under the bench, in a process of its own: an ephemeral deployment with room for all it will boot. Tells its parent where it is. */
 
-import { query } from '../../database/data-api.ts';
-import { issueToken } from '../../lambdas/api/http/token.ts';
-import { startService } from '../service.ts';
+import { query } from '../../database/data-api/client.ts';
+import { issueToken } from '../../lambdas/api/http/tokens/token.ts';
+import { startService } from '../deployment/service.ts';
 
 /** What the bench needs to know. */
 export interface BenchService {

@@ -1,5 +1,5 @@
 /** A client of the cloud like any other: it logs in and speaks HTTP. */
-import type { Service } from '../service.ts';
+import type { Service } from '../deployment/service.ts';
 
 /** An answer. */
 export interface Reply<Body> {

@@ -1,10 +1,10 @@
 /** The story the demo tells, chapter by chapter: each does something as a client, shows what became of it, and compares that with what should. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { listHosts } from '../../database/api/hosts.ts';
-import { findInstanceMapping } from '../../database/api/instance-mappings.ts';
+import { listHosts } from '../../database/api/hosts/hosts.ts';
+import { findInstanceMapping } from '../../database/api/servers/instance-mappings.ts';
 import { findInstances } from '../../database/cell/instances.ts';
-import { parseDatabaseUrl } from '../../database/data-api.ts';
-import type { Service } from '../service.ts';
+import { parseDatabaseUrl } from '../../database/data-api/client.ts';
+import type { Service } from '../deployment/service.ts';
 import { type Client, logIn, type Reply } from './client.ts';
 import { type Cell, milliseconds, type Page } from './page.ts';
 import { type StepRun, type Trace, traceWorkflow } from './trace.ts';

@@ -1,6 +1,6 @@
 /** What the boot workflow did, told by server: every run of a state, in order. */
 import * as z from 'zod';
-import type { StepFunctions } from '../step-functions.ts';
+import type { StepFunctions } from '../aws/step-functions/step-functions.ts';
 
 /** A state of the workflow that ran for a server. */
 export interface StepRun {

@@ -1,7 +1,8 @@
 /** What a person reads when an emulated cloud does not start for a reason outside the program: why, and what to do in the last line. */
+
+import { PortInUse } from '../aws/gateway/gateway.ts';
 import { CdkFailed } from '../emulator/cdk.ts';
-import { PortInUse } from '../gateway.ts';
-import { InstallFailed } from '../python.ts';
+import { InstallFailed } from '../processes/python.ts';
 
 /** Gives the lines, or undefined for an error that somebody should see with its stack. */
 export function advice(error: unknown): string | undefined {

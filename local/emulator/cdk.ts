@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { leash } from '../leash.ts';
+import { leash } from '../processes/supervised-process.ts';
 
 /** How a command is run. */
 export interface CdkOptions {

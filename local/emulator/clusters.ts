@@ -4,9 +4,9 @@
  */
 import { GetSecretValueCommand, ResourceNotFoundException, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import * as z from 'zod';
-import { region } from '../arns.ts';
-import { type Clusters, checkDatabase, noCluster, noSecret, type Target, wrongSecret } from '../data-api/clusters.ts';
-import type { Postgres } from '../postgres.ts';
+import { region } from '../aws/arns.ts';
+import { type Clusters, checkDatabase, noCluster, noSecret, type Target, wrongSecret } from '../aws/data-api/clusters.ts';
+import type { Postgres } from '../postgres/postgres.ts';
 
 /** What the clusters stand on. */
 export interface EmulatedClustersOptions {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
 import { prefixOf } from '../../infra/settings.ts';
-import { region } from '../arns.ts';
+import { region } from '../aws/arns.ts';
 import { cdk } from './cdk.ts';
 import type { Emulator } from './emulator.ts';
 import { isMinistack } from './ministack.ts';

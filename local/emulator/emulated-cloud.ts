@@ -5,9 +5,9 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GetSecretValueCommand } from '@aws-sdk/client-secrets-manager';
 import { seedUser } from '../../compute/deploy/seed.ts';
-import { parseDatabaseUrl } from '../../database/data-api.ts';
-import { writeCloudsFile } from '../clouds-file.ts';
-import { publishEndpoint } from '../endpoint.ts';
+import { parseDatabaseUrl } from '../../database/data-api/client.ts';
+import { writeCloudsFile } from '../deployment/clouds-file.ts';
+import { publishEndpoint } from '../deployment/endpoint.ts';
 import { bootstrap, type Deployment, deploy, prefix } from './deployment.ts';
 import { type Emulator, type EmulatorOptions, startEmulator } from './emulator.ts';
 

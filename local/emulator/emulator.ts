@@ -4,11 +4,11 @@
  */
 import { join } from 'node:path';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { region } from '../arns.ts';
-import { startAws } from '../aws.ts';
-import { createDataApi } from '../data-api/data-api.ts';
-import { startPostgres } from '../postgres.ts';
-import { install, isInstalled } from '../python.ts';
+import { region } from '../aws/arns.ts';
+import { createDataApi } from '../aws/data-api/data-api.ts';
+import { startAws } from '../aws/server.ts';
+import { startPostgres } from '../postgres/postgres.ts';
+import { install, isInstalled } from '../processes/python.ts';
 import { emulatedClusters } from './clusters.ts';
 import { freePort, ministack, startMinistack } from './ministack.ts';
 

@@ -9,9 +9,9 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { region } from '../arns.ts';
-import { PortInUse } from '../gateway.ts';
-import { leash } from '../leash.ts';
+import { region } from '../aws/arns.ts';
+import { PortInUse } from '../aws/gateway/gateway.ts';
+import { leash } from '../processes/supervised-process.ts';
 
 /** The virtual environment that holds MiniStack, and what it holds. */
 export const ministack = {

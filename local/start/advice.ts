@@ -1,7 +1,7 @@
 /** What a person reads when a start fails for a reason outside the program: why in one line, what to do in the next. */
-import { PortInUse } from '../gateway.ts';
-import { DataDirectoryInUse } from '../postgres.ts';
-import type { ServiceOptions } from '../service.ts';
+import { PortInUse } from '../aws/gateway/gateway.ts';
+import type { ServiceOptions } from '../deployment/service.ts';
+import { DataDirectoryInUse } from '../postgres/postgres.ts';
 import { UsageError } from './options.ts';
 
 /** Gives both lines, or undefined for an error that somebody should see with its stack. */

@@ -1,5 +1,5 @@
 /** What `npm start` says when it is ready. */
-import type { Service, ServiceOptions } from '../service.ts';
+import type { Service, ServiceOptions } from '../deployment/service.ts';
 
 /**
  * Tells that the service is ready, what it is, and what to type next.

@@ -1,7 +1,7 @@
 /** What `npm start` takes on its command line. */
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { ServiceOptions } from '../service.ts';
+import type { ServiceOptions } from '../deployment/service.ts';
 
 /** The command line asks for something that cannot be. */
 export class UsageError extends Error {

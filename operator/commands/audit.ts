@@ -3,9 +3,9 @@ import { type Command, Option } from 'commander';
 import { type AuditReport, audit, defaultPatience, isClean } from '../../compute/audit/audit.ts';
 import { type Finding, kinds } from '../../compute/audit/kinds.ts';
 import { type CommonOptions, exitHelp, type Perform, part, whichDeployment, wholeNumber } from '../command.ts';
-import { duration } from '../duration.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { table, wrap } from '../table.ts';
+import { duration } from '../output/duration.ts';
+import { table, wrap } from '../output/table.ts';
 
 /** Adds `cellzero audit`. */
 export function addAudit(root: Command, perform: Perform): void {

@@ -1,10 +1,10 @@
 /** `cellzero buried`: what is in cell0, and why. */
 import { type Command, Option } from 'commander';
-import { listBurials } from '../../compute/audit/buried.ts';
+import { listBurials } from '../../compute/servers/buried.ts';
 import type { Burials } from '../../database/cell/audit.ts';
 import { type CommonOptions, helpEnd, type Perform, part, wholeNumber } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { table } from '../table.ts';
+import { table } from '../output/table.ts';
 
 /** Adds `cellzero buried`. */
 export function addBuried(root: Command, perform: Perform): void {

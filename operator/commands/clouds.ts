@@ -1,9 +1,9 @@
 /** `cellzero clouds`: what an OpenStack client needs to know. */
 import type { Command } from 'commander';
-import { cloudsFor } from '../clouds.ts';
 import { choosing, exitHelp, whichDeployment } from '../command.ts';
+import { cloudsFor } from '../deployment/clouds.ts';
+import type { Choice } from '../deployment/reach.ts';
 import { exitCodes } from '../exit-codes.ts';
-import type { Choice } from '../reach.ts';
 
 /** Adds `cellzero clouds`. */
 export function addClouds(root: Command, print: (text: string) => void, end: (code: number) => void): void {

@@ -1,10 +1,10 @@
 /** `cellzero explain`: the story of one server, with every reason in full. */
 import { type Command, InvalidArgumentError } from 'commander';
-import { type Explanation, explain } from '../../compute/audit/explain.ts';
-import { isUuid } from '../../compute/uuid.ts';
+import { isUuid } from '../../common/uuid.ts';
+import { type Explanation, explain } from '../../compute/servers/explain.ts';
 import { type CommonOptions, helpEnd, type Perform, part } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { table, visible } from '../table.ts';
+import { table, visible } from '../output/table.ts';
 import { findingsTable } from './audit.ts';
 
 /** Adds `cellzero explain`. */

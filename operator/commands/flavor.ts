@@ -1,11 +1,11 @@
 /** `cellzero flavor`: what the Compute API here does not do to flavors. */
 import type { Command } from 'commander';
-import { changeFlavor } from '../../compute/flavors.ts';
+import { changeFlavor } from '../../compute/flavors/flavors.ts';
 import type { Flavor } from '../../database/api/flavors.ts';
 import { type CommonOptions, group, helpEnd, type Perform, part } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { setProperty, unsetProperty } from '../property-option.ts';
-import { table } from '../table.ts';
+import { setProperty, unsetProperty } from '../options/property-option.ts';
+import { table } from '../output/table.ts';
 
 /** Adds `cellzero flavor`. */
 export function addFlavor(root: Command, perform: Perform): void {

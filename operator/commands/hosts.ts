@@ -1,10 +1,10 @@
 /** `cellzero hosts`: what hosts there are, more simulated ones, and taking one out of service. */
 import { type Command, Option } from 'commander';
-import { usualHost } from '../../compute/deploy/simulated-hosts.ts';
-import { addHosts, drainHost, enableHost, type Host, listHosts } from '../../compute/hosts.ts';
+import { addHosts, drainHost, enableHost, type Host, listHosts } from '../../compute/hosts/hosts.ts';
+import { usualHost } from '../../compute/hosts/simulated-hosts.ts';
 import { type CommonOptions, group, helpEnd, type Perform, part, wholeNumberFrom } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { table, wrap } from '../table.ts';
+import { table, wrap } from '../output/table.ts';
 
 /** Adds `cellzero hosts`. */
 export function addHostCommands(root: Command, perform: Perform): void {

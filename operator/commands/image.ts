@@ -1,12 +1,12 @@
 /** `cellzero image`: what there is to boot from. Clients can look images up, but not change them. */
 import { type Command, Option } from 'commander';
-import { changeImage, createImage, deleteImage } from '../../compute/image/images.ts';
 import type { NewImage } from '../../database/api/images.ts';
+import { changeImage, createImage, deleteImage } from '../../image/images.ts';
 import { type CommonOptions, entityName, group, helpEnd, type Perform, part, wholeNumber } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { contentOf, readableFile } from '../image-file.ts';
-import { setProperty, unsetProperty } from '../property-option.ts';
-import { table } from '../table.ts';
+import { contentOf, readableFile } from '../options/image-file.ts';
+import { setProperty, unsetProperty } from '../options/property-option.ts';
+import { table } from '../output/table.ts';
 
 const diskFormats = ['qcow2', 'raw', 'iso', 'vmdk', 'vhd', 'vhdx', 'vdi', 'ploop', 'ami', 'ari', 'aki'];
 

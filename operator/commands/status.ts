@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { type Check, checkUpgrade, verdicts } from '../../compute/cells/upgrade-check.ts';
 import { asNova, type CommonOptions, group, novaHelpEnd, type Perform, part } from '../command.ts';
-import { table, wrap } from '../table.ts';
+import { table, wrap } from '../output/table.ts';
 
 /** Adds the command. */
 export function addStatus(root: Command, perform: Perform): void {

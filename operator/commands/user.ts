@@ -1,11 +1,11 @@
 /** `cellzero user`: who may use the API. Clients can look users up, but not change them. */
 import { type Command, Option } from 'commander';
-import { createUser, deleteUser, type Role, roles, setPassword, setUserEnabled } from '../../compute/identity/users.ts';
 import { listUsersWithRoles, type UserWithRoles } from '../../database/api/users.ts';
+import { createUser, deleteUser, type Role, roles, setPassword, setUserEnabled } from '../../identity/users.ts';
 import { type CommonOptions, entityName, group, helpEnd, type Perform, part } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { newPassword, type PasswordOption, passwordOption } from '../password-option.ts';
-import { table } from '../table.ts';
+import { newPassword, type PasswordOption, passwordOption } from '../options/password-option.ts';
+import { table } from '../output/table.ts';
 
 /** Adds `cellzero user`. */
 export function addUser(root: Command, perform: Perform): void {

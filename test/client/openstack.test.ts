@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Cloud, startCloud } from '../cloud.ts';
+import { type Cloud, startCloud } from '../fixtures/cloud.ts';
 import { installClient, type OpenStack, openClient, runOnce } from './openstack.ts';
 
 type Row = Record<string, unknown>;

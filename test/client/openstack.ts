@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { install } from '../../local/python.ts';
+import { install } from '../../local/processes/python.ts';
 
 /** What came of a command. */
 export interface Outcome {

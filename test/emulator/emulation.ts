@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type Client, logIn } from '../../local/demo/client.ts';
+import { type Endpoint, readEndpoint } from '../../local/deployment/endpoint.ts';
 import type { Emulator } from '../../local/emulator/emulator.ts';
-import { type Endpoint, readEndpoint } from '../../local/endpoint.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -80,7 +80,7 @@ export async function clientOf(dataDir: string, name: 'admin' | 'demo'): Promise
 
 /** Copies what is deployed, to be changed and deployed from there as the next version. */
 export async function copyTree(folder: string): Promise<string> {
-  const parts = ['cdk.json', 'package.json', 'infra', 'lambdas', 'compute', 'database'];
+  const parts = ['cdk.json', 'package.json', 'infra', 'lambdas', 'common', 'compute', 'database', 'identity', 'image'];
   await Promise.all(parts.map((part) => cp(join(root, part), join(folder, part), { recursive: true })));
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'));
   return folder;

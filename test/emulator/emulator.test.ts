@@ -5,14 +5,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { GetExecutionHistoryCommand, ListExecutionsCommand, ListStateMachinesCommand, SFNClient } from '@aws-sdk/client-sfn';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { parseDatabaseUrl, query } from '../../database/data-api.ts';
-import { region } from '../../local/arns.ts';
+import { parseDatabaseUrl, query } from '../../database/data-api/client.ts';
+import { region } from '../../local/aws/arns.ts';
 import type { Client } from '../../local/demo/client.ts';
 import { CdkFailed } from '../../local/emulator/cdk.ts';
 import { deploy, destroy } from '../../local/emulator/deployment.ts';
 import { installClient, runOnce } from '../client/openstack.ts';
+import { family, leftOf } from '../fixtures/processes.ts';
 import { cellzero } from '../operator/run.ts';
-import { family, leftOf } from '../processes.ts';
 import { askAllAlong, change, clientOf, copyTree, databaseOf, type Emulation, emulate, environmentOf } from './emulation.ts';
 
 interface Server {

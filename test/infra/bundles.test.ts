@@ -9,7 +9,7 @@ import { bundleOptions, entryPoints } from '../../infra/node-function.ts';
 /** Bytes; a larger bundle makes a cold start slower. */
 const limit = 500_000;
 
-const entries = globSync('*/*.ts', { cwd: entryPoints }).filter((file) =>
+const entries = globSync('**/*.ts', { cwd: entryPoints }).filter((file) =>
   /^export (const|async function|function) handler\b/m.test(readFileSync(`${entryPoints}${file}`, 'utf8')),
 );
 /** Outside of the project, so that a bundle finds no package but what it holds. */
@@ -17,11 +17,11 @@ const folder = mkdtempSync(join(tmpdir(), 'cellzero-bundles-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 test('all functions are measured', () => {
-  expect(entries).toEqual(expect.arrayContaining(['api/compute.ts', 'boot/bury-in-cell0.ts', 'deploy/migrate-database.ts']));
+  expect(entries).toEqual(expect.arrayContaining(['api/compute.ts', 'workflows/boot/bury-in-cell0.ts', 'deploy/migrate-database.ts']));
 });
 
 test.each(entries)('the bundle of %s is small and loads on its own', async (entry) => {
-  const outfile = join(folder, `${entry.replace('/', '-')}.mjs`);
+  const outfile = join(folder, `${entry.replaceAll('/', '-')}.mjs`);
   const { warnings } = await build({ ...bundleOptions(entry), outfile });
   const { size } = statSync(outfile);
   console.info(`${entry}: ${size} bytes`);

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { advice } from '../../local/emulate/advice.ts';
 import { CdkFailed } from '../../local/emulator/cdk.ts';
-import { install, isInstalled } from '../../local/python.ts';
+import { install, isInstalled } from '../../local/processes/python.ts';
 
 const program = fileURLToPath(new URL('../../local/emulate.ts', import.meta.url));
 let folder: string;

@@ -12,7 +12,7 @@ import { logIn } from '../../local/demo/client.ts';
 import { advice } from '../../local/start/advice.ts';
 import { greeting } from '../../local/start/greeting.ts';
 import { readOptions } from '../../local/start/options.ts';
-import { family, leftOf } from '../processes.ts';
+import { family, leftOf } from '../fixtures/processes.ts';
 
 /** Several starts in one test, on a machine that runs other tests too. */
 vi.setConfig({ testTimeout: 90_000 });

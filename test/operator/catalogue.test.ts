@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { listProjects } from '../../database/api/users.ts';
-import { type Cloud, startCloud, type User } from '../cloud.ts';
+import { type Cloud, startCloud, type User } from '../fixtures/cloud.ts';
 import { cellzero } from './run.ts';
 
 let dataDir: string;

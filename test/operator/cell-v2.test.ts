@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { audit } from '../../compute/audit/audit.ts';
-import { cell0 } from '../../compute/cells.ts';
+import { cell0 } from '../../compute/cells/cell0.ts';
 import { saveComputeNodes } from '../../database/cell/hosts.ts';
-import { query } from '../../database/data-api.ts';
-import { databaseUrl } from '../../local/arns.ts';
-import { type Cloud, startCloud, type User } from '../cloud.ts';
-import { comeToRest } from '../rest.ts';
+import { query } from '../../database/data-api/client.ts';
+import { databaseUrl } from '../../local/aws/arns.ts';
+import { type Cloud, startCloud, type User } from '../fixtures/cloud.ts';
+import { comeToRest } from '../fixtures/rest.ts';
 import { cellzero, type Ended } from './run.ts';
 
 // A process a command adds up where many tests share two processors.

@@ -7,10 +7,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { parseDatabaseUrl, query } from '../../database/data-api.ts';
-import { databaseUrl } from '../../local/arns.ts';
-import { type Cloud, startCloud } from '../cloud.ts';
-import { rest } from '../compute/audit/damage.ts';
+import { parseDatabaseUrl, query } from '../../database/data-api/client.ts';
+import { databaseUrl } from '../../local/aws/arns.ts';
+import { type Cloud, startCloud } from '../fixtures/cloud.ts';
+import { rest } from '../fixtures/damage.ts';
 import { cellzero } from './run.ts';
 
 let parent: string;

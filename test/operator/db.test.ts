@@ -3,12 +3,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { cell0 } from '../../compute/cells.ts';
+import { cell0 } from '../../compute/cells/cell0.ts';
 import { apiMigrations } from '../../database/api/migrations/index.ts';
 import { cellMigrations } from '../../database/cell/migrations/index.ts';
-import { query } from '../../database/data-api.ts';
-import { type Cloud, startCloud, type User } from '../cloud.ts';
-import { buryThree } from '../compute/archive/graves.ts';
+import { query } from '../../database/data-api/client.ts';
+import { type Cloud, startCloud, type User } from '../fixtures/cloud.ts';
+import { buryThree } from '../fixtures/deleted-servers.ts';
 import { cellzero, type Ended } from './run.ts';
 
 // A process a command adds up where many tests share two processors.

@@ -2,10 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { type Host, listHosts } from '../../compute/hosts.ts';
-import { removeHost } from '../../database/api/host-mappings.ts';
-import { query } from '../../database/data-api.ts';
-import { type Cloud, startCloud } from '../cloud.ts';
+import { type Host, listHosts } from '../../compute/hosts/hosts.ts';
+import { removeHost } from '../../database/api/hosts/host-mappings.ts';
+import { query } from '../../database/data-api/client.ts';
+import { type Cloud, startCloud } from '../fixtures/cloud.ts';
 import { cellzero } from './run.ts';
 
 let dataDir: string;

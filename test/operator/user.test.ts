@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { type Cloud, startCloud } from '../cloud.ts';
+import { type Cloud, startCloud } from '../fixtures/cloud.ts';
 import { cellzero, type Ended } from './run.ts';
 
 let dataDir: string;

@@ -1,5 +1,5 @@
 /** The image's architecture, hypervisor type and virtual machine mode must be one combination that the host supports; its version of the hypervisor, too. */
-import type { HostKind } from '../../../database/api/scheduling-state.ts';
+import type { HostKind } from '../../../database/api/scheduler/scheduling-state.ts';
 import type { KindFilter } from './index.ts';
 
 export const imagePropertiesFilter: KindFilter = {

@@ -1,9 +1,10 @@
 /**
  * Nova's default filters, in its order. ComputeFilter is not here: it, the availability zone, the cell and the room are said in SQL before a host gets this
- * far (database/api/scheduling-sql.ts). A filter answers in words why it turns a host away.
+ * far (database/api/scheduler/scheduling-sql.ts). A filter answers in words why it turns a host away.
  */
-import type { RequestSpec } from '../../../database/api/build-requests.ts';
-import type { Group, HostKind, HostState } from '../../../database/api/scheduling-state.ts';
+
+import type { Group, HostKind, HostState } from '../../../database/api/scheduler/scheduling-state.ts';
+import type { RequestSpec } from '../../../database/api/servers/build-requests.ts';
 import { computeCapabilitiesFilter } from './compute-capabilities-filter.ts';
 import { imagePropertiesFilter } from './image-properties-filter.ts';
 import { serverGroupAffinityFilter } from './server-group-affinity-filter.ts';

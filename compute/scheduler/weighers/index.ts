@@ -2,7 +2,7 @@
  * Which of the hosts that passed is best: every weigher gives each a number, the numbers are brought to 0..1 over the hosts and multiplied, and the sum
  * decides. Nova's other weighers have nothing to weigh here: no PCI devices, no metrics, no move across cells.
  */
-import type { Group, HostKind, HostState } from '../../../database/api/scheduling-state.ts';
+import type { Group, HostKind, HostState } from '../../../database/api/scheduler/scheduling-state.ts';
 import type { Multipliers } from '../configuration.ts';
 import { buildFailureWeigher } from './build-failure.ts';
 import { cpuWeigher } from './cpu.ts';

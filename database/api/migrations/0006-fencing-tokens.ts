@@ -1,4 +1,4 @@
-/** Who may write a server: see database/ownership.ts. What was begun before has the token 0, which every owner is newer than. */
+/** Who may write a server: see database/servers/ownership.ts. What was begun before has the token 0, which every owner is newer than. */
 
 export const fencingTokens = {
   version: 6,

@@ -1,4 +1,4 @@
-import type { Migration } from '../../migrations.ts';
+import type { Migration } from '../../migrator/migration.ts';
 import { cellsAndPlacement } from './0001-cells-and-placement.ts';
 import { identityAndImage } from './0002-identity-and-image.ts';
 import { keyPairsAndServerGroups } from './0003-key-pairs-and-server-groups.ts';

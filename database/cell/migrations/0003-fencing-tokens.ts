@@ -1,4 +1,4 @@
-/** Which execution of the boot workflow wrote a server, and with which token: see database/ownership.ts. */
+/** Which execution of the boot workflow wrote a server, and with which token: see database/servers/ownership.ts. */
 
 const columns = 'add column execution text, add column fencing_token integer not null default 0';
 

@@ -1,4 +1,4 @@
-import type { Migration } from '../../migrations.ts';
+import type { Migration } from '../../migrator/migration.ts';
 import { instancesAndHosts } from './0001-instances-and-hosts.ts';
 import { shadowTables } from './0002-shadow-tables.ts';
 import { fencingTokens } from './0003-fencing-tokens.ts';

@@ -1,5 +1,5 @@
 /** Where the Compute API stands on its host: below /v2.1 and, without microversions, below /v2; a project id may stand between. */
-import type { Location } from '../http/location.ts';
+import type { Location } from '../http/routing/location.ts';
 
 const versionDocuments = new Set(['/', '/v2.1', '/v2']);
 

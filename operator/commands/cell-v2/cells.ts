@@ -1,12 +1,12 @@
 /** `cellzero cell_v2 create_cell`, `list_cells`, `update_cell` and `delete_cell`. */
 import type { Command } from 'commander';
+import { cell0 } from '../../../compute/cells/cell0.ts';
 import { BadConnection, createCell, findCell, noTransport, updateCell } from '../../../compute/cells/register.ts';
 import { type CellRemoval, deleteCell } from '../../../compute/cells/remove.ts';
-import { cell0 } from '../../../compute/cells.ts';
-import { type CellMapping, listCellMappings } from '../../../database/api/cell-mappings.ts';
-import type { Database } from '../../../database/data-api.ts';
+import { type CellMapping, listCellMappings } from '../../../database/api/cells/cell-mappings.ts';
+import type { Database } from '../../../database/data-api/client.ts';
 import { type CommonOptions, novaHelpEnd, type Outcome, type Perform, part, saying } from '../../command.ts';
-import { table } from '../../table.ts';
+import { table } from '../../output/table.ts';
 
 /** Adds the commands. */
 export function addCells(cellV2: Command, perform: Perform): void {

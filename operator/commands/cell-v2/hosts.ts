@@ -1,16 +1,16 @@
 /** `cellzero cell_v2 discover_hosts`, `list_hosts` and `delete_host`. */
 import type { Command } from 'commander';
+import { NotFound } from '../../../common/errors.ts';
+import { cell0 } from '../../../compute/cells/cell0.ts';
 import { type Discovery, discoverHosts } from '../../../compute/cells/discover-hosts.ts';
 import type { InCells } from '../../../compute/cells/in-cells.ts';
 import { findCell } from '../../../compute/cells/register.ts';
 import { deleteHost, type HostRemoval } from '../../../compute/cells/remove.ts';
-import { cell0 } from '../../../compute/cells.ts';
-import { NotFound } from '../../../compute/errors.ts';
-import { type CellMapping, listCellMappings } from '../../../database/api/cell-mappings.ts';
-import { listHostMappings } from '../../../database/api/host-mappings.ts';
+import { type CellMapping, listCellMappings } from '../../../database/api/cells/cell-mappings.ts';
+import { listHostMappings } from '../../../database/api/hosts/host-mappings.ts';
 import { type CommonOptions, novaHelpEnd, type Outcome, type Perform, part, saying } from '../../command.ts';
-import { withFailures } from '../../failures.ts';
-import { table } from '../../table.ts';
+import { withFailures } from '../../output/failures.ts';
+import { table } from '../../output/table.ts';
 import { cellNotFound } from './cells.ts';
 
 /** Adds the commands. */

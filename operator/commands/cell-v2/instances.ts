@@ -1,12 +1,12 @@
 /** `cellzero cell_v2 map_instances` and `verify_instance`. */
 import { type Command, InvalidArgumentError } from 'commander';
+import { NotFound } from '../../../common/errors.ts';
+import { isUuid } from '../../../common/uuid.ts';
 import { mapInstances } from '../../../compute/cells/map-instances.ts';
 import { findCell } from '../../../compute/cells/register.ts';
 import { type Verification, verifyInstance } from '../../../compute/cells/verify-instance.ts';
-import { NotFound } from '../../../compute/errors.ts';
-import { isUuid } from '../../../compute/uuid.ts';
 import { type CommonOptions, novaHelpEnd, type Outcome, type Perform, part, saying } from '../../command.ts';
-import { progress } from '../../progress.ts';
+import { progress } from '../../output/progress.ts';
 
 /** Adds the commands. */
 export function addInstances(cellV2: Command, perform: Perform): void {

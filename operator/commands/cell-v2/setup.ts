@@ -1,15 +1,15 @@
 /** `cellzero cell_v2 simple_cell_setup`, `map_cell0` and `map_cell_and_hosts`. */
 import type { Command } from 'commander';
+import { cell0 } from '../../../compute/cells/cell0.ts';
 import { discoverHosts, listLiveCells } from '../../../compute/cells/discover-hosts.ts';
 import { inCells } from '../../../compute/cells/in-cells.ts';
 import { mapInstances } from '../../../compute/cells/map-instances.ts';
 import { BadConnection, createCell, findCell, mapCell0 } from '../../../compute/cells/register.ts';
-import { cell0 } from '../../../compute/cells.ts';
 import { cellMigrations } from '../../../database/cell/migrations/index.ts';
-import { type Database, parseDatabaseUrl } from '../../../database/data-api.ts';
-import { migrate } from '../../../database/migrate.ts';
+import { type Database, parseDatabaseUrl } from '../../../database/data-api/client.ts';
+import { migrate } from '../../../database/migrator/migrate.ts';
 import { type CommonOptions, novaHelpEnd, type Outcome, type Perform, part, saying } from '../../command.ts';
-import { withFailures } from '../../failures.ts';
+import { withFailures } from '../../output/failures.ts';
 import { takenBy } from './cells.ts';
 
 /** Adds the commands. */

@@ -2,12 +2,12 @@
 import type { Command } from 'commander';
 import { type Archived, type ArchiveOptions, archiveDeletedRows } from '../../../compute/archive/archive.ts';
 import { purge } from '../../../compute/archive/purge.ts';
-import { type Database, DatabaseUnreachable } from '../../../database/data-api.ts';
+import { type Database, DatabaseUnreachable } from '../../../database/data-api/client.ts';
 import { type CommonOptions, novaHelpEnd, type Outcome, type Perform, part, saying, wholeNumber } from '../../command.ts';
-import { parseDate } from '../../date.ts';
-import { withFailures } from '../../failures.ts';
-import { progress } from '../../progress.ts';
-import { table } from '../../table.ts';
+import { parseDate } from '../../options/date.ts';
+import { withFailures } from '../../output/failures.ts';
+import { progress } from '../../output/progress.ts';
+import { table } from '../../output/table.ts';
 import { purgeLines } from './purge.ts';
 
 interface Options extends CommonOptions {

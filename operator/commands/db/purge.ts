@@ -3,11 +3,11 @@ import type { Command } from 'commander';
 import { purge } from '../../../compute/archive/purge.ts';
 import type { InCells } from '../../../compute/cells/in-cells.ts';
 import { ageColumn } from '../../../database/cell/archive.ts';
-import { type Database, DatabaseUnreachable } from '../../../database/data-api.ts';
+import { type Database, DatabaseUnreachable } from '../../../database/data-api/client.ts';
 import { type CommonOptions, novaHelpEnd, type Outcome, type Perform, part, saying } from '../../command.ts';
-import { parseDate } from '../../date.ts';
-import { withFailures } from '../../failures.ts';
-import { progress } from '../../progress.ts';
+import { parseDate } from '../../options/date.ts';
+import { withFailures } from '../../output/failures.ts';
+import { progress } from '../../output/progress.ts';
 
 interface Options extends CommonOptions {
   before?: string;

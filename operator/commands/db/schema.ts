@@ -1,15 +1,15 @@
 /** `sync` and `version` of `cellzero db` and `cellzero api_db`. Migrations go forward only: a database that is past the version asked for stays so. */
 import type { Command } from 'commander';
+import { cell0 } from '../../../compute/cells/cell0.ts';
 import type { InCells } from '../../../compute/cells/in-cells.ts';
 import { findCell } from '../../../compute/cells/register.ts';
 import { readCellVersions, syncCells, upTo } from '../../../compute/cells/schemas.ts';
-import { cell0 } from '../../../compute/cells.ts';
 import { apiMigrations } from '../../../database/api/migrations/index.ts';
 import { cellMigrations } from '../../../database/cell/migrations/index.ts';
-import type { Database } from '../../../database/data-api.ts';
-import { migrate, schemaVersion } from '../../../database/migrate.ts';
+import type { Database } from '../../../database/data-api/client.ts';
+import { migrate, schemaVersion } from '../../../database/migrator/migrate.ts';
 import { type CommonOptions, novaHelpEnd, type Outcome, type Perform, part, saying, wholeNumber } from '../../command.ts';
-import { withFailures } from '../../failures.ts';
+import { withFailures } from '../../output/failures.ts';
 
 /** Adds `db sync` and `db version`. */
 export function addCellSchemas(db: Command, perform: Perform): void {

@@ -3,11 +3,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ArchiveOptions, archiveDeletedRows } from '../../../compute/archive/archive.ts';
 import { purge } from '../../../compute/archive/purge.ts';
 import { audit } from '../../../compute/audit/audit.ts';
-import { query } from '../../../database/data-api.ts';
-import { type Cloud, startCloud, type User } from '../../cloud.ts';
-import { comeToRest } from '../../rest.ts';
-import { disturbances } from '../../stories/faults.ts';
-import { buryThree, cellsOf, indexed, rowsIn, unfindable } from './graves.ts';
+import { query } from '../../../database/data-api/client.ts';
+import { type Cloud, startCloud, type User } from '../../fixtures/cloud.ts';
+import { buryThree, cellsOf, indexed, rowsIn, unfindable } from '../../fixtures/deleted-servers.ts';
+import { disturbances } from '../../fixtures/disturbances.ts';
+import { comeToRest } from '../../fixtures/rest.ts';
 
 let cloud: Cloud;
 let user: User;

@@ -3,11 +3,11 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { archiveDeletedRows } from '../../../compute/archive/archive.ts';
 import { purge } from '../../../compute/archive/purge.ts';
 import { audit } from '../../../compute/audit/audit.ts';
-import { query } from '../../../database/data-api.ts';
-import { type Cloud, type ServerBody, startCloud } from '../../cloud.ts';
-import { bootAndDelete, missing, type Watched, watch, widenWindows } from '../../properties/traffic.ts';
-import { comeToRest } from '../../rest.ts';
-import { unfindable } from './graves.ts';
+import { query } from '../../../database/data-api/client.ts';
+import { type Cloud, type ServerBody, startCloud } from '../../fixtures/cloud.ts';
+import { unfindable } from '../../fixtures/deleted-servers.ts';
+import { comeToRest } from '../../fixtures/rest.ts';
+import { bootAndDelete, missing, type Watched, watch, widenWindows } from '../../fixtures/traffic.ts';
 
 let cloud: Cloud;
 beforeAll(async () => {

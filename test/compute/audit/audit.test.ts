@@ -3,10 +3,22 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { audit, isClean } from '../../../compute/audit/audit.ts';
 import { type Kind, kinds } from '../../../compute/audit/kinds.ts';
-import { purgeInstances } from '../../../database/cell/reaping.ts';
-import { parseDatabaseUrl } from '../../../database/data-api.ts';
-import { type Cloud, startCloud } from '../../cloud.ts';
-import { claimOn, nobody, type Run, requestBuild, rest, runner, unclaim, type Victim, victim, wipe, writeRow } from './damage.ts';
+import { purgeInstances } from '../../../database/cell/reaper.ts';
+import { parseDatabaseUrl } from '../../../database/data-api/client.ts';
+import { type Cloud, startCloud } from '../../fixtures/cloud.ts';
+import {
+  claimOn,
+  nobody,
+  type Run,
+  requestBuild,
+  rest,
+  runner,
+  unclaim,
+  type Victim,
+  victim,
+  wipe,
+  writeRow,
+} from '../../fixtures/damage.ts';
 
 let cloud: Cloud;
 let run: Run;

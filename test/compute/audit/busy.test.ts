@@ -2,8 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { audit } from '../../../compute/audit/audit.ts';
-import { type Cloud, startCloud, type User } from '../../cloud.ts';
-import { rest } from './damage.ts';
+import { type Cloud, startCloud, type User } from '../../fixtures/cloud.ts';
+import { rest } from '../../fixtures/damage.ts';
 
 let cloud: Cloud;
 beforeAll(async () => {

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { inCells } from '../../../compute/cells/in-cells.ts';
-import { databaseUrl } from '../../../local/arns.ts';
+import { databaseUrl } from '../../../local/aws/arns.ts';
 
 const cells = Array.from({ length: 200 }, (_, index) => ({
   ...{ uuid: `uuid-${index}`, name: `cell${index}`, transport_url: 'none:///', disabled: false },

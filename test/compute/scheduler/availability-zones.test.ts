@@ -1,7 +1,7 @@
 /** Availability zones as clients meet them: listed from aggregates, asked for, and shown with the server. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { query } from '../../../database/data-api.ts';
-import { type Cloud, startCloud } from '../../cloud.ts';
+import { query } from '../../../database/data-api/client.ts';
+import { type Cloud, startCloud } from '../../fixtures/cloud.ts';
 
 let cloud: Cloud;
 beforeAll(async () => {

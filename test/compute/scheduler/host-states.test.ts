@@ -2,14 +2,14 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { scheduleServers } from '../../../compute/boot/schedule-servers.ts';
 import { NoValidHost } from '../../../compute/scheduler/no-valid-host.ts';
-import { listAvailabilityZones, listHosts, saveHosts } from '../../../database/api/hosts.ts';
-import { moveClaim } from '../../../database/api/placement.ts';
-import { releaseAllocationsOfFailed } from '../../../database/api/release.ts';
-import { query } from '../../../database/data-api.ts';
-import { handler } from '../../../lambdas/boot/schedule-servers.ts';
-import { databaseUrl } from '../../../local/arns.ts';
-import { type SchedulerBed, startSchedulerBed, tiny } from '../../../local/scheduler-bed.ts';
-import { addZone, checkRoom, sql, unowned } from './bed-helpers.ts';
+import { moveClaim } from '../../../database/api/hosts/allocations.ts';
+import { listAvailabilityZones, listHosts, saveHosts } from '../../../database/api/hosts/hosts.ts';
+import { releaseAllocationsOfFailed } from '../../../database/api/servers/release.ts';
+import { query } from '../../../database/data-api/client.ts';
+import { handler } from '../../../lambdas/workflows/boot/schedule-servers.ts';
+import { databaseUrl } from '../../../local/aws/arns.ts';
+import { type SchedulerBed, startSchedulerBed, tiny } from '../../../local/bench/scheduler-fixture.ts';
+import { addZone, checkRoom, sql, unowned } from './scheduler-helpers.ts';
 
 let bed: SchedulerBed;
 beforeAll(async () => {

@@ -1,12 +1,12 @@
 /** What becomes of a claim when its host fails to build: it moves to an alternate that may be picked, has room and keeps the group's policy. */
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { scheduleServers } from '../../../compute/boot/schedule-servers.ts';
-import type { RequestSpec } from '../../../database/api/build-requests.ts';
-import { moveClaim } from '../../../database/api/placement.ts';
-import { query } from '../../../database/data-api.ts';
-import type { FencedServer } from '../../../database/ownership.ts';
-import { type SchedulerBed, startSchedulerBed } from '../../../local/scheduler-bed.ts';
-import { checkRoom, hostOf, newGroup, sql, unowned } from './bed-helpers.ts';
+import { moveClaim } from '../../../database/api/hosts/allocations.ts';
+import type { RequestSpec } from '../../../database/api/servers/build-requests.ts';
+import { query } from '../../../database/data-api/client.ts';
+import type { FencedServer } from '../../../database/servers/ownership.ts';
+import { type SchedulerBed, startSchedulerBed } from '../../../local/bench/scheduler-fixture.ts';
+import { checkRoom, hostOf, newGroup, sql, unowned } from './scheduler-helpers.ts';
 
 let bed: SchedulerBed;
 beforeAll(async () => {

@@ -2,10 +2,10 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { scheduleServers } from '../../../compute/boot/schedule-servers.ts';
 import { NoValidHost } from '../../../compute/scheduler/no-valid-host.ts';
-import type { RequestSpec } from '../../../database/api/build-requests.ts';
-import { query } from '../../../database/data-api.ts';
-import { type SchedulerBed, startSchedulerBed, tiny } from '../../../local/scheduler-bed.ts';
-import { addZone, hostOf, newGroup } from './bed-helpers.ts';
+import type { RequestSpec } from '../../../database/api/servers/build-requests.ts';
+import { query } from '../../../database/data-api/client.ts';
+import { type SchedulerBed, startSchedulerBed, tiny } from '../../../local/bench/scheduler-fixture.ts';
+import { addZone, hostOf, newGroup } from './scheduler-helpers.ts';
 
 let bed: SchedulerBed;
 beforeAll(async () => {

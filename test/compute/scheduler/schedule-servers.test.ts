@@ -3,12 +3,12 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type Placement, scheduleServers } from '../../../compute/boot/schedule-servers.ts';
 import { configuration } from '../../../compute/scheduler/configuration.ts';
 import { NoValidHost } from '../../../compute/scheduler/no-valid-host.ts';
-import { type RequestSpec, releaseTargetCell } from '../../../database/api/build-requests.ts';
-import { claim } from '../../../database/api/placement.ts';
-import { releaseAllocationsOfFailed } from '../../../database/api/release.ts';
-import { query } from '../../../database/data-api.ts';
-import { type SchedulerBed, startSchedulerBed, tiny } from '../../../local/scheduler-bed.ts';
-import { addZone, checkRoom, countCalls, hostOf, newGroup, sql, unowned } from './bed-helpers.ts';
+import { claim } from '../../../database/api/hosts/allocations.ts';
+import { type RequestSpec, releaseTargetCell } from '../../../database/api/servers/build-requests.ts';
+import { releaseAllocationsOfFailed } from '../../../database/api/servers/release.ts';
+import { query } from '../../../database/data-api/client.ts';
+import { type SchedulerBed, startSchedulerBed, tiny } from '../../../local/bench/scheduler-fixture.ts';
+import { addZone, checkRoom, countCalls, hostOf, newGroup, sql, unowned } from './scheduler-helpers.ts';
 
 let bed: SchedulerBed;
 beforeAll(async () => {

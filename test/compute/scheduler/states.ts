@@ -1,7 +1,8 @@
 /** Hosts and requests for tests of what is a function of them. */
-import type { RequestSpec } from '../../../database/api/build-requests.ts';
-import { simulatedCapabilities } from '../../../database/api/hosts.ts';
-import type { Group, HostKind, HostState } from '../../../database/api/scheduling-state.ts';
+
+import { simulatedCapabilities } from '../../../database/api/hosts/hosts.ts';
+import type { Group, HostKind, HostState } from '../../../database/api/scheduler/scheduling-state.ts';
+import type { RequestSpec } from '../../../database/api/servers/build-requests.ts';
 
 export const kind = (capabilities: Record<string, unknown> = {}, traits: string[] = []): HostKind => ({
   capabilities: { ...simulatedCapabilities, ...capabilities },

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { configuration } from '../../../compute/scheduler/configuration.ts';
 import { selectHosts } from '../../../compute/scheduler/select-hosts.ts';
 import { normalise, weigh, weighers } from '../../../compute/scheduler/weighers/index.ts';
-import type { Group, HostState } from '../../../database/api/scheduling-state.ts';
+import type { Group, HostState } from '../../../database/api/scheduler/scheduling-state.ts';
 import { group, host, kind } from './states.ts';
 
 const { multipliers } = configuration;

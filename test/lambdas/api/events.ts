@@ -1,6 +1,6 @@
 /** Requests as events of the HTTP API, and answers as what a client sees. */
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
-import type { ApiHandler } from '../../../lambdas/api/http/create-api.ts';
+import type { ApiHandler } from '../../../lambdas/api/http/pipeline/create-api.ts';
 
 export interface Ask {
   method?: string;

@@ -1,13 +1,13 @@
 /** What the API functions need of AWS, in this process: databases behind the Data API and the key of the tokens. */
 import { apiMigrations } from '../../../database/api/migrations/index.ts';
-import { type Database, parseDatabaseUrl } from '../../../database/data-api.ts';
-import { migrate } from '../../../database/migrate.ts';
-import { databaseUrl } from '../../../local/arns.ts';
-import { startAws } from '../../../local/aws.ts';
-import { localClusters } from '../../../local/data-api/clusters.ts';
-import { createDataApi, type DataApi } from '../../../local/data-api/data-api.ts';
-import { createKms } from '../../../local/kms.ts';
-import { startPostgres } from '../../../local/postgres.ts';
+import { type Database, parseDatabaseUrl } from '../../../database/data-api/client.ts';
+import { migrate } from '../../../database/migrator/migrate.ts';
+import { databaseUrl } from '../../../local/aws/arns.ts';
+import { localClusters } from '../../../local/aws/data-api/clusters.ts';
+import { createDataApi, type DataApi } from '../../../local/aws/data-api/data-api.ts';
+import { createKms } from '../../../local/aws/kms.ts';
+import { startAws } from '../../../local/aws/server.ts';
+import { startPostgres } from '../../../local/postgres/postgres.ts';
 
 export interface ApiServices {
   database: Database;

@@ -1,11 +1,11 @@
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
-import { cell0 } from '../../../compute/cells.ts';
-import { listCellMappings } from '../../../database/api/cell-mappings.ts';
-import { listHosts } from '../../../database/api/hosts.ts';
-import { query } from '../../../database/data-api.ts';
+import { cell0 } from '../../../compute/cells/cell0.ts';
+import { listCellMappings } from '../../../database/api/cells/cell-mappings.ts';
+import { listHosts } from '../../../database/api/hosts/hosts.ts';
+import { query } from '../../../database/data-api/client.ts';
 import { handler } from '../../../lambdas/deploy/register-cell.ts';
-import { databaseUrl } from '../../../local/arns.ts';
-import { type Cloud, startCloud } from '../../cloud.ts';
+import { databaseUrl } from '../../../local/aws/arns.ts';
+import { type Cloud, startCloud } from '../../fixtures/cloud.ts';
 
 let cloud: Cloud;
 beforeAll(async () => {

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import { authenticateWithPassword } from '../../../compute/identity/authentication.ts';
-import { query } from '../../../database/data-api.ts';
+import { query } from '../../../database/data-api/client.ts';
+import { authenticateWithPassword } from '../../../identity/authentication.ts';
 import { handler } from '../../../lambdas/deploy/seed-cloud.ts';
-import { type Aws, AwsError, startAws } from '../../../local/aws.ts';
-import { type Cloud, startCloud } from '../../cloud.ts';
+import { type Aws, AwsError, startAws } from '../../../local/aws/server.ts';
+import { type Cloud, startCloud } from '../../fixtures/cloud.ts';
 
 const arn = 'arn:aws:secretsmanager:us-east-1:000000000000:secret:admin';
 

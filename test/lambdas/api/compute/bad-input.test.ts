@@ -1,6 +1,6 @@
 import { request } from 'node:http';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { type Cloud, startCloud, type User } from '../../../cloud.ts';
+import { type Cloud, startCloud, type User } from '../../../fixtures/cloud.ts';
 import { badRequest, expectNothing, good, sendRaw, type Told } from './raw-requests.ts';
 
 let cloud: Cloud;

@@ -1,6 +1,6 @@
 /** Requests as they are written, for tests that send what no client would; every answer must be a fault that names its request. */
 import { expect } from 'vitest';
-import type { Cloud, User } from '../../../cloud.ts';
+import type { Cloud, User } from '../../../fixtures/cloud.ts';
 
 /** What an answer tells. */
 export interface Told {

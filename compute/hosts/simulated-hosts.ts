@@ -1,0 +1,38 @@
+/** Simulated hosts exist in the databases only: as compute nodes of their cell, and with what they have in placement. */
+
+import { namedUuid } from '../../common/uuid.ts';
+import type { Resources } from '../../database/api/hosts/allocations.ts';
+import { type NewHost, saveHosts } from '../../database/api/hosts/hosts.ts';
+import { saveComputeNodes } from '../../database/cell/hosts.ts';
+import { type Database, parseDatabaseUrl } from '../../database/data-api/client.ts';
+
+/** What a simulated host has unless told otherwise. */
+export const usualHost: Resources = { VCPU: 16, MEMORY_MB: 64 * 1_024, DISK_GB: 500 };
+
+/** What the names of a cell's simulated hosts begin with; their numbers from 1 follow. */
+export const hostPrefix = (cell: string) => `${cell}-host`;
+
+/** The cell that hosts are in. */
+export interface CellOfHosts {
+  uuid: string;
+  name: string;
+  /** `rds-data://<cluster arn>/<database>?secret=<secret arn>` */
+  database_connection: string;
+}
+
+/** Registers so many hosts from a number on, in their cell first, so that none is picked before its cell knows it; gives their names. */
+export async function saveSimulatedHosts(
+  api: Database,
+  cell: CellOfHosts,
+  { first, count, total }: { first: number; count: number; total: Resources },
+): Promise<string[]> {
+  const hosts: NewHost[] = Array.from({ length: count }, (_, index) => {
+    const host = `${hostPrefix(cell.name)}${first + index}`;
+    return { uuid: namedUuid(host), host, total };
+  });
+  if (hosts.length > 0) {
+    await saveComputeNodes(parseDatabaseUrl(cell.database_connection), hosts);
+    await saveHosts(api, cell.uuid, hosts);
+  }
+  return hosts.map(({ host }) => host);
+}

@@ -1,0 +1,38 @@
+/** Nova's default limits, and its sentence for a request that passes them. */
+
+import { Forbidden } from '../../common/errors.ts';
+import type { QuotaResource } from '../../database/api/quotas.ts';
+import type { Accepted } from '../../database/api/servers/build-requests.ts';
+
+/** What a project may use when it has no limits of its own; ram in MiB (nova-facts 7). */
+export const defaultLimits: Readonly<Record<QuotaResource, number>> = { instances: 10, cores: 20, ram: 51_200 };
+
+/** Limits on what one server carries: items, files, and characters of a file's path and of its content in base64. */
+export const itemLimits = { metadataItems: 128, files: 5, filePath: 255, fileContent: 10_240 } as const;
+
+/** Nova tells them in this order. */
+const order = ['cores', 'instances', 'ram'] as const satisfies readonly QuotaResource[];
+
+/**
+ * Tells which limits a request passes, in Nova's sentence: `Quota exceeded for cores, ram: Requested 8, 4096, but already used …`.
+ * What is requested is the most asked for; Nova writes a range of instances when the least is less.
+ * @returns undefined when the request passes no limit.
+ */
+export function quotaExceeded(
+  { limits, used }: Pick<Accepted, 'limits' | 'used'>,
+  flavor: { vcpus: number; memory_mb: number },
+  minCount: number,
+  maxCount: number,
+): Forbidden | undefined {
+  const least = { instances: minCount, cores: minCount * flavor.vcpus, ram: minCount * flavor.memory_mb };
+  const most = { instances: maxCount, cores: maxCount * flavor.vcpus, ram: maxCount * flavor.memory_mb };
+  const passes = (asked: Record<QuotaResource, number>) => (resource: QuotaResource) =>
+    limits[resource] >= 0 && used[resource] + asked[resource] > limits[resource];
+  if (!order.some(passes(least))) return undefined;
+  const requested = { ...most, instances: minCount === maxCount ? minCount : `${minCount}-${maxCount}` };
+  const over = order.filter(passes(most));
+  const list = (values: Readonly<Record<QuotaResource, number | string>>) => over.map((resource) => values[resource]).join(', ');
+  return new Forbidden(
+    `Quota exceeded for ${over.join(', ')}: Requested ${list(requested)}, but already used ${list(used)} of ${list(limits)} ${over.join(', ')}`,
+  );
+}

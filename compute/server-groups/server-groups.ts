@@ -1,0 +1,59 @@
+/** Server groups belong to projects; what their policies mean is the scheduler's part. */
+import { randomUUID } from 'node:crypto';
+import { BadRequest, Forbidden, NotFound } from '../../common/errors.ts';
+import { isUuid } from '../../common/uuid.ts';
+import {
+  createServerGroup as insertServerGroup,
+  deleteServerGroup as removeServerGroup,
+  type ServerGroup,
+  findServerGroup as selectServerGroup,
+  listServerGroups as selectServerGroups,
+} from '../../database/api/server-groups.ts';
+import type { Database } from '../../database/data-api/client.ts';
+import { allows, authorizeProject, type Caller } from '../authorization/policy.ts';
+import { quotaDefaults } from '../quotas/quotas.ts';
+
+/**
+ * Makes a group in the caller's project.
+ * @throws BadRequest for rules that the policy does not have, Forbidden when there are too many groups.
+ */
+export async function createServerGroup(
+  api: Database,
+  caller: Caller,
+  { name, policy, rules }: Pick<ServerGroup, 'name' | 'policy' | 'rules'>,
+): Promise<ServerGroup> {
+  if (policy !== 'anti-affinity' && Object.keys(rules).length > 0) throw new BadRequest('Only anti-affinity policy supports rules.');
+  const group = { uuid: randomUUID(), name, policy, rules, project_id: caller.projectId, user_id: caller.userId };
+  if (!(await insertServerGroup(api, group, quotaDefaults.server_groups))) throw new Forbidden('Quota exceeded, too many server groups.');
+  return { ...group, members: [] };
+}
+
+/** Lists the groups of the caller's project; those of all projects only for who may see them: others ask in vain and get their own. */
+export function listServerGroups(
+  api: Database,
+  caller: Caller,
+  { allProjects, ...page }: { allProjects: boolean; offset: number; limit: number },
+): Promise<ServerGroup[]> {
+  const all = allProjects && allows(caller, 'os_compute_api:os-server-groups:index:all_projects');
+  return selectServerGroups(api, all ? null : caller.projectId, page);
+}
+
+/** @throws NotFound, Forbidden for another project's. */
+export async function findServerGroup(api: Database, caller: Caller, uuid: string): Promise<ServerGroup> {
+  const group = isUuid(uuid) ? await selectServerGroup(api, uuid) : undefined;
+  if (!group) throw notFound(uuid);
+  authorizeProject(caller, 'os_compute_api:os-server-groups:show', group.project_id);
+  return group;
+}
+
+/** @throws NotFound, Forbidden for another project's. */
+export async function deleteServerGroup(api: Database, caller: Caller, uuid: string): Promise<void> {
+  const scope = caller.roles.includes('admin') ? null : caller.projectId;
+  const projectId = isUuid(uuid) ? await removeServerGroup(api, uuid, scope) : undefined;
+  if (projectId === undefined) throw notFound(uuid);
+  authorizeProject(caller, 'os_compute_api:os-server-groups:delete', projectId);
+}
+
+function notFound(uuid: string): NotFound {
+  return new NotFound(`Instance group ${uuid} could not be found.`);
+}

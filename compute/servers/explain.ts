@@ -1,0 +1,96 @@
+/** Everything that is known of one server, for an operator who wants to know what became of it: deleted ones too, and all their reasons in full. */
+import { findServerEntry, type ServerEntry } from '../../database/api/audit/servers.ts';
+import { listCellMappings } from '../../database/api/cells/cell-mappings.ts';
+import { latestInstanceActions, type WholeInstanceAction } from '../../database/cell/instance-actions.ts';
+import { findInstances } from '../../database/cell/instances.ts';
+import type { Database } from '../../database/data-api/client.ts';
+import type { Instance } from '../../database/servers/document.ts';
+import { defaultPatience, openCells } from '../audit/audit.ts';
+import type { Finding } from '../audit/kinds.ts';
+import { look } from '../audit/look.ts';
+import type { CellDatabase } from '../audit/sweep.ts';
+import { statusOf } from './status.ts';
+
+/** What a server's own cell says of it; nothing that its user gave in confidence. */
+export interface ServerState {
+  name: string | null;
+  status: string;
+  vm_state: string;
+  task_state: string | null;
+  host: string | null;
+  /** null when this part of the server is missing. */
+  flavor: string | null;
+  image: string | null;
+  reservation_id: string;
+  created_at: string;
+  launched_at: string | null;
+  terminated_at: string | null;
+  fault: Instance['fault'];
+}
+
+/** The whole story of a server. */
+export interface Explanation {
+  server: string;
+  entry: Omit<ServerEntry, 'cell'> & { cell: { uuid: string; name: string } | null };
+  /** null when its cell does not answer or has no such server. */
+  state: ServerState | null;
+  /** Newest first. */
+  actions: WholeInstanceAction[];
+  /** What an audit has to say of it; at a busy moment it may pass by itself. */
+  findings: Finding[];
+  unreadable: { cell: string; reason: string }[];
+}
+
+/** Gives the story of a server; undefined when the index does not have it. */
+export async function explain(api: Database, uuid: string): Promise<Explanation | undefined> {
+  const [entry, mappings] = await Promise.all([findServerEntry(api, uuid), listCellMappings(api)]);
+  if (!entry) return undefined;
+  const unreadable = new Map<string, string>();
+  const concerned = new Set([entry.cell?.name, entry.buildRequest?.aimedAt, ...entry.work]);
+  const asked = mappings.filter(({ name }) => concerned.has(name));
+  const cells = openCells(asked, unreadable);
+  const names = new Map(mappings.map(({ uuid, name }) => [uuid, name]));
+  const findings = await look(api, cells, [uuid], { cells: names, unreadable, patience: defaultPatience });
+  const { state, actions } = await readCell(entry, uuid, cells);
+  const { cell, ...rest } = entry;
+  return {
+    server: uuid,
+    entry: { ...rest, cell: cell && { uuid: cell.uuid, name: cell.name } },
+    state,
+    actions,
+    findings,
+    unreadable: [...unreadable].map(([cell, reason]) => ({ cell: names.get(cell) ?? cell, reason })),
+  };
+}
+
+async function readCell({ cell }: ServerEntry, uuid: string, cells: readonly CellDatabase[]) {
+  const home = cells.find((one) => one.uuid === cell?.uuid);
+  if (!home) return { state: null, actions: [] };
+  const [instances, actions] = await Promise.all([
+    home.attempt(async (database) => [...(await findInstances(database, [uuid], 'all')).values()]),
+    home.attempt((database) => latestInstanceActions(database, uuid)),
+  ]);
+  const [instance] = instances;
+  return { state: instance ? stateOf(instance) : null, actions };
+}
+
+/** A server that lost a part of itself is to be explained too. */
+type HalfInstance = Omit<Instance, 'flavor'> & { flavor: Instance['flavor'] | null };
+
+function stateOf(instance: HalfInstance): ServerState {
+  const { vm_state, task_state, host, image_ref, reservation_id, created_at, launched_at, terminated_at, fault } = instance;
+  return {
+    name: instance.display_name,
+    status: statusOf(instance),
+    vm_state,
+    task_state,
+    host,
+    flavor: instance.flavor?.name ?? null,
+    image: image_ref || null,
+    reservation_id,
+    created_at,
+    launched_at,
+    terminated_at,
+    fault,
+  };
+}

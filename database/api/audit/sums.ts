@@ -1,0 +1,153 @@
+/**
+ * What an audit compares within the api database: sums with what they count, and what follows from other rows. Each is compared by one statement, so
+ * what happens meanwhile cannot tear it.
+ */
+import { type Database, query } from '../../data-api/client.ts';
+import { disabledTrait } from '../hosts/allocations.ts';
+import { seconds } from './servers.ts';
+
+/** Rows that one answer of the Data API holds in any case. */
+const mostRows = 1_000;
+
+/** Reads pages by a key that grows, until one is empty. */
+async function readAll<Row, Key>(page: (after: Key) => Promise<Row[]>, first: Key, keyOf: (row: Row) => Key): Promise<Row[]> {
+  const all: Row[] = [];
+  for (let after = first; ; ) {
+    const rows = await page(after);
+    const last = rows.at(-1);
+    if (last === undefined) return all;
+    all.push(...rows);
+    after = keyOf(last);
+  }
+}
+
+/** A host's resource whose figures contradict each other. `used` and `capacity` are null when the host has no inventory of it. */
+export interface RoomFault {
+  provider: number;
+  host: string;
+  resource: string;
+  used: number | null;
+  capacity: number | null;
+  /** The sum of the claims. */
+  claimed: number;
+}
+
+/** Gives the resources whose use is not the sum of the claims, or more than there is. */
+export async function listRoomFaults(api: Database): Promise<RoomFault[]> {
+  const page = (after: number) =>
+    query<RoomFault>(
+      api,
+      `with claims as (
+         select resource_provider_id, resource_class, sum(used)::bigint as claimed from allocations
+         where resource_provider_id > :after group by 1, 2),
+       faulty as (
+         select resource_provider_id as provider, resource_class as resource, i.used, i.free + i.used as capacity, coalesce(claimed, 0) as claimed
+         from (select * from inventories where resource_provider_id > :after) i full join claims using (resource_provider_id, resource_class)
+         where i.used is distinct from coalesce(claimed, 0) or greatest(i.used, claimed) > i.free + i.used),
+       first as (select * from faulty where provider in (select distinct provider from faulty order by 1 limit ${mostRows / 10}))
+       select provider, p.name as host, resource, used, capacity, claimed from first join resource_providers p on p.id = provider
+       order by provider, resource`,
+      { after },
+    );
+  return readAll(page, 0, ({ provider }) => provider);
+}
+
+/** What a project uses of its quota by its row, and what its servers add up to. */
+export interface QuotaFault {
+  project: string;
+  used: { instances: number; cores: number; ram: number } | null;
+  counted: { instances: number; cores: number; ram: number };
+}
+
+/**
+ * Gives the projects whose quota use is not what their servers add up to. Where a server has no request spec nobody can tell its size, and only the
+ * number of servers is compared.
+ */
+export async function listQuotaFaults(api: Database): Promise<QuotaFault[]> {
+  const page = (after: string) =>
+    query<QuotaFault>(
+      api,
+      `with living as (
+         select project_id, count(*)::int as instances, bool_and(s.id is not null) as sized,
+           coalesce(sum((spec->'flavor'->>'vcpus')::int), 0)::int as cores, coalesce(sum((spec->'flavor'->>'memory_mb')::bigint), 0)::bigint as ram
+         from instance_mappings m left join request_specs s using (instance_uuid)
+         where not queued_for_delete and project_id > :after group by project_id),
+       compared as (
+         select project_id as project,
+           case when u.project_id is not null then jsonb_build_object('instances', u.instances, 'cores', u.cores, 'ram', u.ram) end as used,
+           jsonb_build_object('instances', coalesce(l.instances, 0), 'cores', coalesce(l.cores, 0), 'ram', coalesce(l.ram, 0)) as counted,
+           coalesce(sized, true) as sized
+         from (select * from quota_usages where project_id > :after) u full join living l using (project_id))
+       select project, used, counted from compared
+       where coalesce(used, '{"instances": 0, "cores": 0, "ram": 0}') <> counted
+         and (sized or (used->'instances') is distinct from (counted->'instances'))
+       order by project limit ${mostRows}`,
+      { after },
+    );
+  return readAll(page, '', ({ project }) => project);
+}
+
+/** A host of which the scheduler's own row is not what placement and the register of cells say. */
+export interface HostStateFault {
+  host: string;
+}
+
+/** Gives the hosts of which the scheduler believes what is not so: their free room, their cell, or whether they may be picked. */
+export async function listHostStateFaults(api: Database): Promise<HostStateFault[]> {
+  const page = (after: string) =>
+    query<HostStateFault>(
+      api,
+      `select p.name as host
+       from resource_providers p
+       left join host_states s on s.resource_provider_id = p.id
+       left join host_mappings h on h.host = p.name left join cell_mappings c on c.id = h.cell_id
+       left join lateral (
+         select max(free) filter (where resource_class = 'VCPU') as vcpu, max(free) filter (where resource_class = 'MEMORY_MB') as memory_mb,
+           max(free) filter (where resource_class = 'DISK_GB') as disk_gb
+         from inventories where resource_provider_id = p.id) i on true
+       where p.name > :after and (s.host, s.cell_id, s.cell_disabled, s.service_disabled, s.vcpu, s.memory_mb, s.disk_gb) is distinct from
+         (p.name, c.id, coalesce(c.disabled, false), '${disabledTrait}' = any (p.traits),
+          coalesce(i.vcpu, 0), coalesce(i.memory_mb, 0), coalesce(i.disk_gb, 0))
+       order by p.name limit ${mostRows}`,
+      { after },
+    );
+  return readAll(page, '', ({ host }) => host);
+}
+
+/** A member of a server group that is no living server. */
+export interface GroupFault {
+  id: number;
+  group: string;
+  server: string;
+}
+
+/** Gives the members of server groups that are no living servers. */
+export async function listGroupFaults(api: Database): Promise<GroupFault[]> {
+  const page = (after: number) =>
+    query<GroupFault>(
+      api,
+      `select member.id, g.uuid as group, member.instance_uuid as server
+       from instance_group_member member join instance_groups g on g.id = member.group_id
+       left join instance_mappings m on m.instance_uuid = member.instance_uuid
+       where member.id > :after and coalesce(m.queued_for_delete, true) order by member.id limit ${mostRows}`,
+      { after },
+    );
+  return readAll(page, 0, ({ id }) => id);
+}
+
+/** What is noted to be finished in a cell. */
+export interface PendingWork {
+  cell: string;
+  servers: number;
+  /** Seconds since the oldest of it was noted. */
+  oldest: number;
+}
+
+/** Gives what is noted to be finished, by name of the cell. */
+export async function countCellWork(api: Database): Promise<PendingWork[]> {
+  return query<PendingWork>(
+    api,
+    `select c.name as cell, count(*)::int as servers, max(${seconds('w.created_at')}) as oldest
+     from pending_cleanups w join cell_mappings c on c.id = w.cell_id group by c.id order by c.name`,
+  );
+}

@@ -1,0 +1,69 @@
+/**
+ * What may be left to finish in cells: noted in the statement after which something may be left, completed when it is done. The reaper reads it here and
+ * asks only the cells concerned, so idle ones sleep.
+ */
+import { type Database, query } from '../../data-api/client.ts';
+import type { FencedServer } from '../../servers/ownership.ts';
+
+/** A server that a cell may have something to do for. */
+export interface PendingCleanup extends FencedServer {
+  /** When it was noted, as PostgreSQL writes it; what is noted again meanwhile has another time. */
+  noted_at: string;
+}
+
+/** The pending cleanups of a cell. */
+export interface CellCleanups {
+  cell: { uuid: string; name: string; database_connection: string };
+  /** Servers that are mapped to the cell, with the token of their owner. */
+  own: PendingCleanup[];
+  /** Servers that went elsewhere: the cell may hold an orphaned row, written with this token or an earlier one, that nobody ever saw. */
+  orphaned: PendingCleanup[];
+}
+
+/** SQL that notes cleanups of a selection of (instance_uuid, cell_id, fencing_token); what was noted before counts from now. */
+export function notePending(cleanups: string): string {
+  return `insert into pending_cleanups (instance_uuid, cell_id, fencing_token) ${cleanups}
+    on conflict (instance_uuid, cell_id) do update
+    set created_at = now(), fencing_token = greatest(pending_cleanups.fencing_token, excluded.fencing_token)`;
+}
+
+/** Notes that a cell may hold orphaned rows of servers, written with these tokens. */
+export async function noteOrphanedRows(api: Database, cell: string, servers: readonly FencedServer[]): Promise<void> {
+  const rows = `
+    select list.uuid, c.id, fencing_token from jsonb_to_recordset(:servers::jsonb) as list (uuid uuid, fencing_token int)
+    join cell_mappings c on c.uuid = :cell::uuid`;
+  await query(api, `with noted as (${notePending(rows)}) select 1`, { cell, servers });
+}
+
+/** At most this many servers at a time; the next run takes the next. */
+const most = 500;
+
+/** Returns the cleanups that were noted this many seconds ago or earlier, by cell. */
+export async function listPendingCleanups(api: Database, age: number): Promise<CellCleanups[]> {
+  return query<CellCleanups>(
+    api,
+    `with old as (
+       select * from pending_cleanups where created_at <= now() - make_interval(secs => :age) order by created_at limit ${most}),
+     known as (
+       select old.cell_id, coalesce(m.cell_id = old.cell_id, false) as own,
+         jsonb_build_object('uuid', old.instance_uuid, 'noted_at', old.created_at::text,
+           'fencing_token', case when m.cell_id = old.cell_id then m.fencing_token else old.fencing_token end) as cleanup
+       from old left join instance_mappings m using (instance_uuid))
+     select jsonb_build_object('uuid', c.uuid, 'name', c.name, 'database_connection', c.database_connection) as cell,
+       coalesce(jsonb_agg(cleanup) filter (where own), '[]') as own,
+       coalesce(jsonb_agg(cleanup) filter (where not own), '[]') as orphaned
+     from known join cell_mappings c on c.id = known.cell_id
+     group by c.id`,
+    { age },
+  );
+}
+
+/** Removes cleanups of a cell that are done, but for those noted again since they were listed. */
+export async function completeCleanups(api: Database, cell: string, cleanups: readonly PendingCleanup[]): Promise<void> {
+  await query(
+    api,
+    `delete from pending_cleanups p using cell_mappings c, jsonb_to_recordset(:cleanups::jsonb) as done (uuid uuid, noted_at timestamptz)
+     where c.id = p.cell_id and c.uuid = :cell::uuid and p.instance_uuid = done.uuid and p.created_at = done.noted_at`,
+    { cell, cleanups },
+  );
+}

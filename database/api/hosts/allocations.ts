@@ -1,0 +1,168 @@
+/**
+ * Placement: what is claimed of what hosts have. A claim is one statement that takes room for all servers of a request or for none, so two boots never
+ * take the same room. Locks are taken in one order by everyone: build requests, mappings, allocations, inventories by id, server group.
+ */
+import { type Database, query } from '../../data-api/client.ts';
+import type { FencedServer } from '../../servers/ownership.ts';
+import type { Group } from '../scheduler/scheduling-state.ts';
+
+/** The resource classes a server takes, in Placement's names. */
+export const resourceClasses = ['VCPU', 'MEMORY_MB', 'DISK_GB'] as const;
+export type ResourceClass = (typeof resourceClasses)[number];
+
+/** Amounts by class: VCPU in processors, MEMORY_MB in MiB, DISK_GB in GiB. */
+export type Resources = Record<ResourceClass, number>;
+
+/** Placement's trait of a host whose compute service is disabled. */
+export const disabledTrait = 'COMPUTE_STATUS_DISABLED';
+
+/** A failed build counts against its host for so long after the last. */
+export const failuresLast = '10 minutes';
+
+/** Room that a server takes on a host. */
+export interface Claim {
+  server: string;
+  /** Id of the resource provider. */
+  provider: number;
+  resources: Resources;
+}
+
+/**
+ * Claims room for servers: all of them or none. A server whose build request is gone, or is another execution's, claims nothing and hinders nobody.
+ * Sent twice, it claims once and answers the same.
+ * @param group the server group as it was when the hosts were picked, if its policy binds: the claim holds only if no other was made for it since.
+ * @returns false when a host no longer has the room or may no longer be picked, or when the group or a server has been claimed for meanwhile.
+ */
+export async function claim(api: Database, execution: string, claims: readonly Claim[], group: Group | null): Promise<boolean> {
+  const [row] = await query<{ holds: boolean }>(
+    api,
+    `with asked as (
+       select (value->>'server')::uuid as server, (value->>'provider')::int as provider, value->'resources' as resources
+       from jsonb_array_elements(:claims::jsonb)),
+     waiting as (
+       select b.instance_uuid as server from build_requests b join asked on server = b.instance_uuid
+       where b.execution = :execution order by b.id for update of b),
+     wanted as (
+       select server, provider, key as resource_class, amount::int as amount
+       from asked join waiting using (server) cross join lateral jsonb_each_text(resources) as amounts (key, amount) where amount::int > 0),
+     before as (
+       select count(*) as any, count(*) filter (where a.resource_provider_id = wanted.provider) = (select count(*) from wanted) as all
+       from wanted join allocations a on a.consumer_id = server and a.resource_class = wanted.resource_class),
+     sums as (select provider, resource_class, sum(amount) as amount from wanted, before where before.any = 0 group by 1, 2),
+     held as (
+       select i.id, i.free >= sums.amount as fits, sums.amount
+       from inventories i join sums on i.resource_provider_id = sums.provider and i.resource_class = sums.resource_class
+       join host_states h on h.resource_provider_id = sums.provider and h.pickable
+       order by i.id for update of i),
+     room as (
+       select before.any = 0 and coalesce((select bool_and(fits) from held), true) and (select count(*) from held) = (select count(*) from sums) as fits
+       from before),
+     alone as (
+       update instance_groups g set generation = generation + 1, updated_at = now()
+       from room where room.fits and g.id = :group::int and g.generation = :generation::int and exists (select from sums)
+       returning g.id),
+     verdict as (
+       select fits and (:group::int is null or exists (select from alone) or not exists (select from sums)) as fits from room),
+     claimed as (
+       insert into allocations (consumer_id, resource_provider_id, resource_class, used)
+       select server, provider, resource_class, amount from wanted, verdict where verdict.fits
+       on conflict (consumer_id, resource_class) do nothing
+       returning resource_provider_id, resource_class, used),
+     taken as (
+       update inventories i set used = i.used + amount, updated_at = now()
+       from (select resource_provider_id, resource_class, sum(used) as amount from claimed group by 1, 2) c
+       where i.resource_provider_id = c.resource_provider_id and i.resource_class = c.resource_class),
+     marked as (
+       update build_requests b set updated_at = now()
+       from waiting, verdict where b.instance_uuid = waiting.server and verdict.fits)
+     select verdict.fits and (select count(*) from claimed) = (select count(*) from wanted) or (before.any > 0 and before.all) as holds
+     from verdict, before`,
+    { claims, execution, group: group?.id ?? null, generation: group?.generation ?? null },
+  );
+  return row?.holds ?? false;
+}
+
+/** Other members of the group may be moving too; each time one of them gets on. */
+const looks = 20;
+
+/**
+ * Moves the claim of a server from its host, which failed to build it, to the first of the alternates that may be picked, has room and keeps the policy of
+ * the server's group; and notes the failure. Each look is one statement.
+ * @returns the new host, also when an earlier call has moved it there; null when no alternate will do; undefined when the server has another owner, or its
+ *   claim is on neither.
+ */
+export async function moveClaim(
+  api: Database,
+  server: FencedServer,
+  from: string,
+  alternates: readonly string[],
+): Promise<string | null | undefined> {
+  for (let look = 1; ; look++) {
+    const { known, host, raced } = await tryMoveClaim(api, server, from, alternates);
+    if (!known) return undefined;
+    if (!raced || look === looks) return host;
+  }
+}
+
+async function tryMoveClaim(api: Database, { uuid: server, fencing_token }: FencedServer, from: string, alternates: readonly string[]) {
+  const [row] = await query<{ known: boolean; host: string | null; raced: boolean }>(
+    api,
+    `with owned as (
+       select instance_uuid from instance_mappings where instance_uuid = :server::uuid and fencing_token = :fencing_token for update),
+     held_now as (
+       select a.id, a.resource_provider_id, a.resource_class, a.used, p.name from allocations a
+       join resource_providers p on p.id = a.resource_provider_id
+       where a.consumer_id = (select instance_uuid from owned) order by a.id for update of a),
+     claimed as (select * from held_now where name = :from),
+     team as (
+       select g.id, g.generation, p.policy, coalesce((p.rules->>'max_server_per_host')::int, 1) as most
+       from instance_group_member m join instance_groups g on g.id = m.group_id join instance_group_policy p on p.group_id = g.id
+       where m.instance_uuid = :server::uuid and p.policy in ('affinity', 'anti-affinity')),
+     others as (
+       select a.resource_provider_id as provider, count(*) as servers
+       from team join instance_group_member m on m.group_id = team.id and m.instance_uuid <> :server::uuid
+       join allocations a on a.consumer_id = m.instance_uuid and a.resource_class = 'VCPU' group by 1),
+     alternates as (
+       select h.resource_provider_id as id, h.host as name, position
+       from jsonb_array_elements_text(:alternates::jsonb) with ordinality as list (name, position) join host_states h on h.host = list.name
+       left join team on true left join others o on o.provider = h.resource_provider_id
+       where h.pickable and case team.policy
+         when 'anti-affinity' then coalesce(o.servers, 0) < team.most
+         when 'affinity' then not exists (select from others where provider <> h.resource_provider_id)
+         else true end),
+     held as (
+       select i.id, i.resource_provider_id, i.resource_class, i.free >= claimed.used as fits
+       from inventories i join claimed using (resource_class)
+       where i.resource_provider_id in (select id from alternates union select resource_provider_id from claimed)
+       order by i.id for update of i),
+     best as (
+       select id, name from alternates a
+       where (select bool_and(fits) and count(*) = (select count(*) from claimed) from held where resource_provider_id = a.id)
+       order by position limit 1),
+     alone as (
+       update instance_groups g set generation = g.generation + 1, updated_at = now()
+       from team, best where g.id = team.id and g.generation = team.generation
+       returning g.id),
+     chosen as (select * from best where not exists (select from team) or exists (select from alone)),
+     raced as (select exists (select from best) and not exists (select from chosen) as raced),
+     failed as (
+       insert into build_failures (resource_provider_id) select distinct resource_provider_id from claimed, raced where not raced
+       on conflict (resource_provider_id) do update set last_at = now(),
+         builds = case when build_failures.last_at > now() - interval '${failuresLast}' then build_failures.builds + 1 else 1 end),
+     freed as (
+       update inventories i set used = i.used - claimed.used, updated_at = now() from claimed, chosen
+       where i.resource_provider_id = claimed.resource_provider_id and i.resource_class = claimed.resource_class),
+     taken as (
+       update inventories i set used = i.used + claimed.used, updated_at = now() from claimed, chosen
+       where i.resource_provider_id = chosen.id and i.resource_class = claimed.resource_class),
+     moved as (
+       update allocations a set resource_provider_id = chosen.id, updated_at = now() from claimed, chosen where a.id = claimed.id)
+     select exists (select from held_now where name = :from or name in (select jsonb_array_elements_text(:alternates::jsonb))) as known,
+       coalesce((select name from chosen),
+         (select name from held_now where name in (select jsonb_array_elements_text(:alternates::jsonb)) limit 1)) as host,
+       (select raced from raced) as raced`,
+    { server, fencing_token, from, alternates },
+  );
+  if (!row) throw new Error('a select without from gives one row');
+  return row;
+}

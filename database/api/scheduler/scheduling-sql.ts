@@ -1,0 +1,174 @@
+/**
+ * The SQL of the scheduler's reading. The search comes first and stops early; the reasons are a look at all hosts, taken only when the search has failed.
+ * A host is `h`, a row of host_states.
+ */
+import { disabledTrait, failuresLast, type ResourceClass, resourceClasses } from '../hosts/allocations.ts';
+
+/** A host is taken to be starting a server for so long. */
+const startLasts = '1 minute';
+/** Of a step that turned more hosts away than this, no names are told. */
+const namesTold = 10;
+
+const columns: Readonly<Record<ResourceClass, string>> = { VCPU: 'vcpu', MEMORY_MB: 'memory_mb', DISK_GB: 'disk_gb' };
+
+const columnList = resourceClasses.map((resource) => columns[resource]);
+
+const each = (text: (column: string, resource: ResourceClass) => string, separator: string) =>
+  resourceClasses.map((resource) => text(columns[resource], resource)).join(separator);
+
+/** An object of the three amounts. */
+const amounts = (text: (column: string) => string) =>
+  `jsonb_build_object(${each((column, resource) => `'${resource}', ${text(column)}`, ', ')})`;
+
+/** What the request asks for, and of whom. Amounts are what one host must have: under affinity it takes all servers. */
+export const request = `
+  asked as (select jsonb_array_elements_text(:servers::jsonb)::uuid as uuid),
+  waiting as (
+    select uuid, s.spec from asked join build_requests b on b.instance_uuid = uuid and b.execution = :execution
+    join request_specs s on s.instance_uuid = uuid),
+  turned_from as (select distinct cell_id from pending_cleanups join waiting on instance_uuid = uuid),
+  claimed as (
+    select waiting.uuid as server, h.resource_provider_id as provider, h.host, h.zone, c.uuid as cell,
+      h.pickable and h.cell_id not in (select cell_id from turned_from) as usable
+    from waiting join allocations a on a.consumer_id = waiting.uuid and a.resource_class = 'VCPU'
+    join host_states h using (resource_provider_id) left join cell_mappings c on c.id = h.cell_id),
+  placed as (
+    select asked.uuid as server, c.uuid as cell, h.host, h.zone
+    from asked join instance_mappings m on m.instance_uuid = asked.uuid and not m.queued_for_delete
+    join cell_mappings c on c.id = m.cell_id
+    join allocations a on a.consumer_id = asked.uuid and a.resource_class = 'VCPU' join host_states h using (resource_provider_id)),
+  spec as (select spec from waiting limit 1),
+  team as (
+    select g.id, g.name, g.generation, p.policy, coalesce((p.rules->>'max_server_per_host')::int, 1) as most
+    from spec join instance_groups g on g.uuid = (spec->>'group')::uuid join instance_group_policy p on p.group_id = g.id),
+  members as (
+    select a.resource_provider_id as provider, count(*)::int as servers
+    from team join instance_group_member m on m.group_id = team.id
+    join allocations a on a.consumer_id = m.instance_uuid and a.resource_class = 'VCPU' group by 1),
+  seekers as (select count(*) as servers from waiting where uuid not in (select server from claimed)),
+  one as (
+    select (spec->'flavor'->>'vcpus')::bigint as vcpu, (spec->'flavor'->>'memory_mb')::bigint as memory_mb,
+      (spec->'flavor'->>'root_gb')::bigint + (spec->'flavor'->>'ephemeral_gb')::bigint
+        + ceil((spec->'flavor'->>'swap')::bigint / 1024.0)::bigint as disk_gb,
+      coalesce(spec->'forced_host', spec->'requested_host') as named,
+      case when spec->'forced_host' is null then spec->>'availability_zone' end as zone,
+      (select policy from team) as policy
+    from spec),
+  need as (
+    select ${each((column) => `${column} * times as ${column}`, ', ')}, zone, policy,
+      coalesce(named->>'host', named->>'node') as host,
+      policy = 'affinity' and exists (select from members) as with_members
+    from one cross join (
+      select case when (select policy from team) = 'affinity' then greatest(servers, 1) else 1 end as times from seekers) t),
+  zones as (
+    select zone from need where zone is not null
+    union select value from aggregate_metadata join need on zone is null where key = 'availability_zone'
+    union select 'nova' from need where zone is null),
+  failing as (select resource_provider_id as provider, builds from build_failures where last_at > now() - interval '${failuresLast}'),
+  without as (
+    select array(select cell_id from turned_from) as cells, array(select jsonb_array_elements_text(:refused::jsonb)) as kinds,
+      array(select provider from members, team where policy = 'anti-affinity' and servers >= most) as hosts)`;
+
+/** Hosts of a short list that the request may have. */
+const fromList = (list: string, on: string, when: string) => `
+  select h.*, false from need cross join without cross join ${list} join host_states h on ${on}
+  where ${when} and h.pickable and (need.zone is null or h.zone = need.zone) and ${each((column) => `h.${column} >= need.${column}`, ' and ')}
+    and h.cell_id <> all (without.cells) and h.kind <> all (without.kinds) and h.resource_provider_id <> all (without.hosts)`;
+
+/** Hosts that can hold at least one server, and whether all of them together hold too few. */
+export const search = `
+  found as (
+    select h.*, true as on_page from need cross join without cross join zones cross join lateral hosts_with_room(
+      zones.zone, ${each((column) => `need.${column}`, ', ')}, without.cells, without.kinds,
+      without.hosts || array(select provider from failing), :limit::int) h
+    where need.host is null and not need.with_members
+    union all ${fromList('failing', 'h.resource_provider_id = failing.provider', 'need.host is null and not need.with_members')}
+    union all ${fromList('members', 'h.resource_provider_id = members.provider', `need.host is null and need.policy in ('affinity', 'soft-affinity')`)}
+    union all ${fromList('(select) named', 'h.host = need.host', '(not need.with_members or h.resource_provider_id in (select provider from members))')}),
+  candidates as (select distinct on (resource_provider_id) * from found order by resource_provider_id),
+  page as (select exists (select from found where on_page group by zone having count(*) >= :limit::int) as more),
+  outcome as (
+    select seekers.servers > 0 and not page.more and seekers.servers > (
+        select coalesce(sum(case when one.policy = 'affinity' then seekers.servers else least(
+          ${each((column) => `c.${column} / nullif(one.${column}, 0)`, ', ')},
+          case when one.policy = 'anti-affinity' then (select most from team) - coalesce(m.servers, 0) end) end), 0)
+        from candidates c cross join one left join members m on m.provider = c.resource_provider_id)
+      or :reasons::boolean as fails
+    from seekers, page)`;
+
+const room = (amount: string) => each((column) => `h.${column} >= ${amount}.${column}`, ' and ');
+
+/** Every host with the first step that turns it away, and how much it lacks. Room is asked about last but for kinds, so that only usable hosts count as near. */
+export const reasons = `
+  verdicts as materialized (
+    select h.host, ${columnList.map((column) => `h.${column}`).join(', ')}, verdict.step, case when verdict.step = 'kind' then h.kind end as kind,
+      ${each((column) => `h.${column} >= need.${column} as enough_${column}`, ', ')},
+      ${room('one')} and not h.service_disabled and (need.host is null or h.host = need.host)
+        and (need.zone is null or h.zone = need.zone) as candidate,
+      case when verdict.step = 'Placement' then
+        ${each((column) => `greatest(need.${column} - h.${column}, 0)::float8 / greatest(need.${column}, 1)`, ' + ')} end as lack
+    from outcome join need on outcome.fails cross join one cross join without cross join host_states h cross join lateral (
+      select case
+        when need.host is not null and h.host <> need.host then 'RequestedHost'
+        when h.cell_id is null then 'HostMapping'
+        when h.cell_disabled then 'CellDisabled'
+        when h.cell_id = any (without.cells) then 'CellUnreachable'
+        when h.service_disabled then 'ComputeFilter'
+        when need.zone is not null and h.zone <> need.zone then 'AvailabilityZone'
+        when h.resource_provider_id = any (without.hosts) then 'ServerGroupAntiAffinityFilter'
+        when need.with_members and h.resource_provider_id not in (select provider from members) then 'ServerGroupAffinityFilter'
+        when not (${room('need')}) then 'Placement'
+        when h.kind = any (without.kinds) then 'kind'
+        else 'none'
+      end as step) verdict),
+  tallies as (
+    select step, kind, count(*) as hosts, count(*) filter (where candidate) as candidates,
+      ${each((column) => `count(*) filter (where enough_${column}) as ${column}`, ', ')},
+      case when count(*) <= ${namesTold} then to_jsonb(array_agg(host)) end as names
+    from verdicts group by step, kind),
+  reached as (select * from tallies where step in ('Placement', 'kind', 'none')),
+  nearest as (select * from verdicts where lack is not null order by lack, host limit 1)`;
+
+/** The answer in parts: the state, the hosts, the reasons if the search has failed, and the kinds of the hosts. */
+export const documents = `
+  select 'state' as key, jsonb_build_object(
+    'spec', (select spec from spec),
+    'waiting', (select coalesce(jsonb_agg(uuid), '[]') from waiting),
+    'claimed', (select coalesce(jsonb_agg(to_jsonb(claimed)), '[]') from claimed),
+    'placed', (select coalesce(jsonb_agg(to_jsonb(placed)), '[]') from placed),
+    'group', (select jsonb_build_object('id', id, 'name', name, 'policy', policy, 'mostPerHost', most, 'generation', generation,
+      'placed', (select coalesce(sum(servers), 0) from members)) from team),
+    'hostExists', (select need.host is null or exists (select from host_states h where h.host = need.host) from need),
+    'more', (select more from page)) as doc
+  union all
+  select 'hosts', coalesce(jsonb_agg(jsonb_build_object(
+    'provider', h.resource_provider_id, 'host', h.host, 'cell', c.uuid, 'zone', h.zone, 'kind', h.kind, 'free', ${amounts((column) => `h.${column}`)},
+    'members', coalesce(m.servers, 0), 'failedBuilds', coalesce(f.builds, 0),
+    'starting', (
+      select count(*) from allocations a where a.resource_provider_id = h.resource_provider_id and a.resource_class = 'VCPU'
+      and a.created_at > now() - interval '${startLasts}' and not exists (
+        select from team join instance_group_member fellow on fellow.group_id = team.id where fellow.instance_uuid = a.consumer_id)),
+    'servers', case when :count_servers::boolean then (
+      select count(*) from allocations a where a.resource_provider_id = h.resource_provider_id and a.resource_class = 'VCPU') else 0 end,
+    'alikeProperties', case when :count_alike::boolean then (
+      select count(*) from allocations a join request_specs s on s.instance_uuid = a.consumer_id
+      cross join lateral jsonb_each(s.spec->'image'->'properties') property join spec on spec.spec->'image'->'properties'->property.key = property.value
+      where a.resource_provider_id = h.resource_provider_id and a.resource_class = 'VCPU') else 0 end)), '[]')
+  from candidates h join cell_mappings c on c.id = h.cell_id
+  left join members m on m.provider = h.resource_provider_id left join failing f on f.provider = h.resource_provider_id
+  union all
+  select 'reasons', jsonb_build_object(
+    'hosts', (select coalesce(sum(hosts), 0) from tallies),
+    'turnedAway', (
+      select coalesce(jsonb_agg(jsonb_build_object('step', step, 'kind', kind, 'hosts', hosts, 'names', names)), '[]')
+      from tallies where step <> 'none'),
+    'asked', (select coalesce(sum(hosts), 0) from reached),
+    'suffices', (select ${amounts((column) => `coalesce(sum(${column}), 0)`)} from reached),
+    'nearest', (select jsonb_build_object('host', host, 'free', ${amounts((column) => column)}) from nearest),
+    'candidates', (select coalesce(sum(candidates), 0) from tallies))
+  from outcome where fails
+  union all
+  select 'kind ' || kind, (
+    select jsonb_build_object('capabilities', p.capabilities, 'traits', array(select t from unnest(p.traits) t where t <> '${disabledTrait}'))
+    from resource_providers p where p.id = kinds.id)
+  from (select kind, min(resource_provider_id) as id from candidates group by kind) kinds`;

@@ -1,0 +1,158 @@
+/**
+ * What the scheduler reads: the servers of a request, their group, and the hosts worth a look, in one call. What can be said in SQL is said before the
+ * limit, over indexes that hold only hosts that may be picked; so the time does not grow with the hosts that are turned away here. All hosts are looked
+ * at only when the answer is no, to tell why.
+ */
+import { type Database, queryDocuments } from '../../data-api/client.ts';
+import type { Resources } from '../hosts/allocations.ts';
+import type { GroupPolicy } from '../server-groups.ts';
+import type { RequestSpec } from '../servers/build-requests.ts';
+import { documents, reasons, request, search } from './scheduling-sql.ts';
+
+/** What hosts of one kind can do. */
+export interface HostKind {
+  /** hypervisor_type, hypervisor_version, cpu_info, supported_instances, … */
+  capabilities: Readonly<Record<string, unknown>>;
+  /** All but that of a disabled service, which such a host does not show here. */
+  traits: readonly string[];
+}
+
+/** A host that may hold a server. */
+export interface HostState {
+  /** Id of its resource provider. */
+  provider: number;
+  host: string;
+  /** uuid of its cell. */
+  cell: string;
+  zone: string;
+  /** Key of its kind. */
+  kind: string;
+  free: Resources;
+  /** How many members of the request's server group are on it. */
+  members: number;
+  /** Builds that failed on it lately, in a row. */
+  failedBuilds: number;
+  /** Servers that came to it in the last minute, and so may still be starting; not those of the request's group, whose policy has its own say. */
+  starting: number;
+  /** Servers on it; 0 when nobody asked. */
+  servers: number;
+  /** Properties of images that its servers share with the request's image; 0 when nobody asked. */
+  alikeProperties: number;
+}
+
+/** A server with the host that holds its claim. */
+export interface PlacedServer {
+  server: string;
+  /** uuid of its cell. */
+  cell: string;
+  host: string;
+  zone: string;
+}
+
+/** A server that waits for its cell and holds a claim, because an earlier run of the step made one. */
+export interface ClaimedServer extends PlacedServer {
+  provider: number;
+  /** Its host may still be picked. */
+  usable: boolean;
+}
+
+/** The server group of a request. */
+export interface Group {
+  id: number;
+  name: string;
+  policy: GroupPolicy;
+  /** How many members a host may hold under anti-affinity. */
+  mostPerHost: number;
+  /** The claims for members that this reading knows of. */
+  generation: number;
+  /** How many members have a host. */
+  placed: number;
+}
+
+/** Hosts that one step turned away. */
+export interface TurnedAway {
+  step: string;
+  /** The kind of host, where kinds were turned away. */
+  kind: string | null;
+  hosts: number;
+  /** Their names, when they are few. */
+  names: string[] | null;
+}
+
+/** Why there is no host, over all hosts. */
+export interface Reasons {
+  hosts: number;
+  turnedAway: TurnedAway[];
+  /** Hosts that Placement was asked about, and on how many of them each resource suffices. */
+  asked: number;
+  suffices: Resources;
+  /** The host without room that lacks least, each lack measured by the need. */
+  nearest: { host: string; free: Resources } | null;
+  /** Hosts with room for one server, whatever their cell: what Nova calls allocation candidates. */
+  candidates: number;
+}
+
+/** What the scheduler reads, in one call. */
+export interface SchedulingState {
+  /** Servers of the request that wait for a cell, with what they all ask for; null when none waits. */
+  spec: RequestSpec | null;
+  waiting: string[];
+  claimed: ClaimedServer[];
+  /** Servers that have their cell and host already. */
+  placed: PlacedServer[];
+  group: Group | null;
+  /** False when the request names a host that does not exist. */
+  hostExists: boolean;
+  hosts: HostState[];
+  /** By key; those of the hosts. */
+  kinds: ReadonlyMap<string, HostKind>;
+  /** Other hosts may have room, too. */
+  more: boolean;
+  /** Given when the hosts cannot hold all servers, or when asked for. */
+  reasons: Reasons | null;
+}
+
+/** What is wanted of a reading. */
+export interface Reading {
+  /** About how many hosts are worth a look; at least as many as there are servers. */
+  limit: number;
+  /** Kinds of hosts that are not. */
+  refusedKinds: readonly string[];
+  /** Tell why there is no host. */
+  reasons: boolean;
+  countServers: boolean;
+  countAlikeProperties: boolean;
+}
+
+/**
+ * Reads what an execution needs to place the servers of a request, which all ask for the same. Cells that one of them turned away from are left out, hosts
+ * that failed builds lately come in addition to the page.
+ * @throws DatabaseUnreachable
+ */
+export async function findSchedulingState(
+  api: Database,
+  execution: string,
+  servers: readonly string[],
+  reading: Reading,
+): Promise<SchedulingState> {
+  const { documents: found } = await queryDocuments<unknown>(
+    api,
+    documents,
+    {
+      servers,
+      execution,
+      limit: reading.limit,
+      refused: reading.refusedKinds,
+      reasons: reading.reasons,
+      count_servers: reading.countServers,
+      count_alike: reading.countAlikeProperties,
+    },
+    [request, search, reasons].join(','),
+  );
+  const state = found.get('state') as Omit<SchedulingState, 'hosts' | 'kinds' | 'reasons'>;
+  const kinds = new Map<string, HostKind>();
+  for (const [key, doc] of found) if (key.startsWith('kind ')) kinds.set(key.slice('kind '.length), doc as HostKind);
+  // An answer holds so much and no more: a host whose kind did not fit in is left to a later reading.
+  const hosts = ((found.get('hosts') ?? []) as HostState[]).filter(({ kind }) => kinds.has(kind));
+  return { ...state, hosts, kinds, reasons: (found.get('reasons') ?? null) as Reasons | null };
+}

@@ -1,0 +1,97 @@
+/** What a boot names and must find before it is accepted: flavor, image, key pair, server group and quota, read in one call. */
+import { type Database, query } from '../../data-api/client.ts';
+import { type Flavor, flavorColumns, flavorVisible } from '../flavors.ts';
+import { type KeyPair, keyPairDocument } from '../keypairs.ts';
+import type { QuotaResource } from '../quotas.ts';
+
+/** An image as a boot needs it; min_disk in GiB, min_ram in MiB, size in bytes. */
+export interface BootImage {
+  id: string;
+  name: string | null;
+  status: string;
+  size: number | null;
+  min_disk: number;
+  min_ram: number;
+  disk_format: string | null;
+  container_format: string | null;
+  properties: Record<string, string>;
+}
+
+/** A flavor without its description, which no server needs and which may be larger than a row of the Data API. */
+export type BootFlavor = Omit<Flavor, 'description'>;
+
+/** null stands for what does not exist or is not for this project. */
+export interface BootChoices {
+  flavor: BootFlavor | null;
+  image: BootImage | null;
+  keyPair: KeyPair | null;
+  /** Whether the project has the server group. */
+  groupExists: boolean;
+  /** Whether the zone has an enabled host. */
+  zoneAvailable: boolean;
+  hostExists: boolean;
+  /** The most metadata that a server may have; -1 is unlimited. */
+  metadataItemsLimit: number;
+  /** The most instances that the project may have; -1 is unlimited. */
+  instancesLimit: number;
+}
+
+/**
+ * Reads what a boot names, and makes sure that the project has its row of quota_usages, which acceptance locks.
+ */
+export async function findBootChoices(
+  api: Database,
+  asked: {
+    flavorId: string;
+    imageId: string | null;
+    userId: string;
+    keyName: string | null;
+    /** uuid of the server group. */
+    group: string | null;
+    zone: string | null;
+    /** Names of a host and of its node. */
+    host: string | null;
+    node: string | null;
+    projectId: string;
+    seesAllFlavors: boolean;
+  },
+  defaults: Readonly<Record<QuotaResource | 'metadata_items', number>>,
+): Promise<BootChoices> {
+  const [row] = await query<BootChoices>(
+    api,
+    `with usage as (
+       -- Asked first: an insert would wait for the boots and deletes of the project that are just moving its row.
+       insert into quota_usages (project_id) select :project where not exists (select from quota_usages where project_id = :project)
+       on conflict do nothing)
+     select
+       (select to_jsonb(found) - 'description' from (
+          select ${flavorColumns} from flavors f where flavorid = :flavor_id and not f.disabled and ${flavorVisible}) found) as flavor,
+       (select to_jsonb(found) from (
+          select id, name, status, size, min_disk, min_ram, disk_format, container_format, properties from images
+          where id = :image_id::uuid and (visibility <> 'private' or owner = :project)) found) as image,
+       (select ${keyPairDocument} from key_pairs k where user_id = :user_id and name = :key_name) as "keyPair",
+       exists (select from instance_groups where uuid = :group::uuid and project_id = :project) as "groupExists",
+       exists (select from host_states where zone = :zone and cell_id is not null and not service_disabled) as "zoneAvailable",
+       exists (
+         select from host_states
+         where cell_id is not null and host = coalesce(:host::text, :node::text) and host = coalesce(:node::text, :host::text)) as "hostExists",
+       quota_limit(:project, 'metadata_items', :default_metadata_items::int) as "metadataItemsLimit",
+       quota_limit(:project, 'instances', :default_instances::int) as "instancesLimit"`,
+    {
+      flavor_id: asked.flavorId,
+      image_id: asked.imageId,
+      zone: asked.zone,
+      host: asked.host,
+      node: asked.node,
+      user_id: asked.userId,
+      key_name: asked.keyName,
+      group: asked.group,
+      project: asked.projectId,
+      project_id: asked.seesAllFlavors ? null : asked.projectId,
+      default_instances: defaults.instances,
+      default_metadata_items: defaults.metadata_items,
+    },
+  );
+  if (!row) throw new Error('a select without from gives one row');
+  return row;
+}

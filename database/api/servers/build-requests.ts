@@ -1,0 +1,277 @@
+/**
+ * Build requests: servers that are accepted but have no cell yet. Removing one is the single point where delete and build meet: whoever removes it
+ * decides what becomes of the server, in the same statement.
+ */
+import { type Database, query, queryDocuments } from '../../data-api/client.ts';
+import type { BlockDeviceMapping, Instance } from '../../servers/document.ts';
+import type { FencedServer } from '../../servers/ownership.ts';
+import { notePending } from '../cells/pending-cleanups.ts';
+import type { QuotaResource } from '../quotas.ts';
+import { joinGroup, joiningGroup, mayJoin } from '../server-groups.ts';
+import { releaseAllocations, releaseQuota } from './release.ts';
+
+/** What the scheduler must know of a server; kept until the server is archived, because quota is given back by it. */
+export interface RequestSpec {
+  flavor: Instance['flavor'];
+  image: { id: string; properties: Record<string, string> } | null;
+  /** The availability zone the client asked for. */
+  availability_zone: string | null;
+  scheduler_hints: Record<string, string[]>;
+  /** The one host an admin forces (`az:host:node`): filters and availability zone do not count, room and server group do. A host has one node of its name. */
+  forced_host?: NamedHost;
+  /** The one host an admin asks for; everything counts. */
+  requested_host?: NamedHost;
+  /** uuid of the server group. */
+  group?: string;
+}
+
+/** A host by its name, by its node's name, or by both. */
+export interface NamedHost {
+  host: string | null;
+  node: string | null;
+}
+
+/** A request for servers, ready to be accepted: what they share, and the names they get if there are several. */
+export interface Acceptance {
+  reservationId: string;
+  requestId: string;
+  /** All fields of the servers but their relations to disks and tags, which Nova keeps in columns of their own. */
+  template: Omit<Instance, 'uuid' | 'launch_index' | 'block_device_mappings' | 'tags'>;
+  blockDeviceMappings: Omit<BlockDeviceMapping, 'uuid'>[];
+  tags: string[];
+  spec: RequestSpec;
+  /** One for each server at most wanted, in order; the names count only when more than one is accepted. */
+  servers: { uuid: string; display_name: string; hostname: string }[];
+  minCount: number;
+  defaultLimits: Readonly<Record<QuotaResource, number>>;
+  /** How many members a group may have where the project has no limit of its own. */
+  defaultGroupMembers: number;
+}
+
+/** What acceptance found: how many servers it took (0: not even the least fits), and the quota it measured them by. */
+export interface Accepted {
+  count: number;
+  limits: Record<QuotaResource, number>;
+  used: Record<QuotaResource, number>;
+  /** How many more members the group may have; null when the request names none, or one that is gone. */
+  groupRoom: number | null;
+}
+
+/**
+ * Takes as many servers as the quota allows, at least `minCount`: quota use, request spec, build request and mapping of each, or nothing at all.
+ * The project's row of quota_usages must exist. Sent twice, it accepts once and answers the same count.
+ */
+export async function acceptServers(api: Database, acceptance: Acceptance): Promise<Accepted> {
+  const { template, spec, servers, defaultLimits } = acceptance;
+  const [row] = await query<Accepted>(
+    api,
+    `with asked as (
+       select value as names, (value->>'uuid')::uuid as uuid, position
+       from jsonb_array_elements(:servers::jsonb) with ordinality as list (value, position)),
+     sent_before as (select count(*)::int as count from instance_mappings where instance_uuid in (select uuid from asked)),
+     usage as (select * from quota_usages where project_id = :project_id for update),
+     limits as (
+       select key as resource, quota_limit(:project_id, key, value::int) as value
+       from usage cross join jsonb_each_text(:default_limits::jsonb)),
+     room as (
+       select min(case when value < 0 or each = 0 then 2147483647 else (value - used) / each end)::int as count
+       from (
+         select value,
+           case resource when 'instances' then 1 when 'cores' then :vcpus::int else :memory_mb::int end as each,
+           case resource when 'instances' then instances when 'cores' then cores else ram end as used
+         from limits cross join usage) each_limit),
+     wanted as (select least(room.count, (select count(*) from asked))::int as count from room where room.count >= :min_count),
+     ${joiningGroup},
+     decision as (
+       select case when sent_before.count > 0 then sent_before.count
+         when ${mayJoin('wanted.count')} then coalesce(wanted.count, 0)
+         else 0 end as count,
+         sent_before.count = 0 as first_time
+       from sent_before left join wanted on true),
+     accepted as (
+       select uuid, position - 1 as launch_index,
+         :template::jsonb || case when count > 1 then names else '{}' end
+           || jsonb_build_object('uuid', uuid, 'launch_index', position - 1, 'created_at', now()) as instance
+       from asked cross join decision where first_time and position <= count),
+     moved as (
+       update quota_usages q
+       set instances = q.instances + n, cores = q.cores + n * :vcpus::int, ram = q.ram + n * :memory_mb::bigint, updated_at = now()
+       from (select count(*)::int as n from accepted) accepted_count
+       where q.project_id = :project_id),
+     specs as (insert into request_specs (instance_uuid, spec) select uuid, :spec::jsonb from accepted),
+     requests as (
+       insert into build_requests (instance_uuid, project_id, reservation_id, request_id, execution, instance, block_device_mappings, tags)
+       select uuid, :project_id, :reservation_id, :request_id, :reservation_id, instance,
+         (select coalesce(jsonb_agg(value || jsonb_build_object('uuid', gen_random_uuid())), '[]')
+          -- The mention of the server makes this run for each of them: the uuid of a disk is its own.
+          from jsonb_array_elements(:block_device_mappings::jsonb) where accepted.uuid is not null),
+         :tags::jsonb
+       from accepted),
+     mappings as (
+       insert into instance_mappings (instance_uuid, project_id, user_id)
+       select uuid, :project_id, :user_id from accepted order by launch_index),
+     ${joinGroup}
+     select count, (select room from group_room) as "groupRoom", (select jsonb_object_agg(resource, value) from limits) as limits,
+       (select jsonb_build_object('instances', instances, 'cores', cores, 'ram', ram) from usage) as used
+     from decision`,
+    {
+      servers,
+      project_id: template.project_id,
+      user_id: template.user_id,
+      reservation_id: acceptance.reservationId,
+      request_id: acceptance.requestId,
+      vcpus: template.vcpus,
+      memory_mb: template.memory_mb,
+      min_count: acceptance.minCount,
+      default_limits: defaultLimits,
+      group: spec.group ?? null,
+      group_members: acceptance.defaultGroupMembers,
+      template,
+      spec,
+      block_device_mappings: acceptance.blockDeviceMappings,
+      tags: acceptance.tags,
+    },
+  );
+  if (!row) throw new Error(`project ${template.project_id} has no row in quota_usages`);
+  return row;
+}
+
+/** SQL that gives the document of a build request `b` in the shape of an Instance. */
+export const buildRequestDocument = `b.instance || jsonb_build_object('block_device_mappings', b.block_device_mappings, 'tags', b.tags)`;
+
+/** A server on its way into a cell, as the api database sees it. */
+export interface BuildRequest {
+  /** The server as it was accepted; null when the build request is gone, or is another execution's. */
+  instance: Instance | null;
+  requestId: string | null;
+  spec: RequestSpec;
+  /** uuid of the cell it is mapped to already. */
+  mappedTo: string | null;
+  /** URL of the database of the cell it shall go to; null when no such cell is registered. */
+  connection: string | null;
+  /** That of the execution that asks; null when it does not own the server. */
+  fencingToken: number | null;
+}
+
+/**
+ * Sets the target cell of servers that an execution owns, and returns what it may know of them, by uuid. Servers that are being deleted are left out.
+ * A server that had another target cell gets the next fencing token, and that cell a pending cleanup: it may hold the server already.
+ */
+export async function setTargetCell(
+  api: Database,
+  execution: string,
+  servers: readonly string[],
+  cell: string,
+): Promise<Map<string, BuildRequest>> {
+  const found = new Map<string, BuildRequest>();
+  for (let wanted = servers; wanted.length > 0; ) {
+    const { documents, truncated } = await queryDocuments<BuildRequest>(
+      api,
+      `select m.instance_uuid as key, jsonb_build_object(
+         'instance', case when b.id is not null then ${buildRequestDocument} end,
+         'requestId', b.request_id,
+         'spec', s.spec,
+         'mappedTo', c.uuid,
+         'connection', (select database_connection from cell),
+         'fencingToken', coalesce(b.fencing_token, case when m.execution = :execution then m.fencing_token end)) as doc
+       from asked
+       join instance_mappings m on m.instance_uuid = asked.uuid and not m.queued_for_delete
+       join request_specs s on s.instance_uuid = asked.uuid
+       left join targeted b on b.instance_uuid = asked.uuid
+       left join cell_mappings c on c.id = m.cell_id`,
+      { servers: wanted, cell, execution },
+      `cell as (select id, database_connection from cell_mappings where uuid = :cell::uuid),
+       asked as (select jsonb_array_elements_text(:servers::jsonb)::uuid as uuid),
+       -- As they are under the lock: another owner or target cell since the statement began counts.
+       owned as (
+         select b.id, b.instance_uuid, b.cell_id, b.fencing_token from build_requests b join asked on asked.uuid = b.instance_uuid
+         where b.execution = :execution order by b.id for update of b),
+       targeted as (
+         update build_requests b
+         set cell_id = cell.id, updated_at = now(), fencing_token = owned.fencing_token + case when owned.cell_id <> cell.id then 1 else 0 end
+         from owned, cell where b.id = owned.id
+         returning b.*),
+       left_behind as (${notePending(`
+         select instance_uuid, owned.cell_id, fencing_token from owned cross join cell where owned.cell_id <> cell.id`)})`,
+    );
+    for (const [uuid, request] of documents) found.set(uuid, request);
+    wanted = truncated ? wanted.filter((uuid) => !documents.has(uuid)) : [];
+  }
+  return found;
+}
+
+/**
+ * Gives the servers their cell: removes the build request and points the mapping, for each server whose build request is still this execution's, with
+ * this token and this target cell. They must be whole in the cell before, written with that token. Sent twice, it answers the same.
+ * @param allocations what becomes of their allocations: cell0 has no hosts, so a burial releases them in the same statement.
+ * @returns the uuids that this execution brought into this cell; the others were deleted, or have another owner.
+ */
+export async function commitToCell(
+  api: Database,
+  execution: string,
+  servers: readonly FencedServer[],
+  cell: string,
+  allocations: 'keep' | 'release',
+): Promise<Set<string>> {
+  const rows = await query<{ uuid: string }>(
+    api,
+    `with cell as (select id from cell_mappings where uuid = :cell::uuid),
+     asked as (select * from jsonb_to_recordset(:servers::jsonb) as list (uuid uuid, fencing_token int)),
+     won as (
+       delete from build_requests b using asked, cell
+       where b.instance_uuid = asked.uuid and b.execution = :execution and b.fencing_token = asked.fencing_token and b.cell_id = cell.id
+       returning b.instance_uuid, b.cell_id, b.fencing_token),
+     moved as (
+       update instance_mappings m set cell_id = won.cell_id, execution = :execution, fencing_token = won.fencing_token, updated_at = now()
+       from won where m.instance_uuid = won.instance_uuid and m.cell_id is null
+       returning m.instance_uuid)
+     ${
+       allocations === 'keep'
+         ? `, to_be_built as (${notePending('select instance_uuid, cell_id, fencing_token from won')})`
+         : `, ${releaseAllocations('select instance_uuid from won')}`
+     }
+     select instance_uuid as uuid from moved
+     union
+     select m.instance_uuid from instance_mappings m join asked on asked.uuid = m.instance_uuid join cell on cell.id = m.cell_id
+     where m.execution = :execution and m.fencing_token = asked.fencing_token and not m.queued_for_delete`,
+    { servers, cell, execution },
+  );
+  return new Set(rows.map(({ uuid }) => uuid));
+}
+
+/**
+ * Turns away from the cell that a server was being written into: its allocations are released, what the cell may hold of it gets a pending cleanup, and
+ * the fencing token grows, so that nothing written before can be committed any more.
+ * @returns false when the server is not this execution's any more: deleted, or in its cell after all.
+ */
+export async function releaseTargetCell(api: Database, execution: string, server: string): Promise<boolean> {
+  const rows = await query(
+    api,
+    `with owned as (
+       select instance_uuid, cell_id, fencing_token from build_requests where instance_uuid = :server::uuid and execution = :execution for update),
+     turned as (
+       update build_requests b set cell_id = null, fencing_token = owned.fencing_token + 1, updated_at = now()
+       from owned where b.instance_uuid = owned.instance_uuid and owned.cell_id is not null),
+     left_behind as (${notePending('select instance_uuid, cell_id, fencing_token from owned where cell_id is not null')}),
+     ${releaseAllocations('select instance_uuid from owned')}
+     select instance_uuid from owned`,
+    { server, execution },
+  );
+  return rows.length > 0;
+}
+
+/**
+ * Ends a server that has no cell: removes its build request, marks its mapping deleted and gives back its quota and its allocations.
+ * @returns false when the build request was gone already, because a cell has the server or someone deleted it.
+ */
+export async function removeBuildRequest(api: Database, server: string): Promise<boolean> {
+  const rows = await query(
+    api,
+    `with gone as (delete from build_requests where instance_uuid = :server::uuid returning instance_uuid, cell_id, fencing_token),
+     left_behind as (${notePending('select instance_uuid, cell_id, fencing_token from gone where cell_id is not null')}),
+     ${releaseQuota('select instance_uuid from gone')}
+     select instance_uuid from gone`,
+    { server },
+  );
+  return rows.length > 0;
+}

@@ -1,0 +1,113 @@
+/**
+ * Giving back: what servers claimed on hosts, and what they used of their quota. Each is given back exactly once, however often it is asked for, because
+ * what is given back follows from rows that the same statement turned or deleted.
+ */
+import { type Database, query } from '../../data-api/client.ts';
+import type { FencedServer } from '../../servers/ownership.ts';
+import { leaveGroups } from '../server-groups.ts';
+
+/** Marks servers deleted that their cell has deleted, and gives back their quota and their room on hosts; then nothing is left to do for them there. */
+export async function releaseServers(api: Database, servers: readonly string[]): Promise<void> {
+  await query(
+    api,
+    `with ${releaseQuota(asked)},
+     done as (
+       delete from pending_cleanups p using instance_mappings m
+       where m.instance_uuid = p.instance_uuid and m.cell_id = p.cell_id and p.instance_uuid in (${asked}))
+     select count(*) from ended`,
+    { servers },
+  );
+}
+
+/**
+ * Releases the allocations of servers that failed in their cell and live on without a host, and nothing else. A server that another owner than the one
+ * named by its token has taken over since is left alone.
+ */
+export async function releaseAllocationsOfFailed(api: Database, servers: readonly FencedServer[]): Promise<void> {
+  const owned = `
+    select m.instance_uuid from instance_mappings m
+    join jsonb_to_recordset(:servers::jsonb) as failed (uuid uuid, fencing_token int)
+      on failed.uuid = m.instance_uuid and failed.fencing_token = m.fencing_token`;
+  await query(api, `with ${releaseAllocations(owned)} select count(*) from freed`, { servers });
+}
+
+/** An allocation on a host that may not be picked any more. */
+export interface UnusableAllocation {
+  server: string;
+  /** Id of the resource provider. */
+  provider: number;
+}
+
+/** Releases allocations of servers that wait for their cell, where the execution still owns the server and the allocation is still on that host. */
+export async function releaseUnusableAllocations(
+  api: Database,
+  execution: string,
+  allocations: readonly UnusableAllocation[],
+): Promise<void> {
+  const unusable = `
+    select a.consumer_id from owned join allocations a on a.consumer_id = owned.server and a.resource_provider_id = owned.provider`;
+  await query(
+    api,
+    `with owned as (
+       select server, provider from build_requests b
+       join jsonb_to_recordset(:allocations::jsonb) as unusable (server uuid, provider int) on unusable.server = b.instance_uuid
+       where b.execution = :execution order by b.id for update of b),
+     ${releaseAllocations(unusable)}
+     select count(*) from freed`,
+    { execution, allocations },
+  );
+}
+
+/**
+ * Gives back the room that deleted servers hold, because they were deleted while they were placed. `servers` narrows to these; null means any that was
+ * deleted within a day, for nobody claims room for a server that is gone for longer.
+ */
+export async function releaseClaimsOfDeleted(api: Database, servers: readonly string[] | null): Promise<number> {
+  const which = servers === null ? `m.updated_at > now() - interval '1 day'` : `m.instance_uuid in (${asked})`;
+  const deleted = `
+    select distinct m.instance_uuid from instance_mappings m join allocations on consumer_id = m.instance_uuid
+    where m.queued_for_delete and ${which}`;
+  const [row] = await query<{ count: number }>(api, `with ${releaseAllocations(deleted)} select count(*) as count from freed`, {
+    servers: servers ?? [],
+  });
+  return row?.count ?? 0;
+}
+
+const asked = 'select jsonb_array_elements_text(:servers::jsonb)::uuid as instance_uuid';
+
+/** CTEs that end the servers of a selection. The turn of `queued_for_delete` lets quota be given back exactly once. */
+export function releaseQuota(servers: string): string {
+  return `ended as (
+      update instance_mappings m set queued_for_delete = true, updated_at = now()
+      from (${servers}) s where m.instance_uuid = s.instance_uuid and not m.queued_for_delete
+      returning m.instance_uuid, m.project_id),
+    returned as (
+      update quota_usages q
+      set instances = q.instances - sums.count, cores = q.cores - sums.cores, ram = q.ram - sums.ram, updated_at = now()
+      from (
+        select project_id, count(*)::int as count, sum((spec->'flavor'->>'vcpus')::int)::int as cores,
+          sum((spec->'flavor'->>'memory_mb')::bigint)::bigint as ram
+        from ended join request_specs using (instance_uuid) group by project_id) sums
+      where q.project_id = sums.project_id),
+    ${releaseAllocations(servers)},
+    ${leaveGroups}`;
+}
+
+/**
+ * CTEs that free the room of servers. Inventories are locked in the order of their ids first, as a claim does, so that the two never deadlock; what is
+ * freed follows from the rows that this statement deleted, so a second caller frees nothing.
+ */
+export function releaseAllocations(servers: string): string {
+  return `held as (
+      select i.id from inventories i
+      where (i.resource_provider_id, i.resource_class) in (
+        select resource_provider_id, resource_class from allocations where consumer_id in (${servers}))
+      order by i.id for update),
+    freed as (
+      delete from allocations where consumer_id in (${servers}) and (select count(*) from held) > 0
+      returning resource_provider_id, resource_class, used),
+    room_back as (
+      update inventories i set used = i.used - sums.used, updated_at = now()
+      from (select resource_provider_id, resource_class, sum(used) as used from freed group by 1, 2) sums
+      where i.resource_provider_id = sums.resource_provider_id and i.resource_class = sums.resource_class)`;
+}

@@ -1,0 +1,56 @@
+/** What the reaper looks at and removes in a cell. */
+import { type Database, query } from '../data-api/client.ts';
+import type { FencedServer } from '../servers/ownership.ts';
+
+/** How far a server is. */
+export interface InstanceState extends FencedServer {
+  vm_state: string;
+  host: string | null;
+  deleted: boolean;
+}
+
+/** Gives the states of those servers that the cell holds, deleted ones too. */
+export async function findInstanceStates(cell: Database, servers: readonly string[]): Promise<InstanceState[]> {
+  return query<InstanceState>(
+    cell,
+    `select uuid, fencing_token, vm_state, host, deleted <> 0 as deleted from instances
+     where uuid = any (array(select jsonb_array_elements_text(:servers::jsonb)::uuid))`,
+    { servers },
+  );
+}
+
+/** Tables with rows of a server by its `instance_uuid`; its actions and tags have keys of their own. */
+export const relations = [
+  'instance_extra',
+  'instance_info_caches',
+  'instance_faults',
+  'instance_metadata',
+  'instance_system_metadata',
+  'block_device_mapping',
+  'security_group_instance_association',
+  'migrations',
+];
+
+/**
+ * Removes orphaned rows of servers from the cell without a trace: those that were written with the server's token or an earlier one. A row that a later
+ * owner writes at this moment is waited for and left alone.
+ */
+export async function purgeInstances(cell: Database, servers: readonly FencedServer[]): Promise<void> {
+  const orphaned = 'select uuid from orphaned';
+  const ctes = relations.map((table) => `${table}_gone as (delete from ${table} where instance_uuid in (${orphaned}))`);
+  await query(
+    cell,
+    `with orphaned as (
+       select i.uuid from instances i
+       join jsonb_to_recordset(:servers::jsonb) as asked (uuid uuid, fencing_token int)
+         on asked.uuid = i.uuid and i.fencing_token <= asked.fencing_token
+       order by i.uuid for update of i),
+     ${ctes.join(',\n')},
+     tags_gone as (delete from tags where resource_id in (${orphaned})),
+     events_gone as (
+       delete from instance_actions_events where action_id in (select id from instance_actions where instance_uuid in (${orphaned}))),
+     actions_gone as (delete from instance_actions where instance_uuid in (${orphaned}))
+     delete from instances where uuid in (${orphaned})`,
+    { servers },
+  );
+}

@@ -1,0 +1,37 @@
+/** Everything between clients and databases: the HTTP API, its functions, and the boot workflow. It keeps no data. */
+import { CfnOutput, Stack } from 'aws-cdk-lib';
+import type { Construct } from 'constructs';
+import type { Databases } from '../databases/database-access.ts';
+import { Alarms } from '../observability/alarms.ts';
+import { Dashboard } from '../observability/dashboard.ts';
+import { prefixOf } from '../settings.ts';
+import { ApiFunctions } from './api-functions.ts';
+import { Auditor } from './auditor.ts';
+import { BootWorkflow } from './boot-workflow.ts';
+import { PublicApi } from './public-api.ts';
+import { Reaper } from './reaper.ts';
+
+/** What the control plane is told of the rest of the deployment. */
+export interface ControlPlaneStackProps {
+  databases: Databases;
+  /** Where clients reach the API when it is not at the address of API Gateway; empty otherwise. */
+  publicUrl: string;
+  /** How many functions it may set aside shares of; 0 sets nothing aside. */
+  concurrency: number;
+}
+
+/** The control plane. */
+export class ControlPlaneStack extends Stack {
+  constructor(scope: Construct, id: string, { databases, publicUrl, concurrency }: ControlPlaneStackProps) {
+    super(scope, id, { description: 'Cellzero: control plane' });
+    const { stateMachine: boot, functions: steps } = new BootWorkflow(this, 'Boot', databases);
+    const { stateMachine, audit } = new Auditor(this, 'Auditor', databases);
+    const { watch, reap } = new Reaper(this, 'Reaper', { databases, boot, audit: stateMachine });
+    const { functions } = new ApiFunctions(this, 'Functions', { databases, publicUrl, boot, watch, concurrency });
+    const { url, http } = new PublicApi(this, 'Api', functions);
+    const observed = { prefix: prefixOf(databases.stage), http, api: functions, steps, reap, audit, boot, watch };
+    const { alarms } = new Alarms(this, 'Alarms', observed);
+    new Dashboard(this, 'Dashboard', observed, alarms);
+    new CfnOutput(this, 'ApiUrl', { value: publicUrl || url, description: 'Keystone is at /identity/v3, Nova at /v2.1' });
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * One database: the api database, cell0 or a live cell. They differ in name, tags, schema and what is done once that stands.
+ *
+ * Statements come through the Data API alone. The cluster sleeps when nobody asks. Its schema is moved forward in the deployment that brings the
+ * migrations, before anything that depends on the stack; a migration that fails fails the deployment.
+ */
+import { CfnOutput, Duration, RemovalPolicy, Stack, Tags, Validations } from 'aws-cdk-lib';
+import {
+  AuroraPostgresEngineVersion,
+  ClusterInstance,
+  Credentials,
+  DatabaseCluster,
+  DatabaseClusterEngine,
+  DatabaseSecret,
+} from 'aws-cdk-lib/aws-rds';
+import type { Construct } from 'constructs';
+import type { Stage } from '../settings.ts';
+import { type DatabaseAddress, type DatabaseRole, tag } from './database-access.ts';
+import { DeployStep } from './deploy-step.ts';
+import type { DatabaseNetwork } from './network-stack.ts';
+
+/** What all databases of a deployment share. */
+export interface DatabaseStackProps {
+  stage: Stage;
+  network: DatabaseNetwork;
+}
+
+/** What distinguishes one database from another. */
+interface Identity {
+  role: DatabaseRole;
+  /** The cell's name, or `api`. */
+  name: string;
+}
+
+/** The name of the database inside every cluster. */
+const databaseName = 'cellzero';
+
+/** A database that wakes up keeps a client waiting for some 15 s, so it does not sleep in the pauses of one session. */
+const idleBeforePause = Duration.minutes(10);
+
+/** A database with its schema. */
+export abstract class DatabaseStack extends Stack {
+  /** Where the database is. */
+  readonly database: DatabaseAddress;
+  /** Brings the schema. */
+  protected readonly migration: DeployStep;
+
+  constructor(scope: Construct, id: string, { stage, network }: DatabaseStackProps, { role, name }: Identity) {
+    super(scope, id, { description: `Cellzero: database of ${name}` });
+    const kept = stage === 'production';
+    Tags.of(this).add(tag.stage, stage);
+    Tags.of(this).add(tag.role, role);
+    if (role !== 'api') Tags.of(this).add(tag.cell, name);
+
+    // A database outlives its stack, with the secret that opens it; and so a first deployment that fails is not held up by their protection.
+    const removalPolicy = kept ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY;
+    const secret = new DatabaseSecret(this, 'Secret', { username: 'cellzero' });
+    secret.applyRemovalPolicy(removalPolicy);
+    const cluster = new DatabaseCluster(this, 'Cluster', {
+      engine: DatabaseClusterEngine.auroraPostgres({ version: AuroraPostgresEngineVersion.VER_17_7 }),
+      writer: ClusterInstance.serverlessV2('Writer', { publiclyAccessible: false }),
+      serverlessV2MinCapacity: 0,
+      serverlessV2MaxCapacity: 8,
+      serverlessV2AutoPauseDuration: idleBeforePause,
+      enableDataApi: true,
+      storageEncrypted: true,
+      defaultDatabaseName: databaseName,
+      credentials: Credentials.fromSecret(secret),
+      vpc: network.vpc,
+      subnetGroup: network.subnetGroup,
+      securityGroups: [network.securityGroup],
+      backup: { retention: Duration.days(kept ? 14 : 1) },
+      deletionProtection: kept,
+      removalPolicy,
+    });
+    Validations.of(secret).acknowledge({
+      id: 'AwsSolutions-SMG4',
+      reason: 'It opens nothing without rights on the cluster and on the secret itself: docs/decisions/0010-secrets-do-not-rotate.md.',
+    });
+    Validations.of(cluster).acknowledge({
+      id: 'AwsSolutions-RDS6',
+      reason: 'IAM authentication is for clients that connect; nobody can, and the Data API asks IAM for every statement.',
+    });
+    if (!kept) Validations.of(cluster).acknowledge({ id: 'AwsSolutions-RDS10', reason: 'It is to be thrown away.' });
+
+    this.database = {
+      clusterArn: cluster.clusterArn,
+      secretArn: secret.secretArn,
+      url: `rds-data://${cluster.clusterArn}/${databaseName}?secret=${secret.secretArn}`,
+    };
+    new CfnOutput(this, 'DatabaseUrl', { value: this.database.url, description: 'The database_connection of a cell mapping' });
+
+    this.migration = new DeployStep(this, 'Migration', {
+      entry: 'deploy/migrate-database.ts',
+      environment: { DATABASE: this.database.url, SCHEMA: role === 'api' ? 'api' : 'cell' },
+      databases: [this.database],
+      after: cluster,
+    });
+  }
+}

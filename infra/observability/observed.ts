@@ -1,0 +1,29 @@
+/** What dashboard and alarms look at, and the metrics that functions emit (`lambdas/shared/observation/invocation.ts`). */
+import { Duration } from 'aws-cdk-lib';
+import type { HttpApi } from 'aws-cdk-lib/aws-apigatewayv2';
+import { Metric } from 'aws-cdk-lib/aws-cloudwatch';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
+import type { ApiFunction } from '../../lambdas/api/gateway-routes.ts';
+
+/** The parts of the control plane. */
+export interface Observed {
+  /** What the names of the deployment begin with; the namespace of its metrics. */
+  prefix: string;
+  http: HttpApi;
+  api: Readonly<Record<ApiFunction, IFunction>>;
+  /** By state. */
+  steps: ReadonlyMap<string, IFunction>;
+  reap: IFunction;
+  audit: IFunction;
+  boot: StateMachine;
+  watch: StateMachine;
+}
+
+/** The period of graphs and alarms unless told otherwise. */
+export const period = Duration.minutes(5);
+
+/** Gives a metric of a function. */
+export function metricOf({ prefix }: Observed, service: string, metricName: string, statistic: string): Metric {
+  return new Metric({ namespace: prefix, metricName, dimensionsMap: { service }, statistic, period });
+}

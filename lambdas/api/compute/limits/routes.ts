@@ -1,0 +1,51 @@
+/** The limits resource: what a project may use, and uses. */
+import type * as z from 'zod';
+import { authorize } from '../../../../compute/authorization/policy.ts';
+import { type QuotaName, quotaDefaults } from '../../../../compute/quotas/quotas.ts';
+import { findQuotaUse, type QuotaUse } from '../../../../database/api/quotas.ts';
+import { apiDatabase } from '../../../shared/api-database.ts';
+import { type ApiRequest, type Route, route } from '../../http/routing/route.ts';
+import { anyText, parameters } from '../shared/query-parameters.ts';
+
+function limitsQuery(microversion: number) {
+  return parameters(microversion >= 75, { tenant_id: anyText });
+}
+
+/** Networks left Nova with 2.36, metadata of images with 2.39, files with 2.57. */
+function absolute({ limits, used }: QuotaUse<QuotaName>, microversion: number) {
+  const until = (version: number, keys: object) => (microversion < version ? keys : {});
+  return {
+    maxTotalInstances: limits.instances,
+    maxTotalCores: limits.cores,
+    maxTotalRAMSize: limits.ram,
+    maxServerMeta: limits.metadata_items,
+    maxTotalKeypairs: limits.key_pairs,
+    maxServerGroups: limits.server_groups,
+    maxServerGroupMembers: limits.server_group_members,
+    totalInstancesUsed: used.instances,
+    totalCoresUsed: used.cores,
+    totalRAMUsed: used.ram,
+    totalServerGroupsUsed: used.server_groups,
+    ...until(36, {
+      maxSecurityGroups: limits.security_groups,
+      maxSecurityGroupRules: limits.security_group_rules,
+      maxTotalFloatingIps: limits.floating_ips,
+      totalSecurityGroupsUsed: 0,
+      totalFloatingIpsUsed: 0,
+    }),
+    ...until(39, { maxImageMeta: limits.metadata_items }),
+    ...until(57, { maxPersonality: limits.injected_files, maxPersonalitySize: limits.injected_file_content_bytes }),
+  };
+}
+
+async function show({ caller, microversion, query }: ApiRequest<undefined, z.infer<ReturnType<typeof limitsQuery>>>) {
+  const project = query.tenant_id?.at(-1);
+  if (project !== undefined) authorize(caller, 'os_compute_api:limits:other_project');
+  const use = await findQuotaUse(apiDatabase(), project ?? caller.projectId, quotaDefaults);
+  return { status: 200, body: { limits: { rate: [], absolute: absolute(use, microversion) } } };
+}
+
+/** The route of the limits resource. */
+export const limitRoutes: readonly Route[] = [
+  route({ method: 'GET', path: '/limits', policy: 'os_compute_api:limits', query: limitsQuery, handle: show }),
+];

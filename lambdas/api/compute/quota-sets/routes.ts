@@ -1,0 +1,80 @@
+/** The os-quota-sets resource: what a project may use; and os-quota-class-sets: what projects may use that have no limits of their own. */
+import type * as z from 'zod';
+import { BadRequest } from '../../../../common/errors.ts';
+import { changeQuotaSet, findQuotaSet, type QuotaLimits, quotaDefaults, resetQuotaSet } from '../../../../compute/quotas/quotas.ts';
+import { apiDatabase } from '../../../shared/api-database.ts';
+import { type ApiRequest, type Route, route } from '../../http/routing/route.ts';
+import { anyText, parameters } from '../shared/query-parameters.ts';
+import { type QuotaChange, quotaBody, shownQuotas } from './body.ts';
+
+function userQuery(microversion: number) {
+  return parameters(microversion >= 75, { user_id: anyText });
+}
+type UserQuery = z.infer<ReturnType<typeof userQuery>>;
+
+/** Classes told of server groups, and stopped telling of networks, with this microversion. */
+const completeClasses = 50;
+
+function limitsView(limits: QuotaLimits, microversion: number) {
+  return Object.fromEntries(shownQuotas(microversion).map((name) => [name, limits[name]]));
+}
+
+/** Users have the limits of their project. */
+async function show({ caller, microversion, params: { id = '' } }: ApiRequest<undefined, UserQuery>) {
+  const { limits } = await findQuotaSet(apiDatabase(), caller, 'os_compute_api:os-quota-sets:show', id);
+  return { status: 200, body: { quota_set: { id, ...limitsView(limits, microversion) } } };
+}
+
+/** Key pairs and group members are counted by user and by group, so a project uses none of them. */
+async function detail({ caller, microversion, params: { id = '' } }: ApiRequest<undefined, UserQuery>) {
+  const { limits, used } = await findQuotaSet(apiDatabase(), caller, 'os_compute_api:os-quota-sets:detail', id);
+  const inUse: Readonly<Record<string, number>> = used;
+  const details = shownQuotas(microversion).map((name) => [name, { limit: limits[name], in_use: inUse[name] ?? 0, reserved: 0 }]);
+  return { status: 200, body: { quota_set: { id, ...Object.fromEntries(details) } } };
+}
+
+async function defaults({ microversion, params: { id = '' } }: ApiRequest) {
+  return { status: 200, body: { quota_set: { id, ...limitsView(quotaDefaults, microversion) } } };
+}
+
+async function update({ body, caller, microversion, params, query }: ApiRequest<QuotaChange, UserQuery>) {
+  if (query.user_id) throw new BadRequest('Limits of a single user are not supported, only those of the project.');
+  const limits = await changeQuotaSet(apiDatabase(), caller, params.id ?? '', body.limits, body.force);
+  return { status: 200, body: { quota_set: limitsView(limits, microversion) } };
+}
+
+/** A single user has no limits that could be taken away. */
+async function reset({ caller, params, query }: ApiRequest<undefined, UserQuery>) {
+  if (!query.user_id) await resetQuotaSet(apiDatabase(), caller, params.id ?? '');
+  return { status: 202 };
+}
+
+/** There is one class, under whatever name: the limits of this service. */
+async function showClass({ microversion, params: { id = '' } }: ApiRequest) {
+  const withGroups = microversion >= completeClasses;
+  const names = shownQuotas(microversion, completeClasses).filter((name) => withGroups || !name.startsWith('server_group'));
+  return { status: 200, body: { quota_class_set: { id, ...Object.fromEntries(names.map((name) => [name, quotaDefaults[name]])) } } };
+}
+
+/** The routes of the os-quota-sets and os-quota-class-sets resources. */
+export const quotaSetRoutes: readonly Route[] = [
+  route({ method: 'GET', path: '/os-quota-sets/{id}', policy: 'os_compute_api:os-quota-sets:show', query: userQuery, handle: show }),
+  route({
+    method: 'GET',
+    path: '/os-quota-sets/{id}/detail',
+    policy: 'os_compute_api:os-quota-sets:detail',
+    query: userQuery,
+    handle: detail,
+  }),
+  route({ method: 'GET', path: '/os-quota-sets/{id}/defaults', policy: 'os_compute_api:os-quota-sets:defaults', handle: defaults }),
+  route({
+    method: 'PUT',
+    path: '/os-quota-sets/{id}',
+    policy: 'os_compute_api:os-quota-sets:update',
+    query: userQuery,
+    body: quotaBody,
+    handle: update,
+  }),
+  route({ method: 'DELETE', path: '/os-quota-sets/{id}', policy: 'os_compute_api:os-quota-sets:delete', query: userQuery, handle: reset }),
+  route({ method: 'GET', path: '/os-quota-class-sets/{id}', policy: 'os_compute_api:os-quota-class-sets:show', handle: showClass }),
+];

@@ -1,0 +1,178 @@
+/** What a query of `GET /servers` and `/servers/detail` asks for: which of Nova's parameters count for whom (nova-facts 3.1). */
+import { BadRequest, Forbidden } from '../../../../common/errors.ts';
+import { allows, authorize, type Caller } from '../../../../compute/authorization/policy.ts';
+import type { ExactField, PatternField, ServerFilters } from '../../../../compute/servers/filters.ts';
+import type { Listing, SortField, SortKey } from '../../../../compute/servers/list-servers.ts';
+import { statesOf } from '../../../../compute/servers/status.ts';
+import { queryBoolean, strictQueryBoolean } from '../shared/parameters.ts';
+import { isoTime } from '../shared/query-parameters.ts';
+import { joinedTables, type ServerQuery, sortKeys } from './list-query-schema.ts';
+
+/** The most servers of a page, Nova's `[api]max_limit`. */
+export const mostOnPage = 1_000;
+
+const exact: Readonly<Record<string, ExactField>> = {
+  image: 'image_ref',
+  image_ref: 'image_ref',
+  vm_state: 'vm_state',
+  task_state: 'task_state',
+  user_id: 'user_id',
+  uuid: 'uuid',
+  host: 'host',
+};
+
+const pattern: Readonly<Record<string, PatternField>> = {
+  name: 'display_name',
+  description: 'display_description',
+  ...Object.fromEntries(
+    (
+      [
+        ...([
+          'display_name',
+          'display_description',
+          'hostname',
+          'reservation_id',
+          'availability_zone',
+          'key_name',
+          'config_drive',
+        ] as const),
+        ...(['access_ip_v4', 'access_ip_v6', 'created_at', 'launched_at', 'terminated_at', 'kernel_id', 'ramdisk_id', 'node'] as const),
+        ...(['root_device_name', 'power_state', 'progress', 'launch_index', 'auto_disk_config', 'locked_by'] as const),
+      ] as const
+    ).map((field) => [field, field]),
+  ),
+};
+
+/** The microversion from which everybody may use a filter; those that are not here are for admins. */
+const openSince: Readonly<Record<string, number>> = {
+  ...Object.fromEntries(
+    ['reservation_id', 'name', 'status', 'image', 'flavor', 'ip', 'changes-since', 'all_tenants'].map((key) => [key, 1]),
+  ),
+  ip6: 5,
+  ...Object.fromEntries(['tags', 'tags-any', 'not-tags', 'not-tags-any'].map((key) => [key, 26])),
+  'changes-before': 66,
+  locked: 73,
+  ...Object.fromEntries(
+    [
+      ...['availability_zone', 'config_drive', 'key_name', 'created_at', 'launched_at', 'terminated_at'],
+      ...['power_state', 'task_state', 'vm_state', 'progress', 'user_id'],
+    ].map((key) => [key, 83]),
+  ),
+  hostname: 90,
+};
+
+const paging = ['limit', 'marker', 'sort_key', 'sort_dir'];
+
+/**
+ * Reads a query that passed the schema.
+ * @throws BadRequest for what contradicts itself, Forbidden for what the caller may not ask.
+ */
+export function readListing(caller: Caller, microversion: number, query: ServerQuery, kind: 'index' | 'detail'): Listing {
+  const admin = allows(caller, 'os_compute_api:servers:allow_all_filters');
+  const options = countingOptions(query, microversion, admin);
+  for (const key of options.keys()) if (joinedTables.includes(key)) throw new BadRequest(`Invalid filter field: ${key}.`);
+  const filters = fieldFilters(options);
+  const deletedByStatus = readStatus(query.status, microversion, filters);
+  const changed = readTimes(options, filters);
+  if (deletedByStatus && !admin) throw new Forbidden('Only administrators may list deleted instances');
+  const deletedWord = options.get('deleted');
+  readTags(options, filters);
+  const allTenants = readAllTenants(options.get('all_tenants'));
+  const locked = options.get('locked');
+  if (locked !== undefined) filters.exact.locked = [strictQueryBoolean(locked)];
+  if (allTenants) authorize(caller, `os_compute_api:servers:${kind}:get_all_tenants`);
+  return {
+    projectId: allTenants ? (options.get('tenant_id') ?? options.get('project_id') ?? null) : caller.projectId,
+    deleted: deletedByStatus || (deletedWord === undefined ? (changed ? undefined : false) : (queryBoolean(deletedWord) ?? false)),
+    filters,
+    sort: readSort(query, microversion, caller),
+    marker: query.marker?.at(-1) ?? null,
+    limit: Math.min(Number(query.limit?.at(-1) ?? mostOnPage), mostOnPage),
+    showUnreachable:
+      microversion >= 69 &&
+      !paging.some((key) => key in query) &&
+      [...options.keys()].every((key) => ['all_tenants', 'deleted'].includes(key)),
+  };
+}
+
+/** Tells whether the listing can only be empty: a status that no server can have, or an address, was asked for. */
+export function isEmpty({ filters }: Listing): boolean {
+  return filters.states?.length === 0 || filters.address === true;
+}
+
+/** The last value of each filter that counts for the caller; the others are dropped. */
+function countingOptions(query: ServerQuery, microversion: number, admin: boolean): Map<string, string> {
+  const counts = (key: string) => !paging.includes(key) && (admin || microversion >= (openSince[key] ?? Number.POSITIVE_INFINITY));
+  return new Map(Object.entries(query).flatMap(([key, values]) => (values && counts(key) ? [[key, values.at(-1) ?? '']] : [])));
+}
+
+function fieldFilters(options: ReadonlyMap<string, string>): ServerFilters {
+  const filters: ServerFilters = { exact: {}, pattern: {} };
+  for (const [key, value] of options) {
+    if (exact[key]) filters.exact[exact[key]] = [value];
+    if (pattern[key]) filters.pattern[pattern[key]] = value;
+  }
+  const flavor = options.get('flavor');
+  if (flavor !== undefined) filters.flavor = flavor;
+  // No server has a network yet, and so none an address.
+  if (options.has('ip') || options.has('ip6')) filters.address = true;
+  return filters;
+}
+
+/** Present without a value it means yes. */
+function readAllTenants(value: string | undefined): boolean {
+  if (value === undefined) return false;
+  return value === '' || strictQueryBoolean(value);
+}
+
+/** Puts the states of a status into the filters, in the place of states asked for; says whether it is the status of deleted servers and no other. */
+function readStatus(words: string[] | undefined, microversion: number, filters: ServerFilters): boolean {
+  if (!words) return false;
+  const states = words.flatMap((word) => statesOf(word));
+  if (states.length === 0 && microversion >= 38) throw new BadRequest('Invalid status value');
+  filters.states = states;
+  delete filters.exact.vm_state;
+  return states.length > 0 && states.every(({ vm_state }) => vm_state === 'deleted');
+}
+
+function readTimes(options: ReadonlyMap<string, string>, filters: ServerFilters): boolean {
+  const since = isoTime(options.get('changes-since') ?? '');
+  const before = isoTime(options.get('changes-before') ?? '');
+  if (since !== undefined) filters.changesSince = since;
+  if (before !== undefined) filters.changesBefore = before;
+  if (since !== undefined && before !== undefined && since > before) {
+    throw new BadRequest('The value of changes-since must be less than or equal to changes-before.');
+  }
+  return since !== undefined || before !== undefined;
+}
+
+function readTags(options: ReadonlyMap<string, string>, filters: ServerFilters): void {
+  const names = { tags: 'tags', tagsAny: 'tags-any', notTags: 'not-tags', notTagsAny: 'not-tags-any' } as const;
+  for (const field of ['tags', 'tagsAny', 'notTags', 'notTagsAny'] as const) {
+    const words = options.get(names[field]);
+    if (words !== undefined) filters[field] = words.split(',');
+  }
+}
+
+/** The last keys that have an order; without any, the newest servers come first. */
+function readSort(query: ServerQuery, microversion: number, caller: Caller): SortKey[] {
+  const directions = (query.sort_dir ?? []).map((word) => word.trim());
+  if (directions.some((word) => word !== 'asc' && word !== 'desc')) {
+    throw new BadRequest("Invalid input received: Unknown sort direction, must be 'desc' or 'asc'");
+  }
+  const [first = 'desc', ...others] = directions.map((word): SortKey['direction'] => (word === 'asc' ? 'asc' : 'desc'));
+  const keys = query.sort_key ?? ['created_at'];
+  if (others.length >= Math.max(keys.length, 1)) throw new BadRequest('Invalid input received: Sort direction size exceeds sort key size');
+  const ordered = keys.flatMap((key, index): SortKey[] => {
+    if ((key === 'host' || key === 'node') && !allows(caller, 'os_compute_api:servers:allow_all_filters')) {
+      throw new Forbidden(`Only administrators can sort servers by ${key}`);
+    }
+    const direction = [first, ...others][index] ?? first;
+    return isSortField(key) && (key !== 'locked' || microversion >= 73) ? [{ field: key, direction }] : [];
+  });
+  return ordered.length > 0 ? ordered : [{ field: 'created_at', direction: first }];
+}
+
+function isSortField(key: string): key is SortField {
+  return key === 'locked' || sortKeys.some((sortKey) => sortKey === key);
+}

@@ -1,0 +1,95 @@
+/** The servers resource: create, list, show, delete. */
+import { randomBytes } from 'node:crypto';
+import { createServers } from '../../../../compute/servers/create-servers.ts';
+import { deleteServer } from '../../../../compute/servers/delete-server.ts';
+import { findServer } from '../../../../compute/servers/find-server.ts';
+import { listServers } from '../../../../compute/servers/list-servers.ts';
+import { DatabaseUnreachable } from '../../../../database/data-api/client.ts';
+import { apiDatabase } from '../../../shared/api-database.ts';
+import { hostDriver } from '../../../shared/host-driver.ts';
+import { identify, log, measure } from '../../../shared/observation/invocation.ts';
+import { startBoot } from '../../../workflows/boot/start.ts';
+import { watchRequest } from '../../../workflows/reaper/schedule.ts';
+import { type ApiRequest, type Route, route } from '../../http/routing/route.ts';
+import { nextLink, selfLinks } from '../shared/links.ts';
+import { bootRequest, type CreateBody, createBody } from './create-body.ts';
+import { isEmpty, readListing } from './list-query.ts';
+import { type ServerQuery, serverQuery } from './list-query-schema.ts';
+import { serverDetail, serverSummary } from './view.ts';
+
+async function create({ caller, requestId, microversion, body, baseUrl }: ApiRequest<CreateBody>) {
+  await watchRequest();
+  const reservation = await createServers(apiDatabase(), caller, requestId, bootRequest(body, microversion));
+  const { reservationId: execution, servers } = reservation;
+  identify({ reservation: execution, servers });
+  measure('BootsAccepted', servers.length);
+  try {
+    await startBoot({ execution, requestId, servers });
+  } catch (error) {
+    // The servers are accepted, so they are answered; the reaper starts what was not started.
+    log().error('the boot was not started', { error });
+  }
+  const { server } = body;
+  if (server.return_reservation_id) return { status: 202, body: { reservation_id: execution } };
+  const [id] = servers;
+  const links = selfLinks(baseUrl, 'servers', id);
+  return {
+    status: 202,
+    headers: { Location: `${baseUrl}/v2.1/servers/${id}` },
+    body: {
+      server: {
+        id,
+        links,
+        'OS-DCF:diskConfig': server['OS-DCF:diskConfig'] ?? 'MANUAL',
+        security_groups: server.security_groups ?? [{ name: 'default' }],
+        adminPass: server.adminPass ?? randomBytes(9).toString('base64url'),
+      },
+    },
+  };
+}
+
+async function list(request: ApiRequest<undefined, ServerQuery>, kind: 'index' | 'detail') {
+  const { caller, microversion, baseUrl, query } = request;
+  const listing = readListing(caller, microversion, query, kind);
+  const page = isEmpty(listing) ? { servers: [], next: null } : await listServers(apiDatabase(), listing);
+  const view = { caller, microversion, baseUrl, single: false };
+  const show = kind === 'index' ? serverSummary : serverDetail;
+  const path = kind === 'index' ? '/servers' : '/servers/detail';
+  return {
+    status: 200,
+    body: { servers: page.servers.map((server) => show(server, view)), ...nextLink(baseUrl, path, 'servers_links', query, page.next) },
+  };
+}
+
+async function show({ caller, microversion, baseUrl, params }: ApiRequest) {
+  const server = await findServer(apiDatabase(), caller, params.id ?? '');
+  if (!server.instance && microversion < 69) throw new DatabaseUnreachable(`The cell of instance ${server.mapping.uuid} does not answer.`);
+  return { status: 200, body: { server: serverDetail(server, { caller, microversion, baseUrl, single: true }) } };
+}
+
+async function remove({ caller, requestId, params }: ApiRequest) {
+  await watchRequest();
+  await deleteServer(apiDatabase(), hostDriver(), caller, requestId, params.id ?? '');
+  return { status: 204 };
+}
+
+/** The routes of the servers resource. */
+export const serverRoutes: readonly Route[] = [
+  route({ method: 'POST', path: '/servers', policy: 'os_compute_api:servers:create', body: createBody, handle: create }),
+  route({
+    method: 'GET',
+    path: '/servers',
+    policy: 'os_compute_api:servers:index',
+    query: serverQuery,
+    handle: (request: ApiRequest<undefined, ServerQuery>) => list(request, 'index'),
+  }),
+  route({
+    method: 'GET',
+    path: '/servers/detail',
+    policy: 'os_compute_api:servers:detail',
+    query: serverQuery,
+    handle: (request: ApiRequest<undefined, ServerQuery>) => list(request, 'detail'),
+  }),
+  route({ method: 'GET', path: '/servers/{id}', policy: 'os_compute_api:servers:show', handle: show }),
+  route({ method: 'DELETE', path: '/servers/{id}', policy: 'os_compute_api:servers:delete', handle: remove }),
+];

@@ -1,0 +1,159 @@
+/** The bodies of servers, key by key at the microversion that the client asked for (nova-facts 2.1). */
+import { createHash } from 'node:crypto';
+import { allows, type Caller } from '../../../../compute/authorization/policy.ts';
+import type { Server } from '../../../../compute/servers/find-server.ts';
+import { statusOf } from '../../../../compute/servers/status.ts';
+import type { InstanceMapping } from '../../../../database/api/servers/instance-mappings.ts';
+import type { Instance } from '../../../../database/servers/document.ts';
+import { bookmark, selfLinks } from '../shared/links.ts';
+import { microseconds } from '../shared/times.ts';
+import { isImageProperty } from './image-properties.ts';
+
+/** What decides how a server is shown. */
+export interface View {
+  caller: Caller;
+  microversion: number;
+  baseUrl: string;
+  /** Whether one server is shown, or it stands in a list. */
+  single: boolean;
+}
+
+const withProgress = new Set(['ACTIVE', 'BUILD', 'REBUILD', 'RESIZE', 'VERIFY_RESIZE', 'MIGRATING']);
+const withFault = new Set(['ERROR', 'DELETED']);
+
+/** Gives a server as `GET /servers` lists it. */
+export function serverSummary({ mapping, instance }: Server, { baseUrl }: View): object {
+  const links = selfLinks(baseUrl, 'servers', mapping.uuid);
+  return instance ? { id: mapping.uuid, name: instance.display_name, links } : { id: mapping.uuid, status: 'UNKNOWN', links };
+}
+
+/** Gives a server whole. */
+export function serverDetail({ mapping, instance }: Server, view: View): object {
+  if (!instance) return unreachableServer(mapping, view);
+  const { caller, microversion, baseUrl } = view;
+  const since = (version: number, keys: () => object) => (microversion >= version ? keys() : {});
+  const admin = allows(caller, 'os_compute_api:os-extended-server-attributes');
+  const status = statusOf(instance);
+  return {
+    id: instance.uuid,
+    name: instance.display_name,
+    status,
+    tenant_id: instance.project_id,
+    user_id: instance.user_id,
+    metadata: instance.metadata,
+    hostId: hostId(instance),
+    image: imageView(instance, microversion, baseUrl),
+    flavor: flavorView(instance, microversion, baseUrl),
+    created: seconds(instance.created_at),
+    updated: seconds(instance.updated_at ?? instance.created_at),
+    addresses: {},
+    accessIPv4: instance.access_ip_v4 ?? '',
+    accessIPv6: instance.access_ip_v6 ?? '',
+    links: selfLinks(baseUrl, 'servers', instance.uuid),
+    config_drive: instance.config_drive ?? '',
+    key_name: instance.key_name,
+    'OS-DCF:diskConfig': instance.auto_disk_config ? 'AUTO' : 'MANUAL',
+    'OS-EXT-AZ:availability_zone': instance.availability_zone ?? '',
+    'OS-EXT-STS:vm_state': instance.vm_state,
+    'OS-EXT-STS:task_state': instance.task_state,
+    'OS-EXT-STS:power_state': instance.power_state,
+    'OS-SRV-USG:launched_at': instance.launched_at && microseconds(instance.launched_at),
+    'OS-SRV-USG:terminated_at': instance.terminated_at && microseconds(instance.terminated_at),
+    'os-extended-volumes:volumes_attached': volumes(instance, microversion),
+    ...(withProgress.has(status) ? { progress: instance.progress } : {}),
+    ...(withFault.has(status) && instance.fault ? { fault: faultView(instance.fault, admin) } : {}),
+    ...(admin ? adminAttributes(instance, microversion) : {}),
+    ...since(9, () => ({ locked: instance.locked })),
+    ...since(16, () => (allows(caller, 'os_compute_api:servers:show:host_status') ? { host_status: instance.host ? 'UP' : '' } : {})),
+    ...since(19, () => ({ description: instance.display_description })),
+    ...since(26, () => ({ tags: instance.tags })),
+    ...since(63, () => ({ trusted_image_certificates: null })),
+    ...since(71, () => (view.single ? { server_groups: mapping.groups } : {})),
+    ...since(73, () => ({ locked_reason: null })),
+    ...since(90, () => ({ 'OS-EXT-SRV-ATTR:hostname': instance.hostname })),
+    ...since(96, () => ({ pinned_availability_zone: mapping.spec?.availability_zone ?? null })),
+    ...since(100, () => ({ scheduler_hints: mapping.spec?.scheduler_hints ?? {} })),
+  };
+}
+
+/** What is known of a server whose cell does not answer (microversion 2.69). */
+function unreachableServer(mapping: InstanceMapping, { baseUrl, microversion, single }: View): object {
+  const { uuid, projectId, userId, createdAt, spec } = mapping;
+  return {
+    id: uuid,
+    status: 'UNKNOWN',
+    tenant_id: projectId,
+    created: seconds(createdAt),
+    links: selfLinks(baseUrl, 'servers', uuid),
+    ...(single
+      ? {
+          user_id: userId,
+          image: spec?.image ? { id: spec.image.id, links: [bookmark(baseUrl, 'images', spec.image.id)] } : '',
+          flavor: spec ? embeddedFlavor(spec.flavor) : {},
+          'OS-EXT-AZ:availability_zone': spec?.availability_zone ?? 'UNKNOWN',
+          'OS-EXT-STS:power_state': 0,
+          ...(microversion >= 71 ? { server_groups: mapping.groups } : {}),
+        }
+      : {}),
+  };
+}
+
+function adminAttributes(instance: Instance, microversion: number): object {
+  const name = instance.id === undefined ? '' : `instance-${instance.id.toString(16).padStart(8, '0')}`;
+  return {
+    'OS-EXT-SRV-ATTR:host': instance.host,
+    'OS-EXT-SRV-ATTR:hypervisor_hostname': instance.node,
+    'OS-EXT-SRV-ATTR:instance_name': name,
+    ...(microversion >= 3
+      ? {
+          'OS-EXT-SRV-ATTR:hostname': instance.hostname,
+          'OS-EXT-SRV-ATTR:kernel_id': '',
+          'OS-EXT-SRV-ATTR:ramdisk_id': '',
+          'OS-EXT-SRV-ATTR:launch_index': instance.launch_index,
+          'OS-EXT-SRV-ATTR:reservation_id': instance.reservation_id,
+          'OS-EXT-SRV-ATTR:root_device_name': instance.root_device_name,
+          'OS-EXT-SRV-ATTR:user_data': instance.user_data,
+        }
+      : {}),
+  };
+}
+
+/** Tells tenants apart on a host without telling which host it is. */
+function hostId({ host, project_id }: Instance): string {
+  return host ? createHash('sha224').update(`${project_id}${host}`).digest('hex') : '';
+}
+
+function imageView({ image_ref, system_metadata }: Instance, microversion: number, baseUrl: string): object | '' {
+  if (!image_ref) return '';
+  const image = { id: image_ref, links: [bookmark(baseUrl, 'images', image_ref)] };
+  if (microversion < 98) return image;
+  const properties = Object.entries(system_metadata)
+    .filter(([key]) => key.startsWith('image_'))
+    .map(([key, value]): [string, string] => [key.slice('image_'.length), value])
+    .filter(([key]) => isImageProperty(key));
+  return { ...image, properties: Object.fromEntries(properties) };
+}
+
+function flavorView({ flavor }: Instance, microversion: number, baseUrl: string): object {
+  if (microversion < 47) return { id: flavor.flavorid, links: [bookmark(baseUrl, 'flavors', flavor.flavorid)] };
+  return embeddedFlavor(flavor);
+}
+
+function embeddedFlavor({ vcpus, memory_mb, root_gb, ephemeral_gb, swap, name, extra_specs }: Instance['flavor']): object {
+  return { vcpus, ram: memory_mb, disk: root_gb, ephemeral: ephemeral_gb, swap, original_name: name, extra_specs };
+}
+
+function faultView({ code, message, details, created_at }: NonNullable<Instance['fault']>, admin: boolean): object {
+  const told = details && (admin || code !== 500);
+  return { code, created: seconds(created_at), message, ...(told ? { details } : {}) };
+}
+
+function volumes({ block_device_mappings }: Instance, microversion: number): object[] {
+  return block_device_mappings
+    .filter(({ volume_id }) => volume_id !== null)
+    .map(({ volume_id, delete_on_termination }) => ({ id: volume_id, ...(microversion >= 3 ? { delete_on_termination } : {}) }));
+}
+
+function seconds(timestamp: string): string {
+  return `${new Date(timestamp).toISOString().slice(0, 19)}Z`;
+}

@@ -1,0 +1,57 @@
+/** Forms of query parameters, which come as lists of texts; where Nova takes one of several values, it takes the last. */
+import * as z from 'zod';
+import { pythonText } from '../../http/validation/python-text.ts';
+
+/** Any texts. */
+export const anyText = z.array(z.string()).optional();
+
+/** Regular expressions; an empty one is none. */
+export const pattern = texts(isPattern, 'regex');
+
+/** Times of ISO 8601. */
+export const time = texts((value) => isoTime(value) !== undefined, 'date-time');
+
+/** The number of items of a page. */
+export const limit = z
+  .array(
+    z
+      .string()
+      .min(1)
+      .regex(/^[0-9]*$/),
+  )
+  .optional();
+
+/** Texts that are all of a format. */
+function texts(isValid: (value: string) => boolean, format: string) {
+  const error = ({ input }: { input?: unknown }) => `${pythonText(String(input).slice(0, 100))} is not a '${format}'`;
+  return z.array(z.string().refine(isValid, { error })).optional();
+}
+
+function isPattern(value: string): boolean {
+  try {
+    new RegExp(value);
+    return value !== '';
+  } catch {
+    return false;
+  }
+}
+
+/** As lenient as the parser of OpenStack: a date with or without hyphens, down to any part of the time, UTC unless it says otherwise. */
+const isoForm = /^(\d{4})(?:-?(\d{2})(?:-?(\d{2})(?:[ T](\d{2})(?::?(\d{2})(?::?(\d{2})(?:[.,](\d+))?)?)?(Z|[+-]\d{2}(?::?\d{2})?)?)?)?)?$/;
+
+/** Gives a time in the form every database reads, or undefined when it is none. */
+export function isoTime(value: string): string | undefined {
+  const parts = isoForm.exec(value);
+  if (!parts) return undefined;
+  const [, year, month = '01', day = '01', hour = '00', minute = '00', second = '00', fraction = '0', zone = 'Z'] = parts;
+  const offset = zone === 'Z' ? zone : `${zone.slice(0, 3)}:${zone.slice(3).replace(':', '') || '00'}`;
+  const date = new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}.${fraction.slice(0, 3)}${offset}`);
+  const exists =
+    !Number.isNaN(date.getTime()) && new Date(Date.UTC(Number(year), Number(month) - 1, Number(day))).getUTCDate() === Number(day);
+  return exists ? date.toISOString() : undefined;
+}
+
+/** Gives a schema that refuses parameters it does not list, from microversion 2.75 on; before that they are dropped. */
+export function parameters<Shape extends z.ZodRawShape>(strict: boolean, shape: Shape) {
+  return strict ? z.strictObject(shape) : z.object(shape);
+}

@@ -1,0 +1,51 @@
+/** Reads the JSON body of the routes that have one; what PostgreSQL cannot store as text is refused here, once. */
+import type { APIGatewayProxyEventV2 } from 'aws-lambda';
+import { BadRequest } from '../../../../common/errors.ts';
+import type { Middleware } from './exchange.ts';
+import { HttpError } from './http-error.ts';
+
+/** The default of OpenStack's services, in bytes. */
+const largestBody = 114_688;
+
+/** Parses the body when the route reads one. */
+export const bodyParser: Middleware = {
+  before({ event }) {
+    const { exchange } = event;
+    if (!exchange.found || exchange.found instanceof HttpError || !exchange.found.route.readsBody) return;
+    exchange.body = parseBody(event);
+  },
+};
+
+/**
+ * Gives the JSON object of the body.
+ * @throws HttpError 413 or 415, BadRequest when it is not a JSON object.
+ */
+function parseBody({ body, headers, isBase64Encoded }: APIGatewayProxyEventV2): object {
+  const bytes = Buffer.from(body ?? '', isBase64Encoded ? 'base64' : 'utf8');
+  if (bytes.length > largestBody) throw new HttpError(413, 'Request is too large.');
+  const contentType = headers['content-type']?.split(';')[0]?.trim().toLowerCase();
+  if (contentType && contentType !== 'application/json') throw new HttpError(415, 'Unsupported Content-Type');
+  const value = parseJson(bytes);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw malformed();
+  return value;
+}
+
+function parseJson(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes), storable);
+  } catch (error) {
+    throw malformed(error);
+  }
+}
+
+/** A text with NUL or half a surrogate pair is JSON, but no text of PostgreSQL. */
+function storable(key: string, value: unknown): unknown {
+  for (const text of [key, value]) {
+    if (typeof text === 'string' && (text.includes('\0') || !text.isWellFormed())) throw new Error('not a text');
+  }
+  return value;
+}
+
+function malformed(cause?: unknown): BadRequest {
+  return new BadRequest('Malformed request body', { cause });
+}

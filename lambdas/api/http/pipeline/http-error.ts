@@ -1,0 +1,22 @@
+/** What only the HTTP edge can find wrong with a request; the domain's own errors are in common/errors.ts. */
+import { PublicError } from '../../../../common/errors.ts';
+
+/** An error with its status, and headers to send with it. The message is for the client. */
+export class HttpError extends PublicError {
+  override name = 'HttpError';
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(status: number, message: string, headers: Readonly<Record<string, string>> = {}) {
+    super(message);
+    this.status = status;
+    this.headers = headers;
+  }
+}
+
+/** The answer to a missing, expired or forged token, in the words of Keystone's middleware. */
+export function unauthorized(baseUrl: string): HttpError {
+  return new HttpError(401, 'The request you have made requires authentication.', {
+    'WWW-Authenticate': `Keystone uri="${baseUrl}/identity"`,
+  });
+}

@@ -1,0 +1,136 @@
+/**
+ * Routes are data: method, path, policy, microversion range and schemas, with one function that answers. What follows from them (405, 404 outside
+ * a range, validation, the policy check) happens here and in the table, never in a handler.
+ */
+import type * as z from 'zod';
+import { authorize, type Caller, type Rule } from '../../../../compute/authorization/policy.ts';
+import type { QueryParameters } from '../validation/query.ts';
+import { validateBody, validateQuery } from '../validation/validation.ts';
+
+export type { QueryParameters } from '../validation/query.ts';
+
+export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+/** A validated request of anybody. */
+export interface PublicRequest<Body = undefined, Query = undefined> {
+  params: Readonly<Record<string, string>>;
+  query: Query;
+  body: Body;
+  /** The N of 2.N; 1 where a service has no microversions. */
+  microversion: number;
+  requestId: string;
+  /** `scheme://host` as the client knows it, without a trailing slash. */
+  baseUrl: string;
+  /** By lower-case name. */
+  headers: Readonly<Record<string, string | undefined>>;
+}
+
+/** A validated request of somebody whose token was checked. */
+export interface ApiRequest<Body = undefined, Query = undefined> extends PublicRequest<Body, Query> {
+  caller: Caller;
+}
+
+/** What a handler answers; the edge adds the headers that all answers have. */
+export interface Answer {
+  status: number;
+  body?: object;
+  headers?: Record<string, string>;
+}
+
+interface RouteBase<Body> {
+  method: Method;
+  /** Static segments and `{parameters}`, below the root of the service. */
+  path: `/${string}`;
+  /** The first and the last microversion that has the route; without them all have it. */
+  from?: number;
+  to?: number;
+  /** The schema of the JSON body at a microversion; a route without it reads no body. */
+  body?: (microversion: number) => z.ZodType<Body>;
+}
+
+/** A route for callers with a token; `policy` names who of them. */
+export interface RouteDefinition<Body, Query> extends RouteBase<Body> {
+  policy: Rule | 'authenticated';
+  /** The schema of the query parameters (`Record<string, string[]>`); a route without it ignores them. */
+  query?: (microversion: number, caller: Caller) => z.ZodType<Query>;
+  handle(request: ApiRequest<Body, Query>): Promise<Answer>;
+}
+
+/** A route for everybody, token or not. */
+export interface PublicRouteDefinition<Body, Query> extends RouteBase<Body> {
+  query?: (microversion: number) => z.ZodType<Query>;
+  handle(request: PublicRequest<Body, Query>): Promise<Answer>;
+}
+
+/** A request as it reaches a route: matched and parsed, not yet validated. */
+export interface IncomingRequest extends PublicRequest<unknown, QueryParameters> {
+  caller: Caller | undefined;
+}
+
+/** A route as the table holds it, whatever its body and query. */
+export interface Route {
+  method: Method;
+  path: string;
+  policy: Rule | 'authenticated' | 'public';
+  from: number;
+  to: number;
+  readsBody: boolean;
+  /**
+   * Validates, checks the policy (in Nova's order) and answers.
+   * @throws BadRequest, Forbidden, and what the handler throws.
+   */
+  answer(request: IncomingRequest): Promise<Answer>;
+}
+
+/** Makes a route of the table that asks for a token. */
+export function route<Body = undefined, Query = undefined>(definition: RouteDefinition<Body, Query>): Route {
+  const { method, path, policy, query } = definition;
+  const body = definition.body && onceEach(definition.body);
+  return {
+    ...range(definition),
+    method,
+    path,
+    policy,
+    readsBody: body !== undefined,
+    async answer(request) {
+      const { caller, microversion } = request;
+      if (!caller) throw new Error(`${method} ${path} is called without a caller`);
+      const validQuery = query ? validateQuery(query(microversion, caller), request.query) : (undefined as Query);
+      const validBody = body ? validateBody(body(microversion), request.body) : (undefined as Body);
+      if (policy !== 'authenticated') authorize(caller, policy);
+      return definition.handle({ ...request, caller, query: validQuery, body: validBody });
+    },
+  };
+}
+
+/** Makes a route of the table that anybody may ask. */
+export function publicRoute<Body = undefined, Query = undefined>(definition: PublicRouteDefinition<Body, Query>): Route {
+  const { method, path, body, query } = definition;
+  return {
+    ...range(definition),
+    method,
+    path,
+    policy: 'public',
+    readsBody: body !== undefined,
+    async answer(request) {
+      const { microversion } = request;
+      const validQuery = query ? validateQuery(query(microversion), request.query) : (undefined as Query);
+      const validBody = body ? validateBody(body(microversion), request.body) : (undefined as Body);
+      return definition.handle({ ...request, query: validQuery, body: validBody });
+    },
+  };
+}
+
+function range({ from = 0, to = Number.POSITIVE_INFINITY }: { from?: number; to?: number }): { from: number; to: number } {
+  return { from, to };
+}
+
+/** A schema takes longer to make than to ask, so each microversion's is made once. */
+function onceEach<Schema>(make: (microversion: number) => Schema): (microversion: number) => Schema {
+  const made = new Map<number, Schema>();
+  return (microversion) => {
+    const schema = made.get(microversion) ?? make(microversion);
+    made.set(microversion, schema);
+    return schema;
+  };
+}

@@ -1,0 +1,62 @@
+/** Projects, for the name lookups of clients: an admin sees all, others those in which they have a role. */
+import * as z from 'zod';
+import { NotFound } from '../../../../common/errors.ts';
+import type { Caller } from '../../../../compute/authorization/policy.ts';
+import { listProjects, type Project } from '../../../../database/api/users.ts';
+import { apiDatabase } from '../../../shared/api-database.ts';
+import { type Route, route } from '../../http/routing/route.ts';
+import { isAdmin } from '../../http/tokens/is-admin.ts';
+import { lastValue } from '../../http/validation/query-schemas.ts';
+import { collectionLinks } from '../shared/collection-links.ts';
+import { domain } from '../shared/domain.ts';
+
+const filterSchema = z.object({ name: lastValue, domain_id: lastValue });
+
+export const projectRoutes: readonly Route[] = [
+  route({
+    method: 'GET',
+    path: '/v3/projects',
+    policy: 'authenticated',
+    query: () => filterSchema,
+    async handle({ baseUrl, caller, query: { name, domain_id = domain.id } }) {
+      const projects = domain_id === domain.id ? await visibleProjects(caller, { name }) : [];
+      return {
+        status: 200,
+        body: {
+          projects: projects.map((project) => projectView(project, baseUrl)),
+          links: collectionLinks(`${baseUrl}/identity/v3/projects`),
+        },
+      };
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/v3/projects/{id}',
+    policy: 'authenticated',
+    async handle({ baseUrl, caller, params: { id = '' } }) {
+      const [project] = await visibleProjects(caller, { id });
+      if (!project) throw new NotFound(`Could not find project: ${id}.`);
+      return { status: 200, body: { project: projectView(project, baseUrl) } };
+    },
+  }),
+];
+
+function visibleProjects(caller: Caller, filter: { id?: string; name?: string | undefined }): Promise<Project[]> {
+  return listProjects(apiDatabase(), { ...filter, userId: isAdmin(caller) ? undefined : caller.userId });
+}
+
+/** A project as Keystone shows it. */
+export function projectView({ id, name, description, enabled }: Project, baseUrl: string): object {
+  return {
+    id,
+    name,
+    description,
+    enabled,
+    domain_id: domain.id,
+    parent_id: domain.id,
+    is_domain: false,
+    tags: [],
+    options: {},
+    links: { self: `${baseUrl}/identity/v3/projects/${id}` },
+  };
+}

@@ -1,0 +1,133 @@
+/** Tokens: given for a password or another token, shown, and what goes with them. */
+import * as z from 'zod';
+import { Forbidden, NotFound } from '../../../../common/errors.ts';
+import type { ProjectKey } from '../../../../database/api/users.ts';
+import { listProjects } from '../../../../database/api/users.ts';
+import { authenticateWithPassword, type Principal, rescope } from '../../../../identity/authentication.ts';
+import { apiDatabase } from '../../../shared/api-database.ts';
+import { unauthorized } from '../../http/pipeline/http-error.ts';
+import { type ApiRequest, publicRoute, type Route, route } from '../../http/routing/route.ts';
+import { isAdmin } from '../../http/tokens/is-admin.ts';
+import { InvalidToken, issueToken, type Token, verifyToken } from '../../http/tokens/token.ts';
+import { projectView } from '../projects/routes.ts';
+import { collectionLinks } from '../shared/collection-links.ts';
+import { catalog } from './catalog.ts';
+import { type Credentials, credentialsSchema, keyOf, scopeOf } from './credentials.ts';
+import { tokenView } from './view.ts';
+
+const querySchema = z.object({ nocatalog: z.array(z.string()).optional() });
+type Query = z.infer<typeof querySchema>;
+
+/** Everything below `/v3/auth`. */
+export const tokenRoutes: readonly Route[] = [
+  publicRoute({
+    method: 'POST',
+    path: '/v3/auth/tokens',
+    body: () => credentialsSchema,
+    query: () => querySchema,
+    async handle({ body, baseUrl, query }) {
+      const issued = await login(body.auth);
+      if (!issued) throw unauthorized(baseUrl);
+      return {
+        status: 201,
+        body: tokenView(issued.token, catalogBase(query, baseUrl)),
+        headers: { 'X-Subject-Token': issued.text, Vary: 'X-Auth-Token' },
+      };
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/v3/auth/tokens',
+    policy: 'authenticated',
+    query: () => querySchema,
+    async handle(request) {
+      const { text, token } = await subject(request);
+      return {
+        status: 200,
+        body: tokenView(token, catalogBase(request.query, request.baseUrl)),
+        headers: { 'X-Subject-Token': text, Vary: 'X-Auth-Token' },
+      };
+    },
+  }),
+  route({
+    method: 'HEAD',
+    path: '/v3/auth/tokens',
+    policy: 'authenticated',
+    async handle(request) {
+      const { text } = await subject(request);
+      return { status: 200, headers: { 'X-Subject-Token': text, Vary: 'X-Auth-Token' } };
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/v3/auth/catalog',
+    policy: 'authenticated',
+    handle: async ({ baseUrl }) => ({
+      status: 200,
+      body: { catalog: catalog(baseUrl), links: collectionLinks(`${baseUrl}/identity/v3/auth/catalog`) },
+    }),
+  }),
+  route({
+    method: 'GET',
+    path: '/v3/auth/projects',
+    policy: 'authenticated',
+    async handle({ baseUrl, caller }) {
+      const projects = await listProjects(apiDatabase(), { userId: caller.userId });
+      return {
+        status: 200,
+        body: {
+          projects: projects.map((project) => projectView(project, baseUrl)),
+          links: collectionLinks(`${baseUrl}/identity/v3/auth/projects`),
+        },
+      };
+    },
+  }),
+];
+
+/** Gives a token for good credentials; nothing for others, whatever is wrong with them. */
+async function login(auth: Credentials): Promise<{ text: string; token: Token } | undefined> {
+  const { identity } = auth;
+  const [method, ...more] = identity.methods;
+  const scope = scopeOf(auth.scope);
+  if (scope === 'impossible' || more.length > 0) return undefined;
+  if (method === 'token' && identity.token) return loginWithToken(identity.token.id, scope.project);
+  if (method !== 'password' || !identity.password) return undefined;
+  const { password, ...reference } = identity.password.user;
+  const user = keyOf(reference);
+  const principal = user && (await authenticateWithPassword(apiDatabase(), user, password, scope.project));
+  return principal && issueToken({ ...principal, methods: ['password'] });
+}
+
+/** A token for another project lives no longer than the one it was asked with. */
+async function loginWithToken(text: string, project: ProjectKey): Promise<{ text: string; token: Token } | undefined> {
+  const previous = await knownToken(text);
+  const principal: Principal | undefined = previous && (await rescope(apiDatabase(), previous.user.id, project));
+  return principal && issueToken({ ...principal, methods: [...new Set(['token', ...(previous?.methods ?? [])])] }, previous);
+}
+
+/**
+ * Gives the token that the request asks about.
+ * @throws NotFound when it is not valid, Forbidden when it is another user's and the caller is no admin.
+ */
+async function subject({ caller, headers }: ApiRequest<unknown, unknown>): Promise<{ text: string; token: Token }> {
+  const text = headers['x-subject-token'] ?? '';
+  const token = await knownToken(text);
+  if (!token) throw new NotFound('Could not find token.');
+  if (token.user.id !== caller.userId && !isAdmin(caller)) {
+    throw new Forbidden('You are not authorized to perform the requested action: identity:validate_token.');
+  }
+  return { text, token };
+}
+
+async function knownToken(text: string): Promise<Token | undefined> {
+  try {
+    return await verifyToken(text);
+  } catch (error) {
+    if (error instanceof InvalidToken) return undefined;
+    throw error;
+  }
+}
+
+function catalogBase(query: Query, baseUrl: string): string | undefined {
+  return query.nocatalog ? undefined : baseUrl;
+}

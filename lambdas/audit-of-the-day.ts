@@ -1,8 +1,0 @@
-/** The audit reads all databases and so wakes them: it follows the first run of the reaper of a day, which follows something begun, and a cloud that nobody uses sleeps. */
-import { setting } from './environment.ts';
-import { startExecution } from './step-functions.ts';
-
-/** Starts the audit of this day (UTC), which its name allows once. */
-export async function auditToday(): Promise<void> {
-  await startExecution(setting('AUDIT_STATE_MACHINE'), `audit-${new Date().toISOString().slice(0, 10)}`, {});
-}

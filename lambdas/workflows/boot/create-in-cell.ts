@@ -1,0 +1,11 @@
+import { createInCell } from '../../../compute/boot/create-in-cell.ts';
+import { apiDatabase } from '../../shared/api-database.ts';
+import { placement, step } from './step.ts';
+
+/** Step CreateInCell of boot.asl.json: gives what BuildOnHost needs, or throws OwnershipLost. */
+export const handler = step(
+  'CreateInCell',
+  placement,
+  (input) => input,
+  async (input) => ({ ...(await createInCell(apiDatabase(), input)), request_id: input.request_id }),
+);

@@ -1,0 +1,12 @@
+/** Starting the boot workflow: an execution is named after the reservation. Its state holds ids, no user data. */
+import type { StartedBoot } from '../../../compute/reaper/reap.ts';
+import { setting } from '../../shared/environment.ts';
+import { startExecution } from '../../shared/step-functions.ts';
+
+/**
+ * Starts the boot of servers under the execution's name, once.
+ * @throws the SDK's error when Step Functions does not take it.
+ */
+export async function startBoot({ execution, requestId, servers }: StartedBoot): Promise<void> {
+  await startExecution(setting('BOOT_STATE_MACHINE'), execution, { execution, request_id: requestId, servers });
+}

@@ -1,0 +1,34 @@
+/** Runs some minutes after something was begun that may stop half-way, and again as long as something is left to do. */
+import type { Context } from 'aws-lambda';
+import { cell0 } from '../../../compute/cells/cell0.ts';
+import { type Reaped, reap } from '../../../compute/reaper/reap.ts';
+import { findUnfinishedWork } from '../../../database/api/reaper/unfinished-work.ts';
+import { apiDatabase } from '../../shared/api-database.ts';
+import { hostDriver } from '../../shared/host-driver.ts';
+import { log, measure, observed } from '../../shared/observation/invocation.ts';
+import { auditToday } from '../audit/start.ts';
+import { startBoot } from '../boot/start.ts';
+import { watchOn } from './schedule.ts';
+
+/** A step keeps at it for some two minutes (its Lambda's time and the workflow's retries) before it gives a sign or an end; in seconds. */
+const silence = 180;
+
+async function run(): Promise<Reaped> {
+  const api = apiDatabase();
+  const reaped = await reap({ api, driver: hostDriver(), startBoot, silence });
+  const { unreachable, ...counts } = reaped;
+  if (unreachable.length > 0 || Object.values(counts).some((count) => count > 0)) {
+    log().info('reaped', { ...reaped });
+  }
+  measure('BootsStalled', reaped.restarted + reaped.resumed);
+  measure('ServersReleased', reaped.released);
+  measure('StraysPurged', reaped.purged);
+  const unfinished = await findUnfinishedWork(api, cell0);
+  measure('BurialsWaiting', unfinished.awaitingCell);
+  if (unfinished.any) await watchOn();
+  await auditToday();
+  return reaped;
+}
+
+/** Finishes what was left unfinished. */
+export const handler = (_event?: unknown, context?: Context): Promise<Reaped> => observed('reaper', context, run);

@@ -1,0 +1,244 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Match, type Template } from 'aws-cdk-lib/assertions';
+import { describe, expect, test } from 'vitest';
+import { entryPoints } from '../../../infra/node-function.ts';
+import { gatewayRoutes } from '../../../lambdas/api/gateway-routes.ts';
+import { statementsOf, synthesise, templateOf } from '../synthesis.ts';
+
+const assembly = synthesise();
+const template = templateOf(assembly, 'cellzero-control-plane');
+
+const machines = Object.entries(template.findResources('AWS::StepFunctions::StateMachine'));
+const [bootId, stateMachine] = machines.find(([id]) => id.startsWith('Boot')) ?? [];
+const [watchId, watch] = machines.find(([id]) => id.startsWith('Reaper')) ?? [];
+const written = readFileSync(`${entryPoints}workflows/boot/boot.asl.json`, 'utf8');
+const deployed = readFileSync(join(assembly.directory, `asset.${stateMachine?.Properties.DefinitionS3Location.Key}`), 'utf8');
+
+describe.each([
+  ['as written', written],
+  ['as deployed', deployed],
+])('the boot workflow %s', (_, text) => {
+  const { ScheduleServers, BuryInCell0 } = JSON.parse(text).States;
+
+  test('buries whatever scheduling fails with', () => {
+    expect(ScheduleServers.Resource).toBe('$' + '{ScheduleServers}');
+    const last = ScheduleServers.Catch.at(-1);
+    expect(last.ErrorEquals).toEqual(['States.ALL']);
+    expect(last.Next).toBe('BuryInCell0');
+    expect(BuryInCell0.Resource).toBe('$' + '{BuryInCell0}');
+  });
+
+  test('catches nothing of scheduling for another state', () => {
+    expect(new Set(ScheduleServers.Catch.map(({ Next }: { Next: string }) => Next))).toEqual(new Set(['BuryInCell0']));
+  });
+});
+
+describe('the state machines', () => {
+  test('run the file with a function for each placeholder', () => {
+    expect(deployed).toBe(written);
+    const placeholders = [...written.matchAll(/\$\{(\w+)\}/g)].map(([, name]) => name);
+    const functions = template.findResources('AWS::Lambda::Function');
+    const substitutions: Record<string, { 'Fn::GetAtt': [string, string] }> = stateMachine?.Properties.DefinitionSubstitutions;
+    expect(new Set(Object.keys(substitutions))).toEqual(new Set(placeholders));
+    for (const [name, { 'Fn::GetAtt': target }] of Object.entries(substitutions)) {
+      expect(target[0]).toMatch(`Boot${name}`);
+      expect(functions).toHaveProperty(target[0]);
+    }
+  });
+
+  test('are standard ones that log errors without data and are traced', () => {
+    for (const [name, machine] of Object.entries({ 'cellzero-boot': stateMachine, 'cellzero-watch': watch })) {
+      expect(machine?.Properties).toMatchObject({
+        StateMachineName: name,
+        StateMachineType: 'STANDARD',
+        LoggingConfiguration: { Level: 'ERROR', IncludeExecutionData: false },
+        TracingConfiguration: { Enabled: true },
+      });
+    }
+  });
+});
+
+describe('the HTTP API', () => {
+  test('sends every route of the table to its function', () => {
+    const integrations = template.findResources('AWS::ApiGatewayV2::Integration');
+    const routes = Object.values(template.findResources('AWS::ApiGatewayV2::Route')).map(({ Properties }) => {
+      const integration = integrations[Properties.Target['Fn::Join'][1][1].Ref]?.Properties;
+      expect(integration.PayloadFormatVersion).toBe('2.0');
+      return [Properties.RouteKey, integration.IntegrationUri['Fn::GetAtt'][0]];
+    });
+    expect(routes).toHaveLength(Object.keys(gatewayRoutes).length);
+    for (const [path, name] of Object.entries(gatewayRoutes)) {
+      const key = path === '$default' ? path : `ANY ${path}`;
+      expect(routes).toContainEqual([key, expect.stringMatching(new RegExp(`^Functions${name}`, 'i'))]);
+    }
+  });
+
+  test('is throttled, and writes a line of JSON about each request without headers, query or body', () => {
+    const [[, stage = undefined] = []] = Object.entries(template.findResources('AWS::ApiGatewayV2::Stage'));
+    expect(stage?.Properties).toMatchObject({
+      StageName: '$default',
+      DefaultRouteSettings: { ThrottlingRateLimit: 500, ThrottlingBurstLimit: 1_000 },
+      AccessLogSettings: { DestinationArn: { 'Fn::GetAtt': [expect.stringContaining('AccessLog'), 'Arn'] } },
+    });
+    const line: Record<string, string> = JSON.parse(stage?.Properties.AccessLogSettings.Format);
+    expect(line).toMatchObject({ requestId: '$context.requestId', status: '$context.status', path: '$context.path' });
+    expect(JSON.stringify(line)).not.toMatch(/header|query|body|userAgent/i);
+  });
+});
+
+describe('every function', () => {
+  const functions = Object.values(template.findResources('AWS::Lambda::Function')).map(({ Properties }) => Properties);
+
+  test('runs Node 24 on arm64, is traced, and writes JSON into a log of its own', () => {
+    expect(functions).toHaveLength(12);
+    for (const properties of functions) {
+      expect(properties).toMatchObject({
+        Runtime: 'nodejs24.x',
+        Architectures: ['arm64'],
+        MemorySize: 512,
+        TracingConfig: { Mode: 'Active' },
+        LoggingConfig: { LogFormat: 'JSON', LogGroup: { Ref: expect.any(String) } },
+      });
+    }
+    expect(new Set(functions.map(({ LoggingConfig }) => LoggingConfig.LogGroup.Ref)).size).toBe(12);
+  });
+
+  test('ends before the HTTP API gives up, or has time to wake two databases', () => {
+    for (const { Environment, Timeout } of functions) {
+      if (Environment?.Variables.TOKEN_KEY) expect(Timeout).toBeLessThan(30);
+      else expect(Timeout).toBeGreaterThanOrEqual(60);
+    }
+  });
+
+  test('may write into its own log, and no managed policy gives it more', () => {
+    for (const { LoggingConfig, Role } of functions) {
+      const logs = statementsOf(template, Role['Fn::GetAtt'][0]).filter(({ actions }) =>
+        actions.some((action) => action.startsWith('logs:')),
+      );
+      expect(logs).toMatchObject([
+        { actions: ['logs:CreateLogStream', 'logs:PutLogEvents'], resources: [{ 'Fn::GetAtt': [LoggingConfig.LogGroup.Ref, 'Arn'] }] },
+      ]);
+    }
+    template.allResourcesProperties('AWS::IAM::Role', { ManagedPolicyArns: Match.absent() });
+  });
+
+  test('of the API takes its share of the account, and leaves the rest to the workflow', () => {
+    const shares = (from: Template) =>
+      Object.entries(from.findResources('AWS::Lambda::Function'))
+        .map(([id, { Properties }]) => [/^[A-Z][a-z]+[A-Z][a-z]+/.exec(id)?.[0], Properties.ReservedConcurrentExecutions])
+        .filter(([, share]) => share !== undefined);
+    const ofAnother = (context: Record<string, unknown>, prefix = '') =>
+      shares(templateOf(synthesise(context), `${prefix}cellzero-control-plane`));
+    expect(shares(template)).toEqual([
+      ['FunctionsCompute', 400],
+      ['FunctionsIdentity', 100],
+      ['FunctionsImage', 50],
+    ]);
+    expect(ofAnother({ lambdaConcurrency: '10' })).toEqual([]);
+    expect(ofAnother({ stage: 'throwaway' }, 'throwaway-')).toEqual([]);
+  });
+
+  test('finds its settings', () => {
+    const api = ['API_DATABASE', 'PUBLIC_URL', 'TOKEN_KEY'];
+    const settings = (id: string) => {
+      const [[, found = undefined] = []] = Object.entries(template.findResources('AWS::Lambda::Function')).filter(([key]) =>
+        key.startsWith(id),
+      );
+      const { POWERTOOLS_METRICS_NAMESPACE: namespace, ...variables } = found?.Properties.Environment?.Variables ?? {};
+      expect(namespace).toBe('cellzero');
+      return Object.keys(variables).toSorted();
+    };
+    expect(settings('FunctionsCompute')).toEqual(['API_DATABASE', 'BOOT_STATE_MACHINE', 'PUBLIC_URL', 'TOKEN_KEY', 'WATCH_STATE_MACHINE']);
+    expect(settings('FunctionsIdentity')).toEqual(api);
+    expect(settings('FunctionsImage')).toEqual(api);
+    expect(settings('BootBuryInCell0')).toEqual(['API_DATABASE']);
+  });
+});
+
+test('every log is kept for 30 days', () => {
+  template.resourceCountIs('AWS::Logs::LogGroup', 16);
+  template.allResourcesProperties('AWS::Logs::LogGroup', { RetentionInDays: 30 });
+});
+
+test('nothing runs by the clock, so that databases sleep; the watch runs the reaper', () => {
+  template.resourceCountIs('AWS::Events::Rule', 0);
+  template.resourceCountIs('AWS::Scheduler::Schedule', 0);
+  expect(watch?.Properties.DefinitionSubstitutions.Reap['Fn::GetAtt'][0]).toMatch('ReaperReap');
+});
+
+describe('rights', () => {
+  /** Roles of the databases that a function reaches, `api` by its very ARN, others by tag. */
+  const reaches = (role: string, action: string): string[] =>
+    statementsOf(template, role)
+      .filter(({ actions }) => actions.includes(action))
+      .flatMap(({ resources, condition }) => {
+        if (!condition) {
+          expect(JSON.stringify(resources)).toContain('"Fn::ImportValue":"cellzero-api-database:');
+          return ['api'];
+        }
+        const tags = (condition as { StringEquals: Record<string, string | string[]> }).StringEquals;
+        expect(tags['aws:ResourceTag/cellzero:stage']).toBe('production');
+        return [tags['aws:ResourceTag/cellzero:role'] ?? []].flat();
+      })
+      .toSorted();
+
+  test.each([
+    ['FunctionsCompute', ['api', 'cell', 'cell0']],
+    ['FunctionsIdentity', ['api']],
+    ['FunctionsImage', ['api']],
+    ['BootScheduleServers', ['api']],
+    ['BootCreateInCell', ['api', 'cell']],
+    ['BootBuildOnHost', ['cell']],
+    ['BootFailInCell', ['api', 'cell']],
+    ['BootBuryInCell0', ['api', 'cell0']],
+    ['BootTryAnotherCell', ['api']],
+    ['BootReschedule', ['api', 'cell']],
+    ['Reaper', ['api', 'cell', 'cell0']],
+    ['Auditor', ['api', 'cell', 'cell0']],
+  ])('%s reaches %j', (role, databases) => {
+    expect(reaches(role, 'rds-data:ExecuteStatement')).toEqual(databases);
+    expect(reaches(role, 'secretsmanager:GetSecretValue')).toEqual(databases);
+  });
+
+  const granted = (role: string, service: string) =>
+    statementsOf(template, role)
+      .flatMap(({ actions }) => actions)
+      .filter((action) => action.startsWith(service))
+      .toSorted();
+
+  test('only identity signs tokens', () => {
+    template.hasResourceProperties('AWS::KMS::Key', { KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' });
+    expect(granted('FunctionsIdentity', 'kms:')).toEqual(['kms:GetPublicKey', 'kms:Sign']);
+    expect(granted('FunctionsCompute', 'kms:')).toEqual(['kms:GetPublicKey']);
+    expect(granted('FunctionsImage', 'kms:')).toEqual(['kms:GetPublicKey']);
+    expect(granted('Boot', 'kms:')).toEqual([]);
+  });
+
+  test('only compute and the reaper start boots and the watch, only the reaper an audit', () => {
+    const starting = (role?: string) =>
+      statementsOf(template, role)
+        .filter(({ actions }) => actions.some((action) => action.startsWith('states:')))
+        .flatMap(({ actions, resources }) => [actions, ...resources]);
+    const byName = { 'Fn::Join': ['', expect.arrayContaining([':stateMachine:cellzero-watch'])] };
+    expect(starting('FunctionsCompute')).toEqual([['states:StartExecution'], { Ref: bootId }, { Ref: watchId }]);
+    expect(starting('Reaper')).toEqual([['states:StartExecution'], byName, { Ref: expect.stringMatching(/^Auditor/) }, { Ref: bootId }]);
+    expect(starting()).toHaveLength(starting('FunctionsCompute').length + starting('Reaper').length);
+  });
+
+  test('name their resources, but for log deliveries and traces, which have none', () => {
+    const open = assembly.stacks
+      .flatMap(({ stackName }) => statementsOf(templateOf(assembly, stackName)))
+      .filter(({ resources }) => resources.includes('*'))
+      .flatMap(({ actions }) => actions);
+    expect(open.filter((action) => !/^(logs:.*(LogDelivery|LogDeliveries|ResourcePolic|LogGroups)|xray:)/.test(action))).toEqual([]);
+  });
+});
+
+test('the control plane waits for all databases, and knows nothing of live cells', () => {
+  const { dependencies } = assembly.getStackByName('cellzero-control-plane');
+  const stacks = dependencies.map(({ id }) => id).filter((id) => id.startsWith('cellzero-') && !id.endsWith('.assets'));
+  expect(stacks.toSorted()).toEqual(['cellzero-api-database', 'cellzero-cell0', 'cellzero-cell1', 'cellzero-cell2']);
+  expect(JSON.stringify(template.toJSON())).not.toMatch(/cell[1-9]/);
+  template.hasOutput('ApiUrl', { Value: Match.anyValue() });
+});

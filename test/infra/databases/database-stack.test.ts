@@ -1,0 +1,178 @@
+import { Match } from 'aws-cdk-lib/assertions';
+import { describe, expect, test } from 'vitest';
+import { statementsOf, synthesise, templateOf, warningsOf } from '../synthesis.ts';
+
+const assembly = synthesise();
+const names = ['api-database', 'cell0', 'cell1', 'cell2'];
+
+test('the network, every database and the control plane are stacks of their own', () => {
+  const stacks = assembly.stacks.map(({ stackName }) => stackName).toSorted();
+  expect(stacks).toEqual([...names, 'control-plane', 'network'].map((name) => `cellzero-${name}`));
+});
+
+test('nothing is deprecated or warned of', () => {
+  expect(warningsOf(assembly)).toEqual([]);
+});
+
+test('cell0 and live cells are separate clusters of the same shape', () => {
+  const shape = (name: string) =>
+    JSON.stringify(assembly.getStackByName(`cellzero-${name}`).template)
+      .replaceAll(name, '<name>')
+      .replaceAll(/"cellzero:role","Value":"cell0?"/g, '"cellzero:role","Value":"<role>"')
+      .replaceAll('"<name>","Value":"<name>"', '"<name>"')
+      .replaceAll('"cellzero:role","Value":"<name>"', '"cellzero:role","Value":"<role>"')
+      .replaceAll(/"SIMULATED_HOSTS":"\d"/g, '"SIMULATED_HOSTS":"<hosts>"')
+      .replaceAll(/(CurrentVersion[0-9A-F]{8})[0-9a-f]{32}/g, '$1');
+  expect(shape('cell1')).toContain('AWS::RDS::DBCluster');
+  expect(shape('cell0')).toEqual(shape('cell1'));
+  expect(shape('cell2')).toEqual(shape('cell1'));
+});
+
+describe.each(names)('the database of %s', (name) => {
+  const stackName = `cellzero-${name}`;
+  const template = templateOf(assembly, stackName);
+
+  test('is one encrypted PostgreSQL cluster behind the Data API that sleeps at 0 ACU', () => {
+    template.resourceCountIs('AWS::RDS::DBCluster', 1);
+    template.hasResource('AWS::RDS::DBCluster', {
+      DeletionPolicy: 'Retain',
+      UpdateReplacePolicy: 'Retain',
+      Properties: {
+        Engine: 'aurora-postgresql',
+        EngineVersion: Match.stringLikeRegexp('^17\\.'),
+        DatabaseName: 'cellzero',
+        EnableHttpEndpoint: true,
+        StorageEncrypted: true,
+        DeletionProtection: true,
+        BackupRetentionPeriod: 14,
+        ServerlessV2ScalingConfiguration: { MinCapacity: 0, MaxCapacity: 8, SecondsUntilAutoPause: 600 },
+      },
+    });
+    template.allResourcesProperties('AWS::RDS::DBInstance', { DBInstanceClass: 'db.serverless', PubliclyAccessible: false });
+  });
+
+  test('outlives its stack, with the secret that opens it', () => {
+    const kept = Object.values(template.toJSON().Resources as Record<string, { Type: string; DeletionPolicy?: string }>)
+      .filter(({ DeletionPolicy }) => DeletionPolicy === 'Retain')
+      .map(({ Type }) => Type)
+      .filter((type) => type !== 'AWS::Logs::LogGroup');
+    expect(kept.toSorted()).toEqual(['AWS::RDS::DBCluster', 'AWS::RDS::DBInstance', 'AWS::SecretsManager::Secret']);
+  });
+
+  test('keeps every log of its deployments for 30 days', () => {
+    template.resourceCountIs('AWS::Logs::LogGroup', 3);
+    template.allResourcesProperties('AWS::Logs::LogGroup', { RetentionInDays: 30 });
+    template.allResourcesProperties('AWS::Lambda::Function', { LoggingConfig: { LogGroup: { Ref: Match.stringLikeRegexp('Logs') } } });
+  });
+
+  test('stands in the shared network', () => {
+    template.resourceCountIs('AWS::EC2::VPC', 0);
+    template.hasResourceProperties('AWS::RDS::DBCluster', {
+      DBSubnetGroupName: { 'Fn::ImportValue': Match.stringLikeRegexp('^cellzero-network:.*SubnetGroup') },
+      VpcSecurityGroupIds: [{ 'Fn::ImportValue': Match.stringLikeRegexp('^cellzero-network:.*SecurityGroup') }],
+    });
+  });
+
+  test('carries the tags that rights are granted by, on the cluster and its secret', () => {
+    const role = { 'api-database': 'api', cell0: 'cell0' }[name] ?? 'cell';
+    const tags = [...(role === 'api' ? [] : [['cellzero:cell', name]]), ['cellzero:role', role], ['cellzero:stage', 'production']];
+    for (const type of ['AWS::RDS::DBCluster', 'AWS::SecretsManager::Secret']) {
+      template.allResourcesProperties(type, { Tags: tags.map(([Key, Value]) => ({ Key, Value })) });
+    }
+  });
+
+  test('is migrated when the cluster stands, again when the function changes, and before the stack is done', () => {
+    const url = { 'Fn::Join': ['', Match.arrayWith(['rds-data://arn:', '/cellzero?secret='])] };
+    template.hasResourceProperties('AWS::Lambda::Function', {
+      Environment: { Variables: { SCHEMA: name === 'api-database' ? 'api' : 'cell', DATABASE: url } },
+    });
+    const [[cluster], [instance]] = ['AWS::RDS::DBCluster', 'AWS::RDS::DBInstance'].map((type) =>
+      Object.keys(template.findResources(type)),
+    ) as [[string], [string]];
+    expect(stepOf('Migration').DependsOn).toEqual(expect.arrayContaining([cluster, instance]));
+    expect(stepOf('Migration').Properties).toMatchObject({ InvocationType: 'RequestResponse', ExecuteOnHandlerChange: true });
+  });
+
+  /** The trigger of a step of the deployment, which runs a version of its function. */
+  const stepOf = (step: string) => {
+    const [found] = Object.entries(template.findResources('Custom::Trigger')).filter(([id]) => id.startsWith(step));
+    expect(found?.[1].Properties.HandlerArn.Ref).toMatch(new RegExp(`^${step}FunctionCurrentVersion`));
+    return found?.[1] as { DependsOn: string[]; Properties: Record<string, unknown> };
+  };
+
+  test('is seeded or registered after that', () => {
+    const [migration] = Object.keys(template.findResources('Custom::Trigger')).filter((id) => id.startsWith('Migration'));
+    expect(stepOf(name === 'api-database' ? 'Seeding' : 'Registration').DependsOn).toContain(migration);
+  });
+
+  test('lets its migration run statements there and nothing else', () => {
+    const [cluster] = Object.keys(template.findResources('AWS::RDS::DBCluster'));
+    const [secret = ''] = Object.keys(template.findResources('AWS::SecretsManager::Secret')).filter((id) => id.startsWith('Secret'));
+    const [writeLog, trace, run, read, ...others] = statementsOf(template, 'Migration');
+    expect(others).toEqual([]);
+    expect(writeLog?.actions).toEqual(['logs:CreateLogStream', 'logs:PutLogEvents']);
+    expect(trace?.actions).toEqual(['xray:PutTelemetryRecords', 'xray:PutTraceSegments']);
+    expect(run?.actions).toEqual(['rds-data:ExecuteStatement']);
+    expect(JSON.stringify(run?.resources)).toContain(`":cluster:",{"Ref":"${cluster}"}`);
+    expect(read).toMatchObject({ actions: ['secretsmanager:GetSecretValue'], resources: [{ Ref: secret }] });
+  });
+
+  test('tells its URL', () => {
+    template.hasOutput('DatabaseUrl', { Value: { 'Fn::Join': ['', Match.arrayWith(['rds-data://arn:', '/cellzero?secret='])] } });
+  });
+});
+
+describe('the network', () => {
+  const template = templateOf(assembly, 'cellzero-network');
+
+  test('is one without a way in or out', () => {
+    for (const type of ['AWS::EC2::InternetGateway', 'AWS::EC2::NatGateway', 'AWS::EC2::Route', 'AWS::EC2::SecurityGroupIngress']) {
+      template.resourceCountIs(type, 0);
+    }
+    template.resourceCountIs('AWS::EC2::VPC', 1);
+    template.allResourcesProperties('AWS::EC2::SecurityGroup', {
+      SecurityGroupIngress: Match.absent(),
+      SecurityGroupEgress: [Match.objectLike({ CidrIp: '255.255.255.255/32' })],
+    });
+  });
+});
+
+describe('a throw-away stage', () => {
+  const throwaway = synthesise({ stage: 'throwaway' });
+
+  test('has names and tags of its own', () => {
+    const stacks = throwaway.stacks.map(({ stackName }) => stackName);
+    expect(stacks).toHaveLength(6);
+    expect(stacks.every((name) => name.startsWith('throwaway-cellzero-'))).toBe(true);
+    templateOf(throwaway, 'throwaway-cellzero-control-plane').hasResourceProperties('AWS::StepFunctions::StateMachine', {
+      StateMachineName: 'throwaway-cellzero-boot',
+    });
+    templateOf(throwaway, 'throwaway-cellzero-cell1').hasResourceProperties('AWS::RDS::DBCluster', {
+      Tags: Match.arrayWith([{ Key: 'cellzero:stage', Value: 'throwaway' }]),
+    });
+  });
+
+  test('leaves nothing behind', () => {
+    for (const { stackName } of throwaway.stacks) {
+      const { Resources } = templateOf(throwaway, stackName).toJSON();
+      for (const resource of Object.values<{ DeletionPolicy?: string; Properties?: { DeletionProtection?: boolean } }>(Resources)) {
+        expect(['Delete', undefined]).toContain(resource.DeletionPolicy);
+        expect(resource.Properties?.DeletionProtection).not.toBe(true);
+      }
+    }
+  });
+});
+
+test.each([
+  ['a name with capitals', { cells: ['Cell1'] }],
+  ['a cell twice', { cells: ['cell1', 'cell1'] }],
+  ['the name of cell0', { cells: ['cell0'] }],
+  ['the name of the api database', { cells: ['api'] }],
+  ['no list of cells', { cells: { cell1: 2 } }],
+  ['no cell between two commas', { cells: 'cell1,,cell2' }],
+  ['half a host', { simulatedHosts: '1.5' }],
+  ['an unknown stage', { stage: 'test' }],
+  ['a public URL that is none', { publicUrl: 'example' }],
+])('a context with %s is refused', (_, context) => {
+  expect(() => synthesise(context)).toThrow(/"path"/);
+});

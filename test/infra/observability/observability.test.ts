@@ -1,0 +1,57 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { synthesise, templateOf } from '../synthesis.ts';
+
+const template = templateOf(synthesise(), 'cellzero-control-plane');
+const alarms = Object.values(template.findResources('AWS::CloudWatch::Alarm')).map(({ Properties }) => Properties);
+
+/** Anchors of a page in Markdown, as GitHub makes them of headings. */
+const anchors = [...readFileSync(new URL('../../../docs/runbook.md', import.meta.url), 'utf8').matchAll(/^## (.+)$/gm)].map(
+  ([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\w\- ]/g, '')
+      .replaceAll(' ', '-'),
+);
+
+describe('alarms', () => {
+  test.each(alarms.map((alarm) => [alarm.AlarmName, alarm]))('%s has its page in the runbook, and is told', (name, alarm) => {
+    const [, page] = /docs\/runbook\.md#(\S+)$/.exec(alarm.AlarmDescription) ?? [];
+    expect(anchors).toContain(page);
+    expect(name).toBe(`cellzero-${page}`);
+    const [topic] = Object.keys(template.findResources('AWS::SNS::Topic'));
+    expect([alarm.AlarmActions, alarm.OKActions]).toEqual([[{ Ref: topic }], [{ Ref: topic }]]);
+    template.hasOutput('AlarmTopicArn', { Value: { Ref: topic } });
+  });
+
+  test('are silent while nothing happens, and cost nothing', () => {
+    for (const { TreatMissingData } of alarms) expect(TreatMissingData).toBe('notBreaching');
+    // Metric math would cost for each metric in it, and emulators know none.
+    for (const { MetricName, Metrics } of alarms) expect([typeof MetricName, Metrics]).toEqual(['string', undefined]);
+    expect(alarms.length).toBeLessThanOrEqual(10);
+  });
+
+  test('are all that the runbook has a page for', () => {
+    expect(anchors.filter((anchor) => !alarms.some(({ AlarmName }) => AlarmName.endsWith(`-${anchor}`)))).toEqual([
+      'hearing-of-alarms',
+      'how-to-follow-one-request',
+    ]);
+  });
+});
+
+describe('the dashboard', () => {
+  const body = (of = template) =>
+    JSON.stringify(Object.values(of.findResources('AWS::CloudWatch::Dashboard')).map(({ Properties }) => Properties.DashboardBody));
+
+  test('finds every cell by search, and names none', () => {
+    expect(body()).toContain('ServerlessDatabaseCapacity');
+    expect(body()).not.toMatch(/cell[1-9]/);
+  });
+
+  test('of a throw-away stage shows its own cloud only', () => {
+    const throwaway = body(templateOf(synthesise({ stage: 'throwaway' }), 'throwaway-cellzero-control-plane'));
+    expect(throwaway).toContain('throwaway-cellzero');
+    expect(throwaway).not.toContain('"cellzero');
+    expect(throwaway).not.toContain('NOT throwaway');
+  });
+});

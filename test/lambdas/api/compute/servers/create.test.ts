@@ -1,0 +1,281 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { query } from '../../../../../database/data-api/client.ts';
+import { type Cloud, type RequestOptions, type ServerBody, startCloud, type User } from '../../../../fixtures/cloud.ts';
+
+const image = 'c1220500-0000-4000-8000-000000000001';
+const uuid = expect.stringMatching(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+
+let cloud: Cloud;
+beforeAll(async () => {
+  cloud = await startCloud();
+});
+afterAll(() => cloud?.stop());
+
+/** Sends a boot of m1.tiny with these fields. */
+function post(user: User, server: object, options: RequestOptions = {}, beside: object = {}) {
+  const networks = (options.microversion ?? 100) >= 37 ? { networks: 'none' } : {};
+  const body = { server: { name: 'one', imageRef: image, flavorRef: '1', ...networks, ...server }, ...beside };
+  return user.send<{ server: { id: string } } & Record<string, { message: string }>>('POST', '/servers', { ...options, body });
+}
+
+async function shown(user: User, id: string, microversion = 100): Promise<ServerBody> {
+  return (await user.send<{ server: ServerBody }>('GET', `/servers/${id}`, { microversion })).body.server;
+}
+
+async function names(user: User): Promise<string[]> {
+  const { body } = await user.send<{ servers: ServerBody[] }>('GET', '/servers?sort_key=display_name&sort_dir=asc');
+  return body.servers.map(({ name }) => name);
+}
+
+async function setLimit(user: User, resource: string, limit: number): Promise<void> {
+  await query(
+    cloud.service.api,
+    `insert into quotas (project_id, resource, hard_limit) values (:project, :resource, :limit::int)
+     on conflict (project_id, resource) do update set hard_limit = excluded.hard_limit`,
+    { project: user.projectId, resource, limit },
+  );
+}
+
+async function quotaUse(user: User) {
+  const { body } = await user.send<{ limits: { absolute: Record<string, number> } }>('GET', '/limits');
+  const { totalInstancesUsed, totalCoresUsed, totalRAMUsed } = body.limits.absolute;
+  return [totalInstancesUsed, totalCoresUsed, totalRAMUsed];
+}
+
+describe('the answer to an accepted boot', () => {
+  test('is the first server with its password, and says where it is', async () => {
+    const user = await cloud.newUser();
+    const { status, headers, body } = await post(user, {});
+    const { id } = body.server;
+    expect(status).toBe(202);
+    expect(headers.get('location')).toBe(`${cloud.service.url}/v2.1/servers/${id}`);
+    expect(headers.get('x-openstack-request-id')).toMatch(/^req-[0-9a-f-]{36}$/);
+    expect(body).toEqual({
+      server: {
+        id: uuid,
+        links: [
+          { rel: 'self', href: `${cloud.service.url}/v2.1/servers/${id}` },
+          { rel: 'bookmark', href: `${cloud.service.url}/servers/${id}` },
+        ],
+        'OS-DCF:diskConfig': 'MANUAL',
+        security_groups: [{ name: 'default' }],
+        adminPass: expect.stringMatching(/^.{12}$/),
+      },
+    });
+  });
+
+  test('repeats the password, the security groups and the disk configuration that were asked for', async () => {
+    const user = await cloud.newUser();
+    const asked = { adminPass: 'é'.repeat(300), security_groups: [{ name: 'web' }, { name: 'web' }], 'OS-DCF:diskConfig': 'AUTO' };
+    expect((await post(user, asked)).body.server).toMatchObject(asked);
+  });
+
+  test('is the reservation alone when that was asked for', async () => {
+    const user = await cloud.newUser();
+    const { headers, body } = await post(user, { return_reservation_id: 'True', max_count: 2 });
+    expect(body).toEqual({ reservation_id: expect.stringMatching(/^r-[0-9a-z]{8}$/) });
+    expect(headers.get('location')).toBeNull();
+    const reservation = Object.values(body)[0];
+    const { body: found } = await user.send<{ servers: ServerBody[] }>('GET', `/servers?reservation_id=${reservation}`);
+    expect(found.servers.map(({ name }) => name).sort()).toEqual(['one-1', 'one-2']);
+  });
+});
+
+describe('names', () => {
+  test('of several servers are numbered, as are their host names', async () => {
+    const user = await cloud.newUser();
+    const { body } = await post(user, { name: 'Web Server', min_count: '2', max_count: '3' });
+    expect(await names(user)).toEqual(['Web Server-1', 'Web Server-2', 'Web Server-3']);
+    expect((await shown(user, body.server.id))['OS-EXT-SRV-ATTR:hostname']).toBe('web-server-1');
+  });
+
+  test('of one server stay as they are', async () => {
+    const user = await cloud.newUser();
+    const { body } = await post(user, { name: 'Ünï_code.x 1', min_count: 1, max_count: 1 });
+    expect(await shown(user, body.server.id)).toMatchObject({ name: 'Ünï_code.x 1', 'OS-EXT-SRV-ATTR:hostname': 'ünï-code-x-1' });
+  });
+
+  test('without a letter that a host name may have give Server-<id>', async () => {
+    const user = await cloud.newUser();
+    const { body } = await post(user, { name: '日本' });
+    expect(await shown(user, body.server.id)).toMatchObject({ name: '日本', 'OS-EXT-SRV-ATTR:hostname': `Server-${body.server.id}` });
+  });
+
+  test.each(['x'.repeat(255), '日'.repeat(255)])('of 255 characters are kept', async (name) => {
+    const user = await cloud.newUser();
+    const { body } = await post(user, { name });
+    expect((await user.settled(body.server.id)).name).toBe(name);
+  });
+});
+
+describe('what is asked for is shown', () => {
+  test('whole', async () => {
+    const user = await cloud.newUser();
+    const volume = 'aaaaaaaa-0000-4000-8000-000000000001';
+    const { body } = await post(
+      user,
+      {
+        description: 'what it is for',
+        metadata: { 'a key_1:.-': 'é'.repeat(255), empty: '' },
+        tags: ['b', 'a', 'b', '日'.repeat(60)],
+        config_drive: 'yes',
+        accessIPv4: '192.0.2.1',
+        accessIPv6: '2001:db8::1',
+        availability_zone: 'nova',
+        hostname: 'given.example',
+        block_device_mapping_v2: [
+          { uuid: image, source_type: 'image', destination_type: 'local', boot_index: 0, delete_on_termination: true },
+          { uuid: volume, source_type: 'volume', boot_index: -1, delete_on_termination: 'true', tag: 'data' },
+        ],
+      },
+      {},
+      { 'os:scheduler_hints': { different_host: volume, any: ['x', 'y'] } },
+    );
+    expect(await user.settled(body.server.id)).toMatchObject({
+      description: 'what it is for',
+      metadata: { 'a key_1:.-': 'é'.repeat(255), empty: '' },
+      tags: ['a', 'b', '日'.repeat(60)],
+      config_drive: 'True',
+      accessIPv4: '192.0.2.1',
+      accessIPv6: '2001:db8::1',
+      'OS-EXT-AZ:availability_zone': 'nova',
+      pinned_availability_zone: 'nova',
+      'OS-EXT-SRV-ATTR:hostname': 'given.example',
+      'os-extended-volumes:volumes_attached': [{ id: volume, delete_on_termination: true }],
+      scheduler_hints: { different_host: [volume], any: ['x', 'y'] },
+    });
+  });
+
+  test('and before descriptions came (2.19), a description is the name', async () => {
+    const user = await cloud.newUser();
+    const { body } = await post(user, { name: 'old' }, { microversion: 18 });
+    expect((await shown(user, body.server.id)).description).toBe('old');
+  });
+
+  test('to admins with what only they see', async () => {
+    const admin = await cloud.newUser('admin');
+    const user_data = Buffer.from('#!/bin/sh\n').toString('base64');
+    const { body } = await post(admin, { user_data });
+    expect(await admin.settled(body.server.id)).toMatchObject({
+      'OS-EXT-SRV-ATTR:user_data': user_data,
+      'OS-EXT-SRV-ATTR:host': expect.stringMatching(/^cell\d-host\d$/),
+      'OS-EXT-SRV-ATTR:instance_name': expect.stringMatching(/^instance-[0-9a-f]{8}$/),
+      'OS-EXT-SRV-ATTR:launch_index': 0,
+    });
+  });
+
+  test('and in the cell the image is the root disk, with the swap and ephemeral disk of the flavor', async () => {
+    const admin = await cloud.newUser('admin');
+    const flavor = { name: 'disks', id: 'disks', vcpus: 1, ram: 64, disk: 1, swap: 512, 'OS-FLV-EXT-DATA:ephemeral': 2 };
+    await admin.send('POST', '/flavors', { body: { flavor } });
+    const { body } = await post(admin, { flavorRef: 'disks' });
+    const host = String((await admin.settled(body.server.id))['OS-EXT-SRV-ATTR:host']);
+    const cell = cloud.database(host.split('-')[0] ?? '');
+    const disks = await query(
+      cell,
+      `select source_type, destination_type, boot_index, guest_format, volume_size, image_id
+       from block_device_mapping where instance_uuid = :server::uuid order by id`,
+      { server: body.server.id },
+    );
+    const blank = { source_type: 'blank', destination_type: 'local', boot_index: -1, image_id: null };
+    expect(disks).toEqual([
+      { source_type: 'image', destination_type: 'local', boot_index: 0, guest_format: null, volume_size: null, image_id: image },
+      { ...blank, guest_format: null, volume_size: 2 },
+      { ...blank, guest_format: 'swap', volume_size: 512 },
+    ]);
+  });
+
+  test('and each of several servers has disks of its own', async () => {
+    const user = await cloud.newUser();
+    const disk = { uuid: image, source_type: 'image', destination_type: 'local', boot_index: 0, delete_on_termination: true };
+    const { body } = await post(user, { min_count: 3, max_count: 3, block_device_mapping_v2: [disk] });
+    await user.settled(body.server.id);
+    await cloud.service.workflow.drain();
+    const { body: list } = await user.send<{ servers: ServerBody[] }>('GET', '/servers/detail');
+    expect(list.servers.map(({ status }) => status)).toEqual(['ACTIVE', 'ACTIVE', 'ACTIVE']);
+  });
+});
+
+describe('quota', () => {
+  test('gives fewer servers than the most asked for, when it allows the least', async () => {
+    const user = await cloud.newUser();
+    await setLimit(user, 'cores', 3);
+    const { status } = await post(user, { min_count: 2, max_count: 1e15 });
+    expect(status).toBe(202);
+    expect(await names(user)).toEqual(['one-1', 'one-2', 'one-3']);
+    expect(await quotaUse(user)).toEqual([3, 3, 1536]);
+  });
+
+  test('that leaves room for one gives one, under its own name', async () => {
+    const user = await cloud.newUser();
+    await setLimit(user, 'instances', 1);
+    await post(user, { max_count: 5 });
+    expect(await names(user)).toEqual(['one']);
+  });
+
+  test.each([
+    [{ min_count: 11 }, 'Quota exceeded for instances: Requested 11, but already used 0 of 10 instances'],
+    [
+      { min_count: 600 },
+      'Quota exceeded for cores, instances, ram: Requested 600, 600, 307200, but already used 0, 0, 0 of 20, 10, 51200 cores, instances, ram',
+    ],
+    [
+      { min_count: 11, max_count: 21 },
+      'Quota exceeded for cores, instances: Requested 21, 11-21, but already used 0, 0 of 20, 10 cores, instances',
+    ],
+    [{ min_count: 4, flavorRef: '5' }, 'Quota exceeded for cores, ram: Requested 32, 65536, but already used 0, 0 of 20, 51200 cores, ram'],
+  ])('refuses %j', async (asked, message) => {
+    const user = await cloud.newUser();
+    const { status, body } = await post(user, asked);
+    expect([status, body]).toEqual([403, { forbidden: { code: 403, message } }]);
+    expect(await names(user)).toEqual([]);
+    expect(await quotaUse(user)).toEqual([0, 0, 0]);
+  });
+
+  test('counts what is there already', async () => {
+    const user = await cloud.newUser();
+    await post(user, { min_count: 10 });
+    const { status, body } = await post(user, {});
+    expect([status, body]).toEqual([
+      403,
+      { forbidden: { code: 403, message: 'Quota exceeded for instances: Requested 1, but already used 10 of 10 instances' } },
+    ]);
+  });
+
+  test('of -1 is none; then one request still has its bound', async () => {
+    const user = await cloud.newUser();
+    for (const resource of ['instances', 'cores', 'ram']) await setLimit(user, resource, -1);
+    expect((await post(user, { min_count: 11 })).status).toBe(202);
+    expect(await quotaUse(user)).toEqual([11, 11, 5632]);
+    expect((await post(user, { min_count: 501 })).body).toEqual({ badRequest: { code: 400, message: 'min_count must be <= 500' } });
+  });
+
+  test('is exact under concurrency', async () => {
+    const user = await cloud.newUser();
+    const answers = await Promise.all(Array.from({ length: 15 }, () => post(user, {})));
+    expect(answers.filter(({ status }) => status === 202)).toHaveLength(10);
+    expect(answers.filter(({ status }) => status === 403)).toHaveLength(5);
+    expect(await quotaUse(user)).toEqual([10, 10, 5120]);
+  });
+});
+
+describe('who may boot', () => {
+  test('a reader may not', async () => {
+    const { status, body } = await post(await cloud.newUser('reader'), {});
+    expect([status, body]).toEqual([
+      403,
+      { forbidden: { code: 403, message: "Policy doesn't allow os_compute_api:servers:create to be performed." } },
+    ]);
+  });
+
+  test.each(['nova:cell1-host1', 'nova::cell1-host1', 'nova:cell1-host1:cell1-host1'])(
+    'a member may not choose a host: %s',
+    async (zone) => {
+      const { status, body } = await post(await cloud.newUser(), { availability_zone: zone });
+      expect([status, body]).toEqual([
+        403,
+        { forbidden: { code: 403, message: "Policy doesn't allow os_compute_api:servers:create:forced_host to be performed." } },
+      ]);
+    },
+  );
+});

@@ -1,0 +1,295 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Cloud, type ServerBody, startCloud, type User } from '../../../../fixtures/cloud.ts';
+
+interface Page {
+  servers: ServerBody[];
+  servers_links?: { rel: string; href: string }[];
+}
+
+const image = 'c1220500-0000-4000-8000-000000000001';
+
+let cloud: Cloud;
+let tooLarge: string;
+/** Owns alpha (cell0), beta and gamma (hosts), in the order of their birth. */
+let user: User;
+let admin: User;
+const ids: Record<string, string> = {};
+
+beforeAll(async () => {
+  cloud = await startCloud();
+  tooLarge = await cloud.newFlavor({ disk: 10_000 });
+  user = await cloud.newUser();
+  admin = await cloud.newUser('admin', user.projectId);
+  ids.alpha = await user.boot({ name: 'alpha', flavorRef: tooLarge, tags: ['red', 'round'], description: 'first' });
+  ids.beta = await user.boot({ name: 'beta', flavorRef: '2', tags: ['red'], config_drive: true, accessIPv4: '192.0.2.7' });
+  ids.gamma = await user.boot({ name: 'gamma', hostname: 'third', availability_zone: 'nova' });
+  for (const id of Object.values(ids)) await user.settled(id);
+});
+afterAll(() => cloud?.stop());
+
+async function list(who: User, query: string, microversion = 100): Promise<string[]> {
+  const { status, body } = await who.send<Page>('GET', `/servers/detail?${query}`, { microversion });
+  if (status !== 200) throw new Error(JSON.stringify(body));
+  return body.servers.map(({ name }) => name);
+}
+
+async function refusal(who: User, query: string, microversion = 100): Promise<unknown[]> {
+  const { status, body } = await who.send<Record<string, { message: string }>>('GET', `/servers?${query}`, { microversion });
+  return [status, ...Object.entries(body).map(([name, { message }]) => `${name}: ${message}`)];
+}
+
+test('the newest come first, wherever they are', async () => {
+  expect(await list(user, '')).toEqual(['gamma', 'beta', 'alpha']);
+});
+
+describe('filters', () => {
+  test.each([
+    ['name=a$', ['gamma', 'beta', 'alpha']],
+    ['name=^(al|be)', ['beta', 'alpha']],
+    ['name=nothing', []],
+    ['status=ERROR', ['alpha']],
+    ['status=active', ['gamma', 'beta']],
+    ['status=ERROR&status=ACTIVE', ['gamma', 'beta', 'alpha']],
+    ['status=BUILD', []],
+    ['flavor=2', ['beta']],
+    ['flavor=unknown', []],
+    [`image=${image}`, ['gamma', 'beta', 'alpha']],
+    ['image=00000000-0000-4000-8000-000000000000', []],
+    ['tags=red', ['beta', 'alpha']],
+    ['tags=red,round', ['alpha']],
+    ['tags-any=round,other', ['alpha']],
+    ['not-tags=red,round', ['gamma', 'beta']],
+    ['not-tags-any=red,round', ['gamma']],
+    ['tags=red&not-tags=round', ['beta']],
+    ['availability_zone=nova', ['gamma', 'beta']],
+    ['config_drive=True', ['beta']],
+    ['hostname=^third$', ['gamma']],
+    ['vm_state=error', ['alpha']],
+    ['power_state=1', ['gamma', 'beta']],
+    ['progress=0', ['gamma', 'beta', 'alpha']],
+    ['locked=true', []],
+    ['locked=No', ['gamma', 'beta', 'alpha']],
+    ['ip=192', []],
+    ['ip6=2001', []],
+    ['reservation_id=^r-', ['gamma', 'beta', 'alpha']],
+    ['changes-since=2020-01-01T00:00:00Z', ['gamma', 'beta', 'alpha']],
+    ['changes-since=20200101', ['gamma', 'beta', 'alpha']],
+    ['changes-before=2020-01-01', []],
+    ['created_at=^20', ['gamma', 'beta', 'alpha']],
+    // Not a member's filters, and so dropped.
+    ['host=nowhere', ['gamma', 'beta', 'alpha']],
+    ['uuid=x', ['gamma', 'beta', 'alpha']],
+    ['deleted=True', ['gamma', 'beta', 'alpha']],
+    ['tenant_id=other', ['gamma', 'beta', 'alpha']],
+    ['metadata=x', ['gamma', 'beta', 'alpha']],
+  ])('of a member: %s', async (query, names) => {
+    expect(await list(user, query)).toEqual(names);
+  });
+
+  test.each([
+    ['access_ip_v4=192', ['beta']],
+    ['description=first', ['alpha']],
+    ['host=nowhere', []],
+    ['node=host', ['gamma', 'beta']],
+    ['deleted=False', ['gamma', 'beta', 'alpha']],
+    ['deleted=nonsense', ['gamma', 'beta', 'alpha']],
+    ['soft_deleted=1&locked_by=admin', []],
+  ])('of an admin: %s', async (query, names) => {
+    expect(await list(admin, query)).toEqual(names);
+  });
+
+  test('that came later are dropped before', async () => {
+    expect(await list(user, 'tags=red', 25)).toEqual(['gamma', 'beta', 'alpha']);
+    expect(await list(user, 'tags=red', 26)).toEqual(['beta', 'alpha']);
+    expect(await list(user, 'changes-before=2020-01-01', 65)).toEqual(['gamma', 'beta', 'alpha']);
+    expect(await list(user, 'changes-before=2020-01-01', 66)).toEqual([]);
+    expect(await list(user, 'locked=true', 72)).toEqual(['gamma', 'beta', 'alpha']);
+    expect(await list(user, 'vm_state=error', 82)).toEqual(['gamma', 'beta', 'alpha']);
+    expect(await list(user, 'vm_state=error', 83)).toEqual(['alpha']);
+    expect(await list(user, 'hostname=third', 89)).toEqual(['gamma', 'beta', 'alpha']);
+    expect(await list(user, 'ip6=2001', 4)).toEqual(['gamma', 'beta', 'alpha']);
+    expect(await list(user, 'status=NONSENSE', 37)).toEqual([]);
+    expect(await list(user, 'nonsense=1', 74)).toEqual(['gamma', 'beta', 'alpha']);
+  });
+
+  test('find a server that is being built like any other', async () => {
+    const owner = await cloud.newUser();
+    const slow = cloud.service.dataApi.faults.add({ kind: 'slow', milliseconds: 400, sql: 'inventories' });
+    const id = await owner.boot({ name: 'young', tags: ['new'] });
+    expect(await list(owner, 'name=ou&tags=new&status=BUILD')).toEqual(['young']);
+    expect(await list(owner, 'status=ACTIVE')).toEqual([]);
+    expect(await list(owner, 'not-tags=new')).toEqual([]);
+    slow.lift();
+    await owner.settled(id);
+  });
+
+  test('by time include what was deleted since', async () => {
+    const owner = await cloud.newUser();
+    const kept = await owner.boot({ name: 'kept' });
+    const gone = await owner.boot({ name: 'gone', flavorRef: tooLarge });
+    for (const id of [kept, gone]) await owner.settled(id);
+    await sleep(1_100);
+    const since = new Date().toISOString();
+    await owner.send('DELETE', `/servers/${gone}`);
+    const { body } = await owner.send<Page>('GET', `/servers/detail?changes-since=${since}`);
+    expect(body.servers.map(({ id, status }) => [id, status])).toEqual([[gone, 'DELETED']]);
+    expect(await list(owner, `changes-before=${since}`)).toEqual(['kept']);
+  });
+});
+
+describe('a query is refused', () => {
+  const regex = (key: string, value: string) => [
+    400,
+    `badRequest: Invalid input for query parameters ${key}. Value: ${value}. '${value}' is not a 'regex'`,
+  ];
+  const limit = (value: string) => [
+    400,
+    `badRequest: Invalid input for query parameters limit. Value: ${value}. '${value}' does not match '^[0-9]*$'`,
+  ];
+  const unrecognized = (value: string) =>
+    `badRequest: Unrecognized value '${value}', acceptable values are: '0', '1', 'f', 'false', 'n', 'no', 'off', 'on', 't', 'true', 'y', 'yes'`;
+
+  test.each<[string, unknown[], number?]>([
+    ['limit=abc', limit('abc')],
+    ['limit=-1', limit('-1')],
+    ['limit=1.5', limit('1.5')],
+    ['limit=', [400, "badRequest: Invalid input for query parameters limit. Value: . '' is too short"]],
+    ['marker=nothing', [400, 'badRequest: marker [nothing] not found']],
+    ['marker=00000000-0000-4000-8000-000000000000', [400, 'badRequest: marker [00000000-0000-4000-8000-000000000000] not found']],
+    ['marker=nothing&sort_key=uuid', [400, 'badRequest: marker [nothing] not found']],
+    ['nonsense=1', [400, "badRequest: Additional properties are not allowed ('nonsense' was unexpected)"], 75],
+    ['a=1&b=2', [400, "badRequest: Additional properties are not allowed ('a', 'b' were unexpected)"], 100],
+    ['name=%5B', regex('name', '[')],
+    ['name=', regex('name', '')],
+    ['tags=%28', regex('tags', '(')],
+    ['name=%00', [400, 'badRequest: Invalid input for query parameters: NUL is not a character.']],
+    ['status=NONSENSE', [400, 'badRequest: Invalid status value'], 38],
+    ['status=DELETED', [403, 'forbidden: Only administrators may list deleted instances']],
+    ['all_tenants=1', [403, "forbidden: Policy doesn't allow os_compute_api:servers:index:get_all_tenants to be performed."]],
+    ['all_tenants', [403, "forbidden: Policy doesn't allow os_compute_api:servers:index:get_all_tenants to be performed."]],
+    ['all_tenants=maybe', [400, unrecognized('maybe')]],
+    ['locked=maybe', [400, unrecognized('maybe')]],
+    [
+      'changes-since=yesterday',
+      [400, "badRequest: Invalid input for query parameters changes-since. Value: yesterday. 'yesterday' is not a 'date-time'"],
+    ],
+    [
+      'changes-since=2026-02-30',
+      [400, "badRequest: Invalid input for query parameters changes-since. Value: 2026-02-30. '2026-02-30' is not a 'date-time'"],
+    ],
+    [
+      'changes-since=2026-01-02&changes-before=2026-01-01',
+      [400, 'badRequest: The value of changes-since must be less than or equal to changes-before.'],
+    ],
+    ['sort_key=host', [403, 'forbidden: Only administrators can sort servers by host']],
+    ['sort_key=uuid&sort_dir=up', [400, "badRequest: Invalid input received: Unknown sort direction, must be 'desc' or 'asc'"]],
+    ['sort_key=uuid&sort_dir=asc&sort_dir=asc', [400, 'badRequest: Invalid input received: Sort direction size exceeds sort key size']],
+    ['sort_key=nonsense', [400, expect.stringMatching(/^badRequest: Invalid input for query parameters sort_key. Value: nonsense. /)]],
+    ['sort_key=id', [400, expect.stringMatching(/^badRequest: Invalid input for query parameters sort_key. Value: id. /)], 75],
+  ])('to a member: %s', async (query, told, microversion) => {
+    expect(await refusal(user, query, microversion)).toEqual(told);
+  });
+
+  test.each([
+    ['metadata=x', [400, 'badRequest: Invalid filter field: metadata.']],
+    ['name=a%7B2%2C1%7D', [400, expect.stringMatching(/^badRequest: /)]],
+  ])('to an admin: %s', async (query, told) => {
+    expect(await refusal(admin, query)).toEqual(told);
+  });
+
+  test('that only PostgreSQL finds wrong', async () => {
+    expect(await refusal(user, 'name=a%2A%2A%2A%7B')).toEqual([400, expect.stringMatching(/^badRequest: /)]);
+  });
+});
+
+describe('order', () => {
+  test.each([
+    ['sort_key=display_name', ['gamma', 'beta', 'alpha']],
+    ['sort_key=display_name&sort_dir=asc', ['alpha', 'beta', 'gamma']],
+    ['sort_dir=asc', ['alpha', 'beta', 'gamma']],
+    ['sort_key=vm_state&sort_key=display_name&sort_dir=asc', ['beta', 'gamma', 'alpha']],
+    ['sort_key=vm_state&sort_key=display_name&sort_dir=desc&sort_dir=asc', ['alpha', 'beta', 'gamma']],
+    ['sort_key=instance_type_id&sort_dir=asc', ['gamma', 'beta', 'alpha']],
+    ['sort_key=launched_at&sort_key=created_at&sort_dir=asc', ['alpha', 'beta', 'gamma']],
+    ['sort_key=kernel_id&sort_key=display_name&sort_dir=asc', ['alpha', 'beta', 'gamma']],
+  ])('%s', async (query, names) => {
+    expect(await list(user, query)).toEqual(names);
+  });
+
+  test('by columns that Nova never sorted by is the default one before 2.75', async () => {
+    expect(await list(user, 'sort_key=vcpus&sort_key=id', 74)).toEqual(['gamma', 'beta', 'alpha']);
+    expect(await list(user, 'sort_key=locked&sort_key=display_name&sort_dir=asc&sort_dir=asc', 72)).toEqual(['alpha', 'beta', 'gamma']);
+  });
+
+  test('by host is for admins', async () => {
+    expect(await list(admin, 'sort_key=host&sort_dir=asc')).toHaveLength(3);
+  });
+});
+
+describe('pages', () => {
+  async function pages(who: User, query: string): Promise<string[][]> {
+    const all: string[][] = [];
+    for (let path: string | undefined = `/servers/detail?${query}`; path; ) {
+      const { body }: { body: Page } = await who.send<Page>('GET', path);
+      all.push(body.servers.map(({ name }) => name));
+      path = body.servers_links?.[0]?.href.split('/v2.1')[1];
+    }
+    return all;
+  }
+
+  test.each([
+    ['limit=2', [['gamma', 'beta'], ['alpha']]],
+    ['limit=1', [['gamma'], ['beta'], ['alpha'], []]],
+    ['limit=3', [['gamma', 'beta', 'alpha'], []]],
+    ['limit=4', [['gamma', 'beta', 'alpha']]],
+    ['limit=2&sort_key=display_name&sort_dir=asc', [['alpha', 'beta'], ['gamma']]],
+    ['limit=1&sort_key=vm_state&sort_dir=asc&sort_key=display_name', [['beta'], ['gamma'], ['alpha'], []]],
+    ['limit=1&tags=red', [['beta'], ['alpha'], []]],
+    ['limit=1&status=ACTIVE', [['gamma'], ['beta'], []]],
+  ])('%s', async (query, names) => {
+    expect(await pages(user, query)).toEqual(names);
+  });
+
+  test('have a link to the next with all that was asked', async () => {
+    const { body } = await user.send<Page>('GET', '/servers?limit=1&name=a&sort_key=created_at&sort_dir=asc');
+    const href = `${cloud.service.url}/v2.1/servers?limit=1&name=a&sort_dir=asc&sort_key=created_at&marker=${ids.alpha}`;
+    expect(body.servers_links).toEqual([{ rel: 'next', href }]);
+  });
+
+  test('of nothing are empty and have no link', async () => {
+    expect((await user.send('GET', '/servers?limit=0')).body).toEqual({ servers: [] });
+    expect((await user.send('GET', `/servers?limit=${'9'.repeat(400)}`)).body).toMatchObject({ servers: [{}, {}, {}] });
+  });
+
+  test.each(['', '&sort_key=display_name&sort_dir=desc'])('go on after a server that was deleted meanwhile %s', async (order) => {
+    const owner = await cloud.newUser();
+    for (const name of ['a', 'b', 'c']) await owner.settled(await owner.boot({ name }));
+    const { body } = await owner.send<Page>('GET', `/servers/detail?limit=2&status=ACTIVE${order}`);
+    expect(body.servers.map(({ name }) => name)).toEqual(['c', 'b']);
+    await owner.send('DELETE', `/servers/${body.servers[1]?.id}`);
+    expect(await list(owner, `limit=2&status=ACTIVE&marker=${body.servers[1]?.id}${order}`)).toEqual(['a']);
+  });
+
+  test('begin after a server of the project only', async () => {
+    const stranger = await cloud.newUser();
+    expect(await refusal(stranger, `marker=${ids.beta}`)).toEqual([400, `badRequest: marker [${ids.beta}] not found`]);
+  });
+});
+
+describe('all projects', () => {
+  test('are listed to an admin who asks', async () => {
+    const other = await cloud.newUser();
+    const id = await other.boot({ name: 'of another' });
+    await other.settled(id);
+    const root = await cloud.newUser('admin');
+    expect(await list(root, '')).toEqual([]);
+    const all = await list(root, 'all_tenants=1');
+    expect(all).toContain('of another');
+    expect(all).toEqual(expect.arrayContaining(['alpha', 'beta', 'gamma']));
+    expect(await list(root, `all_tenants&tenant_id=${other.projectId}`)).toEqual(['of another']);
+    expect(await list(root, `all_tenants=true&project_id=${other.projectId}`)).toEqual(['of another']);
+    expect(await list(root, `tenant_id=${other.projectId}`)).toEqual([]);
+    expect(await list(root, `all_tenants=False`)).toEqual([]);
+  });
+});

@@ -1,0 +1,84 @@
+import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
+import { SignJWT } from 'jose';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { joseSignature } from '../../../../../lambdas/api/http/tokens/jose-signature.ts';
+import { InvalidToken, issueToken, type TokenSubject, verifyToken } from '../../../../../lambdas/api/http/tokens/token.ts';
+import { createKms } from '../../../../../local/aws/kms.ts';
+import { type Aws, startAws } from '../../../../../local/aws/server.ts';
+
+const subject: TokenSubject = {
+  user: { id: 'a'.repeat(32), name: 'ann' },
+  project: { id: 'b'.repeat(32), name: 'blue' },
+  roles: [{ id: 'c'.repeat(32), name: 'member' }],
+  methods: ['password'],
+};
+
+let aws: Aws;
+
+beforeAll(async () => {
+  const kms = await createKms({ keyFile: undefined });
+  aws = await startAws({ services: [kms.service] });
+  Object.assign(process.env, aws.environment, { TOKEN_KEY: kms.keyArn });
+});
+afterAll(() => aws.close());
+afterEach(() => vi.useRealTimers());
+
+describe('a token', () => {
+  test('says who it is for, and for how long', async () => {
+    const { text, token } = await issueToken(subject);
+    const verified = await verifyToken(text);
+    expect(verified).toEqual(token);
+    expect(verified).toMatchObject(subject);
+    expect(verified.expiresAt.getTime() - verified.issuedAt.getTime()).toBe(3_600_000);
+  });
+
+  test('is signed well whatever the bytes of the signature', async () => {
+    for (let count = 0; count < 100; count += 1) await verifyToken((await issueToken(subject)).text);
+  });
+
+  test('ends', async () => {
+    const { text } = await issueToken(subject);
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_600_000 });
+    await expect(verifyToken(text)).rejects.toThrow(InvalidToken);
+  });
+
+  test('asked for with another one ends with it and continues its chain', async () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 1_800_000 });
+    const first = await issueToken(subject);
+    vi.useRealTimers();
+    const second = await issueToken(subject, first.token);
+    expect(second.token.expiresAt).toEqual(first.token.expiresAt);
+    expect(second.token.auditIds).toEqual([expect.not.stringMatching(String(first.token.auditIds[0])), first.token.auditIds[0]]);
+  });
+
+  test('is refused when altered, foreign, unsigned or of another algorithm', async () => {
+    const { text } = await issueToken(subject);
+    const [header = '', claims = '', signature = ''] = text.split('.');
+    const richer = JSON.parse(Buffer.from(claims, 'base64url').toString());
+    richer.roles = [{ id: 'd'.repeat(32), name: 'admin' }];
+    const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+    const foreignKey = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
+    const foreign = await new SignJWT(richer)
+      .setProtectedHeader({ alg: 'ES256' })
+      .sign(createPrivateKey(foreignKey.export({ type: 'pkcs8', format: 'pem' })));
+    const symmetric = await new SignJWT(richer).setProtectedHeader({ alg: 'HS256' }).sign(Buffer.alloc(32, 1));
+    const forgeries = [
+      '',
+      'x',
+      'a.b.c',
+      `${header}.${encode(richer)}.${signature}`,
+      `${encode({ alg: 'none' })}.${encode(richer)}.`,
+      `${header}.${claims}.`,
+      `${header}.${claims}.${'A'.repeat(86)}`,
+      foreign,
+      symmetric,
+    ];
+    for (const forgery of forgeries) await expect(verifyToken(forgery), forgery).rejects.toThrow(InvalidToken);
+  });
+});
+
+test('short and padded integers of a DER signature become 32 bytes each', () => {
+  const der = Buffer.concat([Buffer.from([0x30, 38, 2, 1, 5, 2, 33, 0]), Buffer.alloc(32, 0xff)]);
+  expect(Buffer.from(joseSignature(der), 'base64url')).toEqual(Buffer.concat([Buffer.alloc(31), Buffer.of(5), Buffer.alloc(32, 0xff)]));
+  expect(() => joseSignature(Buffer.from('nonsense'))).toThrow(/DER/);
+});

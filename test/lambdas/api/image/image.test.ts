@@ -1,0 +1,163 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ensureImage, findImage, type NewImage } from '../../../../database/api/images.ts';
+import { cirros } from '../../../../image/cirros.ts';
+import { issueToken } from '../../../../lambdas/api/http/tokens/token.ts';
+import { handler } from '../../../../lambdas/api/image.ts';
+import { asking, type Json } from '../events.ts';
+import { type ApiServices, startApiServices } from '../services.ts';
+
+const ask = asking(handler);
+const demo = 'd'.repeat(32);
+const other = 'e'.repeat(32);
+const uuid = (digit: number) => `0000000${digit}-0000-4000-8000-000000000000`;
+const image = (digit: number, more: Partial<NewImage>): NewImage => ({ ...cirros(other), id: uuid(digit), name: `i${digit}`, ...more });
+
+let services: ApiServices;
+let member: string;
+let admin: string;
+
+beforeAll(async () => {
+  services = await startApiServices();
+  const { database } = services;
+  await ensureImage(database, cirros(demo));
+  await ensureImage(database, image(1, { visibility: 'private' }));
+  await ensureImage(
+    database,
+    image(2, { owner: demo, visibility: 'private', size: 5, properties: { os_distro: 'arch', name: 'not this' } }),
+  );
+  await ensureImage(database, image(3, { status: 'queued' }));
+  const issue = async (role: string) =>
+    (
+      await issueToken({
+        user: { id: 'a', name: 'a' },
+        project: { id: demo, name: 'demo' },
+        roles: [{ id: role, name: role }],
+        methods: ['password'],
+      })
+    ).text;
+  member = await issue('member');
+  admin = await issue('admin');
+}, 60_000);
+afterAll(() => services?.stop());
+
+async function names(query: string, token = member): Promise<unknown[]> {
+  const { status, body } = await ask(`/image/v2/images${query}`, { token });
+  expect(status, query).toBe(200);
+  return (body.images as unknown as Json[]).map(({ name }) => name);
+}
+
+describe('a listing of images', () => {
+  test('shows the public ones and those of the project, and an admin all', async () => {
+    expect(await names('?sort=name:asc')).toEqual(['cirros', 'i2', 'i3']);
+    expect(await names('?sort=name:asc', admin)).toEqual(['cirros', 'i1', 'i2', 'i3']);
+  });
+
+  test('filters', async () => {
+    expect(await names('?name=cirros')).toEqual(['cirros']);
+    expect(await names('?name=i1')).toEqual([]);
+    expect(await names(`?sort=name:asc&id=in:${uuid(1)},${uuid(2)},nonsense`)).toEqual(['i2']);
+    expect(await names(`?id=${uuid(3)}`)).toEqual(['i3']);
+    expect(await names('?status=queued')).toEqual(['i3']);
+    expect(await names('?visibility=private')).toEqual(['i2']);
+    expect(await names('?visibility=private&sort_key=name&sort_dir=desc', admin)).toEqual(['i2', 'i1']);
+    expect(await names('?limit=0')).toEqual([]);
+    expect(await names('?os_hidden=True')).toEqual([]);
+    expect(await names('?os_hidden=False&name=cirros')).toEqual(['cirros']);
+  });
+
+  test('is newest first, unless told otherwise', async () => {
+    expect(await names('')).toEqual(['i3', 'i2', 'cirros']);
+    expect(await names('?sort=size:asc,name:desc')).toEqual(['i2', 'i3', 'cirros']);
+  });
+
+  test('leads from page to page', async () => {
+    const seen: unknown[] = [];
+    let next: string | undefined = '/v2/images?limit=1&sort=name:asc';
+    while (next) {
+      const { body } = await ask(`/image${next}`, { token: member });
+      seen.push(...(body.images as unknown as Json[]).map(({ name }) => name));
+      expect(body).toMatchObject({ first: '/v2/images?limit=1&sort=name%3Aasc', schema: '/v2/schemas/images' });
+      next = body.next as unknown as string | undefined;
+      expect(seen.length).toBeLessThan(5);
+    }
+    expect(seen).toEqual(['cirros', 'i2', 'i3']);
+  });
+
+  test.each([
+    `?marker=${uuid(1)}`,
+    '?marker=x',
+    '?limit=-1',
+    '?limit=x',
+    '?sort=owner:up',
+    '?sort=secret:asc',
+    '?sort_key=1;drop',
+    '?visibility=x',
+  ])('refuses %s', async (query) => {
+    const { status, body } = await ask(`/image/v2/images${query}`, { token: member });
+    expect([status, body.title]).toEqual([400, 'Bad Request']);
+  });
+});
+
+describe('an image', () => {
+  test('has its properties beside its own keys, which win', async () => {
+    const { status, body } = await ask(`/image/v2/images/${uuid(2)}`, { token: member });
+    expect(status).toBe(200);
+    expect(body).toEqual({
+      id: uuid(2),
+      name: 'i2',
+      status: 'active',
+      visibility: 'private',
+      owner: demo,
+      size: 5,
+      virtual_size: null,
+      checksum: null,
+      os_hash_algo: null,
+      os_hash_value: null,
+      os_hidden: false,
+      disk_format: 'qcow2',
+      container_format: 'bare',
+      min_disk: 0,
+      min_ram: 0,
+      protected: false,
+      tags: [],
+      created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
+      updated_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
+      self: `/v2/images/${uuid(2)}`,
+      file: `/v2/images/${uuid(2)}/file`,
+      schema: '/v2/schemas/image',
+      os_distro: 'arch',
+    });
+  });
+
+  test('that is unknown, foreign or no uuid is 404', async () => {
+    for (const id of [uuid(9), uuid(1), 'cirros', '%00', `${uuid(2)}x`]) {
+      const { status, body } = await ask(`/image/v2/images/${id}`, { token: member });
+      expect([status, body.code], id).toEqual([404, '404 Not Found']);
+    }
+    expect((await ask(`/image/v2/images/${uuid(1)}`, { token: admin })).status).toBe(200);
+  });
+
+  test('stays as it is when ensured again', async () => {
+    await ensureImage(services.database, { ...cirros(demo), name: 'renamed' });
+    expect(await findImage(services.database, cirros(demo).id.toUpperCase(), { projectId: other, isAdmin: false })).toMatchObject({
+      name: 'cirros',
+    });
+  });
+});
+
+test('versions are public, the rest is not', async () => {
+  for (const [path, status] of [
+    ['/image', 300],
+    ['/image/', 300],
+    ['/image/versions', 200],
+  ] as const) {
+    const answer = await ask(path);
+    expect(answer.status).toBe(status);
+    expect(answer.body.versions?.[0]).toMatchObject({
+      id: 'v2.2',
+      status: 'CURRENT',
+      links: [{ href: 'https://cloud.example/image/v2/' }],
+    });
+  }
+  for (const path of ['/image/v2/images', `/image/v2/images/${uuid(2)}`, '/image/nothing']) expect((await ask(path)).status).toBe(401);
+});

@@ -1,0 +1,95 @@
+/**
+ * Every single statement of every story is disturbed in every way, and afterwards all eight properties hold: what was accepted is ACTIVE, in ERROR or
+ * deleted, listed exactly once, and the audit finds nothing in any database.
+ */
+import { writeSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { audit } from '../../../compute/audit/audit.ts';
+import { type Cloud, startCloud, type User } from '../../fixtures/cloud.ts';
+import { disturbances } from '../../fixtures/disturbances.ts';
+import { comeToRest } from '../../fixtures/rest.ts';
+import { type Stage, type Story, stories } from './requests.ts';
+
+const steps = [
+  'ScheduleServers',
+  'CreateInCell',
+  'TryAnotherCell',
+  'BuildOnHost',
+  'Reschedule',
+  'FailInCell',
+  'BuryInCell0',
+  'BuryServerInCell0',
+];
+
+let cloud: Cloud;
+let giant: string;
+let told = 0;
+beforeAll(async () => {
+  cloud = await startCloud({ retryAfter: 5 });
+  giant = await cloud.newFlavor({ disk: 1_000 });
+});
+afterAll(async () => {
+  await cloud?.stop();
+  // Past the runner, which keeps the output of tests that pass to itself.
+  writeSync(1, `\n${told} stories told, each with its audit\n`);
+});
+
+async function expectProperties({ user }: Stage): Promise<void> {
+  const { body } = await user.send<{ servers: { id: string; status: string }[] }>('GET', '/servers/detail');
+  const ids = body.servers.map(({ id }) => id);
+  expect(new Set(ids).size).toBe(ids.length);
+  for (const { status } of body.servers) expect(status).toMatch(/^(ACTIVE|ERROR)$/);
+  await expectCleanAudit();
+  for (const id of ids) expect((await user.send('DELETE', `/servers/${id}`)).status).toBe(204);
+  await comeToRest(cloud.service);
+  expect((await user.send<{ servers: [] }>('GET', '/servers')).body.servers).toEqual([]);
+  await expectCleanAudit();
+}
+
+async function expectCleanAudit(): Promise<void> {
+  const report = await audit(cloud.service.api, { settled: true });
+  expect(report.findings).toEqual([]);
+}
+
+async function newGroup(user: User): Promise<string> {
+  const body = { server_group: { name: 'apart', policy: 'anti-affinity' } };
+  return (await user.send<{ server_group: { id: string } }>('POST', '/os-server-groups', { body })).body.server_group.id;
+}
+
+/** Tells a story with a disturbance at its k-th call; gives how many calls it made. */
+async function tell(story: Story, disturb: (k: number) => void, k: number): Promise<number> {
+  told += 1;
+  process.env.SIMULATION = JSON.stringify(story.simulation ?? {});
+  const user = await cloud.newUser();
+  const stage = { user, giant, group: await newGroup(user) };
+  const mark = cloud.service.dataApi.calls.mark();
+  disturb(k);
+  await story.tell(stage);
+  await cloud.service.workflow.drain();
+  const calls = cloud.service.dataApi.calls.since(mark).length;
+  await comeToRest(cloud.service);
+  await expectProperties(stage);
+  return calls;
+}
+
+describe.each(Object.entries(stories))('%s', (_, story) => {
+  let calls: number;
+  beforeAll(async () => {
+    calls = await tell(story, () => {}, 0);
+  });
+  test('every step runs twice', { timeout: 60_000 }, async () => {
+    for (const state of steps) {
+      const loseFirstResult = () =>
+        void cloud.service.workflow.faults.add({ state, when: 'after', nth: 1, error: 'Lambda.ServiceException' });
+      await tell(story, loseFirstResult, 0);
+      cloud.service.workflow.faults.clear();
+    }
+  });
+  test.each(Object.entries(disturbances))('%s, at each statement', { timeout: 120_000 }, async (_, disturbance) => {
+    for (let k = 1; k <= calls; k++) {
+      await tell(story, (call) => disturbance(cloud.service, call), k).catch((error: unknown) => {
+        throw new Error(`at statement ${k} of ${calls}`, { cause: error });
+      });
+    }
+  });
+});

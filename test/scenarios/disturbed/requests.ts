@@ -1,0 +1,73 @@
+/** The kinds of requests whose every statement is disturbed. A story tells what a client does; whatever fails, a client asks again. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { User } from '../../fixtures/cloud.ts';
+
+/** What a story may use. */
+export interface Stage {
+  user: User;
+  /** A flavor that no host has room for. */
+  giant: string;
+  /** An anti-affinity group of the user. */
+  group: string;
+}
+
+/** A story, and how the simulated hosts behave in it. */
+export interface Story {
+  simulation?: object;
+  /** What a client does. Ends when he is done, not when the servers are. */
+  tell(stage: Stage): Promise<void>;
+}
+
+async function boot({ user }: Stage, server: object = {}): Promise<string | undefined> {
+  try {
+    return await user.boot({ ...server });
+  } catch {
+    return undefined;
+  }
+}
+
+/** Deletes until the answer is clear, as a client does; gives up when everything is down, and then the server may live. */
+async function remove({ user }: Stage, id: string | undefined): Promise<void> {
+  if (id === undefined) return;
+  for (let attempt = 0; attempt < 3; attempt++) {
+    const { status } = await user.send('DELETE', `/servers/${id}`);
+    if (status === 204 || status === 404) return;
+    await sleep(20);
+  }
+}
+
+async function bootAndRemove(stage: Stage, wait: number, server?: object): Promise<void> {
+  const id = await boot(stage, server);
+  await sleep(wait);
+  await remove(stage, id);
+}
+
+/** The stories by name. */
+export const stories: Readonly<Record<string, Story>> = {
+  fits: { tell: async (stage) => void (await boot(stage)) },
+  'fits nowhere': { tell: async (stage) => void (await boot(stage, { flavorRef: stage.giant })) },
+  'three at once': { tell: async (stage) => void (await boot(stage, { min_count: 3, max_count: 3 })) },
+  'three at once fit nowhere': {
+    tell: async (stage) => void (await boot(stage, { min_count: 3, max_count: 3, flavorRef: stage.giant })),
+  },
+  'two in a group': {
+    async tell({ user, group }) {
+      const image = 'c1220500-0000-4000-8000-000000000001';
+      const server = { name: 'apart', imageRef: image, flavorRef: '1', networks: 'none', min_count: 2, max_count: 2 };
+      await user.send('POST', '/servers', { body: { server, 'os:scheduler_hints': { group } } });
+    },
+  },
+  'the first host fails': { simulation: { failingHosts: ['cell1-host1', 'cell2-host1'] }, tell: async (stage) => void (await boot(stage)) },
+  'all hosts fail': { simulation: { failureChance: 1 }, tell: async (stage) => void (await boot(stage)) },
+  'deleted at once': { tell: (stage) => bootAndRemove(stage, 0) },
+  'deleted while it builds': { simulation: { delay: 15 }, tell: (stage) => bootAndRemove(stage, 15) },
+  'deleted when active': { tell: (stage) => bootAndRemove(stage, 80) },
+  'deleted when buried': { tell: (stage) => bootAndRemove(stage, 80, { flavorRef: stage.giant }) },
+  'deleted by two': {
+    async tell(stage) {
+      const id = await boot(stage);
+      await sleep(10);
+      await Promise.all([remove(stage, id), remove(stage, id)]);
+    },
+  },
+};
