@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { BadRequest, NotFound } from '../../../../common/errors.ts';
 import { allows, type Caller } from '../../../../compute/authorization/policy.ts';
+import { inCell } from '../../../../compute/cells/reach.ts';
 import { findMapping, serverNotFound } from '../../../../compute/servers/find-server.ts';
 import { findAnyInstanceMapping, findInstanceMapping } from '../../../../database/api/servers/instance-mappings.ts';
 import {
@@ -12,7 +13,6 @@ import {
   type InstanceActionEvent,
   listInstanceActions,
 } from '../../../../database/cell/instance-actions.ts';
-import { type Database, parseDatabaseUrl } from '../../../../database/data-api/client.ts';
 import { apiDatabase } from '../../../shared/api-database.ts';
 import { type ApiRequest, type Route, route } from '../../http/routing/route.ts';
 import { mostOnPage } from '../servers/list-query.ts';
@@ -37,8 +37,8 @@ function listQuery(microversion: number) {
 
 type ActionQuery = Readonly<Partial<Record<'limit' | 'marker' | 'changes-since' | 'changes-before', string[]>>>;
 
-/** Gives the cell's database; a server that has no cell has no actions yet. Those of deleted servers are shown since 2.21. */
-async function cellOf(caller: Caller, uuid: string, microversion: number): Promise<Database | undefined> {
+/** Gives the URL of the cell's database; a server that has no cell has no actions yet. Those of deleted servers are shown since 2.21. */
+async function cellOf(caller: Caller, uuid: string, microversion: number): Promise<string | undefined> {
   const { cell, queuedForDelete } = await findMapping(
     apiDatabase(),
     caller,
@@ -46,7 +46,7 @@ async function cellOf(caller: Caller, uuid: string, microversion: number): Promi
     microversion >= 21 ? findAnyInstanceMapping : findInstanceMapping,
   );
   if (!cell && queuedForDelete) throw serverNotFound(uuid);
-  return cell ? parseDatabaseUrl(cell.connection) : undefined;
+  return cell?.database_connection;
 }
 
 function readQuery(query: ActionQuery): ActionFilter {
@@ -84,7 +84,8 @@ async function list({ baseUrl, caller, microversion, params, query }: ApiRequest
   const id = params.id ?? '';
   const filter = readQuery(query);
   const cell = await cellOf(caller, id, microversion);
-  const actions = cell && filter.limit > 0 ? await listInstanceActions(cell, id, filter) : [];
+  const asked = filter.limit > 0 ? cell : undefined;
+  const actions = asked ? await inCell(asked, 'reading', (database) => listInstanceActions(database, id, filter)) : [];
   if (!actions) throw new BadRequest(`Marker ${filter.marker} could not be found.`);
   const marker = microversion >= 58 && actions.length === filter.limit ? (actions.at(-1)?.request_id ?? null) : null;
   return {
@@ -99,7 +100,7 @@ async function list({ baseUrl, caller, microversion, params, query }: ApiRequest
 async function show({ caller, microversion, params }: ApiRequest) {
   const { id = '', request = '' } = params;
   const cell = await cellOf(caller, id, microversion);
-  const found = cell && (await findInstanceAction(cell, id, request));
+  const found = cell && (await inCell(cell, 'reading', (database) => findInstanceAction(database, id, request)));
   if (!found) throw new NotFound(`Action ${request} not found`);
   const { action, events } = found;
   const admin = allows(caller, 'os_compute_api:os-instance-actions:events');
