@@ -17,7 +17,7 @@ let cells: [string, string, string];
 let ids: [number, number, number];
 beforeAll(async () => {
   bed = await startSchedulerBed();
-  await bed.furnish({ cells: 3, hosts: 1 });
+  await bed.furnish({ cells: 3, hosts: 1, vcpus: 1_000 });
   const rows = await sql<{ id: number; uuid: string }>(bed, 'select id, uuid from cell_mappings order by id');
   const [a, b, c] = rows;
   if (!a || !b || !c) throw new Error('three cells were added');
