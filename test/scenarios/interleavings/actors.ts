@@ -1,0 +1,150 @@
+/** Who meets at a server: executions of the boot workflow, the reaper, and the user who deletes it. Each is the real code, statement by statement. */
+import { randomBytes, randomUUID } from 'node:crypto';
+import { expect } from 'vitest';
+import { NotFound } from '../../../common/errors.ts';
+import { audit } from '../../../compute/audit/audit.ts';
+import type { Caller } from '../../../compute/authorization/policy.ts';
+import { flawless, simulatedDriver } from '../../../compute/hosts/drivers/simulated.ts';
+import { reap, type StartedBoot } from '../../../compute/reaper/reap.ts';
+import { createServers } from '../../../compute/servers/create-servers.ts';
+import { deleteServer } from '../../../compute/servers/delete-server.ts';
+import { findServer } from '../../../compute/servers/find-server.ts';
+import { handler as buildOnHost } from '../../../lambdas/workflows/boot/build-on-host.ts';
+import { handler as buryInCell0 } from '../../../lambdas/workflows/boot/bury-in-cell0.ts';
+import { handler as createInCell } from '../../../lambdas/workflows/boot/create-in-cell.ts';
+import { handler as failInCell } from '../../../lambdas/workflows/boot/fail-in-cell.ts';
+import { handler as reschedule } from '../../../lambdas/workflows/boot/reschedule.ts';
+import { handler as scheduleServers } from '../../../lambdas/workflows/boot/schedule-servers.ts';
+import { handler as tryAnotherCell } from '../../../lambdas/workflows/boot/try-another-cell.ts';
+import type { Cloud } from '../../fixtures/cloud.ts';
+import { comeToRest } from '../../fixtures/rest.ts';
+import type { Meeting } from './interleave.ts';
+
+/** Runs the steps of an execution as boot.asl.json orders them, in the caller's own context, so that its statements are the caller's. */
+export async function boot({ execution, requestId: request_id, servers }: StartedBoot): Promise<void> {
+  const ids = { execution, request_id };
+  try {
+    const placements = await scheduleServers({ ...ids, servers });
+    for (const placement of placements) await bootOne(placement);
+  } catch (error) {
+    await buryInCell0({ ...ids, servers, failure: caught(error) });
+  }
+}
+
+type Placement = Awaited<ReturnType<typeof scheduleServers>>[number];
+type Created = Awaited<ReturnType<typeof createInCell>>;
+
+async function bootOne(placement: Placement): Promise<void> {
+  const { execution, request_id, server } = placement;
+  let created: Created;
+  try {
+    created = await createInCell(placement);
+  } catch (error) {
+    if (isNamed(error, 'OwnershipLost')) return;
+    try {
+      return await bootOne(await tryAnotherCell({ placement, failure: caught(error) }));
+    } catch (other) {
+      if (isNamed(other, 'OwnershipLost')) return;
+      return await buryInCell0({ execution, request_id, servers: [server], failure: caught(other) });
+    }
+  }
+  await build(created);
+}
+
+async function build(created: Created): Promise<void> {
+  try {
+    await buildOnHost({ created });
+  } catch (error) {
+    if (isNamed(error, 'DatabaseUnreachable')) return;
+    const failure = caught(error);
+    try {
+      return await build({ ...(await reschedule({ created, failure })), request_id: created.request_id });
+    } catch (other) {
+      if (isNamed(other, 'OwnershipLost')) return;
+      await failInCell({ created, failure: caught(other) });
+    }
+  }
+}
+
+const isNamed = (error: unknown, name: string) => error instanceof Error && error.name === name;
+
+function caught(error: unknown) {
+  if (!(error instanceof Error)) throw error;
+  return { Error: error.name, Cause: error.message };
+}
+
+/** The reaper, to which everything that is not finished is abandoned; it runs what it starts itself. */
+export async function reapAndBoot(cloud: Cloud): Promise<void> {
+  await reap({ api: cloud.service.api, driver: simulatedDriver(flawless), startBoot: boot, silence: 0 });
+}
+
+/** A server at which actors meet. */
+export interface Subject extends Meeting {
+  id: string;
+  execution: string;
+  /** The user deletes it; who finds it gone is content. */
+  remove(): Promise<void>;
+  boot(): Promise<void>;
+}
+
+/** Accepts a server and starts nothing. `actors` says who meets at it. */
+export async function accept(
+  cloud: Cloud,
+  actors: (subject: Pick<Subject, 'id' | 'execution' | 'boot' | 'remove'>) => Meeting['actors'] | Promise<Meeting['actors']>,
+  flavorId = '1',
+): Promise<Meeting> {
+  const { api } = cloud.service;
+  const caller: Caller = { ...newIds(), userName: 'user', projectName: 'project', roles: ['member'] };
+  const requestId = `req-${randomUUID()}`;
+  const { reservationId, servers } = await createServers(api, caller, requestId, bootRequest(flavorId));
+  const [id] = servers;
+  const lifetime: { deletion: 'none' | 'begun' | 'acknowledged' } = { deletion: 'none' };
+  const subject = {
+    id,
+    execution: reservationId,
+    boot: () => boot({ execution: reservationId, requestId, servers }),
+    async remove() {
+      lifetime.deletion = 'begun';
+      await deleteServer(api, simulatedDriver(flawless), caller, requestId, id).catch((error: unknown) => {
+        if (!(error instanceof NotFound)) throw error;
+      });
+      lifetime.deletion = 'acknowledged';
+    },
+  };
+  const find = () => findServer(api, caller, id).then(({ instance }) => instance, notFound);
+  return {
+    actors: await actors(subject),
+    async afterEach() {
+      const deletion = lifetime.deletion;
+      const found = await find();
+      if (deletion === 'none') expect(found, 'a promised server').toBeTruthy();
+      if (deletion === 'acknowledged') expect(found, 'a deleted server').toBeUndefined();
+    },
+    async afterAll() {
+      await comeToRest(cloud.service);
+      const found = await find();
+      if (lifetime.deletion === 'none') expect(found?.vm_state).toMatch(/^(active|error)$/);
+      else expect(found).toBeUndefined();
+      expect((await audit(api, { settled: true })).findings).toEqual([]);
+      await subject.remove();
+      await comeToRest(cloud.service);
+    },
+  };
+}
+
+function notFound(error: unknown): undefined {
+  if (!(error instanceof NotFound)) throw error;
+}
+
+function newIds() {
+  return { userId: randomBytes(16).toString('hex'), projectId: randomBytes(16).toString('hex') };
+}
+
+function bootRequest(flavorId: string): Parameters<typeof createServers>[3] {
+  return {
+    ...{ name: 'server', description: null, hostname: null, flavorId, imageId: 'c1220500-0000-4000-8000-000000000001' },
+    ...{ minCount: 1, maxCount: 1, metadata: { one: '1' }, tags: ['blue'], files: [], keyName: null, userData: null },
+    ...{ availabilityZone: null, requestedHost: null, configDrive: false, autoDiskConfig: null, accessIPv4: null, accessIPv6: null },
+    ...{ networks: [], securityGroups: ['default'], blockDeviceMappings: [], schedulerHints: {} },
+  };
+}
