@@ -9,7 +9,7 @@ const only = (name, from, to) => ({
 /** @type {import('dependency-cruiser').IConfiguration} */
 export default {
   forbidden: [
-    only('database-stands-alone', '^database/', ['^database/', 'node_modules/@aws-sdk/client-rds-data']),
+    only('database-stands-alone', '^database/', ['^database/', 'node_modules/@aws-sdk/client-rds-data', 'node_modules/@smithy/core']),
     only('common-stands-alone', '^common/', ['^common/']),
     only('identity-stands-alone', '^identity/', ['^identity/', '^common/', '^database/']),
     only('image-stands-alone', '^image/', ['^image/', '^common/', '^database/']),
@@ -28,8 +28,7 @@ export default {
     ]),
     only('infra-reads-routes-and-manifests', '^infra/', [
       '^infra/',
-      '^lambdas/api/gateway-routes',
-      '^lambdas/workflows/(index|workflow)',
+      '^lambdas/(api/gateway-routes|shared/timeouts|workflows/(index|workflow))',
       'node_modules/',
       '^package.json$',
     ]),

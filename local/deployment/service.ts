@@ -18,12 +18,14 @@ import { handler as identity } from '../../lambdas/api/identity.ts';
 import { handler as image } from '../../lambdas/api/image.ts';
 import type { Setting } from '../../lambdas/shared/environment.ts';
 import { hostDriver } from '../../lambdas/shared/host-driver.ts';
+import { timeouts } from '../../lambdas/shared/timeouts.ts';
 import { startBoot } from '../../lambdas/workflows/boot/start.ts';
 import { workflows } from '../../lambdas/workflows/index.ts';
 import type { Workflow } from '../../lambdas/workflows/workflow.ts';
 import { databaseUrl } from '../aws/arns.ts';
 import { localClusters } from '../aws/data-api/clusters.ts';
 import { createDataApi, type DataApi } from '../aws/data-api/data-api.ts';
+import { createFunctions, type Functions } from '../aws/functions.ts';
 import { startGateway } from '../aws/gateway/gateway.ts';
 import { createKms } from '../aws/kms.ts';
 import { startAws } from '../aws/server.ts';
@@ -62,6 +64,7 @@ export interface Service {
   databases: ReadonlyMap<string, string>;
   dataApi: DataApi;
   workflow: StepFunctions;
+  functions: Functions;
   /** Stops everything, newest first; may be called twice. */
   stop(): Promise<void>;
 }
@@ -96,8 +99,9 @@ async function start(options: ServiceOptions, stops: (() => Promise<unknown>)[],
   stops.push(() => dataApi.close());
   const kms = await createKms({ keyFile: options.dataDir === undefined ? undefined : join(dataDir, 'token-key.pem') });
   const { retryAfter, reapAfter } = options;
+  const functions = createFunctions();
   const machine = async (manifest: Workflow, waits: Pick<StepFunctionsOptions, 'retryAfter' | 'waitFor'> = {}) =>
-    await createStepFunctions({ definitionFile: definitionFile(manifest), functions: await loadFunctions(manifest), ...waits });
+    await createStepFunctions({ definitionFile: definitionFile(manifest), functions: await loadFunctions(functions, manifest), ...waits });
   const workflow = await machine(workflows.boot, { retryAfter });
   const reaper = await machine(workflows.reaper, { waitFor: reapAfter });
   const auditor = await machine(workflows.audit);
@@ -120,13 +124,21 @@ async function start(options: ServiceOptions, stops: (() => Promise<unknown>)[],
   // Executions of an earlier process ended with it: whatever it left is taken on at once.
   await reap({ api, driver: hostDriver(), startBoot, silence: 0 });
 
-  const gateway = await startGateway({ host: options.host, port: options.port, functions: { compute, identity, image } });
+  const gateway = await startGateway({
+    host: options.host,
+    port: options.port,
+    functions: {
+      compute: functions.of(compute, timeouts.api),
+      identity: functions.of(identity, timeouts.api),
+      image: functions.of(image, timeouts.api),
+    },
+  });
   stops.push(() => gateway.close());
   const cloudsFile = join(dataDir, 'clouds.yaml');
   await writeCloudsFile(cloudsFile, gateway.url, passwords);
   stops.push(await publishEndpoint(dataDir, { ...aws.environment, API_DATABASE: databaseUrl('api') }));
   const databases = new Map([...clusters.keys()].map((name) => [name, databaseUrl(name)]));
-  return { url: gateway.url, cloudsFile, passwords, api, databases, dataApi, workflow, stop };
+  return { url: gateway.url, cloudsFile, passwords, api, databases, dataApi, workflow, functions, stop };
 }
 
 async function openDataDir(dataDir: string | undefined, stops: (() => Promise<unknown>)[]): Promise<string> {
