@@ -6,8 +6,9 @@
 import { noteOrphanedRows } from '../../database/api/cells/pending-cleanups.ts';
 import { commitToCell, setTargetCell } from '../../database/api/servers/build-requests.ts';
 import { createInstances, type EndedBuild, type NewInstance } from '../../database/cell/instances.ts';
-import { type Database, parseDatabaseUrl } from '../../database/data-api/client.ts';
+import type { Database } from '../../database/data-api/client.ts';
 import { cell0 } from '../cells/cell0.ts';
+import { inCell } from '../cells/reach.ts';
 import type { Failure } from './failure.ts';
 
 /**
@@ -47,10 +48,9 @@ export async function buryInCell0(api: Database, execution: string, servers: rea
   }
   if (requests.size > 0 && !connection) throw new Error('cell0 is not registered');
   if (!connection || buried.length === 0) return [];
-  const database = parseDatabaseUrl(connection);
   const ended: EndedBuild[] = [];
   for (const batch of batches(buried)) {
-    const written = await createInstances(database, batch);
+    const written = await inCell(connection, 'changing', (database) => createInstances(database, batch));
     const owned = batch.map(({ instance: { uuid, fencing_token } }) => ({ uuid, fencing_token })).filter(({ uuid }) => written.has(uuid));
     const committed = await commitToCell(api, execution, owned, cell0, 'release');
     const orphaned = owned.filter(({ uuid }) => !committed.has(uuid));

@@ -15,7 +15,7 @@ beforeAll(async () => {
   user = await cloud.newUser();
   const admin = await cloud.newUser('admin');
   const { body } = await user.send<{ server: ServerBody }>('POST', '/servers', { body: twoServers });
-  await cloud.service.workflow.drain();
+  await comeToRest(cloud.service);
   expect(body.server.id).toBeDefined();
   const list = await admin.send<{ servers: ServerBody[] }>('GET', '/servers/detail?all_tenants=1');
   for (const { id, 'OS-EXT-SRV-ATTR:host': host } of list.body.servers) {
@@ -128,6 +128,47 @@ test('a cell that is not migrated yet hides its own servers only', async () => {
 test('a cell that sleeps is waited for, and no server vanishes from a list', async () => {
   for (const cluster of ['api', 'cell1', 'cell2']) cloud.service.dataApi.faults.add({ kind: 'paused', milliseconds: 800, cluster });
   expect((await listed(user, 68)).map(([, status]) => status)).toEqual(Array(6).fill('ACTIVE'));
+});
+
+describe('the reaper sees to every other cell', () => {
+  const left = () =>
+    query<{ name: string }>(
+      cloud.service.api,
+      'select name from pending_cleanups join cell_mappings on cell_mappings.id = pending_cleanups.cell_id order by name',
+    );
+
+  /** A delete that found its cell down is noted and goes no further. */
+  async function beginDeletes(): Promise<void> {
+    const down = ['cell1', 'cell2'].map((cluster) => cloud.service.dataApi.faults.add({ kind: 'down', cluster }));
+    for (const id of [servers.cell1, servers.cell2]) expect((await user.send('DELETE', `/servers/${id}`)).status).toBe(503);
+    for (const fault of down) fault.lift();
+    expect((await left()).map(({ name }) => name)).toEqual(['cell1', 'cell2']);
+  }
+
+  test('when one is closed to it', async () => {
+    await beginDeletes();
+    cloud.service.dataApi.faults.add({ kind: 'before', error: 'AccessDeniedException', cluster: 'cell1' });
+    expect(await reapNow(cloud.service)).toMatchObject({ unreachable: ['cell1'] });
+    expect((await left()).map(({ name }) => name)).toEqual(['cell1']);
+  });
+
+  test('when there is a fault of ours in one, which it tells in the end', async () => {
+    await beginDeletes();
+    await query(
+      cloud.service.api,
+      `do $$ begin
+         create function refuse() returns trigger language plpgsql as 'begin raise exception ''a fault of ours''; end';
+         execute format('create trigger refuse before delete on pending_cleanups for each row when (old.cell_id = %s) execute function refuse()',
+           (select id from cell_mappings where name = 'cell1'));
+       end $$`,
+    );
+    try {
+      await expect(reapNow(cloud.service)).rejects.toThrow('a fault of ours');
+      expect((await left()).map(({ name }) => name)).toEqual(['cell1']);
+    } finally {
+      await query(cloud.service.api, 'drop function refuse cascade');
+    }
+  });
 });
 
 describe('a page is filled', () => {
