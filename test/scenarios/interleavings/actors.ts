@@ -1,9 +1,9 @@
 /** Who meets at a server: executions of the boot workflow, the reaper, and the user who deletes it. Each is the real code, statement by statement. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { expect } from 'vitest';
+import type { Caller } from '../../../common/caller.ts';
 import { NotFound } from '../../../common/errors.ts';
 import { audit } from '../../../compute/audit/audit.ts';
-import type { Caller } from '../../../compute/authorization/policy.ts';
 import { flawless, simulatedDriver } from '../../../compute/hosts/drivers/simulated.ts';
 import { reap, type StartedBoot } from '../../../compute/reaper/reap.ts';
 import { createServers } from '../../../compute/servers/create-servers.ts';
