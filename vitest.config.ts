@@ -3,6 +3,15 @@ import { defineConfig } from 'vitest/config';
 /** A deployment in an emulator, which is timed. */
 const deployment = 'test/emulator/**/*.test.ts';
 
+/** How tests run, in a campaign too. */
+export const settings = {
+  include: ['test/**/*.test.ts'],
+  testTimeout: 30_000,
+  hookTimeout: 60_000,
+  // Functions write through vitest's console, which is silent where all is well.
+  env: { TZ: 'UTC', POWERTOOLS_DEV: 'true', POWERTOOLS_LOG_LEVEL: 'WARN' },
+};
+
 export default defineConfig({
   test: {
     // A file starts its own PostgreSQL; two at a time suit two cores.
@@ -14,13 +23,9 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          ...settings,
           name: 'cellzero',
-          include: ['test/**/*.test.ts'],
           exclude: [deployment],
-          testTimeout: 30_000,
-          hookTimeout: 60_000,
-          // Functions write through vitest's console, which is silent where all is well.
-          env: { TZ: 'UTC', POWERTOOLS_DEV: 'true', POWERTOOLS_LOG_LEVEL: 'WARN' },
           sequence: { groupOrder: 0 },
         },
       },
