@@ -15,7 +15,7 @@ import { purgeInstances } from '../../database/cell/reaper.ts';
 import { type Database, query } from '../../database/data-api/client.ts';
 import { accept } from '../fixtures/accepted.ts';
 import { type Cloud, startCloud } from '../fixtures/cloud.ts';
-import { contents } from '../fixtures/contents.ts';
+import { contentsOf } from '../fixtures/contents.ts';
 
 let cloud: Cloud;
 let api: Database;
@@ -59,7 +59,7 @@ async function committed() {
 
 const everything = async () =>
   Object.fromEntries(
-    await Promise.all(['api', 'cell0', 'cell1', 'cell2'].map(async (name) => [name, await contents(cloud.database(name))])),
+    await Promise.all(['api', 'cell0', 'cell1', 'cell2'].map(async (name) => [name, await contentsOf(cloud.database(name))])),
   );
 
 /** Sends what must change nothing, and then what must change something. */
