@@ -1,6 +1,5 @@
 /** Who meets at a server: executions of the boot workflow, the reaper, and the user who deletes it. Each is the real code, statement by statement. */
 import { expect } from 'vitest';
-import type { Caller } from '../../../common/caller.ts';
 import { NotFound } from '../../../common/errors.ts';
 import { audit } from '../../../compute/audit/audit.ts';
 import { flawless, simulatedDriver } from '../../../compute/hosts/drivers/simulated.ts';
