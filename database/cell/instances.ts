@@ -11,14 +11,16 @@ export interface NewInstance {
 
 /**
  * Writes servers with all their relations, their `create` action and, if they have one, their fault. A server that an earlier owner had written is taken
- * over, on the host that it has now; all else of it is the same. One that a later owner has written stays as it is.
+ * over, on the host that it has now; all else of it is the same. One that a later owner has written stays as it is, and one that was purged with this
+ * owner's token, or a later one, is not written again.
  * @returns the uuids of the servers that are their owner's now.
  */
 export async function createInstances(cell: Database, servers: readonly NewInstance[]): Promise<Set<string>> {
   const rows = await query<{ uuid: string }>(
     cell,
     `with documents as (select value->'instance' as doc, value->'action' as action from jsonb_array_elements(:servers::jsonb)),
-     rows as (select r.*, doc, action from documents cross join lateral jsonb_populate_record(null::instances, doc - 'id') r),
+     rows as (select r.*, doc, action from documents cross join lateral jsonb_populate_record(null::instances, doc - 'id') r
+       where not is_fenced(r.uuid, r.fencing_token)),
      taken_over as (
        update instances i
        set execution = r.execution, fencing_token = r.fencing_token, host = r.host, node = r.node, launched_on = r.host,
