@@ -4,7 +4,9 @@ import { Key, KeySpec, KeyUsage } from 'aws-cdk-lib/aws-kms';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import type { ApiFunction } from '../../lambdas/api/gateway-routes.ts';
-import { allowDatabases, type DatabaseRole, type Databases } from '../databases/database-access.ts';
+import { timeouts } from '../../lambdas/shared/timeouts.ts';
+import type { DatabaseRole } from '../../lambdas/workflows/workflow.ts';
+import { allowDatabases, type Databases } from '../databases/database-access.ts';
 import { NodeFunction } from '../node-function.ts';
 
 /** What the functions work with. */
@@ -12,7 +14,7 @@ export interface ApiFunctionsProps {
   databases: Databases;
   publicUrl: string;
   boot: StateMachine;
-  watch: StateMachine;
+  reaper: StateMachine;
   /** How many functions may run at once of those that the account can run; 0 sets no limit. */
   concurrency: number;
 }
@@ -23,14 +25,11 @@ export interface ApiFunctionsProps {
  */
 const shares = { Compute: 0.4, Identity: 0.1, Image: 0.05 };
 
-/** The HTTP API gives up after 30 s; the function must be the first, to tell why in its log. */
-const answerTime = Duration.seconds(29);
-
 /** The functions behind the HTTP API. */
 export class ApiFunctions extends Construct {
   readonly functions: Readonly<Record<ApiFunction, NodeFunction>>;
 
-  constructor(scope: Construct, id: string, { databases, publicUrl, boot, watch, concurrency }: ApiFunctionsProps) {
+  constructor(scope: Construct, id: string, { databases, publicUrl, boot, reaper, concurrency }: ApiFunctionsProps) {
     super(scope, id);
     const tokenKey = new Key(this, 'TokenKey', {
       description: 'Signs the tokens of Cellzero',
@@ -42,7 +41,7 @@ export class ApiFunctions extends Construct {
     const environment = { API_DATABASE: databases.api.url, TOKEN_KEY: tokenKey.keyArn, PUBLIC_URL: publicUrl };
     const add = (name: keyof typeof shares, entry: string, reaches: readonly DatabaseRole[]): NodeFunction => {
       const reservedConcurrency = Math.floor(concurrency * shares[name]);
-      const func = new NodeFunction(this, name, { entry, timeout: answerTime, environment, reservedConcurrency });
+      const func = new NodeFunction(this, name, { entry, timeout: Duration.seconds(timeouts.api), environment, reservedConcurrency });
       allowDatabases(func, databases, reaches);
       tokenKey.grant(func, 'kms:GetPublicKey');
       return func;
@@ -50,9 +49,9 @@ export class ApiFunctions extends Construct {
 
     const compute = add('Compute', 'api/compute.ts', ['api', 'cell0', 'cell']);
     compute.addEnvironment('BOOT_STATE_MACHINE', boot.stateMachineArn);
-    compute.addEnvironment('WATCH_STATE_MACHINE', watch.stateMachineArn);
+    compute.addEnvironment('REAPER_STATE_MACHINE', reaper.stateMachineArn);
     boot.grantStartExecution(compute);
-    watch.grantStartExecution(compute);
+    reaper.grantStartExecution(compute);
 
     const identity = add('Identity', 'api/identity.ts', ['api']);
     tokenKey.grant(identity, 'kms:Sign');

@@ -5,42 +5,37 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { migrateDatabase } from '../../compute/deploy/migrate-database.ts';
 import { registerCell } from '../../compute/deploy/register-cell.ts';
-import { seedCatalogue, seedUser } from '../../compute/deploy/seed.ts';
+import { seedFlavors } from '../../compute/deploy/seed-flavors.ts';
 import { reap } from '../../compute/reaper/reap.ts';
 import { listCellMappings } from '../../database/api/cells/cell-mappings.ts';
-import { apiMigrations } from '../../database/api/migrations/index.ts';
-import { cellMigrations } from '../../database/cell/migrations/index.ts';
 import { type Database, parseDatabaseUrl } from '../../database/data-api/client.ts';
-import { migrate } from '../../database/migrator/migrate.ts';
+import { seedUser } from '../../identity/seed.ts';
+import { seedImages } from '../../image/seed.ts';
 import { handler as compute } from '../../lambdas/api/compute.ts';
 import { handler as identity } from '../../lambdas/api/identity.ts';
 import { handler as image } from '../../lambdas/api/image.ts';
 import type { Setting } from '../../lambdas/shared/environment.ts';
 import { hostDriver } from '../../lambdas/shared/host-driver.ts';
-import { handler as audit } from '../../lambdas/workflows/audit/audit.ts';
-import { handler as buildOnHost } from '../../lambdas/workflows/boot/build-on-host.ts';
-import { handler as buryInCell0 } from '../../lambdas/workflows/boot/bury-in-cell0.ts';
-import { handler as createInCell } from '../../lambdas/workflows/boot/create-in-cell.ts';
-import { handler as failInCell } from '../../lambdas/workflows/boot/fail-in-cell.ts';
-import { handler as reschedule } from '../../lambdas/workflows/boot/reschedule.ts';
-import { handler as scheduleServers } from '../../lambdas/workflows/boot/schedule-servers.ts';
+import { timeouts } from '../../lambdas/shared/timeouts.ts';
 import { startBoot } from '../../lambdas/workflows/boot/start.ts';
-import { handler as tryAnotherCell } from '../../lambdas/workflows/boot/try-another-cell.ts';
-import { handler as reapLater } from '../../lambdas/workflows/reaper/reap.ts';
+import { workflows } from '../../lambdas/workflows/index.ts';
+import type { Workflow } from '../../lambdas/workflows/workflow.ts';
 import { databaseUrl } from '../aws/arns.ts';
 import { localClusters } from '../aws/data-api/clusters.ts';
 import { createDataApi, type DataApi } from '../aws/data-api/data-api.ts';
+import { createFunctions, type Functions } from '../aws/functions.ts';
 import { startGateway } from '../aws/gateway/gateway.ts';
 import { createKms } from '../aws/kms.ts';
 import { startAws } from '../aws/server.ts';
 import { stepFunctionsService } from '../aws/step-functions/service.ts';
-import { createStepFunctions, type StepFunctions } from '../aws/step-functions/step-functions.ts';
+import { createStepFunctions, type StepFunctions, type StepFunctionsOptions } from '../aws/step-functions/step-functions.ts';
 import { type Postgres, startPostgres } from '../postgres/postgres.ts';
 import { writeCloudsFile } from './clouds-file.ts';
 import { publishEndpoint } from './endpoint.ts';
 import { keptPasswords, type Passwords } from './passwords.ts';
+import { definitionFile, loadFunctions } from './workflows.ts';
 
 /** What to run. */
 export interface ServiceOptions {
@@ -54,8 +49,8 @@ export interface ServiceOptions {
   port: number;
   /** Milliseconds before every retry of the workflow, for tests; undefined waits as the workflow says. */
   retryAfter?: number;
-  /** Milliseconds until the reaper looks after what was begun, for tests; undefined waits as the watch says. */
-  watchAfter?: number;
+  /** Milliseconds until the reaper looks after what was begun, for tests; undefined waits as the workflow says. */
+  reapAfter?: number;
 }
 
 /** A running deployment. */
@@ -69,23 +64,13 @@ export interface Service {
   databases: ReadonlyMap<string, string>;
   dataApi: DataApi;
   workflow: StepFunctions;
+  functions: Functions;
   /** Stops everything, newest first; may be called twice. */
   stop(): Promise<void>;
 }
 
 /** What functions tell here: to people, and only what went wrong. */
 const quiet = { POWERTOOLS_DEV: 'true', POWERTOOLS_LOG_LEVEL: 'WARN' };
-
-const tasks = {
-  ScheduleServers: scheduleServers,
-  CreateInCell: createInCell,
-  BuildOnHost: buildOnHost,
-  FailInCell: failInCell,
-  TryAnotherCell: tryAnotherCell,
-  Reschedule: reschedule,
-  BuryServerInCell0: buryInCell0,
-  BuryInCell0: buryInCell0,
-};
 
 /**
  * Starts a deployment.
@@ -113,23 +98,20 @@ async function start(options: ServiceOptions, stops: (() => Promise<unknown>)[],
   const dataApi = createDataApi({ postgres, clusters: localClusters(clusters) });
   stops.push(() => dataApi.close());
   const kms = await createKms({ keyFile: options.dataDir === undefined ? undefined : join(dataDir, 'token-key.pem') });
-  const { retryAfter, watchAfter } = options;
-  const workflow = await createStepFunctions({ definitionFile: definition('workflows/boot/boot'), tasks, retryAfter });
-  const watch = await createStepFunctions({
-    definitionFile: definition('workflows/reaper/watch'),
-    tasks: { Reap: reapLater },
-    waitFor: watchAfter,
-  });
-  const auditor = await createStepFunctions({ definitionFile: definition('workflows/audit/audit'), tasks: { Audit: audit } });
-  const aws = await startAws({ services: [dataApi.service, kms.service, stepFunctionsService([workflow, watch, auditor])] });
+  const { retryAfter, reapAfter } = options;
+  const functions = createFunctions();
+  const machine = async (manifest: Workflow, waits: Pick<StepFunctionsOptions, 'retryAfter' | 'waitFor'> = {}) =>
+    await createStepFunctions({ definitionFile: definitionFile(manifest), functions: await loadFunctions(functions, manifest), ...waits });
+  const workflow = await machine(workflows.boot, { retryAfter });
+  const reaper = await machine(workflows.reaper, { waitFor: reapAfter });
+  const auditor = await machine(workflows.audit);
+  const aws = await startAws({ services: [dataApi.service, kms.service, stepFunctionsService([workflow, reaper, auditor])] });
   stops.push(() => aws.close());
-  stops.push(() => workflow.stop());
-  stops.push(() => watch.stop());
-  stops.push(() => auditor.stop());
+  for (const { stop } of [workflow, reaper, auditor]) stops.push(stop);
   const settings: Partial<Record<Setting, string>> = {
     API_DATABASE: databaseUrl('api'),
     BOOT_STATE_MACHINE: workflow.stateMachineArn,
-    WATCH_STATE_MACHINE: watch.stateMachineArn,
+    REAPER_STATE_MACHINE: reaper.stateMachineArn,
     AUDIT_STATE_MACHINE: auditor.stateMachineArn,
     TOKEN_KEY: kms.keyArn,
     PUBLIC_URL: '',
@@ -142,16 +124,22 @@ async function start(options: ServiceOptions, stops: (() => Promise<unknown>)[],
   // Executions of an earlier process ended with it: whatever it left is taken on at once.
   await reap({ api, driver: hostDriver(), startBoot, silence: 0 });
 
-  const gateway = await startGateway({ host: options.host, port: options.port, functions: { compute, identity, image } });
+  const gateway = await startGateway({
+    host: options.host,
+    port: options.port,
+    functions: {
+      compute: functions.of(compute, timeouts.api),
+      identity: functions.of(identity, timeouts.api),
+      image: functions.of(image, timeouts.api),
+    },
+  });
   stops.push(() => gateway.close());
   const cloudsFile = join(dataDir, 'clouds.yaml');
   await writeCloudsFile(cloudsFile, gateway.url, passwords);
   stops.push(await publishEndpoint(dataDir, { ...aws.environment, API_DATABASE: databaseUrl('api') }));
   const databases = new Map([...clusters.keys()].map((name) => [name, databaseUrl(name)]));
-  return { url: gateway.url, cloudsFile, passwords, api, databases, dataApi, workflow, stop };
+  return { url: gateway.url, cloudsFile, passwords, api, databases, dataApi, workflow, functions, stop };
 }
-
-const definition = (name: string) => fileURLToPath(new URL(`../../lambdas/${name}.asl.json`, import.meta.url));
 
 async function openDataDir(dataDir: string | undefined, stops: (() => Promise<unknown>)[]): Promise<string> {
   if (dataDir !== undefined) {
@@ -179,18 +167,19 @@ async function deploy(
   const names = ['cell0', ...Array.from({ length: cells }, (_, index) => `cell${index + 1}`)];
   const addCell = async (name: string) => {
     await open(name);
-    await migrate(parseDatabaseUrl(databaseUrl(name)), cellMigrations);
+    await migrateDatabase(parseDatabaseUrl(databaseUrl(name)), 'cell');
   };
   const openApi = async () => {
     await open('api');
-    await migrate(api, apiMigrations);
+    await migrateDatabase(api, 'api');
   };
   await Promise.all([openApi(), ...names.map(addCell)]);
   const passwords = await keptPasswords(dataDir);
   await Promise.all([
     seedUser(api, { name: 'admin', role: 'admin', password: passwords.admin }),
     seedUser(api, { name: 'demo', role: 'member', password: passwords.demo }),
-    seedCatalogue(api),
+    seedFlavors(api),
+    seedImages(api),
     ...names.map((name) => registerCell(api, { name, connection: databaseUrl(name), simulatedHosts: name === 'cell0' ? 0 : hosts })),
   ]);
   // Cells of an earlier start with more of them still hold servers.

@@ -1,14 +1,12 @@
 /** Runs some minutes after something was begun that may stop half-way, and again as long as something is left to do. */
-import type { Context } from 'aws-lambda';
-import { cell0 } from '../../../compute/cells/cell0.ts';
 import { type Reaped, reap } from '../../../compute/reaper/reap.ts';
-import { findUnfinishedWork } from '../../../database/api/reaper/unfinished-work.ts';
-import { apiDatabase } from '../../shared/api-database.ts';
+import { findUnfinishedWork } from '../../../compute/reaper/unfinished-work.ts';
+import { apiDatabase } from '../../shared/database.ts';
 import { hostDriver } from '../../shared/host-driver.ts';
-import { log, measure, observed } from '../../shared/observation/invocation.ts';
-import { auditToday } from '../audit/start.ts';
+import { type InvocationContext, log, measure, observed } from '../../shared/observation/invocation.ts';
+import { startDailyAudit } from '../audit/start.ts';
 import { startBoot } from '../boot/start.ts';
-import { watchOn } from './schedule.ts';
+import { scheduleReaperAgain } from './schedule.ts';
 
 /** A step keeps at it for some two minutes (its Lambda's time and the workflow's retries) before it gives a sign or an end; in seconds. */
 const silence = 180;
@@ -23,12 +21,12 @@ async function run(): Promise<Reaped> {
   measure('BootsStalled', reaped.restarted + reaped.resumed);
   measure('ServersReleased', reaped.released);
   measure('StraysPurged', reaped.purged);
-  const unfinished = await findUnfinishedWork(api, cell0);
+  const unfinished = await findUnfinishedWork(api);
   measure('BurialsWaiting', unfinished.awaitingCell);
-  if (unfinished.any) await watchOn();
-  await auditToday();
+  if (unfinished.any) await scheduleReaperAgain();
+  await startDailyAudit();
   return reaped;
 }
 
 /** Finishes what was left unfinished. */
-export const handler = (_event?: unknown, context?: Context): Promise<Reaped> => observed('reaper', context, run);
+export const handler = (_event?: unknown, context?: InvocationContext): Promise<Reaped> => observed('reaper', context, run);
