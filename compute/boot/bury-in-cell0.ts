@@ -7,7 +7,7 @@ import { noteOrphanedRows } from '../../database/api/cells/pending-cleanups.ts';
 import { commitToCell, setTargetCell } from '../../database/api/servers/build-requests.ts';
 import { createInstances, type EndedBuild, instanceRelations, type NewInstance, type Relation } from '../../database/cell/instances.ts';
 import { type Database, parseDatabaseUrl } from '../../database/data-api/client.ts';
-import { isRefusal } from '../../database/data-api/refusal.ts';
+import { isRefusal } from '../../database/data-api/unreachable.ts';
 import { cell0 } from '../cells/cell0.ts';
 import type { Failure } from './failure.ts';
 
@@ -108,7 +108,7 @@ async function writeWithout(database: Database, { instance, action }: NewInstanc
 }
 
 function isRefused(error: unknown): error is Error {
-  return error instanceof Error && isRefusal(error.message);
+  return error instanceof Error && isRefusal(error);
 }
 
 function endOf({ instance, action }: NewInstance): EndedBuild {

@@ -1,7 +1,7 @@
 /** When a cell does not take a server: it gets another cell, or is buried with the reason. */
 import { releaseTargetCell } from '../../database/api/servers/build-requests.ts';
 import type { Database } from '../../database/data-api/client.ts';
-import { isRefusal } from '../../database/data-api/refusal.ts';
+import { isRefusal } from '../../database/data-api/unreachable.ts';
 import { NoValidHost } from '../scheduler/no-valid-host.ts';
 import type { Failure } from './failure.ts';
 import { OwnershipLost } from './ownership-lost.ts';
@@ -22,7 +22,7 @@ const mostRefusals = 2;
  */
 export async function tryAnotherCell(api: Database, placement: Placement, failure: Failure): Promise<Placement> {
   const { execution, server, cell } = placement;
-  const refusals = placement.refusals + (isRefusal(failure.details) ? 1 : 0);
+  const refusals = placement.refusals + (isRefusal({ name: failure.error, message: failure.details }) ? 1 : 0);
   if (!(await releaseTargetCell(api, execution, server))) throw new OwnershipLost(`${server} does not wait for a cell any more`);
   if (refusals === mostRefusals)
     throw new ServerRefused(`${mostRefusals} cells refused the server, the last one ${cell}: ${failure.details}`);
