@@ -3,8 +3,9 @@
  * with. What a cell does not answer is `DatabaseUnreachable`; a cell that fails hinders no other.
  */
 import type { CellMapping } from '../../database/api/cells/cell-mappings.ts';
-import { type Database, DatabaseUnreachable, type Patience, parseDatabaseUrl } from '../../database/data-api/client.ts';
+import { type Database, DatabaseUnreachable, type Patience } from '../../database/data-api/client.ts';
 import { deadline, withDeadline } from '../../database/data-api/deadline.ts';
+import { parseDatabaseUrl } from '../../database/data-api/url.ts';
 
 /** What a caller does in a cell. */
 export type Work =

@@ -6,7 +6,15 @@
 import { Conflict, NotFound } from '../../common/errors.ts';
 import { listCellMappings } from '../../database/api/cells/cell-mappings.ts';
 import type { Resources } from '../../database/api/hosts/allocations.ts';
-import { findHost, type HostPlace, type HostRoom, lastHostNumber, listHostRooms, setPickable } from '../../database/api/hosts/hosts.ts';
+import {
+  disableHost,
+  enableHost as enableInPlacement,
+  findHost,
+  type HostPlace,
+  type HostRoom,
+  lastHostNumber,
+  listHostRooms,
+} from '../../database/api/hosts/hosts.ts';
 import { disabledReasons, setServiceDisabled } from '../../database/cell/hosts.ts';
 import { type Database, DatabaseUnreachable } from '../../database/data-api/client.ts';
 import { cell0 } from '../cells/cell0.ts';
@@ -54,7 +62,7 @@ export async function listHosts(api: Database, cell: string | null): Promise<Hos
  * @throws NotFound when there is no such host; DatabaseUnreachable when its cell does not answer: then it is picked no more, but has no reason.
  */
 export async function drainHost(api: Database, host: string, reason: string | null): Promise<HostPlace> {
-  await setPickable(api, host, false);
+  await disableHost(api, host);
   const place = await placeOf(api, host);
   const cell = { name: place.cell, database_connection: place.database_connection };
   const { failures, faults } = await inCells([cell], 'tending', (_, database) => setServiceDisabled(database, host, { reason }));
@@ -62,17 +70,20 @@ export async function drainHost(api: Database, host: string, reason: string | nu
   for (const { reason: why } of failures) {
     throw new DatabaseUnreachable(`${host} is picked no more, but its cell ${place.cell} does not know yet: ${why}`);
   }
+  // Whoever is just enabling it told the cell before this did, and must not tell placement after it.
+  await disableHost(api, host);
   return place;
 }
 
 /**
  * Puts a host back into service.
- * @throws NotFound when there is no such host; DatabaseUnreachable when its cell does not answer: then nothing has changed.
+ * @throws NotFound when there is no such host, Conflict when it was drained meanwhile; DatabaseUnreachable when its cell does not answer: then nothing has
+ * changed.
  */
 export async function enableHost(api: Database, host: string): Promise<HostPlace> {
   const place = await placeOf(api, host);
   await inCell(place.database_connection, 'tending', (database) => setServiceDisabled(database, host, null));
-  await setPickable(api, host, true);
+  if (!(await enableInPlacement(api, host, place.generation))) throw new Conflict(`${host} was drained at the same moment.`);
   return place;
 }
 

@@ -9,7 +9,7 @@ import { query } from '../../../../database/data-api/client.ts';
 import { type SchedulerBed, startSchedulerBed } from '../../../../local/bench/scheduler-fixture.ts';
 import { newGroup, sql } from '../../../compute/scheduler/scheduler-helpers.ts';
 import { accept } from '../../../fixtures/acceptance.ts';
-import { contentsOf } from '../../../fixtures/contents.ts';
+import { changesNothing } from '../../../fixtures/contents.ts';
 
 let bed: SchedulerBed;
 /** uuids of three cells, and what they have as ids. */
@@ -69,13 +69,7 @@ const cleanupsOf = (uuid: string) =>
 const allocationsOf = (uuid: string) => sql(bed, `select resource_class from allocations where consumer_id = '${uuid}'`);
 const used = () => sql(bed, 'select sum(used)::int as used from inventories');
 
-/** Runs something that must change nothing. */
-async function changesNothing<Result>(run: () => Promise<Result>): Promise<Result> {
-  const before = await contentsOf(bed.api);
-  const result = await run();
-  expect(await contentsOf(bed.api)).toEqual(before);
-  return result;
-}
+const nothing = <Result>(run: () => Promise<Result>) => changesNothing(bed.api, run);
 
 test('the owner sets the target cell and is told what it may know', async () => {
   const found = await setTargetCell(bed.api, execution, [server], cells[0]);
@@ -106,24 +100,24 @@ test('the same target cell again changes no token; another one does, and the fir
 
 test('another execution sets no target cell, and learns nothing of the server but its spec', async () => {
   await setTargetCell(bed.api, execution, [server], cells[0]);
-  const found = await changesNothing(() => setTargetCell(bed.api, 'another', [server], cells[1]));
+  const found = await nothing(() => setTargetCell(bed.api, 'another', [server], cells[1]));
   expect(found.get(server)).toMatchObject({ instance: null, requestId: null, mappedTo: null, fencingToken: null });
 });
 
 test('a cell that is not registered is no target', async () => {
-  const found = await changesNothing(() => setTargetCell(bed.api, execution, [server], '11111111-1111-4111-8111-111111111111'));
+  const found = await nothing(() => setTargetCell(bed.api, execution, [server], '11111111-1111-4111-8111-111111111111'));
   expect(found.get(server)).toMatchObject({ instance: null, connection: null });
 });
 
 test('a server that is being deleted is left out', async () => {
   await removeBuildRequest(bed.api, server);
-  expect([...(await changesNothing(() => setTargetCell(bed.api, execution, [server], cells[0]))).keys()]).toEqual([]);
+  expect([...(await nothing(() => setTargetCell(bed.api, execution, [server], cells[0]))).keys()]).toEqual([]);
 });
 
 test('a server that has its cell names it, and its token to its owner only', async () => {
   await setTargetCell(bed.api, execution, [server], cells[0]);
   await commitToCell(bed.api, execution, [{ uuid: server, fencing_token: 1 }], cells[0], 'keep');
-  const again = (by: string) => changesNothing(() => setTargetCell(bed.api, by, [server], cells[0]));
+  const again = (by: string) => nothing(() => setTargetCell(bed.api, by, [server], cells[0]));
   expect((await again(execution)).get(server)).toMatchObject({ instance: null, mappedTo: cells[0], fencingToken: 1 });
   expect((await again('another')).get(server)).toMatchObject({ instance: null, mappedTo: cells[0], fencingToken: null });
 });
@@ -161,7 +155,7 @@ test.each<[string, () => Parameters<typeof commitToCell>]>([
 ])('a commit of %s changes nothing', async (_, parameters) => {
   await setTargetCell(bed.api, execution, [server], cells[0]);
   await setTargetCell(bed.api, execution, [server], cells[1]);
-  expect(await changesNothing(() => commitToCell(...parameters()))).toEqual(new Set());
+  expect(await nothing(() => commitToCell(...parameters()))).toEqual(new Set());
 });
 
 test('a commit sent twice answers the same; whoever did not commit is told so', async () => {
@@ -169,12 +163,12 @@ test('a commit sent twice answers the same; whoever did not commit is told so', 
   const commit = (by: string, fencing_token: number, cell = cells[0]) =>
     commitToCell(bed.api, by, [{ uuid: server, fencing_token }], cell, 'keep');
   await commit(execution, 1);
-  expect(await changesNothing(() => commit(execution, 1))).toEqual(new Set([server]));
-  expect(await changesNothing(() => commit('another', 1))).toEqual(new Set());
-  expect(await changesNothing(() => commit(execution, 2))).toEqual(new Set());
-  expect(await changesNothing(() => commit(execution, 1, cells[1]))).toEqual(new Set());
+  expect(await nothing(() => commit(execution, 1))).toEqual(new Set([server]));
+  expect(await nothing(() => commit('another', 1))).toEqual(new Set());
+  expect(await nothing(() => commit(execution, 2))).toEqual(new Set());
+  expect(await nothing(() => commit(execution, 1, cells[1]))).toEqual(new Set());
   await query(bed.api, `update instance_mappings set queued_for_delete = true where instance_uuid = :server::uuid`, { server });
-  expect(await changesNothing(() => commit(execution, 1))).toEqual(new Set());
+  expect(await nothing(() => commit(execution, 1))).toEqual(new Set());
 });
 
 test('a mapping that has a cell keeps it', async () => {
@@ -193,9 +187,7 @@ test('the owner turns away from its target cell, and nothing written there can b
   expect(await allocationsOf(server)).toEqual([]);
   expect(await requestOf(neighbour)).toEqual([{ execution, cell_id: ids[0], fencing_token: 1, touched: false }]);
   expect(await allocationsOf(neighbour)).toHaveLength(3);
-  expect(await changesNothing(() => commitToCell(bed.api, execution, [{ uuid: server, fencing_token: 1 }], cells[0], 'keep'))).toEqual(
-    new Set(),
-  );
+  expect(await nothing(() => commitToCell(bed.api, execution, [{ uuid: server, fencing_token: 1 }], cells[0], 'keep'))).toEqual(new Set());
 });
 
 test('without a target cell the allocations are released, and no token is spent', async () => {
@@ -207,7 +199,7 @@ test('without a target cell the allocations are released, and no token is spent'
 
 test('another execution turns nothing away', async () => {
   await setTargetCell(bed.api, execution, [server], cells[0]);
-  expect(await changesNothing(() => releaseTargetCell(bed.api, 'another', server))).toBe(false);
+  expect(await nothing(() => releaseTargetCell(bed.api, 'another', server))).toBe(false);
 });
 
 test('a delete before the cell ends the server: mapping, quota, allocations, group, and a cleanup of its target cell', async () => {
@@ -224,7 +216,7 @@ test('a delete before the cell ends the server: mapping, quota, allocations, gro
   expect(await sql(bed, `select * from instance_group_member where instance_uuid = '${server}'`)).toEqual([]);
   expect(await requestOf(neighbour)).toHaveLength(1);
   expect(await sql(bed, `select * from instance_group_member where instance_uuid = '${neighbour}'`)).toHaveLength(1);
-  expect(await changesNothing(() => removeBuildRequest(bed.api, server)), 'a second time').toBe(false);
+  expect(await nothing(() => removeBuildRequest(bed.api, server)), 'a second time').toBe(false);
 });
 
 test('a delete before there is a target cell leaves nothing to clean', async () => {
