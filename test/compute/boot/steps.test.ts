@@ -11,13 +11,11 @@ import { tryAnotherCell } from '../../../compute/boot/try-another-cell.ts';
 import { flawless, simulatedDriver } from '../../../compute/hosts/drivers/simulated.ts';
 import { listPendingCleanups } from '../../../database/api/cells/pending-cleanups.ts';
 import { takeOverBuilds } from '../../../database/api/reaper/stalled-boots.ts';
-import { setTargetCell } from '../../../database/api/servers/build-requests.ts';
-import { createInstances } from '../../../database/cell/instances.ts';
 import type { Database } from '../../../database/data-api/client.ts';
 import { type Accepted, accept } from '../../fixtures/accepted.ts';
 import { type Cloud, startCloud } from '../../fixtures/cloud.ts';
 import type { Standing } from '../../fixtures/standing.ts';
-import { runsTwice, type Step, standingAfter, stopsAnywhere } from '../../fixtures/steps.ts';
+import { runsTwice, type Step, standingAfter, stopAfter, stopsAnywhere } from '../../fixtures/steps.ts';
 
 let cloud: Cloud;
 let api: Database;
@@ -125,19 +123,7 @@ const failed: Step = {
 const another: Step = {
   async prepare() {
     const { server, here, placement } = await place(await accept(cloud));
-    const { id, execution, requestId } = server;
-    const instance = (await setTargetCell(api, execution, [id], placement.cell)).get(id)?.instance;
-    if (!instance) throw new Error('no build request');
-    const action = {
-      request_id: requestId,
-      event: 'create',
-      start_time: instance.created_at,
-      finish_time: null,
-      message: null,
-      result: null,
-      details: null,
-    };
-    await createInstances(cloud.database(here), [{ instance: { ...instance, execution, fencing_token: 1, host: placement.host }, action }]);
+    await stopAfter(cloud, 2, () => createInCell(api, placement));
     return { server, here, run: () => tryAnotherCell(api, placement, failure) };
   },
   standings: [

@@ -13,7 +13,7 @@ import { type Accepted, accept } from '../../fixtures/accepted.ts';
 import { type Cloud, startCloud } from '../../fixtures/cloud.ts';
 import { comeToRest } from '../../fixtures/rest.ts';
 import { atRest, standingOf } from '../../fixtures/standing.ts';
-import { runsTwice, type Step, stopsAnywhere } from '../../fixtures/steps.ts';
+import { runsTwice, type Step, stopAfter, stopsAnywhere } from '../../fixtures/steps.ts';
 
 let cloud: Cloud;
 let api: Database;
@@ -138,14 +138,16 @@ test('a build that is silent in its cell gets another execution with the next to
   await comeToRest(cloud.service);
 });
 
-test('what a cell holds of a server that went elsewhere is removed, and the cleanup with it', async () => {
-  const { server, here } = await created();
-  // The cell has the row, and the api database takes the server for one that turned away from it.
-  await query(api, 'update instance_mappings set cell_id = null where instance_uuid = :id::uuid', { id: server.id });
-  expect(await runReaper()).toEqual({ restarted: 0, resumed: 0, released: 0, purged: 1, unreachable: [] });
-  expect(await standingOf(cloud, server, here)).toMatchObject({ rows: {}, cleanups: [] });
-  expect(await releaseTargetCell(api, server.execution, server.id)).toBe(false);
-  await query(api, 'update instance_mappings set queued_for_delete = true where instance_uuid = :id::uuid', { id: server.id });
+test('what a cell holds of a server that turned away from it is removed, and the cleanup with it', async () => {
+  const server = await accept(cloud);
+  const [placement] = await scheduleServers(api, server.execution, [server.id]);
+  if (!placement) throw new Error('no placement');
+  await stopAfter(cloud, 2, () => createInCell(api, placement));
+  await releaseTargetCell(api, server.execution, server.id);
+  const here = placement.host.split('-', 1)[0] ?? '';
+  expect(await standingOf(cloud, server, here)).toMatchObject({ rows: { here: { state: 'building' } }, cleanups: ['here'] });
+  expect(await runReaper()).toEqual({ restarted: 1, resumed: 0, released: 0, purged: 1, unreachable: [] });
+  expect(await standingOf(cloud, server, here)).toEqual({ ...atRest, request: { target: null, token: 3 } });
   await comeToRest(cloud.service);
 });
 
