@@ -5,7 +5,6 @@ const deployment = 'test/emulator/**/*.test.ts';
 
 export default defineConfig({
   test: {
-    // A file starts its own PostgreSQL; two at a time suit two cores.
     maxWorkers: 2,
     silent: 'passed-only',
     // .ci/run counts from the file.
@@ -17,6 +16,7 @@ export default defineConfig({
           name: 'cellzero',
           include: ['test/**/*.test.ts'],
           exclude: [deployment],
+          globalSetup: 'test/fixtures/postgres-of-the-run.ts',
           testTimeout: 30_000,
           hookTimeout: 60_000,
           // Functions write through vitest's console, which is silent where all is well.

@@ -36,8 +36,7 @@ export function emulatedClusters({ endpoint, secrets, postgres }: EmulatedCluste
     const host = await hostOf(secrets, target);
     if (host !== undefined && host !== cluster.host) throw wrongSecret();
     checkDatabase(target, cluster.database);
-    await postgres.createDatabase(cluster.id);
-    return cluster.id;
+    return await postgres.createDatabase(cluster.id);
   };
 
   return {
