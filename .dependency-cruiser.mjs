@@ -9,7 +9,7 @@ const only = (name, from, to) => ({
 /** @type {import('dependency-cruiser').IConfiguration} */
 export default {
   forbidden: [
-    only('database-stands-alone', '^database/', ['^database/', 'node_modules/@aws-sdk/client-rds-data']),
+    only('database-stands-alone', '^database/', ['^database/', 'node_modules/@aws-sdk/client-rds-data', 'node_modules/@smithy/core']),
     only('common-stands-alone', '^common/', ['^common/']),
     only('identity-stands-alone', '^identity/', ['^identity/', '^common/', '^database/']),
     only('image-stands-alone', '^image/', ['^image/', '^common/', '^database/']),
@@ -26,7 +26,12 @@ export default {
       'node_modules/',
       '^aws-lambda$',
     ]),
-    only('infra-reads-entry-points-and-routes', '^infra/', ['^infra/', '^lambdas/api/gateway-routes', 'node_modules/', '^package.json$']),
+    only('infra-reads-entry-points-and-routes', '^infra/', [
+      '^infra/',
+      '^lambdas/(api/gateway-routes|shared/timeouts)',
+      'node_modules/',
+      '^package.json$',
+    ]),
     { name: 'nothing-imports-local', severity: 'error', from: { pathNot: '^(local|test|operator)/' }, to: { path: '^(local|operator)/' } },
     { name: 'nothing-imports-tests', severity: 'error', from: { pathNot: '^test/' }, to: { path: '^test/' } },
     { name: 'no-circles', severity: 'error', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },

@@ -3,6 +3,16 @@ import { defineConfig } from 'vitest/config';
 /** A deployment in an emulator, which is timed. */
 const deployment = 'test/emulator/**/*.test.ts';
 
+/** How tests run, in a campaign too. */
+export const settings = {
+  include: ['test/**/*.test.ts'],
+  globalSetup: 'test/fixtures/postgres-of-the-run.ts',
+  testTimeout: 30_000,
+  hookTimeout: 60_000,
+  // Functions write through vitest's console, which is silent where all is well.
+  env: { TZ: 'UTC', POWERTOOLS_DEV: 'true', POWERTOOLS_LOG_LEVEL: 'WARN' },
+};
+
 export default defineConfig({
   test: {
     maxWorkers: 2,
@@ -13,14 +23,9 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          ...settings,
           name: 'cellzero',
-          include: ['test/**/*.test.ts'],
           exclude: [deployment],
-          globalSetup: 'test/fixtures/postgres-of-the-run.ts',
-          testTimeout: 30_000,
-          hookTimeout: 60_000,
-          // Functions write through vitest's console, which is silent where all is well.
-          env: { TZ: 'UTC', POWERTOOLS_DEV: 'true', POWERTOOLS_LOG_LEVEL: 'WARN' },
           sequence: { groupOrder: 0 },
         },
       },

@@ -24,15 +24,21 @@ export function quotaExceeded(
   minCount: number,
   maxCount: number,
 ): Forbidden | undefined {
-  const least = { instances: minCount, cores: minCount * flavor.vcpus, ram: minCount * flavor.memory_mb };
-  const most = { instances: maxCount, cores: maxCount * flavor.vcpus, ram: maxCount * flavor.memory_mb };
-  const passes = (asked: Record<QuotaResource, number>) => (resource: QuotaResource) =>
-    limits[resource] >= 0 && used[resource] + asked[resource] > limits[resource];
+  const least = sizeOf(minCount, flavor);
+  const most = sizeOf(maxCount, flavor);
+  const passes = (asked: Record<QuotaResource, bigint>) => (resource: QuotaResource) =>
+    limits[resource] >= 0 && BigInt(used[resource]) + asked[resource] > limits[resource];
   if (!order.some(passes(least))) return undefined;
   const requested = { ...most, instances: minCount === maxCount ? minCount : `${minCount}-${maxCount}` };
   const over = order.filter(passes(most));
-  const list = (values: Readonly<Record<QuotaResource, number | string>>) => over.map((resource) => values[resource]).join(', ');
+  const list = (values: Readonly<Record<QuotaResource, bigint | number | string>>) => over.map((resource) => values[resource]).join(', ');
   return new Forbidden(
     `Quota exceeded for ${over.join(', ')}: Requested ${list(requested)}, but already used ${list(used)} of ${list(limits)} ${over.join(', ')}`,
   );
+}
+
+/** Exact, whatever is asked for: the sentence tells it to the digit. */
+function sizeOf(count: number, { vcpus, memory_mb }: { vcpus: number; memory_mb: number }): Record<QuotaResource, bigint> {
+  const servers = BigInt(count);
+  return { instances: servers, cores: servers * BigInt(vcpus), ram: servers * BigInt(memory_mb) };
 }

@@ -2,27 +2,46 @@
  * The only way to a database: one SQL statement is one call of the RDS Data API, and a change of several tables is one statement.
  * Calls in sequence are the latency of everything above, so nothing here adds one, and there are no transactions to hold open.
  *
- * Every statement may be sent twice: the SDK repeats calls that end in 500, 503 or 504, whose statement may have run.
+ * Every statement may be sent twice: a call that ends in 500, 503 or 504, or in silence, is repeated here or by the workflow, and its statement may have run.
  */
 
 import { channel } from 'node:diagnostics_channel';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ColumnMetadata, ExecuteStatementCommand, type Field, RDSDataClient, type SqlParameter } from '@aws-sdk/client-rds-data';
+import {
+  type ColumnMetadata,
+  ExecuteStatementCommand,
+  type ExecuteStatementCommandOutput,
+  type Field,
+  RDSDataClient,
+  type SqlParameter,
+} from '@aws-sdk/client-rds-data';
+import { isThrottlingError, isTransientError } from '@smithy/core/retry';
+import { deadline } from './deadline.ts';
+import { DatabaseUnreachable, isAnswer, sqlState } from './unreachable.ts';
 
-/** Where a database is: an Aurora cluster, the name of the database in it, and the secret that opens it. */
+export { DatabaseUnreachable };
+
+/** Where a database is: an Aurora cluster, the name of the database in it, and the secret that opens it; and how long the caller waits for it. */
 export interface Database {
   clusterArn: string;
   database: string;
   secretArn: string;
+  /** Without one, every statement has the usual patience. */
+  patience?: Patience;
+}
+
+/** How long a caller waits for a database that is silent or fails. Time that it takes to wake up does not count: asleep is not failed. */
+export interface Patience {
+  /** Milliseconds for an answer. */
+  each: number;
+  /** Milliseconds that are left for all answers to whoever shares this object. */
+  left: number;
+  /** How often a statement is sent at most. */
+  attempts: number;
 }
 
 /** A value of a named parameter. Objects and arrays are sent as JSON; SQL casts everything else (`:id::uuid`). */
 export type Parameter = string | number | boolean | null | object;
-
-/** A database did not answer: asleep for longer than we wait, down, or too slow. Worth another try later. */
-export class DatabaseUnreachable extends Error {
-  override name = 'DatabaseUnreachable';
-}
 
 /** A statement that has ended, well or with an error, after it waited for its database to wake up. */
 export interface Call {
@@ -37,26 +56,20 @@ export interface Call {
 /** Tells of every `Call`, as the last thing of `query`, to whoever counts them. */
 export const calls = channel('cellzero.data-api');
 
+/** Of a paused Aurora, which takes about 15 s to wake up, and up to a minute after a day of sleep. */
 const resuming = 'DatabaseResumingException';
 /** PostgreSQL undid the statement, because it and another one waited for each other. Ours lock in one order; an operator's may not. */
-const deadlockState = 'SQLState: 40P01';
-const unreachable = new Set([
-  resuming,
-  'DatabaseUnavailableException',
-  'ServiceUnavailableError',
-  'StatementTimeoutException',
-  'ThrottlingException',
-  'TimeoutError',
-  'InternalServerErrorException',
-]);
+const deadlock = '40P01';
 
-/** A paused Aurora takes about 15 s to resume and the HTTP API gives a request 30 s. */
-const patience = 22_000;
+/** Longer than a statement of a request or of a step takes. */
+const usualPatience: Readonly<Patience> = { each: 20_000, left: Number.POSITIVE_INFINITY, attempts: 3 };
+/** How long a database may take to wake up where nobody has set a deadline, as on the command line. */
+const longestAwakening = 60_000;
 const firstPause = 100;
 const longestPause = 1_000;
 
-/** Longer than the slowest statement we accept, shorter than what the HTTP API leaves us. */
-const requestTimeout = 25_000;
+/** A listing asks many cells at once, and one that is silent must not keep the others waiting for its connection. */
+const connections = { maxSockets: 250 };
 
 let client: RDSDataClient | undefined;
 
@@ -76,7 +89,7 @@ export function parseDatabaseUrl(url: string): Database {
  * floats as numbers, numeric as string, arrays of texts as string[].
  *
  * `Row` is the caller's word for what the statement selects; the statement stands beside it.
- * @throws DatabaseUnreachable when the database does not answer in time; any other error of the Data API, without the row that it quotes.
+ * @throws DatabaseUnreachable when PostgreSQL does not answer the statement in time; its answer, where that is an error, without the row that it quotes.
  */
 export async function query<Row>(database: Database, sql: string, parameters: Readonly<Record<string, Parameter>> = {}): Promise<Row[]> {
   const startedAt = Date.now();
@@ -92,30 +105,71 @@ export async function query<Row>(database: Database, sql: string, parameters: Re
 }
 
 async function run<Row>(database: Database, sql: string, parameters: Readonly<Record<string, Parameter>>): Promise<Row[]> {
-  client ??= new RDSDataClient({ requestHandler: { requestTimeout } });
-  const command = new ExecuteStatementCommand({
-    resourceArn: database.clusterArn,
-    secretArn: database.secretArn,
-    database: database.database,
-    sql,
-    parameters: Object.entries(parameters).map(([name, value]) => sqlParameter(name, value)),
-    includeResultMetadata: true,
-  });
-  const giveUp = Date.now() + patience;
+  const { columnMetadata = [], records = [] } = await send(
+    database,
+    new ExecuteStatementCommand({
+      resourceArn: database.clusterArn,
+      secretArn: database.secretArn,
+      database: database.database,
+      sql,
+      parameters: Object.entries(parameters).map(([name, value]) => sqlParameter(name, value)),
+      includeResultMetadata: true,
+    }),
+  );
+  return records.map((record) => decodeRow(columnMetadata, record) as Row);
+}
+
+/**
+ * Sends a statement until PostgreSQL has answered it, never past the deadline. What is sent again, and for how long, is decided here alone, so the SDK repeats
+ * nothing; and nothing is sent again that went unanswered for as long as the caller waits.
+ */
+async function send(
+  { database, patience = { ...usualPatience } }: Database,
+  command: ExecuteStatementCommand,
+): Promise<ExecuteStatementCommandOutput> {
+  client ??= new RDSDataClient({ maxAttempts: 1, requestHandler: { httpAgent: connections, httpsAgent: connections } });
+  const end = Number.isFinite(deadline()) ? deadline() : Date.now() + longestAwakening;
+  let failures = 0;
   for (let pause = firstPause; ; pause = Math.min(pause * 2, longestPause)) {
+    const sentAt = Date.now();
+    const time = Math.floor(Math.min(patience.each, patience.left, end - sentAt));
+    if (time <= 0) throw new DatabaseUnreachable(`${database} was not asked: no time is left`);
+    const outOfTime = AbortSignal.timeout(time);
     try {
-      const { columnMetadata = [], records = [] } = await client.send(command);
-      return records.map((record) => decodeRow(columnMetadata, record) as Row);
-    } catch (error) {
-      if (!(error instanceof Error)) throw error;
-      const deadlock = error.message.includes(deadlockState);
-      if (!isUnreachable(error) && !deadlock) throw withoutDetail(error);
-      if ((error.name !== resuming && !deadlock) || Date.now() + pause > giveUp) {
-        throw new DatabaseUnreachable(`${database.database} does not answer: ${error.message}`, { cause: error });
+      const answer = await client.send(command, { abortSignal: outOfTime });
+      patience.left -= Date.now() - sentAt;
+      return answer;
+    } catch (thrown) {
+      if (!(thrown instanceof Error)) throw thrown;
+      const error = withoutDetail(thrown);
+      const undone = sqlState(error) === deadlock;
+      if (isAnswer(error) && !undone) throw error;
+      const asleep = error.name === resuming;
+      // A sleeper is asked once more just before the end.
+      const rest = asleep ? Math.min(pause, end - Date.now() - firstPause) : pause * Math.random();
+      if (!asleep) {
+        failures += 1;
+        patience.left -= Date.now() - sentAt + rest;
       }
-      await sleep(pause);
+      const again = asleep || undone || (!outOfTime.aborted && mayPass(error) && (failures < patience.attempts || wasCut(error, failures)));
+      if (!again || (!asleep && patience.left <= 0) || rest <= 0 || Date.now() + rest >= end) {
+        const reason = outOfTime.aborted ? `silent for ${time} ms` : `${error.name}: ${error.message}`;
+        throw new DatabaseUnreachable(`${database} does not answer: ${reason}`, { cause: error });
+      }
+      await sleep(rest);
     }
   }
+}
+
+/** Tells whether an error may be gone the next time, by what the SDK knows of errors. */
+function mayPass(error: Error): boolean {
+  const sdkError = error as Parameters<typeof isTransientError>[0];
+  return isTransientError(sdkError) || isThrottlingError(sdkError);
+}
+
+/** Tells whether the first sending met a connection that was closed while this function was frozen, which says nothing about the database. */
+function wasCut(error: Error, failures: number): boolean {
+  return failures === 1 && 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
 }
 
 /** A row of the Data API holds 64 KB at most; a character takes up to 4 bytes. */
@@ -150,12 +204,6 @@ export async function queryDocuments<Doc>(
   for (const { key, piece } of rows) texts.set(key, (texts.get(key) ?? '') + piece);
   const documents = new Map([...texts].map(([key, text]) => [key, JSON.parse(text) as Doc]));
   return { documents, truncated: rows[0]?.left_out ?? false };
-}
-
-/** Tells whether an error means that the database may answer later. */
-function isUnreachable(error: Error): boolean {
-  const code = 'code' in error ? error.code : undefined;
-  return unreachable.has(error.name) || code === 'ECONNREFUSED' || code === 'ECONNRESET';
 }
 
 /** PostgreSQL quotes the row that it refuses, and a row may hold user data; errors end up in logs and in the history of executions. */

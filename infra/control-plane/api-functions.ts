@@ -4,6 +4,7 @@ import { Key, KeySpec, KeyUsage } from 'aws-cdk-lib/aws-kms';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import type { ApiFunction } from '../../lambdas/api/gateway-routes.ts';
+import { timeouts } from '../../lambdas/shared/timeouts.ts';
 import { allowDatabases, type DatabaseRole, type Databases } from '../databases/database-access.ts';
 import { NodeFunction } from '../node-function.ts';
 
@@ -23,9 +24,6 @@ export interface ApiFunctionsProps {
  */
 const shares = { Compute: 0.4, Identity: 0.1, Image: 0.05 };
 
-/** The HTTP API gives up after 30 s; the function must be the first, to tell why in its log. */
-const answerTime = Duration.seconds(29);
-
 /** The functions behind the HTTP API. */
 export class ApiFunctions extends Construct {
   readonly functions: Readonly<Record<ApiFunction, NodeFunction>>;
@@ -42,7 +40,7 @@ export class ApiFunctions extends Construct {
     const environment = { API_DATABASE: databases.api.url, TOKEN_KEY: tokenKey.keyArn, PUBLIC_URL: publicUrl };
     const add = (name: keyof typeof shares, entry: string, reaches: readonly DatabaseRole[]): NodeFunction => {
       const reservedConcurrency = Math.floor(concurrency * shares[name]);
-      const func = new NodeFunction(this, name, { entry, timeout: answerTime, environment, reservedConcurrency });
+      const func = new NodeFunction(this, name, { entry, timeout: Duration.seconds(timeouts.api), environment, reservedConcurrency });
       allowDatabases(func, databases, reaches);
       tokenKey.grant(func, 'kms:GetPublicKey');
       return func;

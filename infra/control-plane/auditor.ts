@@ -1,6 +1,7 @@
 /** The audit: a function that looks into all databases for what does not fit together. The reaper starts it, once on a day. */
 import { Duration } from 'aws-cdk-lib';
 import { Construct } from 'constructs';
+import { timeouts } from '../../lambdas/shared/timeouts.ts';
 import { allowDatabases, type Databases } from '../databases/database-access.ts';
 import { NodeFunction } from '../node-function.ts';
 import { Workflow } from './workflow.ts';
@@ -14,7 +15,7 @@ export class Auditor extends Construct {
     super(scope, id);
     this.audit = new NodeFunction(this, 'Audit', {
       entry: 'workflows/audit/audit.ts',
-      timeout: Duration.minutes(15),
+      timeout: Duration.seconds(timeouts.audit),
       environment: { API_DATABASE: databases.api.url },
     });
     allowDatabases(this.audit, databases, ['api', 'cell0', 'cell']);

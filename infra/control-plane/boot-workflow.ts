@@ -1,6 +1,7 @@
 /** The boot workflow and a function for each of its steps. The workflow itself is lambdas/workflows/boot/boot.asl.json, the file that runs everywhere. */
 import { Duration } from 'aws-cdk-lib';
 import { Construct } from 'constructs';
+import { timeouts } from '../../lambdas/shared/timeouts.ts';
 import { allowDatabases, type DatabaseRole, type Databases } from '../databases/database-access.ts';
 import { NodeFunction } from '../node-function.ts';
 import { Workflow } from './workflow.ts';
@@ -16,9 +17,6 @@ const steps: Readonly<Record<string, { entry: string; reaches: readonly Database
   BuryInCell0: { entry: 'workflows/boot/bury-in-cell0.ts', reaches: ['api', 'cell0'] },
 };
 
-/** Long enough for a step that wakes the api database and a cell one after the other. */
-const stepTime = Duration.seconds(90);
-
 /**
  * The workflow that takes an accepted request to active servers, to errors in their cells, or to cell0. It has no timeout of its own, which could cut a
  * burial off: its steps are bounded by their functions' time and the retries in the file.
@@ -32,7 +30,7 @@ export class BootWorkflow extends Construct {
     super(scope, id);
     const tasks = Object.entries(steps).map(([state, { entry, reaches }]): [string, NodeFunction] => {
       const environment: Record<string, string> = reaches.includes('api') ? { API_DATABASE: databases.api.url } : {};
-      const step = new NodeFunction(this, state, { entry, timeout: stepTime, environment });
+      const step = new NodeFunction(this, state, { entry, timeout: Duration.seconds(timeouts.step), environment });
       allowDatabases(step, databases, reaches);
       return [state, step];
     });

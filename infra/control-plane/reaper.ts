@@ -2,14 +2,12 @@
 import { ArnFormat, Duration, Stack } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
+import { timeouts } from '../../lambdas/shared/timeouts.ts';
 import { allowDatabases, type Databases } from '../databases/database-access.ts';
 import { NodeFunction } from '../node-function.ts';
 import { Workflow, workflowName } from './workflow.ts';
 
 const definition = 'workflows/reaper/watch';
-
-/** It asks only the cells where something is left to do, and a sleeping one takes its time. */
-const reapTime = Duration.minutes(5);
 
 /** The reaper and its watch. */
 export class Reaper extends Construct {
@@ -26,7 +24,7 @@ export class Reaper extends Construct {
     });
     const reap = new NodeFunction(this, 'Reap', {
       entry: 'workflows/reaper/reap.ts',
-      timeout: reapTime,
+      timeout: Duration.seconds(timeouts.reap),
       environment: {
         API_DATABASE: databases.api.url,
         BOOT_STATE_MACHINE: boot.stateMachineArn,

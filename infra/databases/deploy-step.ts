@@ -3,6 +3,7 @@ import { CfnResource, Duration, Stack } from 'aws-cdk-lib';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Trigger } from 'aws-cdk-lib/triggers';
 import { Construct } from 'constructs';
+import { timeouts } from '../../lambdas/shared/timeouts.ts';
 import { logRetention, NodeFunction } from '../node-function.ts';
 import { allowDatabase, type DatabaseAddress } from './database-access.ts';
 
@@ -17,8 +18,7 @@ export interface DeployStepProps {
   after: Construct;
 }
 
-/** A new or sleeping cluster answers late, and a migration may rewrite a table. */
-const stepTime = Duration.minutes(10);
+const stepTime = Duration.seconds(timeouts.deploy);
 
 /** A step of the deployment; when it fails, the stack rolls back. */
 export class DeployStep extends Construct {

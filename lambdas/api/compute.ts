@@ -10,21 +10,20 @@ import { serverRoutes } from './compute/servers/routes.ts';
 import { versionRoutes } from './compute/versions/routes.ts';
 import { createApi } from './http/pipeline/create-api.ts';
 import { novaFault } from './http/pipeline/fault-bodies.ts';
+import type { Route } from './http/routing/route.ts';
+
+/** All routes of the Compute API. */
+export const routes: readonly Route[] = [
+  ...versionRoutes,
+  ...serverRoutes,
+  ...flavorRoutes,
+  ...keypairRoutes,
+  ...serverGroupRoutes,
+  ...instanceActionRoutes,
+  ...availabilityZoneRoutes,
+  ...limitRoutes,
+  ...quotaSetRoutes,
+];
 
 /** The Compute API, behind API Gateway. */
-export const handler = createApi({
-  name: 'compute',
-  locate: locateCompute,
-  routes: [
-    ...versionRoutes,
-    ...serverRoutes,
-    ...flavorRoutes,
-    ...keypairRoutes,
-    ...serverGroupRoutes,
-    ...instanceActionRoutes,
-    ...availabilityZoneRoutes,
-    ...limitRoutes,
-    ...quotaSetRoutes,
-  ],
-  faultBody: novaFault,
-});
+export const handler = createApi({ name: 'compute', locate: locateCompute, routes, faultBody: novaFault });

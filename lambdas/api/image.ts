@@ -2,12 +2,11 @@
 import { createApi } from './http/pipeline/create-api.ts';
 import { glanceFault } from './http/pipeline/fault-bodies.ts';
 import { below } from './http/routing/location.ts';
+import type { Route } from './http/routing/route.ts';
 import { imageRoutes } from './image/images/routes.ts';
 import { versionRoutes } from './image/versions/routes.ts';
 
-export const handler = createApi({
-  name: 'image',
-  locate: below('/image'),
-  routes: [...versionRoutes, ...imageRoutes],
-  faultBody: glanceFault,
-});
+/** All routes of the image service. */
+export const routes: readonly Route[] = [...versionRoutes, ...imageRoutes];
+
+export const handler = createApi({ name: 'image', locate: below('/image'), routes, faultBody: glanceFault });

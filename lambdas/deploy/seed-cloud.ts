@@ -1,17 +1,16 @@
 /** Gives a new cloud its flavors, its image and its admin while the api database's stack deploys, after the migrations. */
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import type { Context } from 'aws-lambda';
 import { seedCatalogue, seedUser } from '../../compute/deploy/seed.ts';
 import { apiDatabase } from '../shared/api-database.ts';
 import { setting } from '../shared/environment.ts';
-import { log, observed } from '../shared/observation/invocation.ts';
+import { type InvocationContext, log, observed } from '../shared/observation/invocation.ts';
 import { whenReady } from './when-ready.ts';
 
 /**
  * Seeds the cloud of this function's environment. The secret has the say about admin's password: whoever changes the secret runs this again.
  * @throws the error of a secret or a database that did not answer for 8 minutes.
  */
-export function handler(_event?: unknown, context?: Context): Promise<void> {
+export function handler(_event?: unknown, context?: InvocationContext): Promise<void> {
   return observed('seed', context, async () => {
     const api = apiDatabase();
     await whenReady(async () => {

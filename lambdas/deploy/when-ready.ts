@@ -5,8 +5,8 @@ import { DatabaseUnreachable } from '../../database/data-api/client.ts';
 /** In milliseconds; the functions have 10 minutes. */
 const patience = 8 * 60_000;
 const pause = 5_000;
-/** Errors of what is not ready yet, beside DatabaseUnreachable. */
-const notReady = new Set(['AccessDeniedException', 'ForbiddenException', 'BadRequestException', 'HttpEndpointNotEnabledException']);
+/** What Secrets Manager says as long as the function's rights are not in force. Of databases that is told as of any other that fails. */
+const notYet = 'AccessDeniedException';
 
 /**
  * Does a piece of work that may be done twice, again and again until everything it needs answers.
@@ -17,7 +17,7 @@ export async function whenReady<Result>(work: () => Promise<Result>): Promise<Re
     try {
       return await work();
     } catch (error) {
-      const later = error instanceof DatabaseUnreachable || (error instanceof Error && notReady.has(error.name));
+      const later = error instanceof DatabaseUnreachable || (error instanceof Error && error.name === notYet);
       if (!later || Date.now() > giveUp) throw error;
     }
   }

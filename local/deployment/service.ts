@@ -19,6 +19,7 @@ import { handler as identity } from '../../lambdas/api/identity.ts';
 import { handler as image } from '../../lambdas/api/image.ts';
 import type { Setting } from '../../lambdas/shared/environment.ts';
 import { hostDriver } from '../../lambdas/shared/host-driver.ts';
+import { timeouts } from '../../lambdas/shared/timeouts.ts';
 import { handler as audit } from '../../lambdas/workflows/audit/audit.ts';
 import { handler as buildOnHost } from '../../lambdas/workflows/boot/build-on-host.ts';
 import { handler as buryInCell0 } from '../../lambdas/workflows/boot/bury-in-cell0.ts';
@@ -32,6 +33,7 @@ import { handler as reapLater } from '../../lambdas/workflows/reaper/reap.ts';
 import { databaseUrl } from '../aws/arns.ts';
 import { localClusters } from '../aws/data-api/clusters.ts';
 import { createDataApi, type DataApi } from '../aws/data-api/data-api.ts';
+import { createFunctions, type Functions } from '../aws/functions.ts';
 import { startGateway } from '../aws/gateway/gateway.ts';
 import { createKms } from '../aws/kms.ts';
 import { startAws } from '../aws/server.ts';
@@ -71,6 +73,7 @@ export interface Service {
   databases: ReadonlyMap<string, string>;
   dataApi: DataApi;
   workflow: StepFunctions;
+  functions: Functions;
   /** Stops everything, newest first; may be called twice. */
   stop(): Promise<void>;
 }
@@ -78,7 +81,7 @@ export interface Service {
 /** What functions tell here: to people, and only what went wrong. */
 const quiet = { POWERTOOLS_DEV: 'true', POWERTOOLS_LOG_LEVEL: 'WARN' };
 
-const tasks = {
+const steps = {
   ScheduleServers: scheduleServers,
   CreateInCell: createInCell,
   BuildOnHost: buildOnHost,
@@ -117,13 +120,20 @@ async function start(options: ServiceOptions, stops: (() => Promise<unknown>)[],
   stops.push(() => dataApi.close());
   const kms = await createKms({ keyFile: options.dataDir === undefined ? undefined : join(dataDir, 'token-key.pem') });
   const { retryAfter, watchAfter } = options;
+  const functions = createFunctions();
+  const tasks = Object.fromEntries(
+    Object.entries(steps).map(([state, handler]) => [state, functions.of<unknown, unknown>(handler, timeouts.step)]),
+  );
   const workflow = await createStepFunctions({ definitionFile: definition('workflows/boot/boot'), tasks, retryAfter });
   const watch = await createStepFunctions({
     definitionFile: definition('workflows/reaper/watch'),
-    tasks: { Reap: reapLater },
+    tasks: { Reap: functions.of(reapLater, timeouts.reap) },
     waitFor: watchAfter,
   });
-  const auditor = await createStepFunctions({ definitionFile: definition('workflows/audit/audit'), tasks: { Audit: audit } });
+  const auditor = await createStepFunctions({
+    definitionFile: definition('workflows/audit/audit'),
+    tasks: { Audit: functions.of(audit, timeouts.audit) },
+  });
   const aws = await startAws({ services: [dataApi.service, kms.service, stepFunctionsService([workflow, watch, auditor])] });
   stops.push(() => aws.close());
   stops.push(() => workflow.stop());
@@ -145,13 +155,21 @@ async function start(options: ServiceOptions, stops: (() => Promise<unknown>)[],
   // Executions of an earlier process ended with it: whatever it left is taken on at once.
   await reap({ api, driver: hostDriver(), startBoot, silence: 0 });
 
-  const gateway = await startGateway({ host: options.host, port: options.port, functions: { compute, identity, image } });
+  const gateway = await startGateway({
+    host: options.host,
+    port: options.port,
+    functions: {
+      compute: functions.of(compute, timeouts.api),
+      identity: functions.of(identity, timeouts.api),
+      image: functions.of(image, timeouts.api),
+    },
+  });
   stops.push(() => gateway.close());
   const cloudsFile = join(dataDir, 'clouds.yaml');
   await writeCloudsFile(cloudsFile, gateway.url, passwords);
   stops.push(await publishEndpoint(dataDir, { ...aws.environment, API_DATABASE: databaseUrl('api') }));
   const databases = new Map([...clusters.keys()].map((name) => [name, databaseUrl(name)]));
-  return { url: gateway.url, cloudsFile, passwords, api, databases, dataApi, workflow, stop };
+  return { url: gateway.url, cloudsFile, passwords, api, databases, dataApi, workflow, functions, stop };
 }
 
 const definition = (name: string) => fileURLToPath(new URL(`../../lambdas/${name}.asl.json`, import.meta.url));

@@ -69,7 +69,7 @@ export async function listQuotaFaults(api: Database): Promise<QuotaFault[]> {
       api,
       `with living as (
          select project_id, count(*)::int as instances, bool_and(s.id is not null) as sized,
-           coalesce(sum((spec->'flavor'->>'vcpus')::int), 0)::int as cores, coalesce(sum((spec->'flavor'->>'memory_mb')::bigint), 0)::bigint as ram
+           coalesce(sum((spec->'flavor'->>'vcpus')::bigint), 0)::bigint as cores, coalesce(sum((spec->'flavor'->>'memory_mb')::bigint), 0)::bigint as ram
          from instance_mappings m left join request_specs s using (instance_uuid)
          where not queued_for_delete and project_id > :after group by project_id),
        compared as (

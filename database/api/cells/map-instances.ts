@@ -55,14 +55,14 @@ export async function adoptServers(api: Database, cell: string, servers: readonl
      work as (${notePending('select uuid, cell.id, 0 from living cross join cell where building')}),
      used as (
        insert into quota_usages (project_id, instances, cores, ram)
-       select project_id, count(*)::int, sum((spec->'flavor'->>'vcpus')::int)::int, sum((spec->'flavor'->>'memory_mb')::bigint)::bigint
+       select project_id, count(*)::int, sum((spec->'flavor'->>'vcpus')::bigint)::bigint, sum((spec->'flavor'->>'memory_mb')::bigint)::bigint
        from living group by project_id order by project_id
        on conflict (project_id) do update set instances = quota_usages.instances + excluded.instances, cores = quota_usages.cores + excluded.cores,
          ram = quota_usages.ram + excluded.ram, updated_at = now()),
      wanted as (
-       select living.uuid, p.id as provider, key as resource_class, amount::int as amount
+       select living.uuid, p.id as provider, key as resource_class, amount::bigint as amount
        from living join resource_providers p on p.name = living.host cross join lateral jsonb_each_text(resources) as amounts (key, amount)
-       where amount::int > 0),
+       where amount::bigint > 0),
      held as (
        select i.id from inventories i where (i.resource_provider_id, i.resource_class) in (select provider, resource_class from wanted)
        order by i.id for update),

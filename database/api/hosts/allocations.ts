@@ -43,8 +43,8 @@ export async function claim(api: Database, execution: string, claims: readonly C
        select b.instance_uuid as server from build_requests b join asked on server = b.instance_uuid
        where b.execution = :execution order by b.id for update of b),
      wanted as (
-       select server, provider, key as resource_class, amount::int as amount
-       from asked join waiting using (server) cross join lateral jsonb_each_text(resources) as amounts (key, amount) where amount::int > 0),
+       select server, provider, key as resource_class, amount::bigint as amount
+       from asked join waiting using (server) cross join lateral jsonb_each_text(resources) as amounts (key, amount) where amount::bigint > 0),
      before as (
        select count(*) as any, count(*) filter (where a.resource_provider_id = wanted.provider) = (select count(*) from wanted) as all
        from wanted join allocations a on a.consumer_id = server and a.resource_class = wanted.resource_class),

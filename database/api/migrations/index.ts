@@ -5,6 +5,7 @@ import { keyPairsAndServerGroups } from './0003-key-pairs-and-server-groups.ts';
 import { scheduling } from './0004-scheduling.ts';
 import { archive } from './0005-archive.ts';
 import { fencingTokens } from './0006-fencing-tokens.ts';
+import { sums } from './0007-sums.ts';
 
 /** The whole history of the api database, in order. */
 export const apiMigrations: readonly Migration[] = [
@@ -14,4 +15,5 @@ export const apiMigrations: readonly Migration[] = [
   scheduling,
   archive,
   fencingTokens,
+  sums,
 ];

@@ -95,7 +95,7 @@ export async function acceptServers(api: Database, acceptance: Acceptance): Prom
        from asked cross join decision where first_time and position <= count),
      moved as (
        update quota_usages q
-       set instances = q.instances + n, cores = q.cores + n * :vcpus::int, ram = q.ram + n * :memory_mb::bigint, updated_at = now()
+       set instances = q.instances + n, cores = q.cores + n * :vcpus::bigint, ram = q.ram + n * :memory_mb::bigint, updated_at = now()
        from (select count(*)::int as n from accepted) accepted_count
        where q.project_id = :project_id),
      specs as (insert into request_specs (instance_uuid, spec) select uuid, :spec::jsonb from accepted),

@@ -85,7 +85,7 @@ export function releaseQuota(servers: string): string {
       update quota_usages q
       set instances = q.instances - sums.count, cores = q.cores - sums.cores, ram = q.ram - sums.ram, updated_at = now()
       from (
-        select project_id, count(*)::int as count, sum((spec->'flavor'->>'vcpus')::int)::int as cores,
+        select project_id, count(*)::int as count, sum((spec->'flavor'->>'vcpus')::bigint)::bigint as cores,
           sum((spec->'flavor'->>'memory_mb')::bigint)::bigint as ram
         from ended join request_specs using (instance_uuid) group by project_id) sums
       where q.project_id = sums.project_id),

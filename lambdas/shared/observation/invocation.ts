@@ -7,6 +7,7 @@ import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import type { Context } from 'aws-lambda';
 import { type Call, calls, DatabaseUnreachable } from '../../../database/data-api/client.ts';
+import { withDeadline } from '../../../database/data-api/deadline.ts';
 import { annotations, clusterOf, type Ids, sendTrace } from './trace.ts';
 
 /** An invocation that runs. */
@@ -48,11 +49,21 @@ const databases = 'databases';
 
 const running = new AsyncLocalStorage<Invocation>();
 
+/** What is asked of the context of an invocation. */
+export type InvocationContext = Pick<Context, 'awsRequestId' | 'getRemainingTimeInMillis'>;
+
+/** In milliseconds: to answer that something did not, and to write what is told of the invocation. */
+const timeToAnswer = 2_000;
+
 /**
- * Runs an invocation; when it has ended, its metrics and its trace are written.
+ * Runs an invocation: its statements end before Lambda ends the function, and when it has ended, its metrics and its trace are written.
  * @throws what it throws.
  */
-export async function observed<Result>(service: string, context: Context | undefined, run: () => Promise<Result>): Promise<Result> {
+export async function observed<Result>(
+  service: string,
+  context: InvocationContext | undefined,
+  run: () => Promise<Result>,
+): Promise<Result> {
   const invocation: Invocation = {
     service,
     logger: new Logger({ serviceName: service, persistentKeys: { function_request_id: context?.awsRequestId } }),
@@ -61,9 +72,10 @@ export async function observed<Result>(service: string, context: Context | undef
     calls: [],
   };
   const startedAt = Date.now();
+  const time = context?.getRemainingTimeInMillis() ?? Number.POSITIVE_INFINITY;
   let error: unknown;
   try {
-    return await running.run(invocation, run);
+    return await running.run(invocation, () => withDeadline(startedAt + time - timeToAnswer, run));
   } catch (thrown) {
     error = thrown;
     throw thrown;

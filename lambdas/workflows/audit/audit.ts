@@ -1,11 +1,10 @@
 /** Runs on days on which something was begun (`start.ts`), because it wakes every database. */
-import type { Context } from 'aws-lambda';
 import { audit, isClean } from '../../../compute/audit/audit.ts';
 import { apiDatabase } from '../../shared/api-database.ts';
-import { log, measure, observed } from '../../shared/observation/invocation.ts';
+import { type InvocationContext, log, measure, observed } from '../../shared/observation/invocation.ts';
 
 /** Looks for anything that does not fit together, in all databases: a line for each finding, and their number as a metric. */
-export const handler = (_event?: unknown, context?: Context): Promise<void> =>
+export const handler = (_event?: unknown, context?: InvocationContext): Promise<void> =>
   observed('auditor', context, async () => {
     const report = await audit(apiDatabase());
     const { cells, findings, servers, unreadable } = report;

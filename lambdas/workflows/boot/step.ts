@@ -1,8 +1,7 @@
 /** What all steps of the boot workflow share: the slice of the state that a step takes is checked where it comes in, and what it does is observed. */
-import type { Context } from 'aws-lambda';
 import * as z from 'zod';
 import { isForeseen } from '../../../compute/boot/failure.ts';
-import { identify, log, observed } from '../../shared/observation/invocation.ts';
+import { type InvocationContext, identify, log, observed } from '../../shared/observation/invocation.ts';
 
 /** The ids that go with a boot from step to step. */
 const ids = {
@@ -54,7 +53,7 @@ export function step<Input, Output>(
   about: (input: Input) => Subject,
   run: (input: Input) => Promise<Output>,
 ) {
-  return (event: unknown, context?: Context): Promise<Output> =>
+  return (event: unknown, context?: InvocationContext): Promise<Output> =>
     observed(state, context, async () => {
       const slice = input.parse(event);
       const { execution, request_id, ...subject } = about(slice);

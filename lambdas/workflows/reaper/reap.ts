@@ -1,11 +1,10 @@
 /** Runs some minutes after something was begun that may stop half-way, and again as long as something is left to do. */
-import type { Context } from 'aws-lambda';
 import { cell0 } from '../../../compute/cells/cell0.ts';
 import { type Reaped, reap } from '../../../compute/reaper/reap.ts';
 import { findUnfinishedWork } from '../../../database/api/reaper/unfinished-work.ts';
 import { apiDatabase } from '../../shared/api-database.ts';
 import { hostDriver } from '../../shared/host-driver.ts';
-import { log, measure, observed } from '../../shared/observation/invocation.ts';
+import { type InvocationContext, log, measure, observed } from '../../shared/observation/invocation.ts';
 import { auditToday } from '../audit/start.ts';
 import { startBoot } from '../boot/start.ts';
 import { watchOn } from './schedule.ts';
@@ -31,4 +30,4 @@ async function run(): Promise<Reaped> {
 }
 
 /** Finishes what was left unfinished. */
-export const handler = (_event?: unknown, context?: Context): Promise<Reaped> => observed('reaper', context, run);
+export const handler = (_event?: unknown, context?: InvocationContext): Promise<Reaped> => observed('reaper', context, run);

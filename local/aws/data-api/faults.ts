@@ -26,6 +26,8 @@ export type FaultEffect =
   | { readonly kind: 'paused'; readonly milliseconds?: number }
   /** The call waits first. */
   | { readonly kind: 'slow'; readonly milliseconds: number }
+  /** The statement does not run and nothing is answered, ever. */
+  | { readonly kind: 'hangs' }
   /** DatabaseUnavailableException. */
   | { readonly kind: 'down' };
 
@@ -109,6 +111,8 @@ async function before({ rule }: ActiveFault): Promise<void> {
     case 'slow':
       await sleep(rule.milliseconds);
       return;
+    case 'hangs':
+      return await new Promise(() => {});
     case 'before':
       throw dataApiError(rule.error ?? 'InternalServerErrorException', 'a fault before the statement');
     case 'paused':

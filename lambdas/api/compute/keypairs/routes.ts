@@ -6,7 +6,7 @@ import { apiDatabase } from '../../../shared/api-database.ts';
 import { type ApiRequest, type Route, route } from '../../http/routing/route.ts';
 import { mostOnPage } from '../servers/list-query.ts';
 import { nextLink } from '../shared/links.ts';
-import { name } from '../shared/parameters.ts';
+import { name, text } from '../shared/parameters.ts';
 import { anyText, limit, parameters } from '../shared/query-parameters.ts';
 import { microseconds } from '../shared/times.ts';
 
@@ -31,7 +31,7 @@ function createBody(microversion: number): z.ZodType<CreateBody> {
     name: name.regex(importOnly ? /^[_\-@. a-zA-Z0-9]+$/ : /^[_\- a-zA-Z0-9]+$/),
     public_key: importOnly ? z.string() : z.string().optional(),
     type: z.enum(['ssh', 'x509']).default('ssh'),
-    user_id: z.string().optional(),
+    user_id: text(255).optional(),
   });
   if (microversion >= since.users) return z.strictObject({ keypair });
   return z.strictObject({ keypair: keypair.omit(microversion >= since.types ? { user_id: true } : { user_id: true, type: true }) });

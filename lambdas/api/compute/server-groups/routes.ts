@@ -10,7 +10,7 @@ import type { GroupPolicy, GroupRules, ServerGroup } from '../../../../database/
 import { apiDatabase } from '../../../shared/api-database.ts';
 import { type ApiRequest, type Route, route } from '../../http/routing/route.ts';
 import { mostOnPage } from '../servers/list-query.ts';
-import { integerFrom, name } from '../shared/parameters.ts';
+import { integerFrom, largestInteger, name } from '../shared/parameters.ts';
 import { anyText, limit, parameters } from '../shared/query-parameters.ts';
 
 /** The microversions from which owners are shown, wishes are policies, a group has one policy with rules, and unknown parameters are refused. */
@@ -18,7 +18,6 @@ const since = { owners: 13, softPolicies: 15, rules: 64, strict: 75 } as const;
 
 const firm = ['anti-affinity', 'affinity'] as const;
 const all = [...firm, 'soft-anti-affinity', 'soft-affinity'] as const;
-const largestInteger = 2_147_483_647;
 
 type NewGroup = Pick<ServerGroup, 'name' | 'policy' | 'rules'>;
 
@@ -26,12 +25,15 @@ function createBody(microversion: number): z.ZodType<NewGroup> {
   return microversion >= since.rules ? bodyWithPolicy : bodyWithPolicies(microversion >= since.softPolicies ? all : firm);
 }
 
+/** Nova sets no upper bound; no host holds more servers than this. */
+const serversPerHost = integerFrom(1).transform((most) => Math.min(most, largestInteger));
+
 const bodyWithPolicy = z
   .strictObject({
     server_group: z.strictObject({
       name,
       policy: z.enum(all),
-      rules: z.strictObject({ max_server_per_host: integerFrom(1).optional() }).default({}),
+      rules: z.strictObject({ max_server_per_host: serversPerHost.optional() }).default({}),
     }),
   })
   .transform(({ server_group: { name, policy, rules } }): NewGroup => ({ name, policy, rules: storable(rules) }));
@@ -43,9 +45,8 @@ function bodyWithPolicies(policies: readonly GroupPolicy[]) {
     .transform(({ server_group: { name, policies } }): NewGroup => ({ name, policy: policies[0] ?? 'affinity', rules: {} }));
 }
 
-/** Nova sets no upper bound; no host holds more servers than this. */
-function storable({ max_server_per_host: most }: { max_server_per_host?: number | undefined }): GroupRules {
-  return most === undefined ? {} : { max_server_per_host: Math.min(most, largestInteger) };
+function storable({ max_server_per_host }: { max_server_per_host?: number | undefined }): GroupRules {
+  return max_server_per_host === undefined ? {} : { max_server_per_host };
 }
 
 function listQuery(microversion: number) {

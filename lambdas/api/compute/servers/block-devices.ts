@@ -2,20 +2,12 @@
 import * as z from 'zod';
 import { BadRequest } from '../../../../common/errors.ts';
 import type { BlockDeviceMapping } from '../../../../database/servers/document.ts';
-import { booleanValue, integerFrom, largestInteger, tag, text, uuid, when } from '../shared/parameters.ts';
+import { booleanValue, integerFrom, largestInteger, leastInteger, tag, text, uuid, when } from '../shared/parameters.ts';
 
 /** Gives the schema of an item. Tags came with 2.32, were lost until 2.42. */
 export function blockDeviceSchema(microversion: number) {
   return z.strictObject({
-    boot_index: z
-      .union([
-        z.int(),
-        z
-          .string()
-          .regex(/^-?[0-9]{1,9}$/)
-          .transform(Number),
-      ])
-      .nullish(),
+    boot_index: integerFrom(leastInteger, largestInteger).nullish(),
     uuid: text(255, 1)
       .regex(/^[a-zA-Z0-9._-]*$/)
       .optional(),

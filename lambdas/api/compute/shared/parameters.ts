@@ -3,7 +3,8 @@ import * as z from 'zod';
 import { BadRequest } from '../../../../common/errors.ts';
 import { pythonText } from '../../http/validation/python-text.ts';
 
-/** The largest integer of Nova's databases. */
+/** The least and the largest integer of Nova's databases. */
+export const leastInteger = -2_147_483_648;
 export const largestInteger = 2_147_483_647;
 
 /** A text of `least` to `most` characters. Nova counts code points, where JavaScript's length counts halves of them. */
@@ -44,11 +45,14 @@ export function strictQueryBoolean(word: string): boolean {
   throw new BadRequest(`Unrecognized value '${word}', acceptable values are: ${known}`);
 }
 
-/** An integer from `least` to `most`, or its digits. Without a `most` it may be of any size. */
+/**
+ * An integer from `least` to `most`, or its digits. Where Nova sets no `most`, one that is larger than JavaScript counts exactly is taken for the largest
+ * that it does.
+ */
 export function integerFrom(least: number, most = Number.POSITIVE_INFINITY) {
   return z.unknown().transform((value, context) => {
     const reason = integerProblem(value, least, most);
-    if (reason === undefined) return Number(value);
+    if (reason === undefined) return Math.min(Number(value), Number.MAX_SAFE_INTEGER);
     context.addIssue({ code: 'custom', message: reason });
     return z.NEVER;
   });
@@ -57,8 +61,9 @@ export function integerFrom(least: number, most = Number.POSITIVE_INFINITY) {
 function integerProblem(value: unknown, least: number, most: number): string | undefined {
   const whole = typeof value === 'number' && (Number.isInteger(value) || Math.abs(value) === Number.POSITIVE_INFINITY);
   if (!whole && typeof value !== 'string') return `${pythonText(value)} is not of type 'integer', 'string'`;
-  if (value === '') return "'' is too short";
-  if (typeof value === 'string' && !/^[0-9]+$/.test(value)) return `${pythonText(value.slice(0, 100))} does not match '^[0-9]*$'`;
+  if (value === '' && least >= 0) return "'' is too short";
+  const digits = least < 0 ? /^-?[0-9]+$/ : /^[0-9]*$/;
+  if (typeof value === 'string' && !digits.test(value)) return `${pythonText(value.slice(0, 100))} does not match '${digits.source}'`;
   if (Number(value) < least) return `${value} is less than the minimum of ${least}`;
   if (Number(value) > most) return `${value} is greater than the maximum of ${most}`;
   return undefined;

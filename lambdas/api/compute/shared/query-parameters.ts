@@ -46,9 +46,12 @@ export function isoTime(value: string): string | undefined {
   const [, year, month = '01', day = '01', hour = '00', minute = '00', second = '00', fraction = '0', zone = 'Z'] = parts;
   const offset = zone === 'Z' ? zone : `${zone.slice(0, 3)}:${zone.slice(3).replace(':', '') || '00'}`;
   const date = new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}.${fraction.slice(0, 3)}${offset}`);
-  const exists =
-    !Number.isNaN(date.getTime()) && new Date(Date.UTC(Number(year), Number(month) - 1, Number(day))).getUTCDate() === Number(day);
-  return exists ? date.toISOString() : undefined;
+  if (Number.isNaN(date.getTime()) || new Date(Date.UTC(Number(year), Number(month) - 1, Number(day))).getUTCDate() !== Number(day)) {
+    return undefined;
+  }
+  // The years of Python and of PostgreSQL, in UTC: a zone may lead out of them.
+  const inUtc = date.toISOString();
+  return /^(?!0000)\d{4}-/.test(inUtc) ? inUtc : undefined;
 }
 
 /** Gives a schema that refuses parameters it does not list, from microversion 2.75 on; before that they are dropped. */

@@ -11,7 +11,7 @@ const largestBody = 114_688;
 export const bodyParser: Middleware = {
   before({ event }) {
     const { exchange } = event;
-    if (!exchange.found || exchange.found instanceof HttpError || !exchange.found.route.readsBody) return;
+    if (!exchange.found || exchange.found instanceof HttpError || !exchange.found.route.body) return;
     exchange.body = parseBody(event);
   },
 };

@@ -4,7 +4,7 @@
  */
 import middy from '@middy/core';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda';
-import { observed } from '../../../shared/observation/invocation.ts';
+import { type InvocationContext, observed } from '../../../shared/observation/invocation.ts';
 import type { Locate } from '../routing/location.ts';
 import type { Answer, Route } from '../routing/route.ts';
 import { routeTable } from '../routing/route-table.ts';
@@ -30,7 +30,7 @@ export interface Service {
 }
 
 /** A Lambda function behind the HTTP API; the context is optional, so that it may be called on any machine. */
-export type ApiHandler = (event: APIGatewayProxyEventV2, context?: Context) => Promise<APIGatewayProxyStructuredResultV2>;
+export type ApiHandler = (event: APIGatewayProxyEventV2, context?: InvocationContext) => Promise<APIGatewayProxyStructuredResultV2>;
 
 /** The innermost step: hands the request to its route and turns the answer into the gateway's form. */
 async function answer({ exchange, headers, rawQueryString }: ApiEvent): Promise<APIGatewayProxyStructuredResultV2> {
@@ -64,5 +64,5 @@ export function createApi(service: Service): ApiHandler {
     ])
     .handler(answer);
   return (event, context) =>
-    observed(service.name, context, () => pipeline({ ...event, exchange: openExchange() }, context ?? ({} as Context)));
+    observed(service.name, context, () => pipeline({ ...event, exchange: openExchange() }, (context ?? {}) as Context));
 }

@@ -52,7 +52,7 @@ interface RouteBase<Body> {
 export interface RouteDefinition<Body, Query> extends RouteBase<Body> {
   policy: Rule | 'authenticated';
   /** The schema of the query parameters (`Record<string, string[]>`); a route without it ignores them. */
-  query?: (microversion: number, caller: Caller) => z.ZodType<Query>;
+  query?: (microversion: number) => z.ZodType<Query>;
   handle(request: ApiRequest<Body, Query>): Promise<Answer>;
 }
 
@@ -74,7 +74,9 @@ export interface Route {
   policy: Rule | 'authenticated' | 'public';
   from: number;
   to: number;
-  readsBody: boolean;
+  /** The schemas of what it reads, at a microversion. */
+  body: ((microversion: number) => z.ZodType) | undefined;
+  query: ((microversion: number) => z.ZodType) | undefined;
   /**
    * Validates, checks the policy (in Nova's order) and answers.
    * @throws BadRequest, Forbidden, and what the handler throws.
@@ -84,18 +86,20 @@ export interface Route {
 
 /** Makes a route of the table that asks for a token. */
 export function route<Body = undefined, Query = undefined>(definition: RouteDefinition<Body, Query>): Route {
-  const { method, path, policy, query } = definition;
+  const { method, path, policy } = definition;
   const body = definition.body && onceEach(definition.body);
+  const query = definition.query && onceEach(definition.query);
   return {
     ...range(definition),
     method,
     path,
     policy,
-    readsBody: body !== undefined,
+    body,
+    query,
     async answer(request) {
       const { caller, microversion } = request;
       if (!caller) throw new Error(`${method} ${path} is called without a caller`);
-      const validQuery = query ? validateQuery(query(microversion, caller), request.query) : (undefined as Query);
+      const validQuery = query ? validateQuery(query(microversion), request.query) : (undefined as Query);
       const validBody = body ? validateBody(body(microversion), request.body) : (undefined as Body);
       if (policy !== 'authenticated') authorize(caller, policy);
       return definition.handle({ ...request, caller, query: validQuery, body: validBody });
@@ -105,13 +109,16 @@ export function route<Body = undefined, Query = undefined>(definition: RouteDefi
 
 /** Makes a route of the table that anybody may ask. */
 export function publicRoute<Body = undefined, Query = undefined>(definition: PublicRouteDefinition<Body, Query>): Route {
-  const { method, path, body, query } = definition;
+  const { method, path } = definition;
+  const body = definition.body && onceEach(definition.body);
+  const query = definition.query && onceEach(definition.query);
   return {
     ...range(definition),
     method,
     path,
     policy: 'public',
-    readsBody: body !== undefined,
+    body,
+    query,
     async answer(request) {
       const { microversion } = request;
       const validQuery = query ? validateQuery(query(microversion), request.query) : (undefined as Query);

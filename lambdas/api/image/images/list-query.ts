@@ -19,8 +19,8 @@ export const listingSchema = z.object({
   limit: lastValue.pipe(
     z
       .string()
-      .regex(/^\d{1,9}$/)
-      .transform(Number)
+      .regex(/^\d+$/)
+      .transform((digits) => Math.min(Number(digits), largestLimit))
       .optional(),
   ),
   marker: lastValue,
@@ -43,7 +43,7 @@ export function toListing(query: ListingQuery): ImageListing {
     status,
     visibility: visibility === 'all' ? undefined : visibility,
     marker,
-    limit: Math.min(limit, largestLimit),
+    limit,
     sort: query.sort === undefined ? keyedSort(query) : query.sort.split(',').map(parseSort),
   };
 }

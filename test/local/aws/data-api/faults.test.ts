@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Call, depth } from '../../../../local/aws/data-api/calls.ts';
 import { target, useDataApi } from './with-data-api.ts';
@@ -66,6 +67,15 @@ describe('a fault', () => {
     await run('select 1', [], target('cell2'));
     fault.lift();
     expect(await count()).toBe(0);
+  });
+
+  it('that hangs answers nothing, and the statement does not run', async () => {
+    data.api.faults.add({ kind: 'hangs', sql: 'insert', nth: 1 });
+    const answer = insert(1);
+    await expect(Promise.race([answer, sleep(100, 'silence')])).resolves.toBe('silence');
+    expect(await count()).toBe(0);
+    await insert(1);
+    expect(await count()).toBe(1);
   });
 
   it('of a slow cluster delays and does not fail', async () => {

@@ -48,6 +48,9 @@ export function useDataApi(limits: Pick<DataApiOptions, 'statementLimit' | 'tran
     get api() {
       return api;
     },
+    get aws() {
+      return aws;
+    },
     get client() {
       return client;
     },

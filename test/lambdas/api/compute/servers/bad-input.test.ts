@@ -137,6 +137,15 @@ describe('a field', () => {
       [{ source_type: 'volume', uuid: 'x', volume_size: 1e10 }],
       badRequest(expect.stringContaining('is greater than the maximum of 2147483647')),
     ],
+    [
+      [{ source_type: 'volume', uuid: 'x', boot_index: -2_147_483_649 }],
+      badField('boot_index', '-2147483649', '-2147483649 is less than the minimum of -2147483648'),
+    ],
+    [
+      [{ source_type: 'volume', uuid: 'x', boot_index: '2147483648' }],
+      badField('boot_index', '2147483648', '2147483648 is greater than the maximum of 2147483647'),
+    ],
+    [[{ source_type: 'volume', uuid: 'x', boot_index: '1.5' }], badField('boot_index', '1.5', "'1.5' does not match '^-?[0-9]+$'")],
     [[{ source_type: 'volume', uuid: 'x', tag: 'a' }], badRequest(expect.stringContaining("'tag' was unexpected")), 41],
     [[{ source_type: 'volume', uuid: 'x', volume_type: 'a' }], badRequest(expect.stringContaining("'volume_type' was unexpected")), 66],
     [
