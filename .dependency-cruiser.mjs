@@ -26,9 +26,9 @@ export default {
       'node_modules/',
       '^aws-lambda$',
     ]),
-    only('infra-reads-entry-points-and-routes', '^infra/', [
+    only('infra-reads-routes-and-manifests', '^infra/', [
       '^infra/',
-      '^lambdas/(api/gateway-routes|shared/timeouts)',
+      '^lambdas/(api/gateway-routes|shared/timeouts|workflows/(index|workflow))',
       'node_modules/',
       '^package.json$',
     ]),

@@ -6,7 +6,15 @@
 import { Conflict, NotFound } from '../../common/errors.ts';
 import { listCellMappings } from '../../database/api/cells/cell-mappings.ts';
 import type { Resources } from '../../database/api/hosts/allocations.ts';
-import { findHost, type HostPlace, type HostRoom, lastHostNumber, listHostRooms, setPickable } from '../../database/api/hosts/hosts.ts';
+import {
+  disableHost,
+  enableHost as enableInPlacement,
+  findHost,
+  type HostPlace,
+  type HostRoom,
+  lastHostNumber,
+  listHostRooms,
+} from '../../database/api/hosts/hosts.ts';
 import { disabledReasons, setServiceDisabled } from '../../database/cell/hosts.ts';
 import { type Database, DatabaseUnreachable, parseDatabaseUrl } from '../../database/data-api/client.ts';
 import { cell0 } from '../cells/cell0.ts';
@@ -61,7 +69,7 @@ async function reasonsIn(cell: Database): Promise<(host: string) => string | nul
  * @throws NotFound when there is no such host; DatabaseUnreachable when its cell does not answer: then it is picked no more, but has no reason.
  */
 export async function drainHost(api: Database, host: string, reason: string | null): Promise<HostPlace> {
-  await setPickable(api, host, false);
+  await disableHost(api, host);
   const place = await placeOf(api, host);
   try {
     await setServiceDisabled(parseDatabaseUrl(place.database_connection), host, { reason });
@@ -71,17 +79,20 @@ export async function drainHost(api: Database, host: string, reason: string | nu
       cause: error,
     });
   }
+  // Whoever is just enabling it told the cell before this did, and must not tell placement after it.
+  await disableHost(api, host);
   return place;
 }
 
 /**
  * Puts a host back into service.
- * @throws NotFound when there is no such host; DatabaseUnreachable when its cell does not answer: then nothing has changed.
+ * @throws NotFound when there is no such host, Conflict when it was drained meanwhile; DatabaseUnreachable when its cell does not answer: then nothing has
+ * changed.
  */
 export async function enableHost(api: Database, host: string): Promise<HostPlace> {
   const place = await placeOf(api, host);
   await setServiceDisabled(parseDatabaseUrl(place.database_connection), host, null);
-  await setPickable(api, host, true);
+  if (!(await enableInPlacement(api, host, place.generation))) throw new Conflict(`${host} was drained at the same moment.`);
   return place;
 }
 

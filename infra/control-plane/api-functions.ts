@@ -5,7 +5,8 @@ import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import type { ApiFunction } from '../../lambdas/api/gateway-routes.ts';
 import { timeouts } from '../../lambdas/shared/timeouts.ts';
-import { allowDatabases, type DatabaseRole, type Databases } from '../databases/database-access.ts';
+import type { DatabaseRole } from '../../lambdas/workflows/workflow.ts';
+import { allowDatabases, type Databases } from '../databases/database-access.ts';
 import { NodeFunction } from '../node-function.ts';
 
 /** What the functions work with. */
@@ -13,7 +14,7 @@ export interface ApiFunctionsProps {
   databases: Databases;
   publicUrl: string;
   boot: StateMachine;
-  watch: StateMachine;
+  reaper: StateMachine;
   /** How many functions may run at once of those that the account can run; 0 sets no limit. */
   concurrency: number;
 }
@@ -28,7 +29,7 @@ const shares = { Compute: 0.4, Identity: 0.1, Image: 0.05 };
 export class ApiFunctions extends Construct {
   readonly functions: Readonly<Record<ApiFunction, NodeFunction>>;
 
-  constructor(scope: Construct, id: string, { databases, publicUrl, boot, watch, concurrency }: ApiFunctionsProps) {
+  constructor(scope: Construct, id: string, { databases, publicUrl, boot, reaper, concurrency }: ApiFunctionsProps) {
     super(scope, id);
     const tokenKey = new Key(this, 'TokenKey', {
       description: 'Signs the tokens of Cellzero',
@@ -48,9 +49,9 @@ export class ApiFunctions extends Construct {
 
     const compute = add('Compute', 'api/compute.ts', ['api', 'cell0', 'cell']);
     compute.addEnvironment('BOOT_STATE_MACHINE', boot.stateMachineArn);
-    compute.addEnvironment('WATCH_STATE_MACHINE', watch.stateMachineArn);
+    compute.addEnvironment('REAPER_STATE_MACHINE', reaper.stateMachineArn);
     boot.grantStartExecution(compute);
-    watch.grantStartExecution(compute);
+    reaper.grantStartExecution(compute);
 
     const identity = add('Identity', 'api/identity.ts', ['api']);
     tokenKey.grant(identity, 'kms:Sign');

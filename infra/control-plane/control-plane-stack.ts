@@ -24,12 +24,15 @@ export interface ControlPlaneStackProps {
 export class ControlPlaneStack extends Stack {
   constructor(scope: Construct, id: string, { databases, publicUrl, concurrency }: ControlPlaneStackProps) {
     super(scope, id, { description: 'Cellzero: control plane' });
-    const { stateMachine: boot, functions: steps } = new BootWorkflow(this, 'Boot', databases);
-    const { stateMachine, audit } = new Auditor(this, 'Auditor', databases);
-    const { watch, reap } = new Reaper(this, 'Reaper', { databases, boot, audit: stateMachine });
-    const { functions } = new ApiFunctions(this, 'Functions', { databases, publicUrl, boot, watch, concurrency });
+    const boot = new BootWorkflow(this, 'Boot', databases);
+    const auditor = new Auditor(this, 'Auditor', databases);
+    const reaper = new Reaper(this, 'Reaper', { databases, boot: boot.stateMachine, audit: auditor.stateMachine });
+    const { functions } = new ApiFunctions(this, 'Functions', {
+      ...{ databases, publicUrl, concurrency },
+      ...{ boot: boot.stateMachine, reaper: reaper.stateMachine },
+    });
     const { url, http } = new PublicApi(this, 'Api', functions);
-    const observed = { prefix: prefixOf(databases.stage), http, api: functions, steps, reap, audit, boot, watch };
+    const observed = { prefix: prefixOf(databases.stage), http, api: functions, boot, reaper, auditor };
     const { alarms } = new Alarms(this, 'Alarms', observed);
     new Dashboard(this, 'Dashboard', observed, alarms);
     new CfnOutput(this, 'ApiUrl', { value: publicUrl || url, description: 'Keystone is at /identity/v3, Nova at /v2.1' });

@@ -1,36 +1,54 @@
-/** A workflow: a file that runs everywhere, with a function behind each of its tasks. */
-import { Validations } from 'aws-cdk-lib';
+/** A workflow: the definition that runs everywhere, with a function behind each of its tasks. */
+import { Duration, Validations } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
-import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { DefinitionBody, LogLevel, StateMachine, StateMachineType } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
-import { entryPoints, logRetention } from '../node-function.ts';
+import type { Workflow } from '../../lambdas/workflows/workflow.ts';
+import { allowDatabases, type Databases } from '../databases/database-access.ts';
+import { entryPoints, logRetention, NodeFunction } from '../node-function.ts';
 import { prefixOf, type Stage } from '../settings.ts';
 
-/** What distinguishes one workflow from another. */
-export interface WorkflowProps {
+/** Returns the name of the state machine of a workflow, which is known before it is made. */
+export function workflowName(stage: Stage, { definition }: Workflow): string {
+  const file = definition.slice(definition.lastIndexOf('/') + 1);
+  return `${prefixOf(stage)}-${file.slice(0, file.indexOf('.'))}`;
+}
+
+/** The functions of a workflow by their placeholders. */
+export type Functions<Manifest extends Workflow> = Readonly<Record<keyof Manifest['functions'], NodeFunction>>;
+
+/** Makes the functions of a workflow, each with the rights it uses. */
+export function workflowFunctions<Manifest extends Workflow>(
+  scope: Construct,
+  { functions }: Manifest,
+  databases: Databases,
+): Functions<Manifest> {
+  const made = Object.entries(functions).map(([name, { entry, databases: roles, timeout }]): [string, NodeFunction] => {
+    const environment: Record<string, string> = roles.includes('api') ? { API_DATABASE: databases.api.url } : {};
+    const func = new NodeFunction(scope, name, { entry, timeout: Duration.seconds(timeout), environment });
+    allowDatabases(func, databases, roles);
+    return [name, func];
+  });
+  return Object.fromEntries(made) as Functions<Manifest>;
+}
+
+/** What distinguishes one state machine from another. */
+export interface WorkflowStateMachineProps {
   stage: Stage;
-  /** Path of the definition below lambdas/, without `.asl.json`. */
-  definition: string;
-  /** Functions by the name of their state, which is also the placeholder of the function's ARN in the file. */
-  tasks: Readonly<Record<string, IFunction>>;
+  workflow: Workflow;
+  functions: Functions<Workflow>;
 }
 
-/** Gives the name of the state machine of a definition, which is known before it is made. */
-export function workflowName(stage: Stage, definition: string): string {
-  const name = definition.slice(definition.lastIndexOf('/') + 1);
-  return `${prefixOf(stage)}-${name}`;
-}
-
-/** A Standard workflow that may run its tasks and nothing else. */
-export class Workflow extends StateMachine {
-  constructor(scope: Construct, id: string, { stage, definition, tasks }: WorkflowProps) {
+/** A Standard workflow that may run its functions and nothing else. */
+export class WorkflowStateMachine extends StateMachine {
+  constructor(scope: Construct, id: string, { stage, workflow, functions }: WorkflowStateMachineProps) {
+    const arns = Object.entries(functions).map(([name, { functionArn }]): [string, string] => [name, functionArn]);
     super(scope, id, {
-      stateMachineName: workflowName(stage, definition),
+      stateMachineName: workflowName(stage, workflow),
       stateMachineType: StateMachineType.STANDARD,
-      definitionBody: DefinitionBody.fromFile(`${entryPoints}${definition}.asl.json`),
-      definitionSubstitutions: Object.fromEntries(Object.entries(tasks).map(([state, { functionArn }]) => [state, functionArn])),
+      definitionBody: DefinitionBody.fromFile(`${entryPoints}${workflow.definition}`),
+      definitionSubstitutions: Object.fromEntries(arns),
       tracingEnabled: true,
       logs: {
         destination: new LogGroup(scope, `${id}Logs`, { retention: logRetention }),
@@ -38,8 +56,7 @@ export class Workflow extends StateMachine {
         includeExecutionData: false,
       },
     });
-    const resources = Object.values(tasks).map(({ functionArn }) => functionArn);
-    this.addToRolePolicy(new PolicyStatement({ actions: ['lambda:InvokeFunction'], resources }));
+    this.addToRolePolicy(new PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: arns.map(([, arn]) => arn) }));
     Validations.of(this).acknowledge(
       { id: 'AwsSolutions-IAM5[Resource::*]', reason: 'Traces and the delivery of logs have no resource to name.' },
       {

@@ -5,11 +5,9 @@
 import { ArnFormat, Stack, Validations } from 'aws-cdk-lib';
 import type { IGrantable } from 'aws-cdk-lib/aws-iam';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { DatabaseRole } from '../../lambdas/workflows/workflow.ts';
 import type { NodeFunction } from '../node-function.ts';
 import type { Stage } from '../settings.ts';
-
-/** What a database is for. */
-export type DatabaseRole = 'api' | 'cell0' | 'cell';
 
 /** Tags of everything in a database's stack; rights are granted by them. */
 export const tag = {

@@ -14,8 +14,9 @@ import {
   DatabaseSecret,
 } from 'aws-cdk-lib/aws-rds';
 import type { Construct } from 'constructs';
+import type { DatabaseRole } from '../../lambdas/workflows/workflow.ts';
 import type { Stage } from '../settings.ts';
-import { type DatabaseAddress, type DatabaseRole, tag } from './database-access.ts';
+import { type DatabaseAddress, tag } from './database-access.ts';
 import { DeployStep } from './deploy-step.ts';
 import type { DatabaseNetwork } from './network-stack.ts';
 

@@ -23,22 +23,19 @@ interface Definition {
 const persistently = { threshold: 3, period: Duration.minutes(15) };
 
 function definitions(observed: Observed): Definition[] {
-  const { audit, boot, http, reap, steps } = observed;
+  const { auditor, boot, http, reaper } = observed;
   const own = (service: string, name: string) => metricOf(observed, service, name, 'Sum');
-  const errors = (func: IFunction | undefined) => {
-    if (!func) throw new Error('an alarm for a step that does not exist');
-    return func.metricErrors({ statistic: 'Sum', period: persistently.period });
-  };
+  const errors = (func: IFunction) => func.metricErrors({ statistic: 'Sum', period: persistently.period });
   return [
     {
       page: 'a-burial-fails',
-      metric: errors(steps.get('BuryInCell0')),
+      metric: errors(boot.functions.BuryInCell0),
       threshold: persistently.threshold,
       says: 'Servers that no host can hold do not get into cell0; clients see them in BUILD.',
     },
     {
       page: 'a-boot-workflow-fails',
-      metric: boot.metricFailed({ statistic: 'Sum', period }),
+      metric: boot.stateMachine.metricFailed({ statistic: 'Sum', period }),
       threshold: 1,
       says: 'An execution of the boot workflow gave up. The reaper starts another one.',
     },
@@ -68,13 +65,13 @@ function definitions(observed: Observed): Definition[] {
     },
     {
       page: 'the-reaper-fails',
-      metric: errors(reap),
+      metric: errors(reaper.functions.Reap),
       threshold: persistently.threshold,
       says: 'Nobody finishes what boots and deletes left unfinished.',
     },
     {
       page: 'the-audit-fails',
-      metric: errors(audit),
+      metric: errors(auditor.functions.Audit),
       threshold: persistently.threshold,
       says: 'Nobody looks whether the databases fit together.',
     },

@@ -67,14 +67,14 @@ function boots(observed: Observed): IWidget[] {
 
 function unfinished(observed: Observed): IWidget[] {
   const found = (name: string, statistic: string, label: string) => metricOf(observed, 'reaper', name, statistic).with({ label });
-  const { boot, reap } = observed;
+  const boot = observed.boot.stateMachine;
   return [
     graph(3, 'Burials waiting for cell0', [found('BurialsWaiting', 'Maximum', 'servers')]),
     graph(3, 'What the reaper did', [
       found('BootsStalled', 'Sum', 'boots taken on'),
       found('ServersReleased', 'Sum', 'servers released'),
       found('StraysPurged', 'Sum', 'stray rows removed'),
-      reap.metricErrors({ period, label: 'failures' }),
+      observed.reaper.functions.Reap.metricErrors({ period, label: 'failures' }),
     ]),
     graph(3, 'Boot workflows', [
       boot.metricStarted({ period, label: 'started' }),
@@ -138,7 +138,7 @@ function platform(observed: Observed): IWidget[] {
 /** In hours, because single minutes of few boots would say nothing. */
 function cost(observed: Observed): IWidget[] {
   const hour = { period: Duration.hours(1) };
-  const { boot, steps, watch } = observed;
+  const { boot, reaper } = observed;
   const functions = functionsOf(observed);
   const invocations = sum(
     'invocations',
@@ -152,15 +152,15 @@ function cost(observed: Observed): IWidget[] {
   );
   const stepsRun = sum(
     'steps',
-    [...steps.values()].map((func) => func.metricInvocations(hour)),
+    Object.values<IFunction>(boot.functions).map((func) => func.metricInvocations(hour)),
     hour.period,
   );
   const accepted = metricOf(observed, 'compute', 'BootsAccepted', 'Sum').with(hour);
   const transitions = math(
     'transitions',
-    'steps + 2 * boots + 3 * watches',
+    'steps + 2 * boots + 3 * reaps',
     {
-      ...{ steps: stepsRun, boots: boot.metricStarted(hour), watches: watch.metricStarted(hour) },
+      ...{ steps: stepsRun, boots: boot.stateMachine.metricStarted(hour), reaps: reaper.stateMachine.metricStarted(hour) },
     },
     hour.period,
   );
@@ -177,7 +177,7 @@ function cost(observed: Observed): IWidget[] {
       height: 6,
       markdown: `What functions and workflows cost in an hour, divided by the boots accepted in it:
 
-- a state transition $${fixed(prices.transition)}: one for each step that runs, 2 more for each boot workflow (its start and its map), and 3 for each watch
+- a state transition $${fixed(prices.transition)}: one for each step that runs, 2 more for each boot workflow (its start and its map), and 3 for each scheduled reap
 - a run of a function $${fixed(prices.invocation)}, and $${fixed(prices.gigabyteSecond)} for each second of a GB: functions have ${memorySize / 1024} GB
 
 Prices of us-east-1 without free tiers, from aws.amazon.com/step-functions/pricing and aws.amazon.com/lambda/pricing, November 2026.
@@ -186,8 +186,8 @@ Requests that boot nothing are in the sum. The databases are not: they cost by t
   ];
 }
 
-function functionsOf({ api, audit, reap, steps }: Observed): IFunction[] {
-  return [...Object.values(api), ...steps.values(), reap, audit];
+function functionsOf({ api, boot, reaper, auditor }: Observed): IFunction[] {
+  return [api, boot.functions, reaper.functions, auditor.functions].flatMap((functions) => Object.values<IFunction>(functions));
 }
 
 /** A graph that shares its row with so many. */

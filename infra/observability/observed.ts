@@ -6,18 +6,21 @@ import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import type { ApiFunction } from '../../lambdas/api/gateway-routes.ts';
 
+/** A workflow with its functions, those among them that are observed apart from the others. */
+interface ObservedWorkflow<Name extends string> {
+  stateMachine: StateMachine;
+  functions: Readonly<Record<Name, IFunction>>;
+}
+
 /** The parts of the control plane. */
 export interface Observed {
   /** What the names of the deployment begin with; the namespace of its metrics. */
   prefix: string;
   http: HttpApi;
   api: Readonly<Record<ApiFunction, IFunction>>;
-  /** By state. */
-  steps: ReadonlyMap<string, IFunction>;
-  reap: IFunction;
-  audit: IFunction;
-  boot: StateMachine;
-  watch: StateMachine;
+  boot: ObservedWorkflow<'BuryInCell0'>;
+  reaper: ObservedWorkflow<'Reap'>;
+  auditor: ObservedWorkflow<'Audit'>;
 }
 
 /** The period of graphs and alarms unless told otherwise. */

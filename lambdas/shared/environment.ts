@@ -7,7 +7,7 @@ export type Setting =
   /** ARN of the boot state machine. */
   | 'BOOT_STATE_MACHINE'
   /** ARN of the state machine that runs the reaper after a while. */
-  | 'WATCH_STATE_MACHINE'
+  | 'REAPER_STATE_MACHINE'
   /** ARN of the state machine that audits all databases. */
   | 'AUDIT_STATE_MACHINE'
   /** Id or ARN of the KMS key (ECC_NIST_P256) that signs tokens. */

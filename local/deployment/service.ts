@@ -5,7 +5,6 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { registerCell } from '../../compute/deploy/register-cell.ts';
 import { seedCatalogue, seedUser } from '../../compute/deploy/seed.ts';
 import { reap } from '../../compute/reaper/reap.ts';
@@ -20,16 +19,9 @@ import { handler as image } from '../../lambdas/api/image.ts';
 import type { Setting } from '../../lambdas/shared/environment.ts';
 import { hostDriver } from '../../lambdas/shared/host-driver.ts';
 import { timeouts } from '../../lambdas/shared/timeouts.ts';
-import { handler as audit } from '../../lambdas/workflows/audit/audit.ts';
-import { handler as buildOnHost } from '../../lambdas/workflows/boot/build-on-host.ts';
-import { handler as buryInCell0 } from '../../lambdas/workflows/boot/bury-in-cell0.ts';
-import { handler as createInCell } from '../../lambdas/workflows/boot/create-in-cell.ts';
-import { handler as failInCell } from '../../lambdas/workflows/boot/fail-in-cell.ts';
-import { handler as reschedule } from '../../lambdas/workflows/boot/reschedule.ts';
-import { handler as scheduleServers } from '../../lambdas/workflows/boot/schedule-servers.ts';
 import { startBoot } from '../../lambdas/workflows/boot/start.ts';
-import { handler as tryAnotherCell } from '../../lambdas/workflows/boot/try-another-cell.ts';
-import { handler as reapLater } from '../../lambdas/workflows/reaper/reap.ts';
+import { workflows } from '../../lambdas/workflows/index.ts';
+import type { Workflow } from '../../lambdas/workflows/workflow.ts';
 import { databaseUrl } from '../aws/arns.ts';
 import { localClusters } from '../aws/data-api/clusters.ts';
 import { createDataApi, type DataApi } from '../aws/data-api/data-api.ts';
@@ -38,11 +30,12 @@ import { startGateway } from '../aws/gateway/gateway.ts';
 import { createKms } from '../aws/kms.ts';
 import { startAws } from '../aws/server.ts';
 import { stepFunctionsService } from '../aws/step-functions/service.ts';
-import { createStepFunctions, type StepFunctions } from '../aws/step-functions/step-functions.ts';
+import { createStepFunctions, type StepFunctions, type StepFunctionsOptions } from '../aws/step-functions/step-functions.ts';
 import { type Postgres, startPostgres } from '../postgres/postgres.ts';
 import { writeCloudsFile } from './clouds-file.ts';
 import { publishEndpoint } from './endpoint.ts';
 import { keptPasswords, type Passwords } from './passwords.ts';
+import { definitionFile, loadFunctions } from './workflows.ts';
 
 /** What to run. */
 export interface ServiceOptions {
@@ -58,8 +51,8 @@ export interface ServiceOptions {
   postgres?: Postgres | undefined;
   /** Milliseconds before every retry of the workflow, for tests; undefined waits as the workflow says. */
   retryAfter?: number;
-  /** Milliseconds until the reaper looks after what was begun, for tests; undefined waits as the watch says. */
-  watchAfter?: number;
+  /** Milliseconds until the reaper looks after what was begun, for tests; undefined waits as the workflow says. */
+  reapAfter?: number;
 }
 
 /** A running deployment. */
@@ -80,17 +73,6 @@ export interface Service {
 
 /** What functions tell here: to people, and only what went wrong. */
 const quiet = { POWERTOOLS_DEV: 'true', POWERTOOLS_LOG_LEVEL: 'WARN' };
-
-const steps = {
-  ScheduleServers: scheduleServers,
-  CreateInCell: createInCell,
-  BuildOnHost: buildOnHost,
-  FailInCell: failInCell,
-  TryAnotherCell: tryAnotherCell,
-  Reschedule: reschedule,
-  BuryServerInCell0: buryInCell0,
-  BuryInCell0: buryInCell0,
-};
 
 /**
  * Starts a deployment.
@@ -119,30 +101,20 @@ async function start(options: ServiceOptions, stops: (() => Promise<unknown>)[],
   const dataApi = createDataApi({ postgres, clusters: localClusters(clusters) });
   stops.push(() => dataApi.close());
   const kms = await createKms({ keyFile: options.dataDir === undefined ? undefined : join(dataDir, 'token-key.pem') });
-  const { retryAfter, watchAfter } = options;
+  const { retryAfter, reapAfter } = options;
   const functions = createFunctions();
-  const tasks = Object.fromEntries(
-    Object.entries(steps).map(([state, handler]) => [state, functions.of<unknown, unknown>(handler, timeouts.step)]),
-  );
-  const workflow = await createStepFunctions({ definitionFile: definition('workflows/boot/boot'), tasks, retryAfter });
-  const watch = await createStepFunctions({
-    definitionFile: definition('workflows/reaper/watch'),
-    tasks: { Reap: functions.of(reapLater, timeouts.reap) },
-    waitFor: watchAfter,
-  });
-  const auditor = await createStepFunctions({
-    definitionFile: definition('workflows/audit/audit'),
-    tasks: { Audit: functions.of(audit, timeouts.audit) },
-  });
-  const aws = await startAws({ services: [dataApi.service, kms.service, stepFunctionsService([workflow, watch, auditor])] });
+  const machine = async (manifest: Workflow, waits: Pick<StepFunctionsOptions, 'retryAfter' | 'waitFor'> = {}) =>
+    await createStepFunctions({ definitionFile: definitionFile(manifest), functions: await loadFunctions(functions, manifest), ...waits });
+  const workflow = await machine(workflows.boot, { retryAfter });
+  const reaper = await machine(workflows.reaper, { waitFor: reapAfter });
+  const auditor = await machine(workflows.audit);
+  const aws = await startAws({ services: [dataApi.service, kms.service, stepFunctionsService([workflow, reaper, auditor])] });
   stops.push(() => aws.close());
-  stops.push(() => workflow.stop());
-  stops.push(() => watch.stop());
-  stops.push(() => auditor.stop());
+  for (const { stop } of [workflow, reaper, auditor]) stops.push(stop);
   const settings: Partial<Record<Setting, string>> = {
     API_DATABASE: databaseUrl('api'),
     BOOT_STATE_MACHINE: workflow.stateMachineArn,
-    WATCH_STATE_MACHINE: watch.stateMachineArn,
+    REAPER_STATE_MACHINE: reaper.stateMachineArn,
     AUDIT_STATE_MACHINE: auditor.stateMachineArn,
     TOKEN_KEY: kms.keyArn,
     PUBLIC_URL: '',
@@ -171,8 +143,6 @@ async function start(options: ServiceOptions, stops: (() => Promise<unknown>)[],
   const databases = new Map([...clusters.keys()].map((name) => [name, databaseUrl(name)]));
   return { url: gateway.url, cloudsFile, passwords, api, databases, dataApi, workflow, functions, stop };
 }
-
-const definition = (name: string) => fileURLToPath(new URL(`../../lambdas/${name}.asl.json`, import.meta.url));
 
 async function openDataDir(dataDir: string | undefined, stops: (() => Promise<unknown>)[]): Promise<string> {
   if (dataDir !== undefined) {

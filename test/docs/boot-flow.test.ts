@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { diagram } from '../../local/docs/boot-diagram.ts';
+import { diagram } from '../../local/generate/boot-diagram.ts';
 
 const read = (path: string) => readFile(new URL(`../../${path}`, import.meta.url), 'utf8');
 

@@ -96,7 +96,7 @@ test('what is sent twice is done once', async () => {
   expect((await hosts('drain', 'cell1-host1', '--reason', 'twice')).code).toBe(0);
   expect(drain.map(({ hits }) => hits)).toEqual([1, 1]);
   expect(await traits()).toEqual([{ traits: ['COMPUTE_STATUS_DISABLED'] }]);
-  const enable = lost('array_append');
+  const enable = lost('generation = :generation');
   expect((await hosts('enable', 'cell1-host1')).code).toBe(0);
   expect(enable.hits).toBe(1);
   expect(await traits()).toEqual([{ traits: [] }]);

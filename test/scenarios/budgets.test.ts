@@ -2,7 +2,9 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { changeFlavor } from '../../database/api/flavors.ts';
+import { workflows } from '../../lambdas/workflows/index.ts';
 import { type Call, depth } from '../../local/aws/data-api/calls.ts';
+import { definitionFile } from '../../local/deployment/workflows.ts';
 import { type Cloud, type ServerBody, startCloud, type User } from '../fixtures/cloud.ts';
 
 const image = 'c1220500-0000-4000-8000-000000000001';
@@ -229,7 +231,7 @@ describe('paid transitions of the workflow', () => {
     ['to ACTIVE', '1'],
     ['to ERROR in cell0', ''],
   ])('of one server %s are at most 6, with the start and the end', async (_, flavor) => {
-    const definition: Machine = JSON.parse(await readFile(new URL('../../lambdas/workflows/boot/boot.asl.json', import.meta.url), 'utf8'));
+    const definition: Machine = JSON.parse(await readFile(definitionFile(workflows.boot), 'utf8'));
     const tasks: string[] = [];
     const end = cloud.service.workflow.onTask(({ state, phase }) => {
       if (phase === 'entered') tasks.push(state);

@@ -51,7 +51,7 @@ function satisfies(version: readonly number[], range: string): boolean {
     const [, operator, text] = /^\s*(<=|>=|<|>|!=|==)\s*([\d.]+)\s*$/.exec(condition) ?? [];
     if (operator === undefined || text === undefined) return false;
     const order = compareVersions(version, text.split('.').map(Number));
-    return { '<': order < 0, '<=': order <= 0, '>': order > 0, '>=': order >= 0, '==': order === 0, '!=': order !== 0 }[operator] ?? false;
+    return { '<': order < 0, '<=': order <= 0, '>': order > 0, '>=': order >= 0, '==': order === 0, '!=': order !== 0 }[operator];
   });
 }
 

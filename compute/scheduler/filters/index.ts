@@ -45,8 +45,9 @@ export function objectionToKind(kind: HostKind, spec: RequestSpec): Objection | 
 
 /** Gives the first objection to a host for one more member of the group. */
 export function objectionOfGroup(host: HostState, group: Group | null): Objection | undefined {
-  for (const filter of group ? groupFilters : []) {
-    const why = group ? filter.objection(host, group) : undefined;
+  if (!group) return undefined;
+  for (const filter of groupFilters) {
+    const why = filter.objection(host, group);
     if (why !== undefined) return { filter: filter.name, why };
   }
   return undefined;

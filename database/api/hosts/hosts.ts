@@ -164,6 +164,8 @@ export interface HostPlace {
   /** Name and URL of its cell. */
   cell: string;
   database_connection: string;
+  /** Grows whenever the host is disabled. */
+  generation: number;
   /** How many servers have claimed room on it. */
   servers: number;
 }
@@ -172,22 +174,37 @@ export interface HostPlace {
 export async function findHost(api: Database, host: string): Promise<HostPlace | undefined> {
   const [place] = await query<HostPlace>(
     api,
-    `select c.name as cell, c.database_connection, (
-       select count(*) from resource_providers p join allocations a on a.resource_provider_id = p.id
-       where p.name = :host and a.resource_class = 'VCPU') as servers
-     from host_mappings h join cell_mappings c on c.id = h.cell_id where h.host = :host`,
+    `select c.name as cell, c.database_connection, p.generation,
+       (select count(*) from allocations where resource_provider_id = p.id and resource_class = 'VCPU') as servers
+     from host_mappings h join cell_mappings c on c.id = h.cell_id join resource_providers p on p.name = h.host where h.host = :host`,
     { host },
   );
   return place;
 }
 
-/** Lets the scheduler pick a mapped host, or not. */
-export async function setPickable(api: Database, host: string, pickable: boolean): Promise<void> {
+/** Keeps the scheduler from picking a mapped host; whoever is about to enable it as it was before finds it changed. */
+export async function disableHost(api: Database, host: string): Promise<void> {
   await query(
     api,
-    `update resource_providers set updated_at = now(),
-       traits = case when :pickable then array_remove(traits, :trait) else array_append(traits, :trait) end
-     where name = :host and (:trait = any (traits)) = :pickable and name in (select host from host_mappings)`,
-    { host, pickable, trait: disabledTrait },
+    `update resource_providers
+     set traits = array_append(array_remove(traits, :trait), :trait), generation = generation + 1, updated_at = now()
+     where name = :host and name in (select host from host_mappings)`,
+    { host, trait: disabledTrait },
   );
+}
+
+/**
+ * Lets the scheduler pick a mapped host.
+ * @param generation of the host as it was found.
+ * @returns false when it was disabled since; nothing has changed then.
+ */
+export async function enableHost(api: Database, host: string, generation: number): Promise<boolean> {
+  const rows = await query(
+    api,
+    `update resource_providers set traits = array_remove(traits, :trait), updated_at = now()
+     where name = :host and generation = :generation and name in (select host from host_mappings)
+     returning id`,
+    { host, generation, trait: disabledTrait },
+  );
+  return rows.length > 0;
 }

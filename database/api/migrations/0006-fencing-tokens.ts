@@ -12,5 +12,8 @@ alter table instance_mappings add column execution text, add column fencing_toke
 -- A cleanup concerns what was written with this token or an earlier one.
 alter table cell_work rename to pending_cleanups;
 alter table pending_cleanups add column fencing_token integer not null default 0;
+
+-- As Placement's: grows when the host is disabled, so that who is about to enable it finds it changed.
+alter table resource_providers add column generation integer not null default 0;
 `,
 };

@@ -132,7 +132,7 @@ export async function acceptServers(api: Database, acceptance: Acceptance): Prom
       tags: acceptance.tags,
     },
   );
-  if (!row) throw new Error(`project ${template.project_id} has no row in quota_usages`);
+  if (!row?.used) throw new Error(`project ${template.project_id} has no row in quota_usages`);
   return row;
 }
 

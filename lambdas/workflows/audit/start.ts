@@ -3,6 +3,6 @@ import { setting } from '../../shared/environment.ts';
 import { startExecution } from '../../shared/step-functions.ts';
 
 /** Starts the audit of this day (UTC), which its name allows once. */
-export async function auditToday(): Promise<void> {
+export async function startDailyAudit(): Promise<void> {
   await startExecution(setting('AUDIT_STATE_MACHINE'), `audit-${new Date().toISOString().slice(0, 10)}`, {});
 }

@@ -5,9 +5,9 @@ import { findUnfinishedWork } from '../../../database/api/reaper/unfinished-work
 import { apiDatabase } from '../../shared/api-database.ts';
 import { hostDriver } from '../../shared/host-driver.ts';
 import { type InvocationContext, log, measure, observed } from '../../shared/observation/invocation.ts';
-import { auditToday } from '../audit/start.ts';
+import { startDailyAudit } from '../audit/start.ts';
 import { startBoot } from '../boot/start.ts';
-import { watchOn } from './schedule.ts';
+import { scheduleReaperAgain } from './schedule.ts';
 
 /** A step keeps at it for some two minutes (its Lambda's time and the workflow's retries) before it gives a sign or an end; in seconds. */
 const silence = 180;
@@ -24,8 +24,8 @@ async function run(): Promise<Reaped> {
   measure('StraysPurged', reaped.purged);
   const unfinished = await findUnfinishedWork(api, cell0);
   measure('BurialsWaiting', unfinished.awaitingCell);
-  if (unfinished.any) await watchOn();
-  await auditToday();
+  if (unfinished.any) await scheduleReaperAgain();
+  await startDailyAudit();
   return reaped;
 }
 

@@ -1,6 +1,7 @@
 /**
- * The watch: an execution that waits and then runs the reaper. Whoever is about to begin what may stop half-way starts one first, so nothing is ever left
- * without somebody who looks after it, and nobody looks when nothing was begun: databases sleep. There is one for each minute at most, by its name.
+ * A scheduled reap: an execution that waits and then runs the reaper. A request that is about to begin what may stop half-way schedules one first, so nothing
+ * is ever left without a reaper that looks after it, and no reaper runs when nothing was begun: databases sleep. There is one for each minute at most, by
+ * its name.
  */
 import { setting } from '../../shared/environment.ts';
 import { startExecution } from '../../shared/step-functions.ts';
@@ -9,22 +10,22 @@ import { startExecution } from '../../shared/step-functions.ts';
 const afterRequest = 240;
 const afterReaper = 60;
 
-let watched = '';
+let scheduled = '';
 
 /**
- * Makes sure that the reaper looks after what this request begins now.
+ * Makes sure that the reaper runs after what this request begins now.
  * @throws the SDK's error when Step Functions does not take it; then nothing may be begun.
  */
-export async function watchRequest(): Promise<void> {
+export async function scheduleReaper(): Promise<void> {
   const minute = thisMinute();
-  if (minute === watched) return;
-  await startExecution(setting('WATCH_STATE_MACHINE'), `watch-${minute}`, { seconds: afterRequest });
-  watched = minute;
+  if (minute === scheduled) return;
+  await startExecution(setting('REAPER_STATE_MACHINE'), `reap-${minute}`, { seconds: afterRequest });
+  scheduled = minute;
 }
 
-/** Makes sure that the reaper comes again, because it left something undone. */
-export async function watchOn(): Promise<void> {
-  await startExecution(setting('WATCH_STATE_MACHINE'), `watch-on-${thisMinute()}`, { seconds: afterReaper });
+/** Makes sure that the reaper runs again, because it left something undone. */
+export async function scheduleReaperAgain(): Promise<void> {
+  await startExecution(setting('REAPER_STATE_MACHINE'), `reap-again-${thisMinute()}`, { seconds: afterReaper });
 }
 
 /** Such as `2026-01-31T2359`; a name of an execution holds no colon. */

@@ -58,8 +58,8 @@ export interface StepFunctions extends StepFunctionsBackend {
 export interface StepFunctionsOptions {
   /** Definition in the Amazon States Language; its name up to the first dot names the machine. */
   readonly definitionFile: string;
-  /** Functions by name of their Task state, wherever in the definition it stands. */
-  readonly tasks: Readonly<Record<string, Task>>;
+  /** By the placeholder that stands for their ARN in the definition. */
+  readonly functions: Readonly<Record<string, Task>>;
   /** Milliseconds before every retry, for those who cannot wait as long as the definition says. */
   readonly retryAfter?: number | undefined;
   /** Milliseconds that every Wait state lasts, for the same. */
@@ -70,8 +70,14 @@ export interface StepFunctionsOptions {
  * Reads and checks a definition and makes it startable.
  * @throws Error when the definition is invalid, or says something that would not run here as in the cloud.
  */
-export async function createStepFunctions({ definitionFile, tasks, retryAfter, waitFor }: StepFunctionsOptions): Promise<StepFunctions> {
+export async function createStepFunctions({
+  definitionFile,
+  functions,
+  retryAfter,
+  waitFor,
+}: StepFunctionsOptions): Promise<StepFunctions> {
   const definition: StateMachineDefinition = JSON.parse(withArns(await readFile(definitionFile, 'utf8')));
+  const tasks = tasksOf(definition, new Map(Object.entries(functions).map(([name, func]) => [functionArn(name), func])));
   const problems = unsupported(definition, new Set(Object.keys(tasks)));
   if (problems.length > 0) throw new Error(`${definitionFile} does not run here as in the cloud:\n${problems.join('\n')}`);
   // The constructor validates, slowly, so one machine serves all executions.
@@ -204,6 +210,18 @@ function failure(error: unknown): Outcome {
 
 function finish(execution: Execution, outcome: Outcome): void {
   Object.assign(execution, outcome, { stoppedAt: Date.now() });
+}
+
+/** Returns the function behind each Task state that has one, inside Map states too. */
+function tasksOf({ States }: Pick<StateMachineDefinition, 'States'>, functions: ReadonlyMap<string, Task>): Record<string, Task> {
+  return Object.assign(
+    {},
+    ...Object.entries(States).map(([name, state]) => {
+      if (state.Type === 'Map' && state.ItemProcessor) return tasksOf(state.ItemProcessor, functions);
+      const task = state.Type === 'Task' ? functions.get(state.Resource) : undefined;
+      return task && { [name]: task };
+    }),
+  );
 }
 
 /** Resources are placeholders until they are deployed; here they are deployed to nowhere, because a function of the process stands for each. */

@@ -23,17 +23,24 @@ test.each([
   ['', '', true],
   ['123', '= 124', false],
   ['124', '= 123', true],
+  ['123', '= 123', true],
+  ['', '>= 0', false],
+  ['0', '>= ', false],
   ['1.0', '== 1', true],
   ['1', '!= 1', false],
   ['2', '>= 2', true],
   ['10', '>= 9', true],
   ['2', '<= 1', false],
+  ['1', '<= 1', true],
   ['abc', '>= 1', false],
   ['abc', '!= 1', false],
   ['10', 's< 9', true],
+  ['9', 's< 9', false],
   ['b', 's<= b', true],
   ['b', 's> a', true],
+  ['a', 's> a', false],
   ['a', 's>= b', false],
+  ['b', 's>= b', true],
   ['a', 's== a', true],
   ['a', 's!= a', false],
   ['a', 's==', false],
@@ -45,6 +52,8 @@ test.each([
   ["['aes', 'mmx', 'aux']", '<all-in> aes mmx', true],
   ["['aes', 'aux']", '<all-in> aes mmx', false],
   ['aes', '<all-in>', false],
+  ['aes', '<all-in> aes', true],
+  ['12', ' <or>  11 <or>  12', true],
   ['> 1', '> 1', true],
 ])('%j is what %j says: %j', (value, requirement, expected) => {
   expect(matches(value, requirement)).toBe(expected);
@@ -62,6 +71,13 @@ test.each<[Record<string, string>, Record<string, unknown>, string | undefined]>
   [{ 'capabilities:cpu_info:features': '<all-in> aes mmx' }, { cpu_info: '{"features": ["aes", "mmx"]}' }, undefined],
   [{ 'capabilities:gpu': 'True' }, { gpu: true }, undefined],
   [{ 'capabilities:gpu': 'None' }, { gpu: null }, 'capabilities:gpu is asked to be "None", and is not known'],
+  [{ 'capabilities:gpus': "[None, True, False, 'a', 1, {'b': ['c']}]" }, { gpus: [null, true, false, 'a', 1, { b: ['c'] }] }, undefined],
+  [{ 'capabilities:gpu': 'False' }, { gpu: false }, undefined],
+  ...[null, 4, 'no JSON', {}].map((gpu): [Record<string, string>, Record<string, unknown>, string] => [
+    { 'capabilities:gpu:vendor': 'any' },
+    { gpu },
+    'capabilities:gpu:vendor is asked to be "any", and is not known',
+  ]),
   [
     { 'hw:maxphysaddr_bits': '48' },
     { cpu_info: { maxphysaddr: { bits: 46 } } },
@@ -86,11 +102,16 @@ test.each<[Record<string, string>, Record<string, unknown>, string | undefined]>
   [{ hw_architecture: 'x86_64', vm_mode: 'hv' }, xen, 'the image needs x86_64, hvm, supported is x86_64, xen, xen; i686, xen, hvm'],
   [{ hypervisor_type: 'xapi', hw_vm_mode: 'pv' }, xen, undefined],
   [{ img_hv_type: 'kvm' }, {}, 'the image needs kvm, supported is x86_64, simulated, hvm; i686, simulated, hvm'],
+  [{ hypervisor_type: 'kvm' }, {}, 'the image needs kvm, supported is x86_64, simulated, hvm; i686, simulated, hvm'],
   [{ img_hv_type: 'xen' }, { supported_instances: undefined }, 'the image needs xen, supported is nothing'],
+  [{ img_hv_type: 'xen' }, { supported_instances: ['xen'] }, 'the image needs xen, supported is nothing'],
   [{ img_hv_requested_version: '>=9' }, xen, undefined],
   [{ img_hv_type: 'xen', img_hv_requested_version: '>=4.17, <5' }, xen, undefined],
   [{ img_hv_type: 'xen', hypervisor_version_requires: '>4.17.2' }, xen, 'the image needs hypervisor version >4.17.2, this is 4.17.2'],
   [{ img_hv_type: 'xen', img_hv_requested_version: 'new' }, xen, 'the image needs hypervisor version new, this is 4.17.2'],
+  [{ hw_architecture: 'x86_64', hw_maxphysaddr_bits: '46' }, { cpu_info: { maxphysaddr: { bits: 46 } } }, undefined],
+  [{ hw_architecture: 'x86_64', hw_maxphysaddr_bits: '48' }, {}, undefined],
+  [{ hw_architecture: 'x86_64' }, { cpu_info: { maxphysaddr: { bits: 46 } } }, undefined],
   [
     { hw_architecture: 'x86_64', hw_maxphysaddr_bits: '48' },
     { cpu_info: { maxphysaddr: { bits: 46 } } },
@@ -100,11 +121,45 @@ test.each<[Record<string, string>, Record<string, unknown>, string | undefined]>
   expect(imagePropertiesFilter.objection(kind(capabilities), spec({}, properties))).toBe(objection);
 });
 
+test.each([
+  [4_017_002, '<4.17.2', false],
+  [4_017_002, '<4.17.3', true],
+  [4_017_002, '<=4.17.2', true],
+  [4_017_002, '<=4.17.1', false],
+  [4_017_002, '<=4.17', false],
+  [4_017_002, '>4.17.2', false],
+  [4_017_002, '>4.17.1', true],
+  [4_017_002, '>4.17', true],
+  [4_017_002, '>=4.17.2', true],
+  [4_017_002, '>=4.17.3', false],
+  [4_017_002, '==4.17.2', true],
+  [4_017_002, '==4.17.1', false],
+  [4_017_002, '!=4.17.1', true],
+  [4_017_002, '!=4.17.2', false],
+  [4_017_002, '>=5, <6', false],
+  [4_017_002, '>=4, <4.17', false],
+  [4_017_000, '==4.17', true],
+  [4, '==4.0', true],
+  [1_002_003, '==1.2.3', true],
+  [4_017_002, '~4.17.2', false],
+  [0, '>=9', true],
+])('hypervisor version %i is in %j: %j', (hypervisor_version, img_hv_requested_version, expected) => {
+  const image = { img_hv_type: 'xen', img_hv_requested_version };
+  const objection = imagePropertiesFilter.objection(kind({ ...xen, hypervisor_version }), spec({}, image));
+  expect(objection === undefined).toBe(expected);
+});
+
+test('a server without an image asks nothing of it', () => {
+  expect(objectionToKind(kind({ supported_instances: [] }), { ...spec(), image: null })).toBeUndefined();
+});
+
 test('traits are required and forbidden by the flavor and by the image', () => {
   const fast = kind({}, ['HW_CPU_X86_AVX2']);
   expect(traitsFilter.objection(fast, spec({ 'trait:HW_CPU_X86_AVX2': 'required' }))).toBeUndefined();
   expect(traitsFilter.objection(kind(), spec({ 'trait:HW_CPU_X86_AVX2': 'required' }))).toBe('HW_CPU_X86_AVX2 is required');
   expect(traitsFilter.objection(fast, spec({}, { 'trait:HW_CPU_X86_AVX2': 'forbidden' }))).toBe('HW_CPU_X86_AVX2 is forbidden');
+  expect(traitsFilter.objection(kind(), spec({ 'trait:HW_CPU_X86_AVX2': 'forbidden' }))).toBeUndefined();
+  expect(traitsFilter.objection(kind(), spec({ 'other:HW_CPU_X86_AVX2': 'required' }))).toBeUndefined();
 });
 
 test('a kind of hosts is told the first objection only', () => {

@@ -1,10 +1,10 @@
 /** Weighing and selecting, as functions of hosts. */
 import { expect, test } from 'vitest';
 import { configuration } from '../../../compute/scheduler/configuration.ts';
-import { selectHosts } from '../../../compute/scheduler/select-hosts.ts';
+import { resourcesOf, selectHosts } from '../../../compute/scheduler/select-hosts.ts';
 import { normalise, weigh, weighers } from '../../../compute/scheduler/weighers/index.ts';
 import type { Group, HostState } from '../../../database/api/scheduler/scheduling-state.ts';
-import { group, host, kind } from './states.ts';
+import { group, host, kind, spec } from './states.ts';
 
 const { multipliers } = configuration;
 const none = Object.fromEntries(Object.keys(multipliers).map((name) => [name, 0])) as unknown as typeof multipliers;
@@ -18,6 +18,22 @@ const free = (VCPU: number, MEMORY_MB: number, DISK_GB: number) => ({ free: { VC
 
 test('every multiplier has its weigher', () => {
   expect(weighers.map(({ name }) => name)).toEqual(Object.keys(multipliers));
+});
+
+test("the settings are Nova's", () => {
+  expect(configuration).toEqual({
+    multipliers: {
+      ...{ ram: 1, cpu: 1, disk: 1, hypervisor_version: 1, num_instances: 0, io_ops: -1, image_props: 0 },
+      ...{ soft_affinity: 1, soft_anti_affinity: 1, build_failure: 1_000_000 },
+    },
+    maxAttempts: 3,
+    candidates: 100,
+  });
+});
+
+test('free room and starts count from nothing, all else from the least among the hosts', () => {
+  expect(weighers.filter(({ least }) => least === 0).map(({ name }) => name)).toEqual(['ram', 'cpu', 'disk', 'io_ops']);
+  expect(weighers.filter(({ least }) => least !== 0 && least !== undefined)).toEqual([]);
 });
 
 test('numbers are brought to 0..1 between the least and the most, or from what counts as 0', () => {
@@ -85,6 +101,32 @@ test('alternates are the best others of the same cell and zone, never selected b
   ].map((each) => (each.host === 'far' || each.host === 'elsewhere' ? { ...each, starting: 9 } : each));
   expect(select(hosts, ['s1'])).toMatchObject({ hosts: ['best'], alternates: [['second', 'third']] });
   expect(select(hosts.slice(0, 3), ['s1', 's2'])).toMatchObject({ hosts: ['best', 'second'], alternates: [['third'], ['third']] });
+});
+
+test('disk is root, ephemeral and swap; swap counts in whole GiB', () => {
+  const flavor = { ...spec().flavor, vcpus: 3, memory_mb: 2_048, root_gb: 10, ephemeral_gb: 20 };
+  const disk = (swap: number) => resourcesOf({ ...spec(), flavor: { ...flavor, swap } });
+  expect(disk(0)).toEqual({ VCPU: 3, MEMORY_MB: 2_048, DISK_GB: 30 });
+  expect([1, 1_024, 1_025].map((swap) => disk(swap).DISK_GB)).toEqual([31, 31, 32]);
+});
+
+test('a host has room when each resource just suffices', () => {
+  expect(select([host('a', free(1, 512, 1))], ['s1']).hosts).toEqual(['a']);
+  for (const short of [free(0, 512, 1), free(1, 511, 1), free(1, 512, 0)]) expect(select([host('a', short)], ['s1']).hosts).toEqual([]);
+});
+
+test('what a server takes of its host counts for the next one', () => {
+  const state = { members: 3, starting: 5, servers: 7 };
+  const [alone] = select([host('a', state)], ['s1']).after.hosts;
+  expect(alone).toMatchObject({ members: 0, starting: 6, servers: 8, free: { VCPU: 15, MEMORY_MB: 65_024, DISK_GB: 499 } });
+  const { hosts: [fellow] = [], group: team } = select([host('a', state)], ['s1'], group('soft-affinity', { placed: 3 })).after;
+  expect(fellow).toMatchObject({ members: 4, starting: 5, servers: 8 });
+  expect(team?.placed).toBe(4);
+});
+
+test('a host takes as many members as the rule says, and no more', () => {
+  const apart = group('anti-affinity', { mostPerHost: 2 });
+  expect(select([host('a'), host('b')], ['s1', 's2', 's3', 's4', 's5'], apart).hosts.toSorted()).toEqual(['a', 'a', 'b', 'b']);
 });
 
 test('groups hold within one request', () => {

@@ -11,7 +11,7 @@ const template = templateOf(assembly, 'cellzero-control-plane');
 
 const machines = Object.entries(template.findResources('AWS::StepFunctions::StateMachine'));
 const [bootId, stateMachine] = machines.find(([id]) => id.startsWith('Boot')) ?? [];
-const [watchId, watch] = machines.find(([id]) => id.startsWith('Reaper')) ?? [];
+const [reaperId, reaper] = machines.find(([id]) => id.startsWith('Reaper')) ?? [];
 const written = readFileSync(`${entryPoints}workflows/boot/boot.asl.json`, 'utf8');
 const deployed = readFileSync(join(assembly.directory, `asset.${stateMachine?.Properties.DefinitionS3Location.Key}`), 'utf8');
 
@@ -48,7 +48,7 @@ describe('the state machines', () => {
   });
 
   test('are standard ones that log errors without data and are traced', () => {
-    for (const [name, machine] of Object.entries({ 'cellzero-boot': stateMachine, 'cellzero-watch': watch })) {
+    for (const [name, machine] of Object.entries({ 'cellzero-boot': stateMachine, 'cellzero-reaper': reaper })) {
       expect(machine?.Properties).toMatchObject({
         StateMachineName: name,
         StateMachineType: 'STANDARD',
@@ -149,7 +149,7 @@ describe('every function', () => {
       expect(namespace).toBe('cellzero');
       return Object.keys(variables).toSorted();
     };
-    expect(settings('FunctionsCompute')).toEqual(['API_DATABASE', 'BOOT_STATE_MACHINE', 'PUBLIC_URL', 'TOKEN_KEY', 'WATCH_STATE_MACHINE']);
+    expect(settings('FunctionsCompute')).toEqual(['API_DATABASE', 'BOOT_STATE_MACHINE', 'PUBLIC_URL', 'REAPER_STATE_MACHINE', 'TOKEN_KEY']);
     expect(settings('FunctionsIdentity')).toEqual(api);
     expect(settings('FunctionsImage')).toEqual(api);
     expect(settings('BootBuryInCell0')).toEqual(['API_DATABASE']);
@@ -161,10 +161,10 @@ test('every log is kept for 30 days', () => {
   template.allResourcesProperties('AWS::Logs::LogGroup', { RetentionInDays: 30 });
 });
 
-test('nothing runs by the clock, so that databases sleep; the watch runs the reaper', () => {
+test('nothing runs by the clock, so that databases sleep; a workflow runs the reaper', () => {
   template.resourceCountIs('AWS::Events::Rule', 0);
   template.resourceCountIs('AWS::Scheduler::Schedule', 0);
-  expect(watch?.Properties.DefinitionSubstitutions.Reap['Fn::GetAtt'][0]).toMatch('ReaperReap');
+  expect(reaper?.Properties.DefinitionSubstitutions.Reap['Fn::GetAtt'][0]).toMatch('ReaperReap');
 });
 
 describe('rights', () => {
@@ -215,13 +215,13 @@ describe('rights', () => {
     expect(granted('Boot', 'kms:')).toEqual([]);
   });
 
-  test('only compute and the reaper start boots and the watch, only the reaper an audit', () => {
+  test('only compute and the reaper start boots and scheduled reaps, only the reaper an audit', () => {
     const starting = (role?: string) =>
       statementsOf(template, role)
         .filter(({ actions }) => actions.some((action) => action.startsWith('states:')))
         .flatMap(({ actions, resources }) => [actions, ...resources]);
-    const byName = { 'Fn::Join': ['', expect.arrayContaining([':stateMachine:cellzero-watch'])] };
-    expect(starting('FunctionsCompute')).toEqual([['states:StartExecution'], { Ref: bootId }, { Ref: watchId }]);
+    const byName = { 'Fn::Join': ['', expect.arrayContaining([':stateMachine:cellzero-reaper'])] };
+    expect(starting('FunctionsCompute')).toEqual([['states:StartExecution'], { Ref: bootId }, { Ref: reaperId }]);
     expect(starting('Reaper')).toEqual([['states:StartExecution'], byName, { Ref: expect.stringMatching(/^Auditor/) }, { Ref: bootId }]);
     expect(starting()).toHaveLength(starting('FunctionsCompute').length + starting('Reaper').length);
   });

@@ -1,12 +1,9 @@
 /** Who meets at a server: executions of the boot workflow, the reaper, and the user who deletes it. Each is the real code, statement by statement. */
-import { randomBytes, randomUUID } from 'node:crypto';
 import { expect } from 'vitest';
 import { NotFound } from '../../../common/errors.ts';
 import { audit } from '../../../compute/audit/audit.ts';
-import type { Caller } from '../../../compute/authorization/policy.ts';
 import { flawless, simulatedDriver } from '../../../compute/hosts/drivers/simulated.ts';
 import { reap, type StartedBoot } from '../../../compute/reaper/reap.ts';
-import { createServers } from '../../../compute/servers/create-servers.ts';
 import { deleteServer } from '../../../compute/servers/delete-server.ts';
 import { findServer } from '../../../compute/servers/find-server.ts';
 import { handler as buildOnHost } from '../../../lambdas/workflows/boot/build-on-host.ts';
@@ -16,6 +13,7 @@ import { handler as failInCell } from '../../../lambdas/workflows/boot/fail-in-c
 import { handler as reschedule } from '../../../lambdas/workflows/boot/reschedule.ts';
 import { handler as scheduleServers } from '../../../lambdas/workflows/boot/schedule-servers.ts';
 import { handler as tryAnotherCell } from '../../../lambdas/workflows/boot/try-another-cell.ts';
+import { type Accepted, accept } from '../../fixtures/accepted.ts';
 import type { Cloud } from '../../fixtures/cloud.ts';
 import { comeToRest } from '../../fixtures/rest.ts';
 import type { Meeting } from './interleave.ts';
@@ -78,44 +76,33 @@ export async function reapAndBoot(cloud: Cloud): Promise<void> {
   await reap({ api: cloud.service.api, driver: simulatedDriver(flawless), startBoot: boot, silence: 0 });
 }
 
-/** A server at which actors meet. */
-export interface Subject extends Meeting {
-  id: string;
-  execution: string;
+/** Who may meet at a server. */
+export interface Parts extends Accepted {
+  boot(): Promise<void>;
   /** The user deletes it; who finds it gone is content. */
   remove(): Promise<void>;
-  boot(): Promise<void>;
 }
 
-/** Accepts a server and starts nothing. `actors` says who meets at it. */
-export async function accept(
+/** Accepts a server and starts nothing. `actors` says who meets at it, and may prepare the meeting. */
+export async function meetAt(
   cloud: Cloud,
-  actors: (subject: Pick<Subject, 'id' | 'execution' | 'boot' | 'remove'>) => Meeting['actors'] | Promise<Meeting['actors']>,
-  flavorId = '1',
+  actors: (parts: Parts) => Meeting['actors'] | Promise<Meeting['actors']>,
+  flavorId?: string,
 ): Promise<Meeting> {
   const { api } = cloud.service;
-  const caller: Caller = { ...newIds(), userName: 'user', projectName: 'project', roles: ['member'] };
-  const requestId = `req-${randomUUID()}`;
-  const { reservationId, servers } = await createServers(api, caller, requestId, bootRequest(flavorId));
-  const [id] = servers;
+  const accepted = await accept(cloud, flavorId);
+  const { id, execution, requestId, caller } = accepted;
   const lifetime: { deletion: 'none' | 'begun' | 'acknowledged' } = { deletion: 'none' };
-  const subject = {
-    id,
-    execution: reservationId,
-    boot: () => boot({ execution: reservationId, requestId, servers }),
-    async remove() {
-      lifetime.deletion = 'begun';
-      await deleteServer(api, simulatedDriver(flawless), caller, requestId, id).catch((error: unknown) => {
-        if (!(error instanceof NotFound)) throw error;
-      });
-      lifetime.deletion = 'acknowledged';
-    },
+  const remove = async () => {
+    lifetime.deletion = 'begun';
+    await deleteServer(api, simulatedDriver(flawless), caller, requestId, id).catch(notFound);
+    lifetime.deletion = 'acknowledged';
   };
   const find = () => findServer(api, caller, id).then(({ instance }) => instance, notFound);
   return {
-    actors: await actors(subject),
+    actors: await actors({ ...accepted, remove, boot: () => boot({ execution, requestId, servers: [id] }) }),
     async afterEach() {
-      const deletion = lifetime.deletion;
+      const { deletion } = lifetime;
       const found = await find();
       if (deletion === 'none') expect(found, 'a promised server').toBeTruthy();
       if (deletion === 'acknowledged') expect(found, 'a deleted server').toBeUndefined();
@@ -126,7 +113,7 @@ export async function accept(
       if (lifetime.deletion === 'none') expect(found?.vm_state).toMatch(/^(active|error)$/);
       else expect(found).toBeUndefined();
       expect((await audit(api, { settled: true })).findings).toEqual([]);
-      await subject.remove();
+      await remove();
       await comeToRest(cloud.service);
     },
   };
@@ -134,17 +121,4 @@ export async function accept(
 
 function notFound(error: unknown): undefined {
   if (!(error instanceof NotFound)) throw error;
-}
-
-function newIds() {
-  return { userId: randomBytes(16).toString('hex'), projectId: randomBytes(16).toString('hex') };
-}
-
-function bootRequest(flavorId: string): Parameters<typeof createServers>[3] {
-  return {
-    ...{ name: 'server', description: null, hostname: null, flavorId, imageId: 'c1220500-0000-4000-8000-000000000001' },
-    ...{ minCount: 1, maxCount: 1, metadata: { one: '1' }, tags: ['blue'], files: [], keyName: null, userData: null },
-    ...{ availabilityZone: null, requestedHost: null, configDrive: false, autoDiskConfig: null, accessIPv4: null, accessIPv6: null },
-    ...{ networks: [], securityGroups: ['default'], blockDeviceMappings: [], schedulerHints: {} },
-  };
 }

@@ -4,7 +4,7 @@
  */
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type Cloud, startCloud } from '../../fixtures/cloud.ts';
-import { accept, reapAndBoot } from './actors.ts';
+import { meetAt, reapAndBoot } from './actors.ts';
 import { guardStatements, inEveryOrder } from './interleave.ts';
 
 /** `npm run interleavings` explores more. */
@@ -27,40 +27,40 @@ afterEach(() => {
   cloud.service.dataApi.faults.clear();
 });
 
-const meetings: Readonly<Record<string, () => ReturnType<typeof accept>>> = {
-  'a boot and the reaper': () => accept(cloud, (subject) => ({ boot: subject.boot, reaper: () => reapAndBoot(cloud) })),
-  'a boot and its delete': () => accept(cloud, (subject) => ({ boot: subject.boot, delete: subject.remove })),
+const meetings: Readonly<Record<string, () => ReturnType<typeof meetAt>>> = {
+  'a boot and the reaper': () => meetAt(cloud, (server) => ({ boot: server.boot, reaper: () => reapAndBoot(cloud) })),
+  'a boot and its delete': () => meetAt(cloud, (server) => ({ boot: server.boot, delete: server.remove })),
   'a boot of hosts that fail and the reaper': () => {
     process.env.SIMULATION = JSON.stringify({ failureChance: 1 });
-    return accept(cloud, (subject) => ({ boot: subject.boot, reaper: () => reapAndBoot(cloud) }));
+    return meetAt(cloud, (server) => ({ boot: server.boot, reaper: () => reapAndBoot(cloud) }));
   },
   'a boot of hosts that fail and its delete': () => {
     process.env.SIMULATION = JSON.stringify({ failureChance: 1 });
-    return accept(cloud, (subject) => ({ boot: subject.boot, delete: subject.remove }));
+    return meetAt(cloud, (server) => ({ boot: server.boot, delete: server.remove }));
   },
-  'a burial and the reaper': () => accept(cloud, (subject) => ({ boot: subject.boot, reaper: () => reapAndBoot(cloud) }), giant),
-  'a burial and its delete': () => accept(cloud, (subject) => ({ boot: subject.boot, delete: subject.remove }), giant),
+  'a burial and the reaper': () => meetAt(cloud, (server) => ({ boot: server.boot, reaper: () => reapAndBoot(cloud) }), giant),
+  'a burial and its delete': () => meetAt(cloud, (server) => ({ boot: server.boot, delete: server.remove }), giant),
   'a delete and the reaper': () =>
-    accept(cloud, async (subject) => {
-      await subject.boot();
-      return { delete: subject.remove, reaper: () => reapAndBoot(cloud) };
+    meetAt(cloud, async (server) => {
+      await server.boot();
+      return { delete: server.remove, reaper: () => reapAndBoot(cloud) };
     }),
   'two deletes': () =>
-    accept(cloud, async (subject) => {
-      await subject.boot();
-      return { one: subject.remove, other: subject.remove };
+    meetAt(cloud, async (server) => {
+      await server.boot();
+      return { one: server.remove, other: server.remove };
     }),
   'two reapers of a boot that stopped in its cell': () =>
-    accept(cloud, async (subject) => {
+    meetAt(cloud, async (server) => {
       cloud.service.dataApi.faults.add({ kind: 'down', sql: `vm_state = 'active'` });
-      await subject.boot();
+      await server.boot();
       cloud.service.dataApi.faults.clear();
       return { one: () => reapAndBoot(cloud), other: () => reapAndBoot(cloud) };
     }),
   'a boot that turns to another cell and the reaper': () => {
     cloud.service.dataApi.faults.clear();
     cloud.service.dataApi.faults.add({ kind: 'down', cluster: 'cell1' });
-    return accept(cloud, (subject) => ({ boot: subject.boot, reaper: () => reapAndBoot(cloud) }));
+    return meetAt(cloud, (server) => ({ boot: server.boot, reaper: () => reapAndBoot(cloud) }));
   },
 };
 
@@ -70,7 +70,7 @@ test.each(Object.entries(meetings))('%s', { timeout: 0 }, async (_, newMeeting) 
 
 test('a row that its owner is about to commit is not purged as what an earlier execution left', { timeout: 0 }, async () => {
   const newMeeting = () =>
-    accept(cloud, (subject) => ({ boot: subject.boot, owner: () => reapAndBoot(cloud), reaper: () => reapAndBoot(cloud) }));
+    meetAt(cloud, (server) => ({ boot: server.boot, owner: () => reapAndBoot(cloud), reaper: () => reapAndBoot(cloud) }));
   // The boot writes its row; a reaper names another owner; the commit of the boot wins nothing, so it notes its cell; the owner and a reaper go on.
   const beginning = [...Array(4).fill('boot'), 'owner', ...Array(3).fill('boot')];
   expect(await inEveryOrder(newMeeting, preemptions, beginning)).toBeGreaterThan(1);

@@ -9,7 +9,7 @@ import { apiDatabase } from '../../../shared/api-database.ts';
 import { hostDriver } from '../../../shared/host-driver.ts';
 import { identify, log, measure } from '../../../shared/observation/invocation.ts';
 import { startBoot } from '../../../workflows/boot/start.ts';
-import { watchRequest } from '../../../workflows/reaper/schedule.ts';
+import { scheduleReaper } from '../../../workflows/reaper/schedule.ts';
 import { type ApiRequest, type Route, route } from '../../http/routing/route.ts';
 import { nextLink, selfLinks } from '../shared/links.ts';
 import { bootRequest, type CreateBody, createBody } from './create-body.ts';
@@ -18,7 +18,7 @@ import { type ServerQuery, serverQuery } from './list-query-schema.ts';
 import { serverDetail, serverSummary } from './view.ts';
 
 async function create({ caller, requestId, microversion, body, baseUrl }: ApiRequest<CreateBody>) {
-  await watchRequest();
+  await scheduleReaper();
   const reservation = await createServers(apiDatabase(), caller, requestId, bootRequest(body, microversion));
   const { reservationId: execution, servers } = reservation;
   identify({ reservation: execution, servers });
@@ -68,7 +68,7 @@ async function show({ caller, microversion, baseUrl, params }: ApiRequest) {
 }
 
 async function remove({ caller, requestId, params }: ApiRequest) {
-  await watchRequest();
+  await scheduleReaper();
   await deleteServer(apiDatabase(), hostDriver(), caller, requestId, params.id ?? '');
   return { status: 204 };
 }

@@ -55,7 +55,7 @@ beforeAll(async () => {
   const definitionFile = join(folder, 'boot.asl.json');
   await writeFile(definitionFile, JSON.stringify(definition));
   const late = (state: string) => (input: unknown) => tasks[state]?.(input) ?? Promise.resolve(input);
-  workflow = await createStepFunctions({ definitionFile, tasks: { Plan: late('Plan'), Build: late('Build'), Bury: late('Bury') } });
+  workflow = await createStepFunctions({ definitionFile, functions: { Plan: late('Plan'), Build: late('Build'), Bury: late('Bury') } });
   aws = await startAws({ services: [stepFunctionsService([workflow])] });
   client = new SFNClient({ endpoint: aws.url, region, credentials: { accessKeyId: 'local', secretAccessKey: 'local' } });
 });
@@ -233,7 +233,7 @@ describe('faults', () => {
 it('a definition that would not run as in the cloud is refused', async () => {
   const file = join(folder, 'bad.asl.json');
   await writeFile(file, JSON.stringify(definition));
-  await expect(createStepFunctions({ definitionFile: file, tasks: {} })).rejects.toThrow('state Plan: no function for this Task');
+  await expect(createStepFunctions({ definitionFile: file, functions: {} })).rejects.toThrow('state Plan: no function for this Task');
   await writeFile(file, JSON.stringify({ StartAt: 'Nowhere', States: { Done: { Type: 'Succeed' } } }));
-  await expect(createStepFunctions({ definitionFile: file, tasks: {} })).rejects.toThrow('Nowhere');
+  await expect(createStepFunctions({ definitionFile: file, functions: {} })).rejects.toThrow('Nowhere');
 });

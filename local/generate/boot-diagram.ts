@@ -1,4 +1,4 @@
-/** The boot workflow as a Mermaid diagram, made from its definition so that the two cannot differ. `node local/docs/boot-diagram.ts` prints it. */
+/** The boot workflow as a Mermaid diagram, made from its definition so that the two cannot differ. `node local/generate/boot-diagram.ts` prints it. */
 import { readFileSync } from 'node:fs';
 
 interface State {
