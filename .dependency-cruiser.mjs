@@ -13,16 +13,21 @@ export default {
     only('common-stands-alone', '^common/', ['^common/']),
     only('identity-stands-alone', '^identity/', ['^identity/', '^common/', '^database/']),
     only('image-stands-alone', '^image/', ['^image/', '^common/', '^database/']),
-    // What a new cloud starts with is of all three.
-    only('compute-knows-no-aws-and-no-http', '^compute/(?!deploy/)', ['^compute/', '^common/', '^database/', 'node_modules/zod']),
-    only('deployments-seed-all', '^compute/deploy/', ['^compute/', '^identity/', '^image/', '^common/', '^database/']),
-    only('lambdas-do-not-assemble', '^lambdas/', [
+    only('compute-knows-no-aws-and-no-http', '^compute/', ['^compute/', '^common/', '^database/', 'node_modules/zod']),
+    // What a Lambda function is made of; the rest reaches databases through the domain alone.
+    only('functions-know-the-data-api', '^lambdas/shared/', [
+      '^lambdas/shared/',
+      '^compute/',
+      '^database/data-api/',
+      'node_modules/',
+      '^aws-lambda$',
+    ]),
+    only('handlers-call-the-domain', '^lambdas/(?!shared/)', [
       '^lambdas/',
       '^compute/',
       '^identity/',
       '^image/',
       '^common/',
-      '^database/',
       'node_modules/',
       '^aws-lambda$',
     ]),

@@ -3,6 +3,8 @@ import { findLogin, type Login, type Named, type ProjectKey, type UserKey } from
 import type { Database } from '../database/data-api/client.ts';
 import { verifyPassword } from './password.ts';
 
+export type { ProjectKey, UserKey };
+
 /** A user in a project, with the roles there. */
 export interface Principal {
   user: Named;

@@ -1,13 +1,12 @@
-/** Users and projects as an operator manages them; clients can only look them up. */
-import { randomUUID } from 'node:crypto';
+/** Users: operators manage them, clients look up those that they may see. */
+import { type Caller, isAdmin, type Role } from '../common/caller.ts';
 import { Conflict, NotFound } from '../common/errors.ts';
-import { addProject, addUser, changeUser, listUsers, removeUser } from '../database/api/users.ts';
+import { addUser, changeUser, listUsers, removeUser, type User } from '../database/api/users.ts';
 import type { Database } from '../database/data-api/client.ts';
+import { newId } from './ids.ts';
 import { hashPassword } from './password.ts';
 
-/** What a user may do in a project. */
-export const roles = ['admin', 'member', 'reader'] as const;
-export type Role = (typeof roles)[number];
+export type { User };
 
 /** A user before it has an id; the project by its name. */
 export interface Newcomer {
@@ -17,8 +16,11 @@ export interface Newcomer {
   role: Role;
 }
 
-/** As Keystone makes ids. */
-const newId = () => randomUUID().replaceAll('-', '');
+/** Returns the users that the caller may see: an admin all, others themselves. */
+export async function listVisibleUsers(api: Database, caller: Caller, filter: { id?: string; name?: string | undefined }): Promise<User[]> {
+  const users = await listUsers(api, filter);
+  return isAdmin(caller) ? users : users.filter(({ id }) => id === caller.userId);
+}
 
 /**
  * Makes a user with a role in a project; gives its id.
@@ -49,16 +51,6 @@ export async function deleteUser(api: Database, name: string): Promise<void> {
   const [user] = await listUsers(api, { name });
   if (!user) throw noUser(name);
   await removeUser(api, user.id);
-}
-
-/**
- * Makes a project; gives its id.
- * @throws Conflict when the name is taken.
- */
-export async function createProject(api: Database, name: string): Promise<string> {
-  const id = newId();
-  if (!(await addProject(api, { id, name }))) throw new Conflict(`There is a project ${name} already.`);
-  return id;
 }
 
 function noUser(name: string): NotFound {

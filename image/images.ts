@@ -1,22 +1,53 @@
-/** Images as an operator manages them; clients can only read them. They are records: hosts are simulated and need no bits. */
+/** Images: operators manage them, clients look at those that they may see. They are records: hosts are simulated and need no bits. */
 import { randomUUID } from 'node:crypto';
-import { Conflict, NotFound } from '../common/errors.ts';
+import { type Caller, isAdmin } from '../common/caller.ts';
+import { BadRequest, Conflict, NotFound } from '../common/errors.ts';
 import { checkProperties } from '../common/properties.ts';
 import {
   ensureImage,
-  findImage,
   type Image,
   type ImageChange,
-  listImages,
+  type ImageListing,
+  type ImageSort,
+  type ImageViewer,
+  imageSortKeys,
   type NewImage,
   deleteImage as removeImage,
+  findImage as selectImage,
+  listImages as selectImages,
   changeImage as updateImage,
 } from '../database/api/images.ts';
-import { listProjects } from '../database/api/users.ts';
+import { listProjects } from '../database/api/projects.ts';
 import type { Database } from '../database/data-api/client.ts';
 
-/** Whoever manages images sees all of them. */
-const operator = { projectId: '', isAdmin: true };
+export { type Image, type ImageListing, type ImageSort, imageSortKeys };
+
+/** An operator sees all images. */
+const operator: ImageViewer = { projectId: '', isAdmin: true };
+
+function viewerOf(caller: Caller): ImageViewer {
+  return { projectId: caller.projectId, isAdmin: isAdmin(caller) };
+}
+
+/**
+ * Returns images that the caller sees.
+ * @throws BadRequest when the marker is none of them.
+ */
+export async function listImages(api: Database, caller: Caller, listing: ImageListing): Promise<Image[]> {
+  const { marker } = listing;
+  const viewer = viewerOf(caller);
+  if (marker !== undefined && !(await selectImage(api, marker, viewer))) {
+    throw new BadRequest('Invalid marker. Image could not be found.');
+  }
+  return selectImages(api, listing, viewer);
+}
+
+/** @throws NotFound when there is no such image for the caller. */
+export async function findImage(api: Database, caller: Caller, id: string): Promise<Image> {
+  const image = await selectImage(api, id, viewerOf(caller));
+  if (!image) throw new NotFound(`No image found with ID ${id}`);
+  return image;
+}
 
 /** The project whose images are for everyone. */
 const publisher = 'admin';
@@ -71,9 +102,9 @@ export async function deleteImage(api: Database, idOrName: string): Promise<Imag
 }
 
 async function theImage(api: Database, idOrName: string): Promise<Image> {
-  const byId = await findImage(api, idOrName, operator);
+  const byId = await selectImage(api, idOrName, operator);
   if (byId) return byId;
-  const [image, ...others] = await listImages(api, { name: idOrName, sort: [], limit: 10 }, operator);
+  const [image, ...others] = await selectImages(api, { name: idOrName, sort: [], limit: 10 }, operator);
   if (!image) throw new NotFound(`There is no image ${idOrName}.`);
   if (others.length > 0) throw new Conflict(`Several images are named ${idOrName}: ${[image, ...others].map(({ id }) => id).join(', ')}.`);
   return image;

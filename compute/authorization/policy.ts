@@ -2,19 +2,8 @@
  * Who may do what: Nova's rules by their names with Nova's default roles (admin implies member implies reader).
  * Scope is not a rule: statements restrict themselves to the caller's project unless a rule below opens more.
  */
+import { type Caller, isAdmin, type Role } from '../../common/caller.ts';
 import { Forbidden } from '../../common/errors.ts';
-
-/** The default roles of OpenStack, from the least to the most. */
-export type Role = 'reader' | 'member' | 'admin';
-
-/** Who asks, as the verified token says; `roles` holds role names of the token's project. */
-export interface Caller {
-  userId: string;
-  userName: string;
-  projectId: string;
-  projectName: string;
-  roles: readonly string[];
-}
 
 const rules = {
   'os_compute_api:servers:index': 'reader',
@@ -85,8 +74,7 @@ export function authorize(caller: Caller, rule: Rule): void {
  * @throws Forbidden with Nova's sentence.
  */
 export function authorizeProject(caller: Caller, rule: Rule, projectId: string): void {
-  const roles = projectId === caller.projectId ? caller.roles : caller.roles.filter((role) => role === 'admin');
-  authorize({ ...caller, roles }, rule);
+  authorize(projectId === caller.projectId || isAdmin(caller) ? caller : { ...caller, roles: [] }, rule);
 }
 
 /**

@@ -4,6 +4,8 @@ import { parseDatabaseUrl } from '../../database/data-api/client.ts';
 import type { Driver } from '../hosts/drivers/driver.ts';
 import type { CreatedInCell } from './create-in-cell.ts';
 
+export type { EndedBuild };
+
 /**
  * Starts the server and ends its build. A server that was deleted while it started, or has another host or owner now, is stopped again.
  * @returns undefined when it was.

@@ -1,5 +1,6 @@
 /** Flavors: operators make and remove them, projects see what is public or shared with them. */
 import { randomUUID } from 'node:crypto';
+import type { Caller } from '../../common/caller.ts';
 import { BadRequest, Conflict, NotFound } from '../../common/errors.ts';
 import { checkProperties } from '../../common/properties.ts';
 import {
@@ -7,6 +8,7 @@ import {
   type FlavorChange,
   type FlavorFilter,
   findFlavorId,
+  flavorSortKeys,
   createFlavor as insertFlavor,
   type NewFlavor,
   deleteFlavor as removeFlavor,
@@ -14,9 +16,11 @@ import {
   listFlavors as selectFlavors,
   changeFlavor as updateFlavor,
 } from '../../database/api/flavors.ts';
-import { listProjects } from '../../database/api/users.ts';
+import { listProjects } from '../../database/api/projects.ts';
 import type { Database } from '../../database/data-api/client.ts';
-import { allows, type Caller } from '../authorization/policy.ts';
+import { allows } from '../authorization/policy.ts';
+
+export { type Flavor, type FlavorFilter, flavorSortKeys };
 
 /** Whether the caller sees all flavors: private ones of others, and disabled ones. */
 export function seesAllFlavors(caller: Caller): boolean {

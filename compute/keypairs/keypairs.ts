@@ -1,5 +1,6 @@
 /** Key pairs: users bring their public keys, or (before microversion 2.92) have a pair made whose private half is told once and kept nowhere. */
 import { X509Certificate } from 'node:crypto';
+import type { Caller } from '../../common/caller.ts';
 import { BadRequest, Conflict, Forbidden, NotFound } from '../../common/errors.ts';
 import {
   createKeyPair as insertKeyPair,
@@ -10,9 +11,11 @@ import {
   listKeyPairs as selectKeyPairs,
 } from '../../database/api/keypairs.ts';
 import type { Database } from '../../database/data-api/client.ts';
-import { authorizeOwner, type Caller } from '../authorization/policy.ts';
+import { authorizeOwner } from '../authorization/policy.ts';
 import { quotaDefaults } from '../quotas/quotas.ts';
 import { generateSshKeyPair, NoSshKey, sshFingerprint } from './public-keys.ts';
+
+export type { KeyPair };
 
 /** In bytes. A boot reads the key pair in one row with its flavor and its image, and a row of the Data API holds 64 KB. */
 const longestPublicKey = 16_384;

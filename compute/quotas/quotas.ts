@@ -1,10 +1,13 @@
 /** Quota sets: what projects may use. Users have no limits of their own within a project, and there is one class of projects, the default. */
 
+import type { Caller } from '../../common/caller.ts';
 import { BadRequest } from '../../common/errors.ts';
 import { type CountedResource, deleteQuotas, findQuotaUse, type QuotaUse, saveQuotas } from '../../database/api/quotas.ts';
 import type { Database } from '../../database/data-api/client.ts';
-import { authorizeProject, type Caller } from '../authorization/policy.ts';
+import { authorize, authorizeProject } from '../authorization/policy.ts';
 import { defaultLimits, itemLimits } from './instance-quota.ts';
+
+export type { QuotaUse };
 
 /** Everything that Nova limits, with its defaults (nova-facts 7); what belongs to networks is unlimited here and limited by their own service. */
 export const quotaDefaults = {
@@ -29,7 +32,16 @@ export type QuotaName = keyof typeof quotaDefaults;
 export type QuotaLimits = Readonly<Record<QuotaName, number>>;
 
 /**
- * Gives limits and use of a project.
+ * Returns limits and use of the caller's project, or of another one.
+ * @throws Forbidden for another project's.
+ */
+export function findLimits(api: Database, caller: Caller, projectId: string | undefined): Promise<QuotaUse<QuotaName>> {
+  if (projectId !== undefined) authorize(caller, 'os_compute_api:limits:other_project');
+  return findQuotaUse(api, projectId ?? caller.projectId, quotaDefaults);
+}
+
+/**
+ * Returns limits and use of a project, as quota sets show them.
  * @throws Forbidden for another project's, BadRequest when there is no such project.
  */
 export async function findQuotaSet(

@@ -1,8 +1,11 @@
 /** Server groups belong to projects; what their policies mean is the scheduler's part. */
 import { randomUUID } from 'node:crypto';
+import { type Caller, isAdmin } from '../../common/caller.ts';
 import { BadRequest, Forbidden, NotFound } from '../../common/errors.ts';
 import { isUuid } from '../../common/uuid.ts';
 import {
+  type GroupPolicy,
+  type GroupRules,
   createServerGroup as insertServerGroup,
   deleteServerGroup as removeServerGroup,
   type ServerGroup,
@@ -10,8 +13,10 @@ import {
   listServerGroups as selectServerGroups,
 } from '../../database/api/server-groups.ts';
 import type { Database } from '../../database/data-api/client.ts';
-import { allows, authorizeProject, type Caller } from '../authorization/policy.ts';
+import { allows, authorizeProject } from '../authorization/policy.ts';
 import { quotaDefaults } from '../quotas/quotas.ts';
+
+export type { GroupPolicy, GroupRules, ServerGroup };
 
 /**
  * Makes a group in the caller's project.
@@ -48,7 +53,7 @@ export async function findServerGroup(api: Database, caller: Caller, uuid: strin
 
 /** @throws NotFound, Forbidden for another project's. */
 export async function deleteServerGroup(api: Database, caller: Caller, uuid: string): Promise<void> {
-  const scope = caller.roles.includes('admin') ? null : caller.projectId;
+  const scope = isAdmin(caller) ? null : caller.projectId;
   const projectId = isUuid(uuid) ? await removeServerGroup(api, uuid, scope) : undefined;
   if (projectId === undefined) throw notFound(uuid);
   authorizeProject(caller, 'os_compute_api:os-server-groups:delete', projectId);

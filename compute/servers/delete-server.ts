@@ -3,13 +3,14 @@
  * row in the cell goes first: from then on nobody sees it, and what is left (its place on the host, its quota, its mapping) can be finished by anyone.
  */
 
+import type { Caller } from '../../common/caller.ts';
 import { Conflict } from '../../common/errors.ts';
 import { removeBuildRequest } from '../../database/api/servers/build-requests.ts';
 import { findInstanceMappingToDelete, type InstanceMapping } from '../../database/api/servers/instance-mappings.ts';
 import { releaseServers } from '../../database/api/servers/release.ts';
 import { deleteInstance } from '../../database/cell/instances.ts';
 import { type Database, parseDatabaseUrl } from '../../database/data-api/client.ts';
-import { allows, type Caller } from '../authorization/policy.ts';
+import { allows } from '../authorization/policy.ts';
 import type { Driver } from '../hosts/drivers/driver.ts';
 import { findMapping, serverNotFound } from './find-server.ts';
 

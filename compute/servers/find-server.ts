@@ -1,12 +1,15 @@
 /** A server by its id: the index tells in one call where it is, its cell tells in the next what it is. */
 
+import type { Caller } from '../../common/caller.ts';
 import { NotFound } from '../../common/errors.ts';
 import { isUuid } from '../../common/uuid.ts';
 import { findInstanceMapping, type InstanceMapping } from '../../database/api/servers/instance-mappings.ts';
 import { findInstances } from '../../database/cell/instances.ts';
 import { type Database, DatabaseUnreachable, parseDatabaseUrl } from '../../database/data-api/client.ts';
 import type { Instance } from '../../database/servers/document.ts';
-import { allows, type Caller } from '../authorization/policy.ts';
+import { allows } from '../authorization/policy.ts';
+
+export type { Instance, InstanceMapping };
 
 /** A server with what the index knows of it. `instance` is null when its cell does not answer. */
 export interface Server {

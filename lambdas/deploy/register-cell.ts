@@ -1,7 +1,7 @@
 /** Registers a cell and its simulated hosts while its stack deploys, after its migrations: the running API uses it from then on. */
 import * as z from 'zod';
 import { registerCell } from '../../compute/deploy/register-cell.ts';
-import { apiDatabase } from '../shared/api-database.ts';
+import { apiDatabase } from '../shared/database.ts';
 import { setting } from '../shared/environment.ts';
 import { type InvocationContext, log, observed } from '../shared/observation/invocation.ts';
 import { whenReady } from './when-ready.ts';

@@ -1,7 +1,9 @@
 /** Gives a new cloud its flavors, its image and its admin while the api database's stack deploys, after the migrations. */
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { seedCatalogue, seedUser } from '../../compute/deploy/seed.ts';
-import { apiDatabase } from '../shared/api-database.ts';
+import { seedFlavors } from '../../compute/deploy/seed-flavors.ts';
+import { seedUser } from '../../identity/seed.ts';
+import { seedImages } from '../../image/seed.ts';
+import { apiDatabase } from '../shared/database.ts';
 import { setting } from '../shared/environment.ts';
 import { type InvocationContext, log, observed } from '../shared/observation/invocation.ts';
 import { whenReady } from './when-ready.ts';
@@ -15,7 +17,7 @@ export function handler(_event?: unknown, context?: InvocationContext): Promise<
     const api = apiDatabase();
     await whenReady(async () => {
       const password = await secretText(setting('ADMIN_SECRET'));
-      await Promise.all([seedCatalogue(api), seedUser(api, { name: 'admin', role: 'admin', password })]);
+      await Promise.all([seedFlavors(api), seedImages(api), seedUser(api, { name: 'admin', role: 'admin', password })]);
     });
     log().info('seeded');
   });

@@ -1,6 +1,6 @@
 /** What runs while a stack deploys meets a cluster that was just made, or sleeps, and rights that were just granted: all take minutes to answer. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DatabaseUnreachable } from '../../database/data-api/client.ts';
+import { DatabaseUnreachable } from '../shared/database.ts';
 
 /** In milliseconds; the functions have 10 minutes. */
 const patience = 8 * 60_000;

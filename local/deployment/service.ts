@@ -5,14 +5,14 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { migrateDatabase } from '../../compute/deploy/migrate-database.ts';
 import { registerCell } from '../../compute/deploy/register-cell.ts';
-import { seedCatalogue, seedUser } from '../../compute/deploy/seed.ts';
+import { seedFlavors } from '../../compute/deploy/seed-flavors.ts';
 import { reap } from '../../compute/reaper/reap.ts';
 import { listCellMappings } from '../../database/api/cells/cell-mappings.ts';
-import { apiMigrations } from '../../database/api/migrations/index.ts';
-import { cellMigrations } from '../../database/cell/migrations/index.ts';
 import { type Database, parseDatabaseUrl } from '../../database/data-api/client.ts';
-import { migrate } from '../../database/migrator/migrate.ts';
+import { seedUser } from '../../identity/seed.ts';
+import { seedImages } from '../../image/seed.ts';
 import { handler as compute } from '../../lambdas/api/compute.ts';
 import { handler as identity } from '../../lambdas/api/identity.ts';
 import { handler as image } from '../../lambdas/api/image.ts';
@@ -169,18 +169,19 @@ async function deploy(
   const names = ['cell0', ...Array.from({ length: cells }, (_, index) => `cell${index + 1}`)];
   const addCell = async (name: string) => {
     await open(name);
-    await migrate(parseDatabaseUrl(databaseUrl(name)), cellMigrations);
+    await migrateDatabase(parseDatabaseUrl(databaseUrl(name)), 'cell');
   };
   const openApi = async () => {
     await open('api');
-    await migrate(api, apiMigrations);
+    await migrateDatabase(api, 'api');
   };
   await Promise.all([openApi(), ...names.map(addCell)]);
   const passwords = await keptPasswords(dataDir);
   await Promise.all([
     seedUser(api, { name: 'admin', role: 'admin', password: passwords.admin }),
     seedUser(api, { name: 'demo', role: 'member', password: passwords.demo }),
-    seedCatalogue(api),
+    seedFlavors(api),
+    seedImages(api),
     ...names.map((name) => registerCell(api, { name, connection: databaseUrl(name), simulatedHosts: name === 'cell0' ? 0 : hosts })),
   ]);
   // Cells of an earlier start with more of them still hold servers.

@@ -1,6 +1,6 @@
 /** `cellzero project`: who owns servers. Clients can look projects up, but not make them. */
 import type { Command } from 'commander';
-import { createProject } from '../../identity/users.ts';
+import { createProject } from '../../identity/projects.ts';
 import { type CommonOptions, entityName, group, helpEnd, type Perform, part } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
 

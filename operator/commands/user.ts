@@ -1,7 +1,8 @@
 /** `cellzero user`: who may use the API. Clients can look users up, but not change them. */
 import { type Command, Option } from 'commander';
+import { type Role, roles } from '../../common/caller.ts';
 import { listUsersWithRoles, type UserWithRoles } from '../../database/api/users.ts';
-import { createUser, deleteUser, type Role, roles, setPassword, setUserEnabled } from '../../identity/users.ts';
+import { createUser, deleteUser, setPassword, setUserEnabled } from '../../identity/users.ts';
 import { type CommonOptions, entityName, group, helpEnd, type Perform, part } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { newPassword, type PasswordOption, passwordOption } from '../options/password-option.ts';

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { listProjects } from '../../database/api/users.ts';
+import { listProjects } from '../../database/api/projects.ts';
 import { type Cloud, startCloud, type User } from '../fixtures/cloud.ts';
 import { cellzero } from './run.ts';
 

@@ -47,7 +47,7 @@ export async function takeOverBuilds(api: Database, execution: string, cell: str
        from jsonb_to_recordset(:builds::jsonb) as build (uuid uuid, fencing_token int, noted_at timestamptz)
        join cell_mappings c on c.uuid = :cell::uuid
        join pending_cleanups p on p.instance_uuid = build.uuid and p.cell_id = c.id and p.created_at = build.noted_at
-       order by p.instance_uuid for update of p),
+       order by p.instance_uuid),
      taken as (
        update instance_mappings m set execution = :execution, fencing_token = m.fencing_token + 1, updated_at = now()
        from stalled where m.instance_uuid = stalled.instance_uuid and m.cell_id = stalled.cell_id

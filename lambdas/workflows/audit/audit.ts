@@ -1,6 +1,6 @@
 /** Runs on days on which something was begun (`start.ts`), because it wakes every database. */
 import { audit, isClean } from '../../../compute/audit/audit.ts';
-import { apiDatabase } from '../../shared/api-database.ts';
+import { apiDatabase } from '../../shared/database.ts';
 import { type InvocationContext, log, measure, observed } from '../../shared/observation/invocation.ts';
 
 /** Looks for anything that does not fit together, in all databases: a line for each finding, and their number as a metric. */

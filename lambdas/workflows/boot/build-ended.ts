@@ -1,5 +1,5 @@
 /** The end of a boot, as logs and metrics tell it. */
-import type { EndedBuild } from '../../../database/cell/instances.ts';
+import type { EndedBuild } from '../../../compute/boot/build-on-host.ts';
 import { log, measure } from '../../shared/observation/invocation.ts';
 
 const ends = {

@@ -1,6 +1,6 @@
 import { buryInCell0 } from '../../../compute/boot/bury-in-cell0.ts';
 import { readFailure } from '../../../compute/boot/failure.ts';
-import { apiDatabase } from '../../shared/api-database.ts';
+import { apiDatabase } from '../../shared/database.ts';
 import { buildEnded } from './build-ended.ts';
 import { caughtError, servers, step } from './step.ts';
 

@@ -1,5 +1,5 @@
 import { createInCell } from '../../../compute/boot/create-in-cell.ts';
-import { apiDatabase } from '../../shared/api-database.ts';
+import { apiDatabase } from '../../shared/database.ts';
 import { placement, step } from './step.ts';
 
 /** Step CreateInCell of boot.asl.json: gives what BuildOnHost needs, or throws OwnershipLost. */

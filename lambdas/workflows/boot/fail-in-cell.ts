@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { failInCell } from '../../../compute/boot/fail-in-cell.ts';
 import { readFailure } from '../../../compute/boot/failure.ts';
-import { apiDatabase } from '../../shared/api-database.ts';
+import { apiDatabase } from '../../shared/database.ts';
 import { hostDriver } from '../../shared/host-driver.ts';
 import { buildEnded } from './build-ended.ts';
 import { caughtError, created, step } from './step.ts';

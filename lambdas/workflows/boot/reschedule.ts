@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { readFailure } from '../../../compute/boot/failure.ts';
 import { reschedule } from '../../../compute/boot/reschedule.ts';
-import { apiDatabase } from '../../shared/api-database.ts';
+import { apiDatabase } from '../../shared/database.ts';
 import { hostDriver } from '../../shared/host-driver.ts';
 import { caughtError, created, step } from './step.ts';
 

@@ -1,5 +1,5 @@
 import { scheduleServers } from '../../../compute/boot/schedule-servers.ts';
-import { apiDatabase } from '../../shared/api-database.ts';
+import { apiDatabase } from '../../shared/database.ts';
 import { servers, step } from './step.ts';
 
 /** Step ScheduleServers of boot.asl.json: gives the placements of all servers, or throws NoValidHost. */

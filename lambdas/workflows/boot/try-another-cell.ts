@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { readFailure } from '../../../compute/boot/failure.ts';
 import { tryAnotherCell } from '../../../compute/boot/try-another-cell.ts';
-import { apiDatabase } from '../../shared/api-database.ts';
+import { apiDatabase } from '../../shared/database.ts';
 import { caughtError, placement, step } from './step.ts';
 
 /** Step TryAnotherCell of boot.asl.json: gives the placement to go on with, or throws NoValidHost. */

@@ -1,8 +1,7 @@
 /** Runs some minutes after something was begun that may stop half-way, and again as long as something is left to do. */
-import { cell0 } from '../../../compute/cells/cell0.ts';
 import { type Reaped, reap } from '../../../compute/reaper/reap.ts';
-import { findUnfinishedWork } from '../../../database/api/reaper/unfinished-work.ts';
-import { apiDatabase } from '../../shared/api-database.ts';
+import { findUnfinishedWork } from '../../../compute/reaper/unfinished-work.ts';
+import { apiDatabase } from '../../shared/database.ts';
 import { hostDriver } from '../../shared/host-driver.ts';
 import { type InvocationContext, log, measure, observed } from '../../shared/observation/invocation.ts';
 import { startDailyAudit } from '../audit/start.ts';
@@ -22,7 +21,7 @@ async function run(): Promise<Reaped> {
   measure('BootsStalled', reaped.restarted + reaped.resumed);
   measure('ServersReleased', reaped.released);
   measure('StraysPurged', reaped.purged);
-  const unfinished = await findUnfinishedWork(api, cell0);
+  const unfinished = await findUnfinishedWork(api);
   measure('BurialsWaiting', unfinished.awaitingCell);
   if (unfinished.any) await scheduleReaperAgain();
   await startDailyAudit();

@@ -1,6 +1,6 @@
-/** The os-availability-zone resource: the zones that hosts are in. A zone is available when one of its hosts is enabled; only those are told. */
-import { listAvailabilityZones, listHosts } from '../../../../database/api/hosts/hosts.ts';
-import { apiDatabase } from '../../../shared/api-database.ts';
+/** The os-availability-zone resource: the zones that hosts are in. */
+import { listAvailabilityZones, listZonesWithHosts } from '../../../../compute/availability-zones/availability-zones.ts';
+import { apiDatabase } from '../../../shared/database.ts';
 import { type Route, route } from '../../http/routing/route.ts';
 import { microseconds } from '../shared/times.ts';
 
@@ -10,23 +10,20 @@ async function list() {
 }
 
 async function detail() {
-  const hosts = Map.groupBy(await listHosts(apiDatabase()), ({ zone }) => zone);
-  const zones = [...hosts].map(([zoneName, members]) => {
-    const enabled = members.filter((host) => host.enabled);
-    const services = enabled.map(({ host, updatedAt }) => [
-      host,
-      { 'nova-compute': { available: true, active: true, updated_at: microseconds(updatedAt) } },
-    ]);
-    const available = enabled.length > 0;
-    return { zoneName, zoneState: { available }, hosts: available ? Object.fromEntries(services) : null };
-  });
-  return answer(zones.sort((a, b) => (a.zoneName < b.zoneName ? -1 : 1)));
+  const zones = await listZonesWithHosts(apiDatabase());
+  return answer(
+    zones.map(({ name, available, hosts }) => {
+      const services = hosts.map(({ host, updatedAt }) => [
+        host,
+        { 'nova-compute': { available: true, active: true, updated_at: microseconds(updatedAt) } },
+      ]);
+      return { zoneName: name, zoneState: { available }, hosts: available ? Object.fromEntries(services) : null };
+    }),
+  );
 }
 
-/** Nova tells the available zones first. */
-function answer<Zone extends { zoneState: { available: boolean } }>(zones: readonly Zone[]) {
-  const available = zones.filter((zone) => zone.zoneState.available);
-  return { status: 200, body: { availabilityZoneInfo: [...available, ...zones.filter((zone) => !zone.zoneState.available)] } };
+function answer(zones: object[]) {
+  return { status: 200, body: { availabilityZoneInfo: zones } };
 }
 
 /** The routes of the os-availability-zone resource. */

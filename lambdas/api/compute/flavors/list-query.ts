@@ -1,7 +1,7 @@
 /** The query of `GET /flavors` and `/flavors/detail`. */
 import * as z from 'zod';
 import { BadRequest } from '../../../../common/errors.ts';
-import { type FlavorFilter, flavorSortKeys } from '../../../../database/api/flavors.ts';
+import { type FlavorFilter, flavorSortKeys } from '../../../../compute/flavors/flavors.ts';
 import { mostOnPage } from '../servers/list-query.ts';
 import { queryBoolean } from '../shared/parameters.ts';
 import { anyText, limit, parameters } from '../shared/query-parameters.ts';

@@ -1,9 +1,9 @@
 /** The flavors resource: list, show, create, delete, and the extra specs of one. */
 import * as z from 'zod';
-import { allows, type Caller } from '../../../../compute/authorization/policy.ts';
-import { createFlavor, deleteFlavor, findFlavor, listFlavors, seesAllFlavors } from '../../../../compute/flavors/flavors.ts';
-import type { Flavor } from '../../../../database/api/flavors.ts';
-import { apiDatabase } from '../../../shared/api-database.ts';
+import type { Caller } from '../../../../common/caller.ts';
+import { allows } from '../../../../compute/authorization/policy.ts';
+import { createFlavor, deleteFlavor, type Flavor, findFlavor, listFlavors, seesAllFlavors } from '../../../../compute/flavors/flavors.ts';
+import { apiDatabase } from '../../../shared/database.ts';
 import { type ApiRequest, type Route, route } from '../../http/routing/route.ts';
 import { nextLink, selfLinks } from '../shared/links.ts';
 import { booleanValue, description, integerFrom, largestInteger, name, text, when } from '../shared/parameters.ts';

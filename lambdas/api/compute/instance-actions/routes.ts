@@ -1,19 +1,17 @@
 /** The os-instance-actions resource: what was done to a server. */
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
-import { BadRequest, NotFound } from '../../../../common/errors.ts';
-import { allows, type Caller } from '../../../../compute/authorization/policy.ts';
-import { findMapping, serverNotFound } from '../../../../compute/servers/find-server.ts';
-import { findAnyInstanceMapping, findInstanceMapping } from '../../../../database/api/servers/instance-mappings.ts';
+import { BadRequest } from '../../../../common/errors.ts';
+import { allows } from '../../../../compute/authorization/policy.ts';
 import {
   type ActionFilter,
+  type ActionsOf,
   findInstanceAction,
   type InstanceAction,
   type InstanceActionEvent,
   listInstanceActions,
-} from '../../../../database/cell/instance-actions.ts';
-import { type Database, parseDatabaseUrl } from '../../../../database/data-api/client.ts';
-import { apiDatabase } from '../../../shared/api-database.ts';
+} from '../../../../compute/instance-actions/instance-actions.ts';
+import { apiDatabase } from '../../../shared/database.ts';
 import { type ApiRequest, type Route, route } from '../../http/routing/route.ts';
 import { mostOnPage } from '../servers/list-query.ts';
 import { nextLink } from '../shared/links.ts';
@@ -37,16 +35,9 @@ function listQuery(microversion: number) {
 
 type ActionQuery = Readonly<Partial<Record<'limit' | 'marker' | 'changes-since' | 'changes-before', string[]>>>;
 
-/** Gives the cell's database; a server that has no cell has no actions yet. Those of deleted servers are shown since 2.21. */
-async function cellOf(caller: Caller, uuid: string, microversion: number): Promise<Database | undefined> {
-  const { cell, queuedForDelete } = await findMapping(
-    apiDatabase(),
-    caller,
-    uuid,
-    microversion >= 21 ? findAnyInstanceMapping : findInstanceMapping,
-  );
-  if (!cell && queuedForDelete) throw serverNotFound(uuid);
-  return cell ? parseDatabaseUrl(cell.connection) : undefined;
+/** Those of deleted servers are shown since 2.21. */
+function actionsOf({ caller, microversion, params }: Pick<ApiRequest, 'caller' | 'microversion' | 'params'>): ActionsOf {
+  return { caller, server: params.id ?? '', deleted: microversion >= 21 };
 }
 
 function readQuery(query: ActionQuery): ActionFilter {
@@ -80,28 +71,23 @@ function eventView(event: InstanceActionEvent, project: string, admin: boolean, 
   };
 }
 
-async function list({ baseUrl, caller, microversion, params, query }: ApiRequest<undefined, ActionQuery>) {
-  const id = params.id ?? '';
+async function list(request: ApiRequest<undefined, ActionQuery>) {
+  const { baseUrl, microversion, params, query } = request;
   const filter = readQuery(query);
-  const cell = await cellOf(caller, id, microversion);
-  const actions = cell && filter.limit > 0 ? await listInstanceActions(cell, id, filter) : [];
-  if (!actions) throw new BadRequest(`Marker ${filter.marker} could not be found.`);
+  const actions = await listInstanceActions(apiDatabase(), actionsOf(request), filter);
   const marker = microversion >= 58 && actions.length === filter.limit ? (actions.at(-1)?.request_id ?? null) : null;
   return {
     status: 200,
     body: {
       instanceActions: actions.map((action) => actionView(action, microversion)),
-      ...nextLink(baseUrl, `/servers/${id}/os-instance-actions`, 'links', query, marker),
+      ...nextLink(baseUrl, `/servers/${params.id}/os-instance-actions`, 'links', query, marker),
     },
   };
 }
 
-async function show({ caller, microversion, params }: ApiRequest) {
-  const { id = '', request = '' } = params;
-  const cell = await cellOf(caller, id, microversion);
-  const found = cell && (await findInstanceAction(cell, id, request));
-  if (!found) throw new NotFound(`Action ${request} not found`);
-  const { action, events } = found;
+async function show(request: ApiRequest) {
+  const { caller, microversion, params } = request;
+  const { action, events } = await findInstanceAction(apiDatabase(), actionsOf(request), params.request ?? '');
   const admin = allows(caller, 'os_compute_api:os-instance-actions:events');
   const shown =
     admin || microversion >= 51 ? { events: events.map((event) => eventView(event, action.project_id, admin, microversion)) } : {};

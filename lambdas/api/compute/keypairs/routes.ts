@@ -1,8 +1,8 @@
 /** The os-keypairs resource: what users have at hand to get into their servers. Everybody has their own; an admin reaches those of others since 2.10. */
 import * as z from 'zod';
+import type { KeyPair } from '../../../../compute/keypairs/keypairs.ts';
 import { createKeyPair, deleteKeyPair, findKeyPair, listKeyPairs } from '../../../../compute/keypairs/keypairs.ts';
-import type { KeyPair } from '../../../../database/api/keypairs.ts';
-import { apiDatabase } from '../../../shared/api-database.ts';
+import { apiDatabase } from '../../../shared/database.ts';
 import { type ApiRequest, type Route, route } from '../../http/routing/route.ts';
 import { mostOnPage } from '../servers/list-query.ts';
 import { nextLink } from '../shared/links.ts';

@@ -1,9 +1,7 @@
 /** The limits resource: what a project may use, and uses. */
 import type * as z from 'zod';
-import { authorize } from '../../../../compute/authorization/policy.ts';
-import { type QuotaName, quotaDefaults } from '../../../../compute/quotas/quotas.ts';
-import { findQuotaUse, type QuotaUse } from '../../../../database/api/quotas.ts';
-import { apiDatabase } from '../../../shared/api-database.ts';
+import { findLimits, type QuotaName, type QuotaUse } from '../../../../compute/quotas/quotas.ts';
+import { apiDatabase } from '../../../shared/database.ts';
 import { type ApiRequest, type Route, route } from '../../http/routing/route.ts';
 import { anyText, parameters } from '../shared/query-parameters.ts';
 
@@ -39,9 +37,7 @@ function absolute({ limits, used }: QuotaUse<QuotaName>, microversion: number) {
 }
 
 async function show({ caller, microversion, query }: ApiRequest<undefined, z.infer<ReturnType<typeof limitsQuery>>>) {
-  const project = query.tenant_id?.at(-1);
-  if (project !== undefined) authorize(caller, 'os_compute_api:limits:other_project');
-  const use = await findQuotaUse(apiDatabase(), project ?? caller.projectId, quotaDefaults);
+  const use = await findLimits(apiDatabase(), caller, query.tenant_id?.at(-1));
   return { status: 200, body: { limits: { rate: [], absolute: absolute(use, microversion) } } };
 }
 

@@ -2,7 +2,7 @@
 import type * as z from 'zod';
 import { BadRequest } from '../../../../common/errors.ts';
 import { changeQuotaSet, findQuotaSet, type QuotaLimits, quotaDefaults, resetQuotaSet } from '../../../../compute/quotas/quotas.ts';
-import { apiDatabase } from '../../../shared/api-database.ts';
+import { apiDatabase } from '../../../shared/database.ts';
 import { type ApiRequest, type Route, route } from '../../http/routing/route.ts';
 import { anyText, parameters } from '../shared/query-parameters.ts';
 import { type QuotaChange, quotaBody, shownQuotas } from './body.ts';

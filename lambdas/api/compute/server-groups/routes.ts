@@ -1,13 +1,13 @@
 /** The os-server-groups resource: servers that shall stand together, or apart. */
 import * as z from 'zod';
+import type { GroupPolicy, GroupRules, ServerGroup } from '../../../../compute/server-groups/server-groups.ts';
 import {
   createServerGroup,
   deleteServerGroup,
   findServerGroup,
   listServerGroups,
 } from '../../../../compute/server-groups/server-groups.ts';
-import type { GroupPolicy, GroupRules, ServerGroup } from '../../../../database/api/server-groups.ts';
-import { apiDatabase } from '../../../shared/api-database.ts';
+import { apiDatabase } from '../../../shared/database.ts';
 import { type ApiRequest, type Route, route } from '../../http/routing/route.ts';
 import { mostOnPage } from '../servers/list-query.ts';
 import { integerFrom, largestInteger, name } from '../shared/parameters.ts';

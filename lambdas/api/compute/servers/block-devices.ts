@@ -1,7 +1,7 @@
 /** One item of `block_device_mapping_v2`: its form at each microversion, and the rules of Nova's `BlockDeviceDict` about what goes together. */
 import * as z from 'zod';
 import { BadRequest } from '../../../../common/errors.ts';
-import type { BlockDeviceMapping } from '../../../../database/servers/document.ts';
+import type { NewBlockDevice } from '../../../../compute/servers/block-devices.ts';
 import { booleanValue, integerFrom, largestInteger, leastInteger, tag, text, uuid, when } from '../shared/parameters.ts';
 
 /** Gives the schema of an item. Tags came with 2.32, were lost until 2.42. */
@@ -39,7 +39,7 @@ export type BlockDevice = z.infer<ReturnType<typeof blockDeviceSchema>>;
  * Turns an item into a block device of the server.
  * @throws BadRequest when its fields contradict each other.
  */
-export function blockDevice(device: BlockDevice, hasImage: boolean): Omit<BlockDeviceMapping, 'uuid'> {
+export function blockDevice(device: BlockDevice, hasImage: boolean): NewBlockDevice {
   const { source_type = '', uuid: source = null } = device;
   if (!device.no_device) check(device, hasImage);
   return {

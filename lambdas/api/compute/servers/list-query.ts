@@ -1,6 +1,8 @@
 /** What a query of `GET /servers` and `/servers/detail` asks for: which of Nova's parameters count for whom (nova-facts 3.1). */
+
+import type { Caller } from '../../../../common/caller.ts';
 import { BadRequest, Forbidden } from '../../../../common/errors.ts';
-import { allows, authorize, type Caller } from '../../../../compute/authorization/policy.ts';
+import { allows, authorize } from '../../../../compute/authorization/policy.ts';
 import type { ExactField, PatternField, ServerFilters } from '../../../../compute/servers/filters.ts';
 import type { Listing, SortField, SortKey } from '../../../../compute/servers/list-servers.ts';
 import { statesOf } from '../../../../compute/servers/status.ts';

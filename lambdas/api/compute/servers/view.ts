@@ -1,10 +1,9 @@
 /** The bodies of servers, key by key at the microversion that the client asked for (nova-facts 2.1). */
 import { createHash } from 'node:crypto';
-import { allows, type Caller } from '../../../../compute/authorization/policy.ts';
-import type { Server } from '../../../../compute/servers/find-server.ts';
+import type { Caller } from '../../../../common/caller.ts';
+import { allows } from '../../../../compute/authorization/policy.ts';
+import type { Instance, InstanceMapping, Server } from '../../../../compute/servers/find-server.ts';
 import { statusOf } from '../../../../compute/servers/status.ts';
-import type { InstanceMapping } from '../../../../database/api/servers/instance-mappings.ts';
-import type { Instance } from '../../../../database/servers/document.ts';
 import { bookmark, selfLinks } from '../shared/links.ts';
 import { microseconds } from '../shared/times.ts';
 import { isImageProperty } from './image-properties.ts';

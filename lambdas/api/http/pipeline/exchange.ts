@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { MiddlewareObj } from '@middy/core';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
-import type { Caller } from '../../../../compute/authorization/policy.ts';
+import type { Caller } from '../../../../common/caller.ts';
 import type { Location } from '../routing/location.ts';
 import type { FoundRoute } from '../routing/route-table.ts';
 import type { HttpError } from './http-error.ts';

@@ -3,7 +3,7 @@
  * our log the rest.
  */
 import { BadRequest, Conflict, Forbidden, NotFound } from '../../../../common/errors.ts';
-import { DatabaseUnreachable } from '../../../../database/data-api/client.ts';
+import { DatabaseUnreachable } from '../../../shared/database.ts';
 import { log } from '../../../shared/observation/invocation.ts';
 import type { Middleware } from './exchange.ts';
 import { type FaultBody, keystoneFault } from './fault-bodies.ts';

@@ -3,7 +3,8 @@
  * a range, validation, the policy check) happens here and in the table, never in a handler.
  */
 import type * as z from 'zod';
-import { authorize, type Caller, type Rule } from '../../../../compute/authorization/policy.ts';
+import type { Caller } from '../../../../common/caller.ts';
+import { authorize, type Rule } from '../../../../compute/authorization/policy.ts';
 import type { QueryParameters } from '../validation/query.ts';
 import { validateBody, validateQuery } from '../validation/validation.ts';
 

@@ -1,11 +1,9 @@
 /** Projects, for the name lookups of clients: an admin sees all, others those in which they have a role. */
 import * as z from 'zod';
 import { NotFound } from '../../../../common/errors.ts';
-import type { Caller } from '../../../../compute/authorization/policy.ts';
-import { listProjects, type Project } from '../../../../database/api/users.ts';
-import { apiDatabase } from '../../../shared/api-database.ts';
+import { listVisibleProjects, type Project } from '../../../../identity/projects.ts';
+import { apiDatabase } from '../../../shared/database.ts';
 import { type Route, route } from '../../http/routing/route.ts';
-import { isAdmin } from '../../http/tokens/is-admin.ts';
 import { lastValue } from '../../http/validation/query-schemas.ts';
 import { collectionLinks } from '../shared/collection-links.ts';
 import { domain } from '../shared/domain.ts';
@@ -19,7 +17,7 @@ export const projectRoutes: readonly Route[] = [
     policy: 'authenticated',
     query: () => filterSchema,
     async handle({ baseUrl, caller, query: { name, domain_id = domain.id } }) {
-      const projects = domain_id === domain.id ? await visibleProjects(caller, { name }) : [];
+      const projects = domain_id === domain.id ? await listVisibleProjects(apiDatabase(), caller, { name }) : [];
       return {
         status: 200,
         body: {
@@ -34,16 +32,12 @@ export const projectRoutes: readonly Route[] = [
     path: '/v3/projects/{id}',
     policy: 'authenticated',
     async handle({ baseUrl, caller, params: { id = '' } }) {
-      const [project] = await visibleProjects(caller, { id });
+      const [project] = await listVisibleProjects(apiDatabase(), caller, { id });
       if (!project) throw new NotFound(`Could not find project: ${id}.`);
       return { status: 200, body: { project: projectView(project, baseUrl) } };
     },
   }),
 ];
-
-function visibleProjects(caller: Caller, filter: { id?: string; name?: string | undefined }): Promise<Project[]> {
-  return listProjects(apiDatabase(), { ...filter, userId: isAdmin(caller) ? undefined : caller.userId });
-}
 
 /** A project as Keystone shows it. */
 export function projectView({ id, name, description, enabled }: Project, baseUrl: string): object {

@@ -1,6 +1,6 @@
 /** The body of a login, as Keystone v3 defines it: how somebody is known, and for which project. */
 import * as z from 'zod';
-import type { ProjectKey, UserKey } from '../../../../database/api/users.ts';
+import type { ProjectKey, UserKey } from '../../../../identity/authentication.ts';
 import { isOurDomain } from '../shared/domain.ts';
 
 const domainReference = z.object({ id: z.string().optional(), name: z.string().optional() });

@@ -1,13 +1,12 @@
 /** Tokens: given for a password or another token, shown, and what goes with them. */
 import * as z from 'zod';
+import { isAdmin } from '../../../../common/caller.ts';
 import { Forbidden, NotFound } from '../../../../common/errors.ts';
-import type { ProjectKey } from '../../../../database/api/users.ts';
-import { listProjects } from '../../../../database/api/users.ts';
-import { authenticateWithPassword, type Principal, rescope } from '../../../../identity/authentication.ts';
-import { apiDatabase } from '../../../shared/api-database.ts';
+import { authenticateWithPassword, type Principal, type ProjectKey, rescope } from '../../../../identity/authentication.ts';
+import { listProjectsOf } from '../../../../identity/projects.ts';
+import { apiDatabase } from '../../../shared/database.ts';
 import { unauthorized } from '../../http/pipeline/http-error.ts';
 import { type ApiRequest, publicRoute, type Route, route } from '../../http/routing/route.ts';
-import { isAdmin } from '../../http/tokens/is-admin.ts';
 import { InvalidToken, issueToken, type Token, verifyToken } from '../../http/tokens/token.ts';
 import { projectView } from '../projects/routes.ts';
 import { collectionLinks } from '../shared/collection-links.ts';
@@ -72,7 +71,7 @@ export const tokenRoutes: readonly Route[] = [
     path: '/v3/auth/projects',
     policy: 'authenticated',
     async handle({ baseUrl, caller }) {
-      const projects = await listProjects(apiDatabase(), { userId: caller.userId });
+      const projects = await listProjectsOf(apiDatabase(), caller.userId);
       return {
         status: 200,
         body: {

@@ -1,11 +1,9 @@
 /** Users, for the name lookups of clients: an admin sees all, others themselves. */
 import * as z from 'zod';
 import { NotFound } from '../../../../common/errors.ts';
-import type { Caller } from '../../../../compute/authorization/policy.ts';
-import { listUsers, type User } from '../../../../database/api/users.ts';
-import { apiDatabase } from '../../../shared/api-database.ts';
+import { listVisibleUsers, type User } from '../../../../identity/users.ts';
+import { apiDatabase } from '../../../shared/database.ts';
 import { type Route, route } from '../../http/routing/route.ts';
-import { isAdmin } from '../../http/tokens/is-admin.ts';
 import { lastValue } from '../../http/validation/query-schemas.ts';
 import { collectionLinks } from '../shared/collection-links.ts';
 import { domain } from '../shared/domain.ts';
@@ -19,7 +17,7 @@ export const userRoutes: readonly Route[] = [
     policy: 'authenticated',
     query: () => filterSchema,
     async handle({ baseUrl, caller, query: { name, domain_id = domain.id } }) {
-      const users = domain_id === domain.id ? await visibleUsers(caller, { name }) : [];
+      const users = domain_id === domain.id ? await listVisibleUsers(apiDatabase(), caller, { name }) : [];
       return {
         status: 200,
         body: { users: users.map((user) => userView(user, baseUrl)), links: collectionLinks(`${baseUrl}/identity/v3/users`) },
@@ -31,17 +29,12 @@ export const userRoutes: readonly Route[] = [
     path: '/v3/users/{id}',
     policy: 'authenticated',
     async handle({ baseUrl, caller, params: { id = '' } }) {
-      const [user] = await visibleUsers(caller, { id });
+      const [user] = await listVisibleUsers(apiDatabase(), caller, { id });
       if (!user) throw new NotFound(`Could not find user: ${id}.`);
       return { status: 200, body: { user: userView(user, baseUrl) } };
     },
   }),
 ];
-
-async function visibleUsers(caller: Caller, filter: { id?: string; name?: string | undefined }): Promise<User[]> {
-  const users = await listUsers(apiDatabase(), filter);
-  return isAdmin(caller) ? users : users.filter(({ id }) => id === caller.userId);
-}
 
 function userView({ id, name, enabled, defaultProjectId }: User, baseUrl: string): object {
   return {

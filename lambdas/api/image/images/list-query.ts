@@ -1,7 +1,7 @@
 /** The query of an image listing, as Glance reads it. */
 import * as z from 'zod';
 import { BadRequest } from '../../../../common/errors.ts';
-import { type ImageListing, type ImageSort, imageSortKeys } from '../../../../database/api/images.ts';
+import { type ImageListing, type ImageSort, imageSortKeys } from '../../../../image/images.ts';
 import { lastValue } from '../../http/validation/query-schemas.ts';
 
 const defaultLimit = 25;

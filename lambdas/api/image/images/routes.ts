@@ -1,10 +1,7 @@
 /** Images: read only here, operators add them. */
-import { BadRequest, NotFound } from '../../../../common/errors.ts';
-import type { Caller } from '../../../../compute/authorization/policy.ts';
-import { findImage, type Image, type ImageViewer, listImages } from '../../../../database/api/images.ts';
-import { apiDatabase } from '../../../shared/api-database.ts';
+import { findImage, type Image, listImages } from '../../../../image/images.ts';
+import { apiDatabase } from '../../../shared/database.ts';
 import { type Route, route } from '../../http/routing/route.ts';
-import { isAdmin } from '../../http/tokens/is-admin.ts';
 import { listingSchema, toListing } from './list-query.ts';
 import { imageView } from './view.ts';
 
@@ -16,12 +13,8 @@ export const imageRoutes: readonly Route[] = [
     query: () => listingSchema,
     async handle({ caller, query }) {
       const listing = toListing(query);
-      const viewer = viewerOf(caller);
-      if (listing.marker !== undefined && !(await findImage(apiDatabase(), listing.marker, viewer))) {
-        throw new BadRequest('Invalid marker. Image could not be found.');
-      }
       // Clients ask for hidden images when a name is unknown; none is hidden here.
-      const images = query.os_hidden?.toLowerCase() === 'true' ? [] : await listImages(apiDatabase(), listing, viewer);
+      const images = query.os_hidden?.toLowerCase() === 'true' ? [] : await listImages(apiDatabase(), caller, listing);
       return {
         status: 200,
         body: {
@@ -38,16 +31,10 @@ export const imageRoutes: readonly Route[] = [
     path: '/v2/images/{id}',
     policy: 'authenticated',
     async handle({ caller, params: { id = '' } }) {
-      const image = await findImage(apiDatabase(), id, viewerOf(caller));
-      if (!image) throw new NotFound(`No image found with ID ${id}`);
-      return { status: 200, body: imageView(image) };
+      return { status: 200, body: imageView(await findImage(apiDatabase(), caller, id)) };
     },
   }),
 ];
-
-function viewerOf(caller: Caller): ImageViewer {
-  return { projectId: caller.projectId, isAdmin: isAdmin(caller) };
-}
 
 type Values = Readonly<Record<string, string | number | readonly string[] | undefined>>;
 

@@ -1,5 +1,5 @@
 /** An image as Glance shows it: its properties stand beside its own keys, and links have no host. */
-import type { Image } from '../../../../database/api/images.ts';
+import type { Image } from '../../../../image/images.ts';
 
 /** Gives the body of one image. */
 export function imageView(image: Image): object {

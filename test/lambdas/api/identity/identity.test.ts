@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import * as z from 'zod';
-import { ensureProject, ensureUser } from '../../../../database/api/users.ts';
+import { ensureProject } from '../../../../database/api/projects.ts';
+import { ensureUser } from '../../../../database/api/users.ts';
 import { query } from '../../../../database/data-api/client.ts';
 import { hashPassword, verifyPassword } from '../../../../identity/password.ts';
 import { handler } from '../../../../lambdas/api/identity.ts';

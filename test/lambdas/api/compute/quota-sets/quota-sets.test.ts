@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { ensureProject } from '../../../../../database/api/users.ts';
+import { ensureProject } from '../../../../../database/api/projects.ts';
 import { type Cloud, startCloud, type User } from '../../../../fixtures/cloud.ts';
 import { slowInserts } from '../../../../fixtures/slow-inserts.ts';
 
