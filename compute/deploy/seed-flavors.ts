@@ -14,10 +14,14 @@ const flavors = [
 /** Adds the flavors; those that exist stay as they are. */
 export async function seedFlavors(api: Database): Promise<void> {
   const adding = flavors.map(([name, flavorid, vcpus, memory_mb, root_gb]) =>
-    createFlavor(api, {
-      ...{ name, flavorid, vcpus, memory_mb, root_gb },
-      ...{ ephemeral_gb: 0, swap: 0, rxtx_factor: 1, is_public: true, description: null },
-    }),
+    createFlavor(
+      api,
+      {
+        ...{ name, flavorid, vcpus, memory_mb, root_gb },
+        ...{ ephemeral_gb: 0, swap: 0, rxtx_factor: 1, is_public: true, description: null },
+      },
+      null,
+    ),
   );
   await Promise.all(adding);
 }
