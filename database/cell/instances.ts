@@ -72,7 +72,8 @@ export const instanceRelations = Object.keys(writes) as Relation[];
 
 /**
  * Writes servers with their relations, the `create` action and a fault, if they have one, among them. A server that an earlier owner had written is taken
- * over, on the host that it has now; all else of it is the same. One that a later owner has written stays as it is.
+ * over, on the host that it has now; all else of it is the same. One that a later owner has written stays as it is, and one that was purged with this
+ * owner's token, or a later one, is not written again.
  * @param leftOut relations that are not written.
  * @returns the uuids of the servers that are their owner's now.
  */
@@ -85,7 +86,8 @@ export async function createInstances(
   const rows = await query<{ uuid: string }>(
     cell,
     `with documents as (select value->'instance' as doc, value->'action' as action from jsonb_array_elements(:servers::jsonb)),
-     rows as (select r.*, doc, action from documents cross join lateral jsonb_populate_record(null::instances, doc - 'id') r),
+     rows as (select r.*, doc, action from documents cross join lateral jsonb_populate_record(null::instances, doc - 'id') r
+       where not is_fenced(r.uuid, r.fencing_token)),
      taken_over as (
        update instances i
        set execution = r.execution, fencing_token = r.fencing_token, host = r.host, node = r.node, launched_on = r.host,

@@ -129,8 +129,10 @@ test('a group that binds is claimed for as it was read, and its generation grows
   const { execution, servers } = await bed.accept(2, { group });
   const [one = '', two = ''] = servers;
   const read = await groupOf(group);
+  const other = await newGroup(bed, 'anti-affinity');
   expect(await claim(bed.api, execution, on(0, [one]), read)).toBe(true);
   expect((await groupOf(group)).generation).toBe(read.generation + 1);
+  expect((await groupOf(other)).generation).toBe(read.generation);
   expect(await nothing(() => claim(bed.api, execution, on(0, [one]), read)), 'sent twice').toBe(true);
   expect(await nothing(() => claim(bed.api, execution, on(1, [two]), read)), 'a stale generation').toBe(false);
   expect(await claim(bed.api, execution, on(1, [two]), await groupOf(group))).toBe(true);
