@@ -22,10 +22,8 @@ const others: Readonly<Record<string, readonly string[]>> = {
   'compute/scheduler/no-valid-host': [`${scheduler}/no-valid-host.test.ts`],
   'database/api/archive': ['test/compute/archive/archive.test.ts'],
   'database/api/audit/': ['test/compute/audit/audit.test.ts'],
-  'database/api/cells/cell-mappings': ['test/operator/cell-v2.test.ts'],
-  'database/api/cells/map-instances': ['test/operator/cell-v2.test.ts'],
   'database/api/flavors': [`${api}/compute/flavors/flavors.test.ts`, 'test/operator/catalogue.test.ts'],
-  'database/api/hosts/host': ['test/operator/hosts.test.ts', 'test/operator/cell-v2.test.ts'],
+  'database/api/hosts/host-mappings': ['test/database/api/hosts/hosts.test.ts'],
   'database/api/images': [`${api}/image/image.test.ts`, 'test/operator/catalogue.test.ts'],
   'database/api/reaper/unfinished-work': ['test/database/api/cells/pending-cleanups.test.ts'],
   'database/api/scheduler/': [
