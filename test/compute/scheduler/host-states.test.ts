@@ -9,11 +9,12 @@ import { query } from '../../../database/data-api/client.ts';
 import { handler } from '../../../lambdas/workflows/boot/schedule-servers.ts';
 import { databaseUrl } from '../../../local/aws/arns.ts';
 import { type SchedulerBed, startSchedulerBed, tiny } from '../../../local/bench/scheduler-fixture.ts';
+import { sharedPostgres } from '../../fixtures/postgres.ts';
 import { addZone, checkRoom, sql, unowned } from './scheduler-helpers.ts';
 
 let bed: SchedulerBed;
 beforeAll(async () => {
-  bed = await startSchedulerBed();
+  bed = await startSchedulerBed(sharedPostgres());
 });
 afterAll(() => bed?.stop());
 

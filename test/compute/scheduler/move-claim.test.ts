@@ -6,11 +6,12 @@ import type { RequestSpec } from '../../../database/api/servers/build-requests.t
 import { query } from '../../../database/data-api/client.ts';
 import type { FencedServer } from '../../../database/servers/ownership.ts';
 import { type SchedulerBed, startSchedulerBed } from '../../../local/bench/scheduler-fixture.ts';
+import { sharedPostgres } from '../../fixtures/postgres.ts';
 import { checkRoom, hostOf, newGroup, sql, unowned } from './scheduler-helpers.ts';
 
 let bed: SchedulerBed;
 beforeAll(async () => {
-  bed = await startSchedulerBed();
+  bed = await startSchedulerBed(sharedPostgres());
 });
 afterAll(() => bed?.stop());
 beforeEach(() => bed.furnish({ cells: 1, hosts: 4 }));

@@ -5,11 +5,12 @@ import { NoValidHost } from '../../../compute/scheduler/no-valid-host.ts';
 import type { RequestSpec } from '../../../database/api/servers/build-requests.ts';
 import { query } from '../../../database/data-api/client.ts';
 import { type SchedulerBed, startSchedulerBed, tiny } from '../../../local/bench/scheduler-fixture.ts';
+import { sharedPostgres } from '../../fixtures/postgres.ts';
 import { addZone, hostOf, newGroup } from './scheduler-helpers.ts';
 
 let bed: SchedulerBed;
 beforeAll(async () => {
-  bed = await startSchedulerBed();
+  bed = await startSchedulerBed(sharedPostgres());
 });
 afterAll(() => bed?.stop());
 beforeEach(() => bed.furnish({ cells: 2, hosts: 2 }));

@@ -8,11 +8,12 @@ import { type RequestSpec, releaseTargetCell } from '../../../database/api/serve
 import { releaseAllocationsOfFailed } from '../../../database/api/servers/release.ts';
 import { query } from '../../../database/data-api/client.ts';
 import { type SchedulerBed, startSchedulerBed, tiny } from '../../../local/bench/scheduler-fixture.ts';
+import { sharedPostgres } from '../../fixtures/postgres.ts';
 import { addZone, checkRoom, countCalls, hostOf, newGroup, sql, unowned } from './scheduler-helpers.ts';
 
 let bed: SchedulerBed;
 beforeAll(async () => {
-  bed = await startSchedulerBed();
+  bed = await startSchedulerBed(sharedPostgres());
 });
 afterAll(() => bed?.stop());
 beforeEach(() => bed.furnish({ cells: 2, hosts: 3 }));

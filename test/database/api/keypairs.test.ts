@@ -4,10 +4,11 @@ import { createKeyPair, deleteKeyPair, findKeyPair, listKeyPairs } from '../../.
 import { query } from '../../../database/data-api/client.ts';
 import { type SchedulerBed, startSchedulerBed } from '../../../local/bench/scheduler-fixture.ts';
 import { changesNothing } from '../../fixtures/contents.ts';
+import { sharedPostgres } from '../../fixtures/postgres.ts';
 
 let bed: SchedulerBed;
 beforeAll(async () => {
-  bed = await startSchedulerBed();
+  bed = await startSchedulerBed(sharedPostgres());
 });
 afterAll(() => bed?.stop());
 beforeEach(() => query(bed.api, 'truncate key_pairs, quotas'));

@@ -6,10 +6,11 @@ import { query } from '../../../database/data-api/client.ts';
 import { type SchedulerBed, startSchedulerBed } from '../../../local/bench/scheduler-fixture.ts';
 import { newGroup, sql } from '../../compute/scheduler/scheduler-helpers.ts';
 import { changesNothing } from '../../fixtures/contents.ts';
+import { sharedPostgres } from '../../fixtures/postgres.ts';
 
 let bed: SchedulerBed;
 beforeAll(async () => {
-  bed = await startSchedulerBed();
+  bed = await startSchedulerBed(sharedPostgres());
 });
 afterAll(() => bed?.stop());
 beforeEach(() => query(bed.api, 'truncate quotas, quota_usages, instance_groups, projects cascade'));

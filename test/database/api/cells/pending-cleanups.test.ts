@@ -7,11 +7,12 @@ import { query } from '../../../../database/data-api/client.ts';
 import { type SchedulerBed, startSchedulerBed } from '../../../../local/bench/scheduler-fixture.ts';
 import { sql } from '../../../compute/scheduler/scheduler-helpers.ts';
 import { changesNothing } from '../../../fixtures/contents.ts';
+import { sharedPostgres } from '../../../fixtures/postgres.ts';
 
 let bed: SchedulerBed;
 let cells: string[];
 beforeAll(async () => {
-  bed = await startSchedulerBed();
+  bed = await startSchedulerBed(sharedPostgres());
   await bed.furnish({ cells: 2, hosts: 0 });
   cells = (await sql<{ uuid: string }>(bed, 'select uuid from cell_mappings order by id')).map(({ uuid }) => uuid);
 });

@@ -7,10 +7,11 @@ import { query } from '../../../../database/data-api/client.ts';
 import { type SchedulerBed, startSchedulerBed } from '../../../../local/bench/scheduler-fixture.ts';
 import { hostOf, newGroup, sql, unowned } from '../../../compute/scheduler/scheduler-helpers.ts';
 import { changesNothing } from '../../../fixtures/contents.ts';
+import { sharedPostgres } from '../../../fixtures/postgres.ts';
 
 let bed: SchedulerBed;
 beforeAll(async () => {
-  bed = await startSchedulerBed();
+  bed = await startSchedulerBed(sharedPostgres());
 });
 afterAll(() => bed?.stop());
 

@@ -7,10 +7,11 @@ import { type SchedulerBed, startSchedulerBed } from '../../../../local/bench/sc
 import { newGroup, sql } from '../../../compute/scheduler/scheduler-helpers.ts';
 import { type AcceptanceOptions, accept, newAcceptance } from '../../../fixtures/acceptance.ts';
 import { contentsOf } from '../../../fixtures/contents.ts';
+import { sharedPostgres } from '../../../fixtures/postgres.ts';
 
 let bed: SchedulerBed;
 beforeAll(async () => {
-  bed = await startSchedulerBed();
+  bed = await startSchedulerBed(sharedPostgres());
   await query(bed.api, `insert into quota_usages (project_id) values ('project')`);
 });
 afterAll(() => bed?.stop());

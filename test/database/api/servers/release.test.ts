@@ -12,11 +12,12 @@ import { type SchedulerBed, startSchedulerBed } from '../../../../local/bench/sc
 import { newGroup, sql } from '../../../compute/scheduler/scheduler-helpers.ts';
 import { accept } from '../../../fixtures/acceptance.ts';
 import { changesNothing } from '../../../fixtures/contents.ts';
+import { sharedPostgres } from '../../../fixtures/postgres.ts';
 
 let bed: SchedulerBed;
 let providers: number[];
 beforeAll(async () => {
-  bed = await startSchedulerBed();
+  bed = await startSchedulerBed(sharedPostgres());
   await bed.furnish({ cells: 2, hosts: 1, vcpus: 1_000 });
   providers = (await sql<{ id: number }>(bed, 'select id from resource_providers order by id')).map(({ id }) => id);
   await query(bed.api, `insert into quota_usages (project_id) values ('project')`);
