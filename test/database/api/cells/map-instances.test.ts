@@ -7,11 +7,12 @@ import { query } from '../../../../database/data-api/client.ts';
 import { type SchedulerBed, startSchedulerBed, tiny } from '../../../../local/bench/scheduler-fixture.ts';
 import { sql } from '../../../compute/scheduler/scheduler-helpers.ts';
 import { changesNothing } from '../../../fixtures/contents.ts';
+import { sharedPostgres } from '../../../fixtures/postgres.ts';
 
 let bed: SchedulerBed;
 let cells: string[];
 beforeAll(async () => {
-  bed = await startSchedulerBed();
+  bed = await startSchedulerBed(sharedPostgres());
 });
 afterAll(() => bed?.stop());
 beforeEach(async () => {
