@@ -7,7 +7,7 @@ import { OwnershipLost } from './ownership-lost.ts';
 import { type Placement, scheduleServers } from './schedule-servers.ts';
 
 /**
- * Turns away from the cell and schedules the server again, elsewhere.
+ * Releases the target cell and schedules the server again, elsewhere.
  * @throws NoValidHost when no other cell has a host for it, OwnershipLost when the server is not waiting any more: it was deleted, or the cell has it after all
  *   (the answer was lost, not the commit) and fell silent then, so the reaper goes on when it is back.
  */

@@ -1,4 +1,4 @@
-/** Work in many cells at once: a cell that does not answer is told of and hinders no other. */
+/** Work in many cells at once: a cell that does not answer is reported and hinders no other. */
 import type { CellMapping } from '../../database/api/cells/cell-mappings.ts';
 import { type Database, parseDatabaseUrl } from '../../database/data-api/client.ts';
 

@@ -1,6 +1,6 @@
 /**
  * Hosts as an operator sees them, and taking one out of service as Nova's os-services does: the scheduler picks it no more, its servers stay. Placement and
- * the cell each know; placement, which the scheduler reads, is told first of a drain and last of its end, so a host that is halfway is never picked.
+ * the cell each know; placement, which the scheduler reads, is changed first by a drain and last by its end, so a host that is halfway is never picked.
  */
 
 import { Conflict, NotFound } from '../../common/errors.ts';
@@ -10,10 +10,10 @@ import {
   disableHost,
   enableHost as enableInPlacement,
   findHost,
+  type HostCapacity,
   type HostPlace,
-  type HostRoom,
   lastHostNumber,
-  listHostRooms,
+  listHostCapacities,
 } from '../../database/api/hosts/hosts.ts';
 import { disabledReasons, setServiceDisabled } from '../../database/cell/hosts.ts';
 import { type Database, DatabaseUnreachable, parseDatabaseUrl } from '../../database/data-api/client.ts';
@@ -21,7 +21,7 @@ import { cell0 } from '../cells/cell0.ts';
 import { hostPrefix, saveSimulatedHosts } from './simulated-hosts.ts';
 
 /**
- * Adds simulated hosts to a cell, which may be picked at once; gives their names, which go on from those that are there.
+ * Adds simulated hosts to a cell, which may be picked at once; returns their names, which go on from those that are there.
  * @throws NotFound when there is no such cell, Conflict when it is cell0 or shares its name.
  */
 export async function addHosts(api: Database, name: string, count: number, total: Resources): Promise<string[]> {
@@ -34,7 +34,7 @@ export async function addHosts(api: Database, name: string, count: number, total
 }
 
 /** A host, and why it is disabled if a reason was given. */
-export interface Host extends HostRoom {
+export interface Host extends HostCapacity {
   reason: string | null;
 }
 
@@ -43,7 +43,7 @@ export interface Host extends HostRoom {
  * @throws NotFound when there is no such cell.
  */
 export async function listHosts(api: Database, cell: string | null): Promise<Host[]> {
-  const [hosts, cells] = await Promise.all([listHostRooms(api, cell), listCellMappings(api)]);
+  const [hosts, cells] = await Promise.all([listHostCapacities(api, cell), listCellMappings(api)]);
   if (cell !== null && !cells.some(({ name }) => name === cell)) throw noCell(cell);
   const disabled = hosts.filter(({ enabled }) => !enabled);
   const asked = cells.filter(({ name }) => disabled.some((host) => host.cell === name));
@@ -79,20 +79,20 @@ export async function drainHost(api: Database, host: string, reason: string | nu
       cause: error,
     });
   }
-  // Whoever is just enabling it told the cell before this did, and must not tell placement after it.
+  // An operator who is enabling it meanwhile changed the cell before this did, and must not change placement after it.
   await disableHost(api, host);
   return place;
 }
 
 /**
  * Puts a host back into service.
- * @throws NotFound when there is no such host, Conflict when it was drained meanwhile; DatabaseUnreachable when its cell does not answer: then nothing has
+ * @throws NotFound when there is no such host, Conflict when it was disabled meanwhile; DatabaseUnreachable when its cell does not answer: then nothing has
  * changed.
  */
 export async function enableHost(api: Database, host: string): Promise<HostPlace> {
   const place = await placeOf(api, host);
   await setServiceDisabled(parseDatabaseUrl(place.database_connection), host, null);
-  if (!(await enableInPlacement(api, host, place.generation))) throw new Conflict(`${host} was drained at the same moment.`);
+  if (!(await enableInPlacement(api, host, place.generation))) throw new Conflict(`${host} was disabled at the same moment.`);
   return place;
 }
 

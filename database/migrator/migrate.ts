@@ -1,6 +1,6 @@
 /**
  * The one migrator, for the api database, cell0 and every live cell. A migration is one statement (a plpgsql block), so it is applied whole or not at
- * all, in one call; the block takes a lock and looks into `schema_migrations` itself, so it may be sent twice and run from two places at once.
+ * all, in one call; the block takes a lock and reads `schema_migrations` itself, so it may be sent twice and run from two places at once.
  */
 import { type Database, query } from '../data-api/client.ts';
 import type { Migration } from './migration.ts';
@@ -28,7 +28,7 @@ export async function migrate(database: Database, migrations: readonly Migration
   return missing.map(({ version }) => version);
 }
 
-/** Gives the version of a database's schema: that of its last migration, 0 before the first. */
+/** Returns the version of a database's schema: that of its last migration, 0 before the first. */
 export async function schemaVersion(database: Database): Promise<number> {
   const [row] = await query<{ migrated: boolean }>(database, `select to_regclass('schema_migrations') is not null as migrated`);
   return row?.migrated ? Math.max(0, ...(await appliedVersions(database))) : 0;

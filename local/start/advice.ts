@@ -4,7 +4,7 @@ import type { ServiceOptions } from '../deployment/service.ts';
 import { DataDirectoryInUse } from '../postgres/postgres.ts';
 import { UsageError } from './options.ts';
 
-/** Gives both lines, or undefined for an error that somebody should see with its stack. */
+/** Returns both lines, or undefined for an error that somebody should see with its stack. */
 export function advice(error: unknown, { host, port, dataDir }: Partial<ServiceOptions>): string | undefined {
   if (error instanceof UsageError) return `${error.message}\nSee npm start -- --help.`;
   if (error instanceof PortInUse) {

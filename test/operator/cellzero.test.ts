@@ -92,7 +92,7 @@ test('a cell that is down makes an audit fail', async () => {
   expect(stdout).toMatch(/Not read to the end.*\n.*\n\| Cell +\| Why/);
 });
 
-test('explain tells why a server is buried, where one runs, and what became of a deleted one', async () => {
+test('explain shows why a server is buried, where one runs, and what became of a deleted one', async () => {
   const why = await atDataDir('explain', buried);
   expect(why.code).toBe(0);
   expect(why.stdout).toMatch(/\| status +\| ERROR/);
@@ -150,7 +150,7 @@ test('on the data of a stopped service, also when it was killed and left its end
   expect((await atDataDir('audit', '--settled')).code).toBe(0);
 });
 
-/** Starts a service as an operator does, waits until it is ready, and ends it without a chance to clean up; gives its process. */
+/** Starts a service as an operator does, waits until it is ready, and ends it without a chance to clean up; returns its process. */
 async function startAndKill(dataDir: string): Promise<number | undefined> {
   const script = fileURLToPath(new URL('../../local/start.ts', import.meta.url));
   const child = spawn(process.execPath, [script, '--port', '0', '--data-dir', dataDir], { stdio: ['ignore', 'pipe', 'inherit'] });

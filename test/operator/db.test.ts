@@ -60,13 +60,13 @@ test('every command has a help with examples and exit codes, and a usage error i
 });
 
 /** Takes the last migration of a cell back, as far as it is remembered. */
-const forget = (cell: string) =>
+const dropHistory = (cell: string) =>
   query(cloud.database(cell), 'delete from schema_migrations where version = :last', { last: cellMigrations.length });
 const shadows = ['instances', 'instance_extra', 'instance_info_caches', 'instance_faults', 'instance_metadata', 'instance_system_metadata']
   .concat(['block_device_mapping', 'security_group_instance_association', 'migrations', 'instance_actions', 'instance_actions_events'])
   .map((table) => `shadow_${table}`);
 
-test('schemas are moved forward in cell0 and all cells, and their versions told', async () => {
+test('schemas are moved forward in cell0 and all cells, and their versions printed', async () => {
   const last = String(cellMigrations.length);
   expect(await run('db', 'version')).toEqual(says(0, last));
   expect(await run('api_db', 'version')).toEqual(says(0, String(apiMigrations.length)));
@@ -77,7 +77,7 @@ test('schemas are moved forward in cell0 and all cells, and their versions told'
 
   for (const cell of ['cell0', 'cell1']) {
     await query(cloud.database(cell), `drop table ${shadows.join(', ')}`);
-    await forget(cell);
+    await dropHistory(cell);
   }
   const versions = await run('db', 'version');
   expect(versions).toEqual({ code: 0, stdout: '1\n', stderr: `cellzero: cell2 is at version ${last}\n` });

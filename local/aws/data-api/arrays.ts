@@ -1,6 +1,6 @@
 /** Reads PostgreSQL's text form of an array: `{1,NULL,"a \"quoted\" text"}`. */
 
-/** Gives the elements of an array of one dimension, as texts; undefined when it has more dimensions. */
+/** Returns the elements of an array of one dimension, as texts; undefined when it has more dimensions. */
 export function parseArray(text: string): (string | null)[] | undefined {
   if (!text.startsWith('{')) return undefined;
   const inside = text.slice(1, -1);

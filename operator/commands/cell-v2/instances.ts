@@ -26,7 +26,7 @@ function addMap(cellV2: Command, perform: Perform): void {
       `Looks for servers of a cell that the index does not have, as after a database was restored, and takes them into it: deleted ones as deleted, living ones with their request spec, their share of the quota and their claim on their host. What is mapped is never mapped twice, so it may be stopped and run again.`,
     )
     .requiredOption('--cell_uuid <cell_uuid>', 'which cell')
-    .option('--max-count <max_count>', 'at most so many servers; run it again until it exits with 0')
+    .option('--max-count <max_count>', 'at most this number of servers; run it again until it exits with 0')
     .option('--reset', 'accepted: every run begins at the start and passes over what is mapped')
     .addHelpText(
       'after',
@@ -59,8 +59,8 @@ interface VerifyOptions extends CommonOptions {
 
 function addVerify(cellV2: Command, perform: Perform): void {
   part(cellV2, 'verify_instance')
-    .summary('tell whether the index and a cell agree about a server')
-    .description('Tells whether a server is mapped to a cell and is there. "cellzero explain" tells its whole story.')
+    .summary('check whether the index and a cell agree about a server')
+    .description('Checks whether a server is mapped to a cell and is there. "cellzero explain" shows all that is known of it.')
     .requiredOption('--uuid <instance_uuid>', 'which server', serverUuid)
     .option('--quiet', 'print nothing')
     .addHelpText(

@@ -12,7 +12,7 @@ function userQuery(microversion: number) {
 }
 type UserQuery = z.infer<ReturnType<typeof userQuery>>;
 
-/** Classes told of server groups, and stopped telling of networks, with this microversion. */
+/** Since this microversion classes show server groups, and networks no more. */
 const completeClasses = 50;
 
 function limitsView(limits: QuotaLimits, microversion: number) {

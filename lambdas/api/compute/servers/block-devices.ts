@@ -4,7 +4,7 @@ import { BadRequest } from '../../../../common/errors.ts';
 import type { NewBlockDevice } from '../../../../compute/servers/block-devices.ts';
 import { booleanValue, integerFrom, largestInteger, leastInteger, tag, text, uuid, when } from '../shared/parameters.ts';
 
-/** Gives the schema of an item. Tags came with 2.32, were lost until 2.42. */
+/** Returns the schema of an item. Tags came with 2.32, were lost until 2.42. */
 export function blockDeviceSchema(microversion: number) {
   return z.strictObject({
     boot_index: integerFrom(leastInteger, largestInteger).nullish(),

@@ -66,7 +66,7 @@ function serverSchema(microversion: number) {
   });
 }
 
-/** Gives the schema of the whole body at a microversion. */
+/** Returns the schema of the whole body at a microversion. */
 export function createBody(microversion: number) {
   return z.strictObject({
     server: serverSchema(microversion),

@@ -49,7 +49,7 @@ function sortKeySchema(microversion: number) {
   return z.array(z.enum(known)).optional();
 }
 
-/** Gives the schema at a microversion. */
+/** Returns the schema at a microversion. */
 export function serverQuery(microversion: number): z.ZodType<ServerQuery> {
   const shape: Record<string, z.ZodType<string[] | undefined>> = {
     ...all(texts, anyText),

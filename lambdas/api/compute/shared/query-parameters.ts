@@ -39,7 +39,7 @@ function isPattern(value: string): boolean {
 /** As lenient as the parser of OpenStack: a date with or without hyphens, down to any part of the time, UTC unless it says otherwise. */
 const isoForm = /^(\d{4})(?:-?(\d{2})(?:-?(\d{2})(?:[ T](\d{2})(?::?(\d{2})(?::?(\d{2})(?:[.,](\d+))?)?)?(Z|[+-]\d{2}(?::?\d{2})?)?)?)?)?$/;
 
-/** Gives a time in the form every database reads, or undefined when it is none. */
+/** Returns a time in the form every database reads, or undefined when it is none. */
 export function isoTime(value: string): string | undefined {
   const parts = isoForm.exec(value);
   if (!parts) return undefined;
@@ -54,7 +54,7 @@ export function isoTime(value: string): string | undefined {
   return /^(?!0000)\d{4}-/.test(inUtc) ? inUtc : undefined;
 }
 
-/** Gives a schema that refuses parameters it does not list, from microversion 2.75 on; before that they are dropped. */
+/** Returns a schema that refuses parameters it does not list, from microversion 2.75 on; before that they are dropped. */
 export function parameters<Shape extends z.ZodRawShape>(strict: boolean, shape: Shape) {
   return strict ? z.strictObject(shape) : z.object(shape);
 }

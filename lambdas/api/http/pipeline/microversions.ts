@@ -1,4 +1,4 @@
-/** Chooses the microversion of a request from its headers, and tells the client which one it got, on errors too. */
+/** Chooses the microversion of a request from its headers, and answers with the one that was chosen, on errors too. */
 import { BadRequest } from '../../../../common/errors.ts';
 import { maximumMicroversion, minimumMicroversion } from '../../compute/microversions.ts';
 import type { Middleware } from './exchange.ts';
@@ -18,7 +18,7 @@ export const microversions: Middleware = {
 };
 
 /**
- * Gives the N of the 2.N that the headers ask for.
+ * Returns the N of the 2.N that the headers ask for.
  * @throws BadRequest when it is not a version, HttpError 406 when it is not served.
  */
 function negotiate(headers: Readonly<Record<string, string | undefined>>): number {
