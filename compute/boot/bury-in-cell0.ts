@@ -5,16 +5,17 @@
 
 import { noteOrphanedRows } from '../../database/api/cells/pending-cleanups.ts';
 import { commitToCell, setTargetCell } from '../../database/api/servers/build-requests.ts';
-import { createInstances, type EndedBuild, type NewInstance } from '../../database/cell/instances.ts';
+import { createInstances, type EndedBuild, instanceRelations, type NewInstance, type Relation } from '../../database/cell/instances.ts';
 import { type Database, parseDatabaseUrl } from '../../database/data-api/client.ts';
+import { isRefusal } from '../../database/data-api/unreachable.ts';
 import { cell0 } from '../cells/cell0.ts';
 import type { Failure } from './failure.ts';
 
 /**
  * Buries the servers that this execution owns and that still have no cell; the others are left alone. What cell0 holds of a server that was deleted or taken
- * over meanwhile is cleaned up later.
+ * over meanwhile is cleaned up later. What keeps a server from being written whole does not keep it from being buried, and no server keeps another.
  * @returns those that were buried by this call.
- * @throws Error when cell0 is not registered, DatabaseUnreachable when it does not answer; the servers stay in BUILD until a later try.
+ * @throws Error when cell0 is not registered or takes a server in no form, DatabaseUnreachable when it does not answer; the servers stay in BUILD until a later try.
  */
 export async function buryInCell0(api: Database, execution: string, servers: readonly string[], failure: Failure): Promise<EndedBuild[]> {
   const requests = await setTargetCell(api, execution, servers, cell0);
@@ -49,8 +50,10 @@ export async function buryInCell0(api: Database, execution: string, servers: rea
   if (!connection || buried.length === 0) return [];
   const database = parseDatabaseUrl(connection);
   const ended: EndedBuild[] = [];
+  let unburied: Error | undefined;
   for (const batch of batches(buried)) {
-    const written = await createInstances(database, batch);
+    const { written, refusal } = await write(database, batch);
+    unburied ??= refusal;
     const owned = batch.map(({ instance: { uuid, fencing_token } }) => ({ uuid, fencing_token })).filter(({ uuid }) => written.has(uuid));
     const committed = await commitToCell(api, execution, owned, cell0, 'release');
     const orphaned = owned.filter(({ uuid }) => !committed.has(uuid));
@@ -58,7 +61,54 @@ export async function buryInCell0(api: Database, execution: string, servers: rea
     if (orphaned.length > 0) await noteOrphanedRows(api, cell0, orphaned);
     ended.push(...batch.filter(({ instance }) => committed.has(instance.uuid)).map(endOf));
   }
+  if (unburied) throw unburied;
   return ended;
+}
+
+/** What was written, and the refusal of a server that cell0 takes in no form. */
+interface Written {
+  written: Set<string>;
+  refusal: Error | undefined;
+}
+
+/** Writes servers together if cell0 takes them; if not, those that it does not take are found and written with what it takes of them. */
+async function write(database: Database, servers: readonly NewInstance[]): Promise<Written> {
+  try {
+    return { written: await createInstances(database, servers), refusal: undefined };
+  } catch (error) {
+    if (!isRefused(error)) throw error;
+    const [server, ...others] = servers;
+    if (server && others.length === 0) return writeWithout(database, server, error);
+    const middle = Math.ceil(servers.length / 2);
+    const [first, second] = [await write(database, servers.slice(0, middle)), await write(database, servers.slice(middle))];
+    return { written: new Set([...first.written, ...second.written]), refusal: first.refusal ?? second.refusal };
+  }
+}
+
+/** What may be left out of a server: one relation; if that is not enough all that its client filled; and at last all. */
+const reductions: readonly (readonly Relation[])[] = [
+  ...instanceRelations.map((relation) => [relation]),
+  ['instance_metadata', 'instance_system_metadata', 'tags', 'block_device_mapping', 'security_group_instance_association'],
+  instanceRelations,
+];
+
+/** Writes a server without what cell0 refuses of it. What is left out stands in the reasons, for the admin. */
+async function writeWithout(database: Database, { instance, action }: NewInstance, refusal: Error): Promise<Written> {
+  for (const leftOut of reductions) {
+    const note = `\ncell0 refused ${leftOut.join(', ')}: ${refusal.message}`;
+    const fault = instance.fault && { ...instance.fault, details: instance.fault.details + note };
+    const server = { instance: { ...instance, fault }, action: { ...action, details: action.details + note } };
+    try {
+      return { written: await createInstances(database, [server], leftOut), refusal: undefined };
+    } catch (error) {
+      if (!isRefused(error)) throw error;
+    }
+  }
+  return { written: new Set(), refusal };
+}
+
+function isRefused(error: unknown): error is Error {
+  return error instanceof Error && isRefusal(error);
 }
 
 function endOf({ instance, action }: NewInstance): EndedBuild {

@@ -28,7 +28,9 @@ const lambdaCause = z.object({ errorType: z.string(), errorMessage: z.string() }
  * in Nova.
  */
 export function readFailure({ Error: name, Cause: cause }: CaughtError): Failure {
-  const { errorType, errorMessage } = parseCause(cause) ?? { errorType: name, errorMessage: cause };
+  const { errorType, errorMessage: message } = parseCause(cause) ?? { errorType: name, errorMessage: cause };
+  // NUL and half a surrogate pair are no text of PostgreSQL, and a reason must not keep a server from its end.
+  const errorMessage = message.replaceAll('\0', '').toWellFormed();
   const [, firstCause = errorType] = /First cause: ([^.\n]+)/.exec(errorMessage) ?? [];
   if (!tenantReadableErrors.has(errorType))
     return { error: errorType, cause: firstCause, sentence: errorType, details: `${errorType}: ${errorMessage}` };

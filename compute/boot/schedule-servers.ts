@@ -28,6 +28,8 @@ export interface Placement {
   zone: string;
   /** Hosts of the same cell to try when this one fails to build, best first; nothing is claimed on them. */
   alternates: string[];
+  /** How many cells have refused the server. */
+  refusals: number;
 }
 
 /** Other boots may claim a host between our read and our claim; then we read again. Each time one of them gets on, so it ends long before this. */
@@ -111,7 +113,7 @@ function binding(group: Group | null): Group | null {
 }
 
 function placementOf(execution: string, { server, cell, host, zone }: PlacedServer, alternates: string[]): Placement {
-  return { execution, server, cell, host, zone, alternates };
+  return { execution, server, cell, host, zone, alternates, refusals: 0 };
 }
 
 function earlier(execution: string, claimed: readonly ClaimedServer[], context: SchedulingContext, settings: Configuration): Placement[] {

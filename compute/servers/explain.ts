@@ -74,10 +74,7 @@ async function readCell({ cell }: ServerEntry, uuid: string, cells: readonly Cel
   return { state: instance ? stateOf(instance) : null, actions };
 }
 
-/** An incomplete server is explained too. */
-type IncompleteInstance = Omit<Instance, 'flavor'> & { flavor: Instance['flavor'] | null };
-
-function stateOf(instance: IncompleteInstance): ServerState {
+function stateOf(instance: Instance): ServerState {
   const { vm_state, task_state, host, image_ref, reservation_id, created_at, launched_at, terminated_at, fault } = instance;
   return {
     name: instance.display_name,
@@ -85,7 +82,7 @@ function stateOf(instance: IncompleteInstance): ServerState {
     vm_state,
     task_state,
     host,
-    flavor: instance.flavor?.name ?? null,
+    flavor: instance.flavor.name || null,
     image: image_ref || null,
     reservation_id,
     created_at,

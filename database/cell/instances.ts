@@ -9,16 +9,85 @@ export interface NewInstance {
   action: CreateAction;
 }
 
+/** What a server consists of beside its row, by the table that holds it, with the CTEs that write it from the CTE `written`. */
+const writes = {
+  instance_metadata: `
+     metadata as (
+       insert into instance_metadata (instance_uuid, key, value)
+       select uuid, key, value from written cross join lateral jsonb_each_text(doc->'metadata'))`,
+  instance_system_metadata: `
+     system_metadata as (
+       insert into instance_system_metadata (instance_uuid, key, value)
+       select uuid, key, value from written cross join lateral jsonb_each_text(doc->'system_metadata'))`,
+  tags: `
+     tags as (
+       insert into tags (resource_id, tag) select uuid, tag from written cross join lateral jsonb_array_elements_text(doc->'tags') tag)`,
+  block_device_mapping: `
+     devices as (
+       insert into block_device_mapping (uuid, instance_uuid, source_type, destination_type, guest_format, device_type, disk_bus, boot_index,
+         device_name, delete_on_termination, snapshot_id, volume_id, volume_size, volume_type, image_id, tag)
+       select b.uuid, w.uuid, b.source_type, b.destination_type, b.guest_format, b.device_type, b.disk_bus, b.boot_index, b.device_name,
+         b.delete_on_termination, b.snapshot_id, b.volume_id, b.volume_size, b.volume_type, b.image_id, b.tag
+       from written w cross join lateral jsonb_populate_recordset(null::block_device_mapping, doc->'block_device_mappings') b)`,
+  security_group_instance_association: `
+     group_names as (
+       select distinct w.uuid, name, doc->>'project_id' as project_id, doc->>'user_id' as user_id
+       from written w cross join lateral jsonb_array_elements_text(doc->'security_groups') name),
+     groups as (
+       insert into security_groups (name, description, project_id, user_id)
+       select distinct on (project_id, name) name, name, project_id, user_id from group_names
+       on conflict (project_id, name, deleted) do update set updated_at = now()
+       returning id, name, project_id),
+     memberships as (
+       insert into security_group_instance_association (security_group_id, instance_uuid)
+       select groups.id, uuid from group_names join groups using (project_id, name))`,
+  instance_extra: `
+     extra as (insert into instance_extra (instance_uuid, flavor) select uuid, doc->'flavor' from written)`,
+  instance_info_caches: `
+     info_cache as (insert into instance_info_caches (instance_uuid) select uuid from written)`,
+  instance_faults: `
+     faults as (
+       insert into instance_faults (instance_uuid, code, message, details, host)
+       select uuid, f.code, left(f.message, 255), f.details, 'cellzero'
+       from written cross join lateral jsonb_populate_record(null::instance_faults, doc->'fault') f where jsonb_typeof(doc->'fault') = 'object')`,
+  instance_actions: `
+     actions as (
+       insert into instance_actions (instance_uuid, action, request_id, user_id, project_id, start_time, finish_time, message, updated_at)
+       select uuid, 'create', action->>'request_id', doc->>'user_id', doc->>'project_id', (action->>'start_time')::timestamptz,
+         (action->>'finish_time')::timestamptz, action->>'message', now()
+       from written
+       returning id, instance_uuid),
+     events as (
+       insert into instance_actions_events (action_id, event, start_time, finish_time, result, details, host)
+       select actions.id, action->>'event', (action->>'start_time')::timestamptz, (action->>'finish_time')::timestamptz, action->>'result',
+         action->>'details', 'cellzero'
+       from actions join written on written.uuid = actions.instance_uuid)`,
+} as const;
+
+/** A part of a server beside its row. */
+export type Relation = keyof typeof writes;
+
+/** All parts of a server; those that come from its client stand first. */
+export const instanceRelations = Object.keys(writes) as Relation[];
+
 /**
- * Writes servers with all their relations, their `create` action and, if they have one, their fault. A server that an earlier owner had written is taken
- * over, on the host that it has now; all else of it is the same. One that a later owner has written stays as it is.
+ * Writes servers with their relations, the `create` action and a fault, if they have one, among them. A server that an earlier owner had written is taken
+ * over, on the host that it has now; all else of it is the same. One that a later owner has written stays as it is, and one that was purged with this
+ * owner's token, or a later one, is not written again.
+ * @param leftOut relations that are not written.
  * @returns the uuids of the servers that are their owner's now.
  */
-export async function createInstances(cell: Database, servers: readonly NewInstance[]): Promise<Set<string>> {
+export async function createInstances(
+  cell: Database,
+  servers: readonly NewInstance[],
+  leftOut: readonly Relation[] = [],
+): Promise<Set<string>> {
+  const kept = instanceRelations.filter((relation) => !leftOut.includes(relation));
   const rows = await query<{ uuid: string }>(
     cell,
     `with documents as (select value->'instance' as doc, value->'action' as action from jsonb_array_elements(:servers::jsonb)),
-     rows as (select r.*, doc, action from documents cross join lateral jsonb_populate_record(null::instances, doc - 'id') r),
+     rows as (select r.*, doc, action from documents cross join lateral jsonb_populate_record(null::instances, doc - 'id') r
+       where not is_fenced(r.uuid, r.fencing_token)),
      taken_over as (
        update instances i
        set execution = r.execution, fencing_token = r.fencing_token, host = r.host, node = r.node, launched_on = r.host,
@@ -37,49 +106,8 @@ export async function createInstances(cell: Database, servers: readonly NewInsta
        from rows
        on conflict (uuid) do nothing
        returning uuid),
-     written as (select n.uuid, doc, action from new n join rows using (uuid)),
-     extra as (insert into instance_extra (instance_uuid, flavor) select uuid, doc->'flavor' from written),
-     info_cache as (insert into instance_info_caches (instance_uuid) select uuid from written),
-     metadata as (
-       insert into instance_metadata (instance_uuid, key, value)
-       select uuid, key, value from written cross join lateral jsonb_each_text(doc->'metadata')),
-     system_metadata as (
-       insert into instance_system_metadata (instance_uuid, key, value)
-       select uuid, key, value from written cross join lateral jsonb_each_text(doc->'system_metadata')),
-     tags as (
-       insert into tags (resource_id, tag) select uuid, tag from written cross join lateral jsonb_array_elements_text(doc->'tags') tag),
-     devices as (
-       insert into block_device_mapping (uuid, instance_uuid, source_type, destination_type, guest_format, device_type, disk_bus, boot_index,
-         device_name, delete_on_termination, snapshot_id, volume_id, volume_size, volume_type, image_id, tag)
-       select b.uuid, w.uuid, b.source_type, b.destination_type, b.guest_format, b.device_type, b.disk_bus, b.boot_index, b.device_name,
-         b.delete_on_termination, b.snapshot_id, b.volume_id, b.volume_size, b.volume_type, b.image_id, b.tag
-       from written w cross join lateral jsonb_populate_recordset(null::block_device_mapping, doc->'block_device_mappings') b),
-     group_names as (
-       select distinct w.uuid, name, doc->>'project_id' as project_id, doc->>'user_id' as user_id
-       from written w cross join lateral jsonb_array_elements_text(doc->'security_groups') name),
-     groups as (
-       insert into security_groups (name, description, project_id, user_id)
-       select distinct on (project_id, name) name, name, project_id, user_id from group_names
-       on conflict (project_id, name, deleted) do update set updated_at = now()
-       returning id, name, project_id),
-     memberships as (
-       insert into security_group_instance_association (security_group_id, instance_uuid)
-       select groups.id, uuid from group_names join groups using (project_id, name)),
-     faults as (
-       insert into instance_faults (instance_uuid, code, message, details, host)
-       select uuid, f.code, left(f.message, 255), f.details, 'cellzero'
-       from written cross join lateral jsonb_populate_record(null::instance_faults, doc->'fault') f where jsonb_typeof(doc->'fault') = 'object'),
-     actions as (
-       insert into instance_actions (instance_uuid, action, request_id, user_id, project_id, start_time, finish_time, message, updated_at)
-       select uuid, 'create', action->>'request_id', doc->>'user_id', doc->>'project_id', (action->>'start_time')::timestamptz,
-         (action->>'finish_time')::timestamptz, action->>'message', now()
-       from written
-       returning id, instance_uuid),
-     events as (
-     insert into instance_actions_events (action_id, event, start_time, finish_time, result, details, host)
-     select actions.id, action->>'event', (action->>'start_time')::timestamptz, (action->>'finish_time')::timestamptz, action->>'result',
-       action->>'details', 'cellzero'
-     from actions join written on written.uuid = actions.instance_uuid)
+     written as (select n.uuid, doc, action from new n join rows using (uuid))
+     ${kept.map((relation) => `,${writes[relation]}`).join('')}
      select uuid from new
      union select uuid from taken_over
      union select i.uuid from instances i join rows r on r.uuid = i.uuid and r.fencing_token = i.fencing_token`,
@@ -88,9 +116,13 @@ export async function createInstances(cell: Database, servers: readonly NewInsta
   return new Set(rows.map(({ uuid }) => uuid));
 }
 
+/** Of a server whose flavor is lost, its sizes are known. */
+const flavorOfRow = `jsonb_build_object('flavorid', '', 'name', '', 'memory_mb', i.memory_mb, 'vcpus', i.vcpus, 'root_gb', i.root_gb,
+      'ephemeral_gb', i.ephemeral_gb, 'swap', 0, 'extra_specs', jsonb_build_object())`;
+
 const document = `
   to_jsonb(i) || jsonb_build_object(
-    'flavor', (select flavor from instance_extra where instance_uuid = i.uuid),
+    'flavor', coalesce((select flavor from instance_extra where instance_uuid = i.uuid), ${flavorOfRow}),
     'metadata', (select coalesce(jsonb_object_agg(key, value), '{}') from instance_metadata where instance_uuid = i.uuid and deleted = 0),
     'system_metadata',
       (select coalesce(jsonb_object_agg(key, value), '{}') from instance_system_metadata where instance_uuid = i.uuid and deleted = 0),

@@ -33,9 +33,11 @@ export const relations = [
 
 /**
  * Removes orphaned rows of servers from the cell without a trace: those that were written with the server's token or an earlier one. A row that a later
- * owner writes at this moment is waited for and left alone.
+ * owner writes at this moment is waited for and left alone. A row that comes late finds the cell closed: the fence is set first, and the purge sees what was
+ * written until then.
  */
 export async function purgeInstances(cell: Database, servers: readonly FencedServer[]): Promise<void> {
+  await query(cell, 'select fence_instances(:servers::jsonb) is null as done', { servers });
   const orphaned = 'select uuid from orphaned';
   const ctes = relations.map((table) => `${table}_gone as (delete from ${table} where instance_uuid in (${orphaned}))`);
   await query(

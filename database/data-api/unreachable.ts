@@ -14,8 +14,11 @@ export class DatabaseUnreachable extends Error {
  */
 const ofDatabase = ['08', '25006', '28', '3D', '42P01', '42703', '53', '57', '58'];
 
+/** Classes of SQLSTATEs with which PostgreSQL refuses what it is given, now and every time: the values, the constraints, the limits of a row. */
+const refusals = ['22', '23', '54'];
+
 /** Returns the SQLSTATE at the end of an error's message, where the Data API puts PostgreSQL's answer; undefined when there is none. */
-export function sqlState({ name, message }: Error): string | undefined {
+export function sqlState({ name, message }: Pick<Error, 'name' | 'message'>): string | undefined {
   return name === 'DatabaseErrorException' ? /^.*\bSQLState: (\w{5})/s.exec(message)?.[1] : undefined;
 }
 
@@ -23,4 +26,10 @@ export function sqlState({ name, message }: Error): string | undefined {
 export function isAnswer(error: Error): boolean {
   const state = sqlState(error);
   return state !== undefined && !ofDatabase.some((prefix) => state.startsWith(prefix));
+}
+
+/** Returns whether an error is PostgreSQL's refusal of what it was given; the database is well, and the same statement will never succeed. */
+export function isRefusal(error: Pick<Error, 'name' | 'message'>): boolean {
+  const state = sqlState(error);
+  return state !== undefined && refusals.includes(state.slice(0, 2));
 }

@@ -16,6 +16,7 @@ import { type Database, query } from '../../database/data-api/client.ts';
 import { accept } from '../fixtures/accepted.ts';
 import { type Cloud, startCloud } from '../fixtures/cloud.ts';
 import { contentsOf } from '../fixtures/contents.ts';
+import { slowInserts } from '../fixtures/slow-inserts.ts';
 
 let cloud: Cloud;
 let api: Database;
@@ -33,8 +34,8 @@ async function scheduled() {
   return { ...accepted, placement, cell: cloud.database(placement.host.split('-', 1)[0] ?? '') };
 }
 
-/** A server whose row is in its target cell, written with this token, and not committed. */
-async function written(fencing_token = 1) {
+/** A server that has its target cell, and what writes its row there with a token. */
+async function targeted() {
   const server = await scheduled();
   const { id, execution, placement, cell } = server;
   const instance = (await setTargetCell(api, execution, [id], placement.cell)).get(id)?.instance;
@@ -47,8 +48,14 @@ async function written(fencing_token = 1) {
         action: { ...action, message: null, result: null, details: null },
       },
     ]);
-  await write(fencing_token);
   return { ...server, write };
+}
+
+/** A server whose row is in its target cell, written with this token, and not committed. */
+async function written(fencing_token = 1) {
+  const server = await targeted();
+  await server.write(fencing_token);
+  return server;
 }
 
 /** A server that its cell has, with the token 1. */
@@ -75,6 +82,12 @@ async function expectFence(without: readonly (() => Promise<unknown>)[], effecti
 
 const cleanupsOf = async (id: string): Promise<PendingCleanup[]> =>
   (await listPendingCleanups(api, 0)).flatMap(({ own, orphaned }) => [...own, ...orphaned]).filter(({ uuid }) => uuid === id);
+
+/** Returns when a slow insert is going on. */
+async function isSlow(cell: Database): Promise<void> {
+  const asleep = `select pid from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'`;
+  while ((await query(cell, asleep)).length === 0);
+}
 
 const failure = { code: 500, message: 'No.', details: '' };
 const longAgo = '2020-01-01T00:00:00Z';
@@ -229,7 +242,41 @@ describe('in a cell', () => {
 
   test('a purge removes what was written with its token or an earlier one', async () => {
     const { id: uuid, cell } = await written(2);
-    await expectFence([() => purgeInstances(cell, [{ uuid, fencing_token: 1 }])], () => purgeInstances(cell, [{ uuid, fencing_token: 2 }]));
+    const rows = async () => (await contentsOf(cell)).instances;
+    const before = await rows();
+    await purgeInstances(cell, [{ uuid, fencing_token: 1 }]);
+    expect(await rows()).toEqual(before);
+    await purgeInstances(cell, [{ uuid, fencing_token: 2 }]);
+    expect(await rows()).not.toEqual(before);
     expect(await query(cell, 'select * from tags where resource_id = :uuid::uuid', { uuid })).toEqual([]);
+  });
+
+  test('what was purged is not written again but by a later owner', async () => {
+    const { id: uuid, cell, write } = await written(2);
+    await purgeInstances(cell, [{ uuid, fencing_token: 2 }]);
+    await expectFence([() => write(1), () => write(2)], () => write(3));
+    expect(await write(3)).toEqual(new Set([uuid]));
+  });
+
+  test('a row that is being written when its purge comes does not stay', async () => {
+    const { id: uuid, cell, write } = await targeted();
+    await slowInserts(cell, 'instances', 500, async () => {
+      const writing = write(1);
+      await isSlow(cell);
+      await purgeInstances(cell, [{ uuid, fencing_token: 1 }]);
+      await writing;
+    });
+    expect(await query(cell, 'select uuid from instances where uuid = :uuid::uuid', { uuid })).toEqual([]);
+  });
+
+  test('a row that comes while its purge is going on is not written', async () => {
+    const { id: uuid, cell, write } = await targeted();
+    await slowInserts(cell, 'fenced_instances', 500, async () => {
+      const purging = purgeInstances(cell, [{ uuid, fencing_token: 1 }]);
+      await isSlow(cell);
+      await write(1);
+      await purging;
+    });
+    expect(await query(cell, 'select uuid from instances where uuid = :uuid::uuid', { uuid })).toEqual([]);
   });
 });

@@ -22,8 +22,8 @@ test.each([
   ['list[0] ?? b', ['list[1] ?? b']],
   ['if (a) b();', ['if (true) b();', 'if (false) b();', 'if (a)']],
   [
-    "if (!row) throw new Error('a select gives one row');",
-    ["if (true) throw new Error('a select gives one row');", "if (row) throw new Error('a select gives one row');"],
+    "if (!row) throw new Error('a select returns one row');",
+    ["if (true) throw new Error('a select returns one row');", "if (row) throw new Error('a select returns one row');"],
   ],
   ['const x = a ? b : c', ['const x = true ? b : c', 'const x = false ? b : c']],
   ['await noteOrphanedRows(api, cell, server);', ['']],

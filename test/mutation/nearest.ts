@@ -10,6 +10,7 @@ const scheduler = 'test/compute/scheduler';
 /** Tests of other names, by the beginning of a path. */
 const others: Readonly<Record<string, readonly string[]>> = {
   'compute/boot/': ['test/lambdas/workflows/boot/boot.test.ts'],
+  'compute/boot/try-another-cell': ['test/compute/boot/bury-in-cell0.test.ts'],
   'compute/boot/schedule-servers': [`${scheduler}/schedule-servers.test.ts`, `${scheduler}/no-valid-host.test.ts`],
   'compute/quotas/': [`${api}/compute/quota-sets/quota-sets.test.ts`],
   'compute/scheduler/': [`${scheduler}/filters.test.ts`, `${scheduler}/weighers.test.ts`],

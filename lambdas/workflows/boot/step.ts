@@ -22,6 +22,7 @@ export const placement = z.object({
   host: z.string(),
   zone: z.string(),
   alternates: z.array(z.string()),
+  refusals: z.int().default(0),
 });
 
 /** A server in its cell, ready to be built. */

@@ -65,7 +65,13 @@ const sums = ['api quota_usages.cores', 'api quota_usages.ram', 'api allocations
 /** Columns with numbers that no request names: ids of ours, counts of rows, what operators' commands set, what hosts have. */
 const ours = [
   ...['api build_requests', 'api instance_mappings', 'api pending_cleanups', 'cell instances'].map((table) => `${table}.fencing_token`),
-  ...['api schema_migrations.version', 'api quota_usages.instances', 'api instance_groups.generation', 'api build_failures.builds'],
+  ...[
+    'api schema_migrations.version',
+    'api quota_usages.instances',
+    'api instance_groups.generation',
+    'api resource_providers.generation',
+    'api build_failures.builds',
+  ],
   ...['api images.size', 'api images.min_disk', 'api images.min_ram'],
   ...['api inventories.total', 'api inventories.reserved', 'api inventories.allocation_ratio'],
   ...['api host_states.cell_id', 'api host_states.vcpu', 'api host_states.memory_mb', 'api host_states.disk_gb'],

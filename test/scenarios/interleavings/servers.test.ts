@@ -3,6 +3,8 @@
  * never lost, and never seen again once its delete was acknowledged. At rest the audit finds nothing.
  */
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { createInCell } from '../../../compute/boot/create-in-cell.ts';
+import { scheduleServers } from '../../../compute/boot/schedule-servers.ts';
 import { type Cloud, startCloud } from '../../fixtures/cloud.ts';
 import { meetAt, reapAndBoot } from './actors.ts';
 import { guardStatements, inEveryOrder } from './interleave.ts';
@@ -38,6 +40,20 @@ const meetings: Readonly<Record<string, () => ReturnType<typeof meetAt>>> = {
     process.env.SIMULATION = JSON.stringify({ failureChance: 1 });
     return meetAt(cloud, (server) => ({ boot: server.boot, delete: server.remove }));
   },
+  'a boot that dies before its commit and the reaper of its delete': () => {
+    // The commit, and the note that it won nothing.
+    for (const sql of ['delete from build_requests b using', 'with noted as (']) cloud.service.dataApi.faults.add({ kind: 'down', sql });
+    return meetAt(cloud, ({ id, execution, remove }) => ({
+      boot: async () => {
+        const [placement] = await scheduleServers(cloud.service.api, execution, [id]);
+        if (placement) await createInCell(cloud.service.api, placement).catch(died);
+      },
+      end: async () => {
+        await remove();
+        await reapAndBoot(cloud);
+      },
+    }));
+  },
   'a burial and the reaper': () => meetAt(cloud, (server) => ({ boot: server.boot, reaper: () => reapAndBoot(cloud) }), giant),
   'a burial and its delete': () => meetAt(cloud, (server) => ({ boot: server.boot, delete: server.remove }), giant),
   'a delete and the reaper': () =>
@@ -63,6 +79,11 @@ const meetings: Readonly<Record<string, () => ReturnType<typeof meetAt>>> = {
     return meetAt(cloud, (server) => ({ boot: server.boot, reaper: () => reapAndBoot(cloud) }));
   },
 };
+
+/** An execution ends without another word. */
+function died(error: unknown): void {
+  expect((error as Error).name).toMatch(/^(DatabaseUnreachable|OwnershipLost)$/);
+}
 
 test.each(Object.entries(meetings))('%s', { timeout: 0 }, async (_, newMeeting) => {
   expect(await inEveryOrder(newMeeting, preemptions)).toBeGreaterThan(1);

@@ -42,6 +42,15 @@ describe('a token', () => {
     await expect(verifyToken(text)).rejects.toThrow(InvalidToken);
   });
 
+  test('that was checked before ends as well, at its very end', async () => {
+    const { text } = await issueToken(subject);
+    const { expiresAt } = await verifyToken(text);
+    vi.useFakeTimers({ toFake: ['Date'], now: expiresAt.getTime() - 1 });
+    expect(await verifyToken(text)).toMatchObject(subject);
+    vi.setSystemTime(expiresAt);
+    await expect(verifyToken(text)).rejects.toThrow(InvalidToken);
+  });
+
   test('asked for with another one ends with it and continues its chain', async () => {
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 1_800_000 });
     const first = await issueToken(subject);
