@@ -142,7 +142,7 @@ export async function findSchedulingState(
       servers,
       execution,
       limit: reading.limit,
-      refused: reading.rejectedHostClasses,
+      rejected: reading.rejectedHostClasses,
       reasons: reading.reasons,
       count_servers: reading.countServers,
       count_alike: reading.countAlikeProperties,

@@ -171,7 +171,7 @@ test('anti-affinity lets a host have as many members as the rule says', () => {
   const one = host('a', { members: 1 });
   expect(rejectForGroup(one, group('anti-affinity'))).toEqual({
     filter: 'ServerGroupAntiAffinityFilter',
-    why: '1 of at most 1 members of the group are there',
+    reason: '1 of at most 1 members of the group are there',
   });
   expect(rejectForGroup(one, group('anti-affinity', { mostPerHost: 2 }))).toBeUndefined();
   expect(rejectForGroup(host('b'), group('anti-affinity', { placed: 1 }))).toBeUndefined();

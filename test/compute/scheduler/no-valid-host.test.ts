@@ -103,7 +103,7 @@ test('capacity for some of the servers', async () => {
     'MEMORY_MB: 4 of 4 hosts suffice; the nearest has 65536 free.',
     'DISK_GB: 4 of 4 hosts suffice; the nearest has 500 free.',
     'Nearest host: cell2-host2.',
-    'The 3 hosts left can take 6 of 7 servers; then the nearest, cell2-host2, is short of 1 VCPU.',
+    'The 3 hosts left can hold 6 of 7 servers; then the nearest, cell2-host2, is short of 1 VCPU.',
     'First cause: VCPU.',
   ]);
 });

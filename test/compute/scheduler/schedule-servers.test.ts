@@ -67,7 +67,7 @@ test('a claim that is sent twice claims once; another for the same servers does 
 });
 
 test('all servers of a request find a host, or none claims any', async () => {
-  await expect(boot({ flavor: half }, 13)).rejects.toThrow('The 6 hosts left can take 12 of 13 servers');
+  await expect(boot({ flavor: half }, 13)).rejects.toThrow('The 6 hosts left can hold 12 of 13 servers');
   expect(await sql(fixture, 'select * from allocations')).toEqual([]);
   expect(new Set(hosts(await boot({ flavor: half }, 12))).size).toBe(6);
   await checkCapacity(fixture);
