@@ -6,6 +6,7 @@ const deployment = 'test/emulator/**/*.test.ts';
 /** How tests run, in a campaign too. */
 export const settings = {
   include: ['test/**/*.test.ts'],
+  globalSetup: 'test/fixtures/postgres-of-the-run.ts',
   testTimeout: 30_000,
   hookTimeout: 60_000,
   // Functions write through vitest's console, which is silent where all is well.
@@ -14,7 +15,6 @@ export const settings = {
 
 export default defineConfig({
   test: {
-    // A file starts its own PostgreSQL; two at a time suit two cores.
     maxWorkers: 2,
     silent: 'passed-only',
     // .ci/run counts from the file.

@@ -1,14 +1,15 @@
 /** `npm run emulate`: deploys everything with `cdk` into an emulator on this machine and serves it until it is stopped. */
 import { resolve } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { advice } from './emulate/advice.ts';
 import { greeting } from './emulate/greeting.ts';
 import { runEmulatedCloud } from './emulator/emulated-cloud.ts';
 import { onStopSignal } from './processes/stop-signals.ts';
+import { wholeNumber } from './processes/whole-number.ts';
 
 const command = new Command('npm run emulate --')
   .description('Deploys Cellzero with "cdk" into MiniStack, an emulator of AWS, and serves it until Ctrl-C. Nothing leaves this machine.')
-  .option('--port <number>', "where the emulator listens, 0 takes a free port (MiniStack's own is 4566)", portNumber, 4_566)
+  .option('--port <number>', "where the emulator listens, 0 takes a free port (MiniStack's own is 4566)", wholeNumber(65_535), 4_566)
   .option('--data-dir <dir>', 'where to put clouds.yaml and logs', '.cellzero-emulated')
   .parse();
 const options = command.opts<{ port: number; dataDir: string }>();
@@ -28,10 +29,4 @@ try {
 } catch (error) {
   console.error(advice(error) ?? error);
   process.exit(1);
-}
-
-function portNumber(text: string): number {
-  const port = Number(text);
-  if (!/^\d+$/.test(text) || port > 65_535) throw new InvalidArgumentError('It takes a whole number from 0 to 65535.');
-  return port;
 }

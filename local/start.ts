@@ -1,22 +1,20 @@
 /** `npm start`: serves a deployment on this machine until it is stopped. */
 import { once } from 'node:events';
 import { createServer } from 'node:net';
+import { CommanderError } from 'commander';
 import { PortInUse } from './aws/gateway/gateway.ts';
 import { type ServiceOptions, startService } from './deployment/service.ts';
 import { onStopSignal } from './processes/stop-signals.ts';
 import { advice } from './start/advice.ts';
 import { greeting } from './start/greeting.ts';
-import { readOptions, usage } from './start/options.ts';
+import { readOptions } from './start/options.ts';
 
 let options: ServiceOptions | undefined;
 try {
-  const wanted = readOptions(process.argv.slice(2));
-  if (wanted === 'help') console.log(usage);
-  else {
-    options = wanted;
-    await serve(wanted);
-  }
+  options = readOptions(process.argv.slice(2));
+  await serve(options);
 } catch (error) {
+  if (error instanceof CommanderError) process.exit(error.exitCode);
   console.error(advice(error, options ?? {}) ?? error);
   process.exit(1);
 }

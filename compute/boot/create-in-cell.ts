@@ -29,9 +29,10 @@ export interface CreatedInCell extends SpawnRequest, Owner {
 export async function createInCell(api: Database, placement: Placement): Promise<CreatedInCell> {
   const { execution, server, cell, host, zone, alternates } = placement;
   const request = (await setTargetCell(api, execution, [server], cell)).get(server);
-  if (!request || request.fencingToken === null) return ownershipLost(api, server);
+  if (!request) return ownershipLost(api, server);
   const { connection, mappedTo, spec, fencingToken: fencing_token } = request;
   if (!connection) throw new Error(`cell ${cell} is not registered`);
+  if (fencing_token === null) return ownershipLost(api, server);
   const owner = { execution, fencing_token };
   const database = parseDatabaseUrl(connection);
   const created = { ...owner, server, host, flavor: spec.flavor, image: spec.image, connection, alternates, attempt: 1 };

@@ -2,9 +2,10 @@
  * What an operator must act on. Each alarm leads to the page of docs/runbook.md that says what it means and what to do, and notifies a topic to which an operator
  * subscribes. They are as few as an account has for free.
  */
-import { CfnOutput, Duration } from 'aws-cdk-lib';
+import { CfnOutput, Duration, Stack } from 'aws-cdk-lib';
 import { Alarm, ComparisonOperator, Metric, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
+import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
@@ -71,8 +72,9 @@ function definitions(observed: Observed): Definition[] {
     },
     {
       page: 'the-audit-fails',
-      metric: errors(auditor.functions.Audit),
-      threshold: persistently.threshold,
+      // The audit runs once on a day: what its function does, or leaves undone at its timeout, shows in the execution.
+      metric: auditor.stateMachine.metricFailed({ statistic: 'Sum', period }),
+      threshold: 1,
       says: 'Nobody looks whether the databases fit together.',
     },
     {
@@ -92,6 +94,15 @@ export class Alarms extends Construct {
   constructor(scope: Construct, id: string, observed: Observed) {
     super(scope, id);
     const topic = new Topic(this, 'Topic', { displayName: `Alarms of ${observed.prefix}`, enforceSSL: true });
+    // A policy of its own, which enforceSSL makes, takes the place of the one that lets the whole account publish.
+    topic.addToResourcePolicy(
+      new PolicyStatement({
+        principals: [new ServicePrincipal('cloudwatch.amazonaws.com')],
+        actions: ['sns:Publish'],
+        resources: [topic.topicArn],
+        conditions: { StringEquals: { 'aws:SourceAccount': Stack.of(this).account } },
+      }),
+    );
     this.alarms = definitions(observed).map(({ page, metric, threshold, says }) => {
       const alarm = new Alarm(this, page, {
         alarmName: `${observed.prefix}-${page}`,

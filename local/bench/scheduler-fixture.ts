@@ -9,7 +9,7 @@ import { databaseUrl } from '../aws/arns.ts';
 import { localClusters } from '../aws/data-api/clusters.ts';
 import { createDataApi, type DataApi } from '../aws/data-api/data-api.ts';
 import { startAws } from '../aws/server.ts';
-import { startPostgres } from '../postgres/postgres.ts';
+import type { Postgres } from '../postgres/postgres.ts';
 
 /** Cells of hosts that are all alike. */
 export interface Fleet {
@@ -37,11 +37,10 @@ export const tiny: RequestSpec['flavor'] = {
   ...{ flavorid: '1', name: 'm1.tiny', memory_mb: 512, vcpus: 1, root_gb: 1, ephemeral_gb: 0, swap: 0, extra_specs: {} },
 };
 
-/** Starts it and leads the SDK of this process to it. */
-export async function startSchedulerFixture(): Promise<SchedulerFixture> {
-  const postgres = await startPostgres({ dataDir: undefined });
-  await postgres.createDatabase('cellzero_api');
-  const dataApi = createDataApi({ postgres, clusters: localClusters(new Map([['api', 'cellzero_api']])) });
+/** Makes it on a PostgreSQL, which stops with it, and leads the SDK of this process to it. */
+export async function startSchedulerFixture(postgres: Postgres): Promise<SchedulerFixture> {
+  const database = await postgres.createDatabase('cellzero_api');
+  const dataApi = createDataApi({ postgres, clusters: localClusters(new Map([['api', database]])) });
   const aws = await startAws({ services: [dataApi.service] });
   Object.assign(process.env, aws.environment);
   const api = parseDatabaseUrl(databaseUrl('api'));

@@ -7,6 +7,7 @@ import { scheduleServers } from '../../compute/boot/schedule-servers.ts';
 import { NoValidHost } from '../../compute/scheduler/no-valid-host.ts';
 import type { RequestSpec } from '../../database/api/servers/build-requests.ts';
 import { query } from '../../database/data-api/client.ts';
+import { startPostgres } from '../postgres/postgres.ts';
 import { type SchedulerFixture, startSchedulerFixture, tiny } from './scheduler-fixture.ts';
 
 /** A cloud and a request for it. */
@@ -48,7 +49,7 @@ const sizes = [
 const runs = 60;
 const warmUps = 15;
 
-const fixture = await startSchedulerFixture();
+const fixture = await startSchedulerFixture(await startPostgres({ dataDir: undefined }));
 try {
   console.log(`Milliseconds (median of ${runs}) to schedule one server: read and claim, or read and explain.\n`);
   console.log(

@@ -1,5 +1,6 @@
 /** How the demo is set: headings with their time, running text, tables. Never wider than a hundred columns; colours on a terminal that wants them. */
 import { styleText } from 'node:util';
+import { getBorderCharacters, table } from 'table';
 
 /** What a piece of text is, as far as its colour goes. */
 export type Tone = 'plain' | 'title' | 'good' | 'bad' | 'quiet';
@@ -27,7 +28,8 @@ export interface Report {
 
 const width = 98;
 const indent = '   ';
-const gap = '  ';
+/** Columns between two columns. */
+const gap = 2;
 
 const formats = { title: 'bold', good: 'green', bad: 'red', quiet: 'gray' } as const;
 
@@ -83,19 +85,25 @@ function asCell(cell: Cell): { text: string; tone: Tone } {
 }
 
 function layOut(rows: { text: string; tone: Tone }[][]): string[] {
-  const columns = Math.max(...rows.map((row) => row.length));
-  const widths = Array.from({ length: columns - 1 }, (_, column) => Math.max(...rows.map((row) => row[column]?.text.length ?? 0)));
-  const before = widths.reduce((sum, each) => sum + each + gap.length, 0);
-  return rows.flatMap((row) => {
-    const fixed = widths.map((each, column) => {
-      const { text, tone } = row[column] ?? { text: '', tone: 'plain' };
-      const space = ' '.repeat(each - text.length);
-      return (isTime.test(text) ? space + paint(tone, text) : paint(tone, text) + space) + gap;
-    });
-    const last = row[columns - 1] ?? { text: '', tone: 'plain' };
-    const [first = '', ...more] = wrap(last.text, width - indent.length - before);
-    return [fixed.join('') + paint(last.tone, first), ...more.map((line) => ' '.repeat(before) + paint(last.tone, line))];
-  });
+  const last = Math.max(...rows.map((row) => row.length)) - 1;
+  const cells = rows.map((row) => Array.from({ length: last + 1 }, (_, column) => row[column] ?? asCell('')));
+  const widths = Array.from({ length: last }, (_, column) => Math.max(...cells.map((row) => row[column]?.text.length ?? 0)));
+  const before = widths.reduce((sum, each) => sum + each + gap, indent.length);
+  const lines = table(
+    cells.map((row) => row.map(({ text, tone }) => paint(tone, text))),
+    {
+      border: getBorderCharacters('void'),
+      drawHorizontalLine: () => false,
+      columnDefault: { paddingLeft: 0, paddingRight: gap, wrapWord: true },
+      columns: [
+        ...widths.map(
+          (width, column) => ({ width, alignment: cells.some((row) => isTime.test(row[column]?.text ?? '')) ? 'right' : 'left' }) as const,
+        ),
+        { width: width - before, paddingRight: 0 },
+      ],
+    },
+  );
+  return lines.split('\n');
 }
 
 function wrap(text: string, columns: number): string[] {

@@ -1,5 +1,6 @@
 /** The file from which an OpenStack client knows where the cloud is and who asks. */
 import { rename, writeFile } from 'node:fs/promises';
+import { stringify } from 'yaml';
 import type { Passwords } from './passwords.ts';
 
 /** A cloud in the file: a user in the project of the same name. */
@@ -11,20 +12,12 @@ export interface CloudLogin {
 
 /** Returns the text of a clouds.yaml for an API. */
 export function cloudsText(url: string, logins: readonly CloudLogin[]): string {
-  const clouds = logins.map(
-    ({ cloud, user, password }) => `  ${cloud}:
-    auth:
-      auth_url: "${url}/identity/v3"
-      username: ${user}
-      password: ${JSON.stringify(password)}
-      project_name: ${user}
-      user_domain_id: default
-      project_domain_id: default
-    region_name: RegionOne
-    identity_api_version: 3
-`,
-  );
-  return `clouds:\n${clouds.join('')}`;
+  const clouds = logins.map(({ cloud, user, password }) => {
+    const domains = { user_domain_id: 'default', project_domain_id: 'default' };
+    const auth = { auth_url: `${url}/identity/v3`, username: user, password, project_name: user, ...domains };
+    return [cloud, { auth, region_name: 'RegionOne', identity_api_version: 3 }];
+  });
+  return stringify({ clouds: Object.fromEntries(clouds) }, { defaultKeyType: 'PLAIN', defaultStringType: 'QUOTE_DOUBLE' });
 }
 
 /**

@@ -47,6 +47,8 @@ export interface ServiceOptions {
   host: string;
   /** 0 takes a free one. */
   port: number;
+  /** Where the databases are, for tests; undefined starts a server for them. It is stopped with the rest. */
+  postgres?: Postgres | undefined;
   /** Milliseconds before every retry of the workflow, for tests; undefined waits as the workflow says. */
   retryAfter?: number;
   /** Milliseconds until a scheduled reap runs, for tests; undefined waits as the workflow says. */
@@ -91,7 +93,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 
 async function start(options: ServiceOptions, stops: (() => Promise<unknown>)[], stop: () => Promise<void>): Promise<Service> {
   const dataDir = await openDataDir(options.dataDir, stops);
-  const postgres = await startPostgres({ dataDir: options.dataDir === undefined ? undefined : join(dataDir, 'postgres') });
+  const ownData = options.dataDir === undefined ? undefined : join(dataDir, 'postgres');
+  const postgres = options.postgres ?? (await startPostgres({ dataDir: ownData }));
   stops.push(() => postgres.stop());
 
   const clusters = new Map<string, string>();
@@ -161,8 +164,7 @@ async function deploy(
   { cells, hosts }: ServiceOptions,
 ): Promise<Passwords> {
   const open = async (name: string) => {
-    await postgres.createDatabase(`cellzero_${name}`);
-    clusters.set(name, `cellzero_${name}`);
+    clusters.set(name, await postgres.createDatabase(`cellzero_${name}`));
   };
   const names = ['cell0', ...Array.from({ length: cells }, (_, index) => `cell${index + 1}`)];
   const addCell = async (name: string) => {

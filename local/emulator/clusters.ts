@@ -2,16 +2,15 @@
  * The Aurora clusters of an emulator. It knows of each one what CloudFormation asked for, and runs none: a database of our PostgreSQL stands for it, made
  * when the first request comes. Whether a request may come in is decided by what was deployed: the cluster, its Data API, its database, and its secret.
  */
+import { DBClusterNotFoundFault, DescribeDBClustersCommand, type RDSClient } from '@aws-sdk/client-rds';
 import { GetSecretValueCommand, ResourceNotFoundException, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import * as z from 'zod';
-import { region } from '../aws/arns.ts';
 import { type Clusters, checkDatabase, noCluster, noSecret, type Target, wrongSecret } from '../aws/data-api/clusters.ts';
 import type { Postgres } from '../postgres/postgres.ts';
 
 /** What the clusters stand on. */
 export interface EmulatedClustersOptions {
-  /** Address of the emulator. */
-  endpoint: string;
+  rds: RDSClient;
   secrets: SecretsManagerClient;
   postgres: Postgres;
 }
@@ -27,17 +26,16 @@ interface Cluster {
 const remembered = 1_000;
 
 /** The clusters that an emulator has at any time. */
-export function emulatedClusters({ endpoint, secrets, postgres }: EmulatedClustersOptions): Clusters {
+export function emulatedClusters({ rds, secrets, postgres }: EmulatedClustersOptions): Clusters {
   const opened = new Map<string, Promise<string>>();
 
   const open = async (target: Target): Promise<string> => {
-    const cluster = await describe(endpoint, target.resourceArn);
+    const cluster = await describe(rds, target.resourceArn);
     if (!cluster) throw noCluster(target);
     const host = await hostOf(secrets, target);
     if (host !== undefined && host !== cluster.host) throw wrongSecret();
     checkDatabase(target, cluster.database);
-    await postgres.createDatabase(cluster.id);
-    return cluster.id;
+    return await postgres.createDatabase(cluster.id);
   };
 
   return {
@@ -55,19 +53,16 @@ export function emulatedClusters({ endpoint, secrets, postgres }: EmulatedCluste
   };
 }
 
-/** Asks RDS, whose protocol is a form that is answered in XML, for a cluster with a Data API. */
-async function describe(endpoint: string, arn: string): Promise<Cluster | undefined> {
-  const answer = await fetch(endpoint, {
-    method: 'POST',
-    // The scope of the signature is where an emulator reads the service's name.
-    headers: { authorization: `AWS4-HMAC-SHA256 Credential=test/20260101/${region}/rds/aws4_request, SignedHeaders=host, Signature=0` },
-    body: new URLSearchParams({ Action: 'DescribeDBClusters', DBClusterIdentifier: arn, Version: '2014-10-31' }),
-  });
-  const xml = await answer.text();
-  const member = (name: string) => new RegExp(`<${name}>([^<]*)</${name}>`).exec(xml)?.[1];
-  const id = member('DbClusterResourceId');
-  if (!answer.ok || id === undefined || member('HttpEndpointEnabled') !== 'true') return undefined;
-  return { id, host: member('Endpoint') ?? '', database: member('DatabaseName') ?? '' };
+/** Asks RDS for a cluster with a Data API. */
+async function describe(rds: RDSClient, arn: string): Promise<Cluster | undefined> {
+  try {
+    const { DBClusters: [found] = [] } = await rds.send(new DescribeDBClustersCommand({ DBClusterIdentifier: arn }));
+    if (!found?.DbClusterResourceId || !found.HttpEndpointEnabled) return undefined;
+    return { id: found.DbClusterResourceId, host: found.Endpoint ?? '', database: found.DatabaseName ?? '' };
+  } catch (error) {
+    if (error instanceof DBClusterNotFoundFault) return undefined;
+    throw error;
+  }
 }
 
 const attachedSecret = z.object({ host: z.string().optional() });

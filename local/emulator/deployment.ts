@@ -56,7 +56,7 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
   await rm(outputsFile, { force: true });
   const address = await addressOfApi(environment.AWS_ENDPOINT_URL);
   const context = ['--context', 'stage=throwaway', ...(address ? ['--context', `publicUrl=${address}`, '--tags', apiId] : [])];
-  const manner = ['--require-approval', 'never', '--concurrency', '4', '--outputs-file', outputsFile, '--output', assemblyIn(dataDir)];
+  const manner = ['--concurrency', '4', '--outputs-file', outputsFile, '--output', assemblyIn(dataDir)];
   await run(['deploy', '--all', ...manner, ...context], options, (line) => {
     const [, stack, number, all] = /^(\S+): deploying\.\.\. \[(\d+)\/(\d+)\]/.exec(line) ?? [];
     if (stack) report?.(`Deploying ${stack} (${number} of ${all})`);

@@ -3,6 +3,7 @@
  * database. Functions find it by the SDK's own variable, which they inherit from the emulator, so the stacks are those of the cloud.
  */
 import { join } from 'node:path';
+import { RDSClient } from '@aws-sdk/client-rds';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { region } from '../aws/arns.ts';
 import { createDataApi } from '../aws/data-api/data-api.ts';
@@ -55,7 +56,8 @@ export async function startEmulator({ dataDir, port, report }: EmulatorOptions):
     const postgres = await startPostgres({ dataDir: undefined });
     stops.push(() => postgres.stop());
     const secrets = new SecretsManagerClient({ endpoint, region, credentials });
-    const dataApi = createDataApi({ postgres, clusters: emulatedClusters({ endpoint, secrets, postgres }) });
+    const rds = new RDSClient({ endpoint, region, credentials });
+    const dataApi = createDataApi({ postgres, clusters: emulatedClusters({ rds, secrets, postgres }) });
     stops.push(() => dataApi.close());
     const aws = await startAws({ services: [dataApi.service], ...running?.dataApi });
     stops.push(() => aws.close());

@@ -18,8 +18,8 @@ import { giveTo, type Runner, serverRunner } from './postgres-user.ts';
 export interface Postgres {
   /** What `pg` needs to connect, beside the name of a database. */
   readonly connection: { readonly host: string; readonly user: string };
-  /** Makes a database unless it exists. */
-  createDatabase(name: string): Promise<void>;
+  /** Makes a database unless it exists, and returns the name that it has on this server. */
+  createDatabase(name: string): Promise<string>;
   /** Stops the server and, when it is ephemeral, removes its data. May be called twice. */
   stop(): Promise<void>;
 }
@@ -170,7 +170,7 @@ async function ready(log: NodeJS.ReadableStream, exited: Promise<unknown>, data:
   throw new Error(`PostgreSQL did not start: ${text}`);
 }
 
-async function createDatabase(connection: Postgres['connection'], name: string): Promise<void> {
+async function createDatabase(connection: Postgres['connection'], name: string): Promise<string> {
   const client = new Client({ ...connection, database: superuser });
   await client.connect();
   try {
@@ -181,4 +181,5 @@ async function createDatabase(connection: Postgres['connection'], name: string):
   } finally {
     await client.end();
   }
+  return name;
 }

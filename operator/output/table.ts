@@ -1,22 +1,16 @@
 /** Tables for people in the style of nova-manage: borders, a header, everything to the left. A value may have several lines. */
+import { getBorderCharacters, table as layOut } from 'table';
 
 /**
  * Returns a table of rows under headers, without a newline at the end. Control characters in values are shown, not obeyed.
  * @param style `ruled` has a border after every row.
  */
 export function table(headers: readonly string[], rows: readonly (readonly string[])[], style: 'plain' | 'ruled' = 'plain'): string {
-  const all = [headers, ...rows].map((row) => row.map((value) => value.split('\n').map(visible)));
-  const widths = headers.map((_, column) => Math.max(...all.map((row) => Math.max(...(row[column] ?? []).map((line) => line.length)))));
-  const border = `+${widths.map((width) => '-'.repeat(width + 2)).join('+')}+`;
-  const [header = '', ...body] = all.map((row) => linesOf(row, widths));
-  const lines = style === 'ruled' ? body.flatMap((row) => [row, border]) : [...body, ...(body.length > 0 ? [border] : [])];
-  return [border, header, border, ...lines].join('\n');
-}
-
-function linesOf(row: readonly (readonly string[])[], widths: readonly number[]): string {
-  const height = Math.max(...row.map((lines) => lines.length));
-  const line = (index: number) => `|${widths.map((width, column) => ` ${(row[column]?.[index] ?? '').padEnd(width)} `).join('|')}|`;
-  return Array.from({ length: height }, (_, index) => line(index)).join('\n');
+  const shown = [headers, ...rows].map((row) => row.map((value) => value.split('\n').map(visible).join('\n')));
+  return layOut(shown, {
+    border: { ...getBorderCharacters('ramac'), joinLeft: '+', joinJoin: '+', joinRight: '+' },
+    drawHorizontalLine: (index, rows) => style === 'ruled' || index <= 1 || index === rows,
+  }).trimEnd();
 }
 
 /** What users wrote may hold sequences that a terminal obeys. */

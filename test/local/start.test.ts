@@ -7,9 +7,8 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { logIn } from '../../local/demo/client.ts';
-import { advice } from '../../local/start/advice.ts';
 import { greeting } from '../../local/start/greeting.ts';
 import { readOptions } from '../../local/start/options.ts';
 import { family, leftOf } from '../fixtures/processes.ts';
@@ -226,31 +225,36 @@ describe('the command line', () => {
   it('has defaults', () => {
     expect(readOptions([])).toEqual({ dataDir: join(process.cwd(), '.cellzero'), cells: 2, hosts: 2, host: '127.0.0.1', port: 8_774 });
     expect(readOptions(['--ephemeral', '--port', '0', '--cells=0'])).toMatchObject({ dataDir: undefined, port: 0, cells: 0 });
-    expect(readOptions(['--help'])).toBe('help');
   });
 
   it.each([
-    [['--bogus'], "Unknown option '--bogus'."],
-    [['more'], "Unexpected argument 'more'."],
-    [['--port'], "Option '--port <value>' argument missing."],
-    [['--port', 'http'], '--port takes a whole number from 0 to 65535, not "http".'],
-    [['--port', '70000'], '--port takes a whole number from 0 to 65535, not "70000".'],
-    [['--cells=-1'], '--cells takes a whole number from 0 to 20, not "-1".'],
-    [['--cells=1.5'], '--cells takes a whole number from 0 to 20, not "1.5".'],
-    [['--hosts='], '--hosts takes a whole number from 0 to 1000, not "".'],
-    [['--ephemeral', '--data-dir', 'x'], '--ephemeral keeps no data, so it takes no --data-dir.'],
+    [['--bogus'], "error: unknown option '--bogus'"],
+    [['more'], 'error: too many arguments. Expected 0 arguments but got 1: more.'],
+    [['--port'], "error: option '--port <number>' argument missing"],
+    [['--port', 'http'], "error: option '--port <number>' argument 'http' is invalid. It takes a whole number from 0 to 65535."],
+    [['--port', '70000'], "error: option '--port <number>' argument '70000' is invalid. It takes a whole number from 0 to 65535."],
+    [['--cells=-1'], "error: option '--cells <number>' argument '-1' is invalid. It takes a whole number from 0 to 20."],
+    [['--cells=1.5'], "error: option '--cells <number>' argument '1.5' is invalid. It takes a whole number from 0 to 20."],
+    [['--hosts='], "error: option '--hosts <number>' argument '' is invalid. It takes a whole number from 0 to 1000."],
+    [['--host='], "error: option '--host <address>' argument '' is invalid. It takes a name."],
+    [['--data-dir='], "error: option '--data-dir <dir>' argument '' is invalid. It takes a name."],
+    [['--ephemeral', '--data-dir', 'x'], "error: option '--ephemeral' cannot be used with option '--data-dir <dir>'"],
   ])('%j is refused with why and what to do', (args, why) => {
-    let thrown: unknown;
-    try {
-      readOptions(args);
-    } catch (error) {
-      thrown = error;
-    }
-    expect(advice(thrown, {})).toBe(`${why}\nSee npm start -- --help.`);
+    const write = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    onTestFinished(() => write.mockRestore());
+    expect(() => readOptions(args)).toThrow(expect.objectContaining({ exitCode: 1 }));
+    expect(write.mock.calls.join('')).toBe(`${why}\nSee npm start -- --help.\n`);
+  });
+
+  it('has help', async () => {
+    const { ended, printed } = start(['--help']);
+    expect(await ended).toBe(0);
+    for (const option of ['port', 'host', 'data-dir', 'ephemeral', 'cells', 'hosts'])
+      expect(printed()).toMatch(new RegExp(`^ +--${option} `, 'm'));
   });
 
   it.each([
-    [['--bogus'], /^Unknown option '--bogus'\.\nSee npm start -- --help\.\n$/],
+    [['--bogus'], /^error: unknown option '--bogus'\nSee npm start -- --help\.\n$/],
     [['--host', '192.0.2.1', '--port', '0'], /^Cannot listen on 192\.0\.2\.1, port 0: E\w+\.\n.*--host 127\.0\.0\.1 --port 0\n$/],
     [['--port', '0', '--data-dir', '/dev/null/data'], /^Cannot keep data in \/dev\/null\/data: ENOTDIR .*\n.*--data-dir DIR\n$/],
   ])('%j cannot be, and it says why and what to do', async (args, message) => {

@@ -24,7 +24,8 @@ let project: string;
 beforeAll(async () => {
   parent = await mkdtemp(join(tmpdir(), 'cellzero-operator-'));
   dataDir = join(parent, 'data');
-  cloud = await startCloud({ dataDir });
+  // It is stopped, and its data must be whole without it.
+  cloud = await startCloud({ dataDir, postgres: undefined });
   const user = await cloud.newUser();
   project = user.projectId;
   active = await user.boot({ name: 'web' });

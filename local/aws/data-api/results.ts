@@ -4,8 +4,8 @@
  */
 
 import type { QueryArrayResult } from 'pg';
+import { parse as parseArray } from 'postgres-array';
 import * as z from 'zod';
-import { parseArray } from './arrays.ts';
 import { dataApiError } from './errors.ts';
 import { type ColumnType, jdbcType, type TypeCatalogue } from './types.ts';
 
@@ -116,9 +116,11 @@ function arrayValue(element: ColumnType, text: string, options: AnswerOptions): 
 }
 
 function elements(text: string): (string | null)[] {
-  const items = parseArray(text);
-  if (items) return items;
-  throw dataApiError('UnsupportedResultException', 'Multidimensional arrays are not supported');
+  const items: unknown[] = parseArray(text);
+  if (!items.every((item) => item === null || typeof item === 'string')) {
+    throw dataApiError('UnsupportedResultException', 'Multidimensional arrays are not supported');
+  }
+  return items;
 }
 
 function memberOf({ name, member }: ColumnType, text: string, { resultSetOptions }: AnswerOptions): ColumnType['member'] {

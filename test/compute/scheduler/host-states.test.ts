@@ -9,11 +9,12 @@ import { query } from '../../../database/data-api/client.ts';
 import { handler } from '../../../lambdas/workflows/boot/schedule-servers.ts';
 import { databaseUrl } from '../../../local/aws/arns.ts';
 import { type SchedulerFixture, startSchedulerFixture, tiny } from '../../../local/bench/scheduler-fixture.ts';
+import { sharedPostgres } from '../../fixtures/postgres.ts';
 import { addZone, checkCapacity, sql, unowned } from './scheduler-helpers.ts';
 
 let fixture: SchedulerFixture;
 beforeAll(async () => {
-  fixture = await startSchedulerFixture();
+  fixture = await startSchedulerFixture(sharedPostgres());
 });
 afterAll(() => fixture?.stop());
 

@@ -6,11 +6,12 @@ import type { RequestSpec } from '../../../database/api/servers/build-requests.t
 import { query } from '../../../database/data-api/client.ts';
 import type { FencedServer } from '../../../database/servers/ownership.ts';
 import { type SchedulerFixture, startSchedulerFixture } from '../../../local/bench/scheduler-fixture.ts';
+import { sharedPostgres } from '../../fixtures/postgres.ts';
 import { checkCapacity, hostOf, newGroup, sql, unowned } from './scheduler-helpers.ts';
 
 let fixture: SchedulerFixture;
 beforeAll(async () => {
-  fixture = await startSchedulerFixture();
+  fixture = await startSchedulerFixture(sharedPostgres());
 });
 afterAll(() => fixture?.stop());
 beforeEach(() => fixture.addHosts({ cells: 1, hosts: 4 }));

@@ -5,11 +5,12 @@ import { NoValidHost } from '../../../compute/scheduler/no-valid-host.ts';
 import type { RequestSpec } from '../../../database/api/servers/build-requests.ts';
 import { query } from '../../../database/data-api/client.ts';
 import { type SchedulerFixture, startSchedulerFixture, tiny } from '../../../local/bench/scheduler-fixture.ts';
+import { sharedPostgres } from '../../fixtures/postgres.ts';
 import { addZone, hostOf, newGroup } from './scheduler-helpers.ts';
 
 let fixture: SchedulerFixture;
 beforeAll(async () => {
-  fixture = await startSchedulerFixture();
+  fixture = await startSchedulerFixture(sharedPostgres());
 });
 afterAll(() => fixture?.stop());
 beforeEach(() => fixture.addHosts({ cells: 2, hosts: 2 }));

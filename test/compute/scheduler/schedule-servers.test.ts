@@ -8,11 +8,12 @@ import { type RequestSpec, releaseTargetCell } from '../../../database/api/serve
 import { releaseAllocationsOfFailed } from '../../../database/api/servers/release.ts';
 import { query } from '../../../database/data-api/client.ts';
 import { type SchedulerFixture, startSchedulerFixture, tiny } from '../../../local/bench/scheduler-fixture.ts';
+import { sharedPostgres } from '../../fixtures/postgres.ts';
 import { addZone, checkCapacity, countCalls, hostOf, newGroup, sql, unowned } from './scheduler-helpers.ts';
 
 let fixture: SchedulerFixture;
 beforeAll(async () => {
-  fixture = await startSchedulerFixture();
+  fixture = await startSchedulerFixture(sharedPostgres());
 });
 afterAll(() => fixture?.stop());
 beforeEach(() => fixture.addHosts({ cells: 2, hosts: 3 }));

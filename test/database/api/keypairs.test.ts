@@ -4,10 +4,11 @@ import { createKeyPair, deleteKeyPair, findKeyPair, listKeyPairs } from '../../.
 import { query } from '../../../database/data-api/client.ts';
 import { type SchedulerFixture, startSchedulerFixture } from '../../../local/bench/scheduler-fixture.ts';
 import { changesNothing } from '../../fixtures/contents.ts';
+import { sharedPostgres } from '../../fixtures/postgres.ts';
 
 let fixture: SchedulerFixture;
 beforeAll(async () => {
-  fixture = await startSchedulerFixture();
+  fixture = await startSchedulerFixture(sharedPostgres());
 });
 afterAll(() => fixture?.stop());
 beforeEach(() => query(fixture.api, 'truncate key_pairs, quotas'));

@@ -7,10 +7,11 @@ import { query } from '../../../database/data-api/client.ts';
 import { type SchedulerFixture, startSchedulerFixture } from '../../../local/bench/scheduler-fixture.ts';
 import { sql } from '../../compute/scheduler/scheduler-helpers.ts';
 import { changesNothing } from '../../fixtures/contents.ts';
+import { sharedPostgres } from '../../fixtures/postgres.ts';
 
 let fixture: SchedulerFixture;
 beforeAll(async () => {
-  fixture = await startSchedulerFixture();
+  fixture = await startSchedulerFixture(sharedPostgres());
 });
 afterAll(() => fixture?.stop());
 beforeEach(() => fixture.addHosts({ cells: 1, hosts: 0 }));

@@ -3,8 +3,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { apiMigrations } from '../../../database/api/migrations/index.ts';
 import { cellMigrations } from '../../../database/cell/migrations/index.ts';
 import { query } from '../../../database/data-api/client.ts';
-import { migrate } from '../../../database/migrator/migrate.ts';
+import { checksum, MigrationChanged, migrate, schemaVersion } from '../../../database/migrator/migrate.ts';
 import { type Cloud, startCloud } from '../../fixtures/cloud.ts';
+import released from './released.json' with { type: 'json' };
 
 let cloud: Cloud;
 beforeAll(async () => {
@@ -25,6 +26,27 @@ test('migrations are numbered from 1 without a gap', () => {
   for (const migrations of [apiMigrations, cellMigrations]) {
     expect(migrations.map(({ version }) => version)).toEqual(migrations.map((_, index) => index + 1));
   }
+});
+
+test('no migration is changed that is written down as released', () => {
+  const sums = (migrations: typeof apiMigrations) => Object.fromEntries(migrations.map(({ version, sql }) => [version, checksum(sql)]));
+  expect({ api: sums(apiMigrations), cell: sums(cellMigrations) }).toMatchObject(released);
+});
+
+test('a database refuses migrations of which one was changed after it was applied, and applies none of them', async () => {
+  const changed = cellMigrations.map((migration) => (migration.version === 2 ? { ...migration, sql: `${migration.sql} ` } : migration));
+  const further = { version: 97, name: 'further', sql: 'create table further (id integer);' };
+  await expect(migrate(cloud.database('cell1'), [...changed, further])).rejects.toThrow(MigrationChanged);
+  expect(await query(cloud.database('cell1'), `select to_regclass('further') is null as none`)).toEqual([{ none: true }]);
+});
+
+test('a database whose migrations were applied before there were checksums takes further ones', async () => {
+  const cell = cloud.database('cell1');
+  await query(cell, 'alter table schema_migrations drop column checksum');
+  expect(await schemaVersion(cell)).toBe(cellMigrations.length);
+  const further = { version: 90, name: 'further', sql: 'perform 1;' };
+  expect(await migrate(cell, [...cellMigrations, further])).toEqual([90]);
+  await expect(migrate(cell, [{ ...further, sql: '' }])).rejects.toThrow(MigrationChanged);
 });
 
 test('what is applied is tracked, and not applied again', async () => {

@@ -22,6 +22,19 @@ describe('alarms', () => {
     const [topic] = Object.keys(template.findResources('AWS::SNS::Topic'));
     expect([alarm.AlarmActions, alarm.OKActions]).toEqual([[{ Ref: topic }], [{ Ref: topic }]]);
     template.hasOutput('AlarmTopicArn', { Value: { Ref: topic } });
+    const policies = Object.values(template.findResources('AWS::SNS::TopicPolicy')).filter(({ Properties }) =>
+      Properties.Topics.some((one: { Ref: string }) => one.Ref === topic),
+    );
+    const statements = policies.flatMap(({ Properties }) => Properties.PolicyDocument.Statement);
+    expect(statements.filter(({ Effect }) => Effect === 'Allow')).toMatchObject([
+      {
+        Effect: 'Allow',
+        Principal: { Service: 'cloudwatch.amazonaws.com' },
+        Action: 'sns:Publish',
+        Resource: { Ref: topic },
+        Condition: { StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } } },
+      },
+    ]);
   });
 
   test('are silent while nothing happens, and cost nothing', () => {

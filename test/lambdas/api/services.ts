@@ -7,7 +7,7 @@ import { localClusters } from '../../../local/aws/data-api/clusters.ts';
 import { createDataApi, type DataApi } from '../../../local/aws/data-api/data-api.ts';
 import { createKms } from '../../../local/aws/kms.ts';
 import { startAws } from '../../../local/aws/server.ts';
-import { startPostgres } from '../../../local/postgres/postgres.ts';
+import { sharedPostgres } from '../../fixtures/postgres.ts';
 
 export interface ApiServices {
   database: Database;
@@ -17,9 +17,9 @@ export interface ApiServices {
 
 /** Starts the services with an empty api database and sets the environment of the functions. */
 export async function startApiServices(): Promise<ApiServices> {
-  const postgres = await startPostgres({ dataDir: undefined });
-  await postgres.createDatabase('api');
-  const dataApi = createDataApi({ postgres, clusters: localClusters(new Map([['api', 'api']])) });
+  const postgres = sharedPostgres();
+  const clusters = new Map([['api', await postgres.createDatabase('cellzero_api')]]);
+  const dataApi = createDataApi({ postgres, clusters: localClusters(clusters) });
   const kms = await createKms({ keyFile: undefined });
   const aws = await startAws({ services: [dataApi.service, kms.service] });
   Object.assign(process.env, aws.environment, { API_DATABASE: databaseUrl('api'), TOKEN_KEY: kms.keyArn, PUBLIC_URL: '' });

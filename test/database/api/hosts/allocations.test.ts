@@ -7,10 +7,11 @@ import { query } from '../../../../database/data-api/client.ts';
 import { type SchedulerFixture, startSchedulerFixture } from '../../../../local/bench/scheduler-fixture.ts';
 import { hostOf, newGroup, sql, unowned } from '../../../compute/scheduler/scheduler-helpers.ts';
 import { changesNothing } from '../../../fixtures/contents.ts';
+import { sharedPostgres } from '../../../fixtures/postgres.ts';
 
 let fixture: SchedulerFixture;
 beforeAll(async () => {
-  fixture = await startSchedulerFixture();
+  fixture = await startSchedulerFixture(sharedPostgres());
 });
 afterAll(() => fixture?.stop());
 
@@ -129,8 +130,10 @@ test('a group that binds is claimed for as it was read, and its generation grows
   const { execution, servers } = await fixture.accept(2, { group });
   const [one = '', two = ''] = servers;
   const read = await groupOf(group);
+  const other = await newGroup(fixture, 'anti-affinity');
   expect(await claim(fixture.api, execution, on(0, [one]), read)).toBe(true);
   expect((await groupOf(group)).generation).toBe(read.generation + 1);
+  expect((await groupOf(other)).generation).toBe(read.generation);
   expect(await nothing(() => claim(fixture.api, execution, on(0, [one]), read)), 'sent twice').toBe(true);
   expect(await nothing(() => claim(fixture.api, execution, on(1, [two]), read)), 'a stale generation').toBe(false);
   expect(await claim(fixture.api, execution, on(1, [two]), await groupOf(group))).toBe(true);

@@ -8,11 +8,12 @@ import { query } from '../../../../database/data-api/client.ts';
 import { type SchedulerFixture, startSchedulerFixture } from '../../../../local/bench/scheduler-fixture.ts';
 import { sql } from '../../../compute/scheduler/scheduler-helpers.ts';
 import { changesNothing } from '../../../fixtures/contents.ts';
+import { sharedPostgres } from '../../../fixtures/postgres.ts';
 
 let fixture: SchedulerFixture;
 let cells: string[];
 beforeAll(async () => {
-  fixture = await startSchedulerFixture();
+  fixture = await startSchedulerFixture(sharedPostgres());
   await fixture.addHosts({ cells: 2, hosts: 0 });
   cells = (await sql<{ uuid: string }>(fixture, 'select uuid from cell_mappings order by id')).map(({ uuid }) => uuid);
 });

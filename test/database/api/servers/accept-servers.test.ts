@@ -7,10 +7,11 @@ import { type SchedulerFixture, startSchedulerFixture } from '../../../../local/
 import { newGroup, sql } from '../../../compute/scheduler/scheduler-helpers.ts';
 import { type AcceptanceOptions, accept, newAcceptance } from '../../../fixtures/acceptance.ts';
 import { contentsOf } from '../../../fixtures/contents.ts';
+import { sharedPostgres } from '../../../fixtures/postgres.ts';
 
 let fixture: SchedulerFixture;
 beforeAll(async () => {
-  fixture = await startSchedulerFixture();
+  fixture = await startSchedulerFixture(sharedPostgres());
   await query(fixture.api, `insert into quota_usages (project_id) values ('project')`);
 });
 afterAll(() => fixture?.stop());

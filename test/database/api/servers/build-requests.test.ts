@@ -10,13 +10,14 @@ import { type SchedulerFixture, startSchedulerFixture } from '../../../../local/
 import { newGroup, sql } from '../../../compute/scheduler/scheduler-helpers.ts';
 import { accept } from '../../../fixtures/acceptance.ts';
 import { changesNothing } from '../../../fixtures/contents.ts';
+import { sharedPostgres } from '../../../fixtures/postgres.ts';
 
 let fixture: SchedulerFixture;
 /** uuids of three cells, and what they have as ids. */
 let cells: [string, string, string];
 let ids: [number, number, number];
 beforeAll(async () => {
-  fixture = await startSchedulerFixture();
+  fixture = await startSchedulerFixture(sharedPostgres());
   await fixture.addHosts({ cells: 3, hosts: 1, vcpus: 1_000 });
   const rows = await sql<{ id: number; uuid: string }>(fixture, 'select id, uuid from cell_mappings order by id');
   const [a, b, c] = rows;

@@ -12,11 +12,12 @@ import { type SchedulerFixture, startSchedulerFixture } from '../../../../local/
 import { newGroup, sql } from '../../../compute/scheduler/scheduler-helpers.ts';
 import { accept } from '../../../fixtures/acceptance.ts';
 import { changesNothing } from '../../../fixtures/contents.ts';
+import { sharedPostgres } from '../../../fixtures/postgres.ts';
 
 let fixture: SchedulerFixture;
 let providers: number[];
 beforeAll(async () => {
-  fixture = await startSchedulerFixture();
+  fixture = await startSchedulerFixture(sharedPostgres());
   await fixture.addHosts({ cells: 2, hosts: 1, vcpus: 1_000 });
   providers = (await sql<{ id: number }>(fixture, 'select id from resource_providers order by id')).map(({ id }) => id);
   await query(fixture.api, `insert into quota_usages (project_id) values ('project')`);

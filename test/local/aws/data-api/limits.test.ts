@@ -124,7 +124,7 @@ describe('a transaction', () => {
 });
 
 it('closing does not wait for running statements', async () => {
-  const clusters = new Map([['cell1', 'one']]);
+  const clusters = new Map([['cell1', await data.postgres.createDatabase('one')]]);
   const api = createDataApi({ postgres: data.postgres, clusters: localClusters(clusters) });
   const body = Buffer.from(JSON.stringify({ ...target('cell1'), sql: 'select pg_sleep(30)' }));
   const running = api.service({ path: '/Execute', target: '', body });

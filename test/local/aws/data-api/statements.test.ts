@@ -195,7 +195,7 @@ describe('a call', () => {
     expect(await columns()).toBe(7);
     await run('alter table things add column more int');
     expect(await columns()).toBe(8);
-    const elsewhere = new Client({ ...data.postgres.connection, database: 'one' });
+    const elsewhere = new Client({ ...data.postgres.connection, database: await data.postgres.createDatabase('one') });
     await elsewhere.connect();
     await elsewhere.query('alter table things add column most int');
     await elsewhere.end();

@@ -6,7 +6,8 @@ import { clusterArn, databaseName, region, secretArn } from '../../../../local/a
 import { localClusters } from '../../../../local/aws/data-api/clusters.ts';
 import { createDataApi, type DataApi, type DataApiOptions } from '../../../../local/aws/data-api/data-api.ts';
 import { type Aws, startAws } from '../../../../local/aws/server.ts';
-import { type Postgres, startPostgres } from '../../../../local/postgres/postgres.ts';
+import type { Postgres } from '../../../../local/postgres/postgres.ts';
+import { sharedPostgres } from '../../../fixtures/postgres.ts';
 
 /** What a request to a cluster names. */
 export const target = (cluster: string) => ({
@@ -23,11 +24,11 @@ export function useDataApi(limits: Pick<DataApiOptions, 'statementLimit' | 'tran
   let client: RDSDataClient;
 
   beforeAll(async () => {
-    postgres = await startPostgres({ dataDir: undefined });
-    await Promise.all([postgres.createDatabase('one'), postgres.createDatabase('two')]);
+    postgres = sharedPostgres();
+    const [one, two] = await Promise.all([postgres.createDatabase('one'), postgres.createDatabase('two')]);
     const clusters = new Map([
-      ['cell1', 'one'],
-      ['cell2', 'two'],
+      ['cell1', one],
+      ['cell2', two],
     ]);
     api = createDataApi({ postgres, clusters: localClusters(clusters), ...limits });
     aws = await startAws({ services: [api.service] });

@@ -23,6 +23,8 @@ beforeAll(async () => {
   admin = await cloud.newUser('admin', user.projectId);
   ids.alpha = await user.boot({ name: 'alpha', flavorRef: tooLarge, tags: ['red', 'round'], description: 'first' });
   ids.beta = await user.boot({ name: 'beta', flavorRef: '2', tags: ['red'], config_drive: true, accessIPv4: '192.0.2.7' });
+  // It is launched first, too.
+  await user.settled(ids.beta);
   ids.gamma = await user.boot({ name: 'gamma', hostname: 'third', availability_zone: 'nova' });
   for (const id of Object.values(ids)) await user.settled(id);
 });

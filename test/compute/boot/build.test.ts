@@ -1,0 +1,209 @@
+/** How a build ends: on its host, on an alternate, or in ERROR in its own cell; and that it ends for its owner only. */
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { buildOnHost } from '../../../compute/boot/build-on-host.ts';
+import { type CreatedInCell, createInCell } from '../../../compute/boot/create-in-cell.ts';
+import { failInCell } from '../../../compute/boot/fail-in-cell.ts';
+import { type Failure, isForeseen, readFailure } from '../../../compute/boot/failure.ts';
+import { OwnershipLost } from '../../../compute/boot/ownership-lost.ts';
+import { MaxRetriesExceeded, maxAttempts, reschedule } from '../../../compute/boot/reschedule.ts';
+import { scheduleServers } from '../../../compute/boot/schedule-servers.ts';
+import { BuildAborted, BuildFailure, type Driver } from '../../../compute/hosts/drivers/driver.ts';
+import { configuration } from '../../../compute/scheduler/configuration.ts';
+import { NoValidHost } from '../../../compute/scheduler/no-valid-host.ts';
+import { type Database, query } from '../../../database/data-api/client.ts';
+import { type Accepted, accept } from '../../fixtures/accepted.ts';
+import { type Cloud, startCloud } from '../../fixtures/cloud.ts';
+import { comeToRest } from '../../fixtures/rest.ts';
+import { type Standing, standingOf } from '../../fixtures/standing.ts';
+
+let cloud: Cloud;
+let api: Database;
+beforeAll(async () => {
+  cloud = await startCloud({ cells: 1, hosts: 4, retryAfter: 2 });
+  api = cloud.service.api;
+});
+afterAll(() => cloud?.stop());
+afterEach(async () => {
+  await comeToRest(cloud.service);
+  await query(api, 'delete from build_failures');
+});
+
+/** Hosts that note what they were asked. */
+let asked: unknown[] = [];
+const driver: Driver = {
+  spawn: async ({ host, server, fencing_token }) => void asked.push(['spawn', host, server, fencing_token]),
+  destroy: async (host, server, fencing_token) => void asked.push(['destroy', host, server, fencing_token]),
+};
+
+async function created(): Promise<{ server: Accepted; created: CreatedInCell; look(): Promise<Standing> }> {
+  const server = await accept(cloud);
+  const [placement] = await scheduleServers(api, server.execution, [server.id]);
+  if (!placement) throw new Error('no placement');
+  asked = [];
+  return { server, created: await createInCell(api, placement), look: () => standingOf(cloud, server, 'cell1') };
+}
+
+const failure: Failure = {
+  error: 'BuildFailure',
+  cause: 'BuildFailure',
+  sentence: 'The host is broken.',
+  details: 'The host is broken.\nIts disk, that is.',
+};
+const aborted: Failure = { ...failure, error: 'BuildAborted', cause: 'BuildAborted' };
+
+test('a build that its host has started is ACTIVE, and says how long it took', async () => {
+  const { server, created: build, look } = await created();
+  expect(await buildOnHost(driver, build)).toEqual({
+    ...{ uuid: server.id, reservation_id: server.execution, request_id: server.requestId, seconds: expect.any(Number) },
+  });
+  expect(asked).toEqual([['spawn', build.host, server.id, 1]]);
+  expect(await look()).toMatchObject({ shown: 'ACTIVE' });
+  expect(await buildOnHost(driver, build), 'a second time').toMatchObject({ uuid: server.id, seconds: null });
+});
+
+test.each<[string, Partial<CreatedInCell>]>([
+  ['another host', { host: 'cell1-host9' }],
+  ['another owner', { fencing_token: 2 }],
+])('a server that has %s is stopped again, and stays in BUILD', async (_, other) => {
+  const { server, created: build, look } = await created();
+  const late = { ...build, ...other };
+  expect(await buildOnHost(driver, late)).toBeUndefined();
+  expect(asked.at(-1)).toEqual(['destroy', late.host, server.id, late.fencing_token]);
+  expect(await look()).toMatchObject({ shown: 'BUILD', rows: { here: { state: 'building' } } });
+});
+
+test('a host that fails leaves the server to its alternates', async () => {
+  const { created: build, look } = await created();
+  const broken: Driver = { ...driver, spawn: async () => Promise.reject(new BuildFailure('No.')) };
+  await expect(buildOnHost(broken, build)).rejects.toThrow(BuildFailure);
+  expect(await look()).toMatchObject({ shown: 'BUILD', rows: { here: { state: 'building', host: 'allocated' } } });
+});
+
+test("a server is tried on as many hosts as Nova's default says: the first and its alternates", () => {
+  expect(maxAttempts).toBe(3);
+  expect(configuration.maxAttempts).toBe(maxAttempts);
+});
+
+test('an alternate takes the server; those before it are not tried again, and the host that failed forgets it first', async () => {
+  const { server, created: build, look } = await created();
+  const [first = '', second = ''] = build.alternates;
+  await query(
+    api,
+    `update inventories set used = total where resource_class = 'DISK_GB' and resource_provider_id = (select id from resource_providers where name = :first)`,
+    { first },
+  );
+  const next = await reschedule(api, driver, build, failure);
+  await query(api, `update inventories set used = 0 where resource_provider_id = (select id from resource_providers where name = :first)`, {
+    first,
+  });
+  expect(next).toEqual({ ...build, host: second, alternates: [], attempt: 2 });
+  expect(asked).toEqual([['destroy', build.host, server.id, 1]]);
+  expect(await look()).toMatchObject({ allocated: 'here', rows: { here: { state: 'building', token: 1, host: 'allocated' } } });
+});
+
+test('the third host is the last: then Nova’s sentence says so, with the details of the failure', async () => {
+  const { server, created: build } = await created();
+  const second = await reschedule(api, driver, build, failure);
+  const third = await reschedule(api, driver, second, failure);
+  expect(third).toMatchObject({ host: build.alternates[1], alternates: [], attempt: 3 });
+  await expect(reschedule(api, driver, third, failure)).rejects.toEqual(
+    new MaxRetriesExceeded(
+      `Exceeded maximum number of retries. Exceeded max scheduling attempts 3 for instance ${server.id}. Last exception: The host is broken.\n${failure.details}`,
+    ),
+  );
+});
+
+test('without an alternate that will do the server fails, with Nova’s sentence', async () => {
+  const { server, created: build } = await created();
+  await expect(reschedule(api, driver, { ...build, alternates: [] }, failure)).rejects.toEqual(
+    new MaxRetriesExceeded(
+      `Exceeded maximum number of retries. Exhausted all hosts available for retrying build failures for instance ${server.id}.\n${failure.details}`,
+    ),
+  );
+});
+
+test('a build that was aborted is tried on no other host', async () => {
+  const { created: build, look } = await created();
+  const before = await look();
+  await expect(reschedule(api, driver, build, aborted)).rejects.toEqual(new BuildAborted(aborted.details));
+  expect(await look()).toEqual(before);
+});
+
+test('an execution that does not own the server moves it to no alternate', async () => {
+  const { server, created: build, look } = await created();
+  const before = await look();
+  await expect(reschedule(api, driver, { ...build, fencing_token: 2 }, failure)).rejects.toThrow(OwnershipLost);
+  expect(await look()).toEqual(before);
+  await query(cloud.database('cell1'), 'update instances set fencing_token = 5 where uuid = :id::uuid', { id: server.id });
+  await expect(reschedule(api, driver, build, failure), 'the row has a later owner').rejects.toThrow(OwnershipLost);
+  expect((await look()).rows).toMatchObject({ here: { host: 'other', token: 5 } });
+  await query(cloud.database('cell1'), 'update instances set fencing_token = 1 where uuid = :id::uuid', { id: server.id });
+});
+
+test('a server whose hosts have failed is in ERROR in its cell, without a host and without an allocation', async () => {
+  const { server, created: build, look } = await created();
+  expect(await failInCell(api, driver, build, failure)).toEqual({
+    ...{ uuid: server.id, reservation_id: server.execution, request_id: server.requestId, seconds: expect.any(Number) },
+  });
+  expect(asked).toEqual([['destroy', build.host, server.id, 1]]);
+  expect(await look()).toMatchObject({ shown: 'ERROR', allocated: null, rows: { here: { state: 'error', host: null } } });
+  expect(await faultOf(server)).toEqual([{ code: 500, message: 'The host is broken.', details: failure.details }]);
+});
+
+test('an aborted build says that it was', async () => {
+  const { server, created: build } = await created();
+  await failInCell(api, driver, build, aborted);
+  expect(await faultOf(server)).toMatchObject([{ message: `Build of instance ${server.id} aborted: The host is broken.` }]);
+});
+
+test.each<[string, Partial<CreatedInCell>]>([
+  ['another host', { host: 'cell1-host9' }],
+  ['another owner', { fencing_token: 2 }],
+])('a server that has %s does not fail, and keeps its allocation', async (_, other) => {
+  const { server, created: build, look } = await created();
+  expect(await failInCell(api, driver, { ...build, ...other }, failure)).toBeUndefined();
+  expect(await look()).toMatchObject({ shown: 'BUILD', allocated: 'here', rows: { here: { state: 'building', host: 'allocated' } } });
+  expect(await faultOf(server)).toEqual([]);
+});
+
+const faultOf = ({ id }: Accepted) =>
+  query(cloud.database('cell1'), 'select code, message, details from instance_faults where instance_uuid = :id::uuid', { id });
+
+test.each([
+  [
+    { Error: 'NoValidHost', Cause: 'No valid host was found. \nAsked: 1 server.\nFirst cause: VCPU.' },
+    {
+      error: 'NoValidHost',
+      cause: 'VCPU',
+      sentence: 'No valid host was found. ',
+      details: 'No valid host was found. \nAsked: 1 server.\nFirst cause: VCPU.',
+    },
+  ],
+  [
+    { Error: 'BuildFailure', Cause: JSON.stringify({ errorType: 'BuildAborted', errorMessage: 'No.\nNever.' }) },
+    { error: 'BuildAborted', cause: 'BuildAborted', sentence: 'No.', details: 'No.\nNever.' },
+  ],
+  [
+    { Error: 'TypeError', Cause: 'secret is not a function' },
+    { error: 'TypeError', cause: 'TypeError', sentence: 'TypeError', details: 'TypeError: secret is not a function' },
+  ],
+  [
+    { Error: 'States.Timeout', Cause: '{"errorType": 3}' },
+    { error: 'States.Timeout', cause: 'States.Timeout', sentence: 'States.Timeout', details: 'States.Timeout: {"errorType": 3}' },
+  ],
+])('an error is shown to the tenant in its first line when that is written for him, or by its class: %j', (caught, failure) => {
+  expect(readFailure(caught)).toEqual(failure);
+});
+
+test('what belongs to the life of a boot is no fault', () => {
+  for (const error of [
+    new NoValidHost('No.'),
+    new BuildFailure('No.'),
+    new BuildAborted('No.'),
+    new MaxRetriesExceeded('No.'),
+    new OwnershipLost('No.'),
+  ]) {
+    expect(isForeseen(error)).toBe(true);
+  }
+  for (const error of [new Error('No.'), new TypeError('No.'), 'NoValidHost', undefined]) expect(isForeseen(error)).toBe(false);
+});
