@@ -92,8 +92,8 @@ test('a key pair is found and removed by its user and its name', async () => {
   expect(await findKeyPair(fixture.api, 'one', 'a')).toMatchObject({ user_id: 'one', name: 'a' });
   expect(await findKeyPair(fixture.api, 'nobody', 'a')).toBeUndefined();
   expect(await findKeyPair(fixture.api, 'one', 'c')).toBeUndefined();
-  expect(await changesNothing(fixture.api, () => deleteKeyPair(fixture.api, 'one', 'c'))).toBe(false);
-  expect(await changesNothing(fixture.api, () => deleteKeyPair(fixture.api, 'nobody', 'a'))).toBe(false);
-  expect(await deleteKeyPair(fixture.api, 'one', 'a')).toBe(true);
+  await changesNothing(fixture.api, () => deleteKeyPair(fixture.api, 'one', 'c'));
+  await changesNothing(fixture.api, () => deleteKeyPair(fixture.api, 'nobody', 'a'));
+  await deleteKeyPair(fixture.api, 'one', 'a');
   expect([await names(), await names('other')]).toEqual([['b'], ['a']]);
 });
