@@ -110,7 +110,12 @@ test('explain shows why a server is buried, where one runs, and what became of a
   expect(where.stdout).toContain('web \\u001b[31m');
 
   const deleted = JSON.parse((await atDataDir('explain', gone, '--json')).stdout);
-  expect(deleted).toMatchObject({ server: gone, entry: { markedDeleted: true, allocations: [] }, state: { status: 'DELETED' }, findings: [] });
+  expect(deleted).toMatchObject({
+    server: gone,
+    entry: { markedDeleted: true, allocations: [] },
+    state: { status: 'DELETED' },
+    findings: [],
+  });
   expect(deleted.actions.map(({ action: { action } }: { action: { action: string } }) => action)).toEqual(['delete', 'create']);
 
   const unknown = await atDataDir('explain', '00000000-0000-4000-8000-000000000000');
