@@ -31,8 +31,9 @@ export class ControlPlaneStack extends Stack {
       ...{ databases, publicUrl, concurrency },
       ...{ boot: boot.stateMachine, reaper: reaper.stateMachine },
     });
-    const { url, http } = new PublicApi(this, 'Api', functions);
-    const observed = { prefix: prefixOf(databases.stage), http, api: functions, boot, reaper, auditor };
+    const prefix = prefixOf(databases.stage);
+    const { url, http } = new PublicApi(this, 'Api', prefix, functions);
+    const observed = { prefix, http, api: functions, boot, reaper, auditor };
     const { alarms } = new Alarms(this, 'Alarms', observed);
     new Dashboard(this, 'Dashboard', observed, alarms);
     new CfnOutput(this, 'ApiUrl', { value: publicUrl || url, description: 'Keystone is at /identity/v3, Nova at /v2.1' });

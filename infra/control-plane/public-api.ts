@@ -4,10 +4,9 @@ import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway';
 import { HttpApi, HttpMethod, HttpRoute, HttpRouteKey, HttpStage, LogGroupLogDestination } from 'aws-cdk-lib/aws-apigatewayv2';
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
-import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { type ApiFunction, gatewayRoutes } from '../../lambdas/api/gateway-routes.ts';
-import { logRetention } from '../node-function.ts';
+import { vendedLogs } from './vended-logs.ts';
 
 /** Requests a second, of all clients: with answers in less than a second, half of the 1,000 functions an account runs at once. */
 const throttle = { rateLimit: 500, burstLimit: 1_000 };
@@ -36,7 +35,7 @@ export class PublicApi extends Construct {
   /** Where clients reach it, without a slash at the end. */
   readonly url: string;
 
-  constructor(scope: Construct, id: string, functions: Readonly<Record<ApiFunction, IFunction>>) {
+  constructor(scope: Construct, id: string, prefix: string, functions: Readonly<Record<ApiFunction, IFunction>>) {
     super(scope, id);
     const api = new HttpApi(this, 'Http', { apiName: 'cellzero', createDefaultStage: false });
     const integrations = {
@@ -57,7 +56,7 @@ export class PublicApi extends Construct {
       autoDeploy: true,
       throttle,
       accessLogSettings: {
-        destination: new LogGroupLogDestination(new LogGroup(this, 'AccessLog', { retention: logRetention })),
+        destination: new LogGroupLogDestination(vendedLogs(this, 'AccessLog', `apis/${prefix}`)),
         format: AccessLogFormat.custom(JSON.stringify(accessLogFields)),
       },
     });

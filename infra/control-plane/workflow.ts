@@ -1,13 +1,13 @@
 /** A workflow: the definition that runs everywhere, with a function behind each of its tasks. */
 import { Duration, Validations } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
-import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { DefinitionBody, LogLevel, StateMachine, StateMachineType } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
 import type { Workflow } from '../../lambdas/workflows/workflow.ts';
 import { allowDatabases, type Databases } from '../databases/database-access.ts';
-import { entryPoints, logRetention, NodeFunction } from '../node-function.ts';
+import { entryPoints, NodeFunction } from '../node-function.ts';
 import { prefixOf, type Stage } from '../settings.ts';
+import { vendedLogs } from './vended-logs.ts';
 
 /** Returns the name of the state machine of a workflow, which is known before it is made. */
 export function workflowName(stage: Stage, { definition }: Workflow): string {
@@ -51,7 +51,7 @@ export class WorkflowStateMachine extends StateMachine {
       definitionSubstitutions: Object.fromEntries(arns),
       tracingEnabled: true,
       logs: {
-        destination: new LogGroup(scope, `${id}Logs`, { retention: logRetention }),
+        destination: vendedLogs(scope, `${id}Logs`, `states/${workflowName(stage, workflow)}`),
         level: LogLevel.ERROR,
         includeExecutionData: false,
       },

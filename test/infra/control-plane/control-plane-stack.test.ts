@@ -161,6 +161,23 @@ test('every log is kept for 30 days', () => {
   template.allResourcesProperties('AWS::Logs::LogGroup', { RetentionInDays: 30 });
 });
 
+test('logs that AWS writes itself share one line of the resource policy of CloudWatch Logs', () => {
+  const groups = template.findResources('AWS::Logs::LogGroup');
+  const nameOf = (arn: { 'Fn::GetAtt': [string] }) => groups[arn['Fn::GetAtt'][0]]?.Properties.LogGroupName;
+  const stages = Object.values(template.findResources('AWS::ApiGatewayV2::Stage')).map(
+    ({ Properties }) => Properties.AccessLogSettings.DestinationArn,
+  );
+  const workflows = Object.values(template.findResources('AWS::StepFunctions::StateMachine')).map(
+    ({ Properties }) => Properties.LoggingConfiguration.Destinations[0].CloudWatchLogsLogGroup.LogGroupArn,
+  );
+  expect([...stages, ...workflows].map(nameOf).toSorted()).toEqual([
+    '/aws/vendedlogs/apis/cellzero',
+    '/aws/vendedlogs/states/cellzero-audit',
+    '/aws/vendedlogs/states/cellzero-boot',
+    '/aws/vendedlogs/states/cellzero-reaper',
+  ]);
+});
+
 test('nothing runs by the clock, so that databases sleep; a workflow runs the reaper', () => {
   template.resourceCountIs('AWS::Events::Rule', 0);
   template.resourceCountIs('AWS::Scheduler::Schedule', 0);
