@@ -14,6 +14,12 @@ export default {
     only('identity-stands-alone', '^identity/', ['^identity/', '^common/', '^database/']),
     only('image-stands-alone', '^image/', ['^image/', '^common/', '^database/']),
     only('compute-knows-no-aws-and-no-http', '^compute/', ['^compute/', '^common/', '^database/', 'node_modules/zod']),
+    {
+      name: 'cells-are-reached-in-one-way',
+      severity: 'error',
+      from: { pathNot: '^(compute/cells/reach|lambdas/shared/database|operator/deployment/reach|local/|test/)' },
+      to: { path: '^database/data-api/url' },
+    },
     // What a Lambda function is made of; the rest reaches databases through the domain alone.
     only('functions-know-the-data-api', '^lambdas/shared/', [
       '^lambdas/shared/',

@@ -8,7 +8,7 @@ import { forgetServers, listCellsWithDeleted, listDeleted } from '../../database
 import type { CellMapping } from '../../database/api/cells/cell-mappings.ts';
 import { archiveInstances } from '../../database/cell/archive.ts';
 import type { Database } from '../../database/data-api/client.ts';
-import { type CellFailure, inCells } from '../cells/in-cells.ts';
+import { type CellFailure, inCells } from '../cells/reach.ts';
 
 /** How to archive. */
 export interface ArchiveOptions {
@@ -81,7 +81,7 @@ export async function archiveDeletedRows(api: Database, options: ArchiveOptions)
 
   const cells = await listCellsWithDeleted(api, before);
   // With a limit on all of it, one cell after the other.
-  const { failures } = await inCells(cells, archiveCell, options.untilComplete ? undefined : 1);
+  const { failures } = await inCells(cells, 'tending', archiveCell, options.untilComplete ? undefined : 1);
   await archiveHomeless();
   return { tables, failures };
 }

@@ -2,7 +2,7 @@
 import { listCellMappings } from '../../database/api/cells/cell-mappings.ts';
 import { purgeShadowTables } from '../../database/cell/archive.ts';
 import type { Database } from '../../database/data-api/client.ts';
-import { type InCells, inCells } from '../cells/in-cells.ts';
+import { type InCells, inCells } from '../cells/reach.ts';
 
 /** Rows of a table that one statement removes. */
 const batch = 5_000;
@@ -15,7 +15,7 @@ const batch = 5_000;
  */
 export async function purge(api: Database, before: Date | null, told: (rows: number) => void): Promise<InCells<Record<string, number>>> {
   let removed = 0;
-  return inCells(await listCellMappings(api), async (_, database) => {
+  return inCells(await listCellMappings(api), 'tending', async (_, database) => {
     const tables: Record<string, number> = {};
     for (;;) {
       const rows = Object.entries(await purgeShadowTables(database, before?.toISOString() ?? null, batch)).filter(

@@ -6,8 +6,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { countCellWork, type PendingWork } from '../../database/api/audit/sums.ts';
 import { type CellMapping, listCellMappings } from '../../database/api/cells/cell-mappings.ts';
-import { type Database, parseDatabaseUrl } from '../../database/data-api/client.ts';
+import type { Database } from '../../database/data-api/client.ts';
 import { cell0 } from '../cells/cell0.ts';
+import { inCell } from '../cells/reach.ts';
 import { judgeServer, type Surroundings } from './judge-server.ts';
 import { judgeSums } from './judge-sums.ts';
 import { type Finding, finding } from './kinds.ts';
@@ -86,27 +87,19 @@ export function openCells(
   mappings: readonly Pick<CellMapping, 'uuid' | 'database_connection'>[],
   unreadable: Map<string, string>,
 ): CellDatabase[] {
-  return mappings.flatMap(({ uuid, database_connection }) => {
-    try {
-      const database = parseDatabaseUrl(database_connection);
-      const attempt: CellDatabase['attempt'] = async (read) => {
-        if (unreadable.has(uuid)) return [];
-        try {
-          return await read(database);
-        } catch (error) {
-          unreadable.set(uuid, reasonOf(error));
-          return [];
-        }
-      };
-      return [{ uuid, database, attempt }];
-    } catch (error) {
-      unreadable.set(uuid, reasonOf(error));
-      return [];
-    }
-  });
+  return mappings.map(({ uuid, database_connection }) => ({
+    uuid,
+    async attempt(read) {
+      if (unreadable.has(uuid)) return [];
+      try {
+        return await inCell(database_connection, 'tending', read);
+      } catch (error) {
+        unreadable.set(uuid, error instanceof Error ? error.message : String(error));
+        return [];
+      }
+    },
+  }));
 }
-
-const reasonOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
 async function findSuspects(api: Database, cells: readonly CellDatabase[], surroundings: Surroundings) {
   const suspects: string[] = [];

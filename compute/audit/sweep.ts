@@ -10,7 +10,6 @@ import type { ServerFacts } from './judge-server.ts';
 /** A cell whose database is read. */
 export interface CellDatabase {
   uuid: string;
-  database: Database;
   /** Runs a read, and tells of a failure instead of throwing it. */
   attempt<Row>(read: (database: Database) => Promise<Row[]>): Promise<Row[]>;
 }

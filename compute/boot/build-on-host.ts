@@ -1,6 +1,6 @@
 /** Third step of a boot: the host starts the server, and its cell shows it ACTIVE. */
 import { activateInstance, type EndedBuild } from '../../database/cell/instances.ts';
-import { parseDatabaseUrl } from '../../database/data-api/client.ts';
+import { inCell } from '../cells/reach.ts';
 import type { Driver } from '../hosts/drivers/driver.ts';
 import type { CreatedInCell } from './create-in-cell.ts';
 
@@ -14,7 +14,8 @@ export type { EndedBuild };
 export async function buildOnHost(driver: Driver, created: CreatedInCell): Promise<EndedBuild | undefined> {
   const { connection, host, server, fencing_token } = created;
   await driver.spawn(created);
-  const ended = await activateInstance(parseDatabaseUrl(connection), { uuid: server, fencing_token }, host);
+  const owned = { uuid: server, fencing_token };
+  const ended = await inCell(connection, 'changing', (database) => activateInstance(database, owned, host));
   if (!ended) await driver.destroy(host, server, fencing_token);
   return ended;
 }

@@ -6,9 +6,10 @@
 import { noteOrphanedRows } from '../../database/api/cells/pending-cleanups.ts';
 import { commitToCell, setTargetCell } from '../../database/api/servers/build-requests.ts';
 import { createInstances, type EndedBuild, instanceRelations, type NewInstance, type Relation } from '../../database/cell/instances.ts';
-import { type Database, parseDatabaseUrl } from '../../database/data-api/client.ts';
+import type { Database } from '../../database/data-api/client.ts';
 import { isRefusal } from '../../database/data-api/unreachable.ts';
 import { cell0 } from '../cells/cell0.ts';
+import { inCell } from '../cells/reach.ts';
 import type { Failure } from './failure.ts';
 
 /**
@@ -48,11 +49,10 @@ export async function buryInCell0(api: Database, execution: string, servers: rea
   }
   if (requests.size > 0 && !connection) throw new Error('cell0 is not registered');
   if (!connection || buried.length === 0) return [];
-  const database = parseDatabaseUrl(connection);
   const ended: EndedBuild[] = [];
   let unburied: Error | undefined;
   for (const batch of batches(buried)) {
-    const { written, refusal } = await write(database, batch);
+    const { written, refusal } = await inCell(connection, 'changing', (database) => write(database, batch));
     unburied ??= refusal;
     const owned = batch.map(({ instance: { uuid, fencing_token } }) => ({ uuid, fencing_token })).filter(({ uuid }) => written.has(uuid));
     const committed = await commitToCell(api, execution, owned, cell0, 'release');

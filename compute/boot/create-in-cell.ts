@@ -7,9 +7,10 @@ import { noteOrphanedRows } from '../../database/api/cells/pending-cleanups.ts';
 import { type BuildRequest, commitToCell, setTargetCell } from '../../database/api/servers/build-requests.ts';
 import { releaseClaimsOfDeleted } from '../../database/api/servers/release.ts';
 import { createInstances, placeInstance } from '../../database/cell/instances.ts';
-import { type Database, parseDatabaseUrl } from '../../database/data-api/client.ts';
+import type { Database } from '../../database/data-api/client.ts';
 import type { CreateAction } from '../../database/servers/document.ts';
 import type { Owner } from '../../database/servers/ownership.ts';
+import { inCell } from '../cells/reach.ts';
 import type { SpawnRequest } from '../hosts/drivers/driver.ts';
 import { OwnershipLost } from './ownership-lost.ts';
 import type { Placement } from './schedule-servers.ts';
@@ -34,16 +35,15 @@ export async function createInCell(api: Database, placement: Placement): Promise
   if (!connection) throw new Error(`cell ${cell} is not registered`);
   if (fencing_token === null) return ownershipLost(api, server);
   const owner = { execution, fencing_token };
-  const database = parseDatabaseUrl(connection);
   const created = { ...owner, server, host, flavor: spec.flavor, image: spec.image, connection, alternates, attempt: 1 };
 
   if (mappedTo === cell) {
-    if (await placeInstance(database, server, owner, host, zone)) return created;
-    return ownershipLost(api, server);
+    const placed = await inCell(connection, 'changing', (database) => placeInstance(database, server, owner, host, zone));
+    return placed ? created : ownershipLost(api, server);
   }
   const row = newInstance(request, owner, host, zone);
   if (!row) return ownershipLost(api, server);
-  const written = await createInstances(database, [row]);
+  const written = await inCell(connection, 'changing', (database) => createInstances(database, [row]));
   if (!written.has(server)) return ownershipLost(api, server);
   const committed = await commitToCell(api, execution, [{ uuid: server, fencing_token }], cell, 'keep');
   if (!committed.has(server)) {

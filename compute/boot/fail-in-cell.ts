@@ -1,7 +1,8 @@
 /** End of a boot whose hosts failed: the server stays in its own cell, in ERROR, without a host and without a claim. */
 import { releaseAllocationsOfFailed } from '../../database/api/servers/release.ts';
 import { type EndedBuild, failInstance } from '../../database/cell/instances.ts';
-import { type Database, parseDatabaseUrl } from '../../database/data-api/client.ts';
+import type { Database } from '../../database/data-api/client.ts';
+import { inCell } from '../cells/reach.ts';
 import type { Driver } from '../hosts/drivers/driver.ts';
 import type { CreatedInCell } from './create-in-cell.ts';
 import type { Failure } from './failure.ts';
@@ -14,11 +15,12 @@ export async function failInCell(api: Database, driver: Driver, created: Created
   const { server, host, fencing_token, connection } = created;
   await driver.destroy(host, server, fencing_token);
   const owned = { uuid: server, fencing_token };
-  const ended = await failInstance(parseDatabaseUrl(connection), owned, host, {
+  const fault = {
     code: 500,
     message: failure.error === 'BuildAborted' ? `Build of instance ${server} aborted: ${failure.sentence}` : failure.sentence,
     details: failure.details,
-  });
+  };
+  const ended = await inCell(connection, 'changing', (database) => failInstance(database, owned, host, fault));
   if (ended) await releaseAllocationsOfFailed(api, [owned]);
   return ended;
 }

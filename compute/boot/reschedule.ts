@@ -1,7 +1,8 @@
 /** When a host fails to build a server: the next alternate gets the claim and then the server, until there is none. */
 import { moveClaim } from '../../database/api/hosts/allocations.ts';
 import { placeInstance } from '../../database/cell/instances.ts';
-import { type Database, parseDatabaseUrl } from '../../database/data-api/client.ts';
+import type { Database } from '../../database/data-api/client.ts';
+import { inCell } from '../cells/reach.ts';
 import { BuildAborted, type Driver } from '../hosts/drivers/driver.ts';
 import type { CreatedInCell } from './create-in-cell.ts';
 import type { Failure } from './failure.ts';
@@ -30,7 +31,8 @@ export async function reschedule(api: Database, driver: Driver, created: Created
   const next = await moveClaim(api, { uuid: server, fencing_token }, host, alternates);
   if (next === undefined) throw new OwnershipLost(`${server} has another owner, or no claim on ${host}`);
   if (next === null) throw exceeded(`Exhausted all hosts available for retrying build failures for instance ${server}.`, failure);
-  if (!(await placeInstance(parseDatabaseUrl(connection), server, { execution, fencing_token }, next, null))) {
+  const owner = { execution, fencing_token };
+  if (!(await inCell(connection, 'changing', (database) => placeInstance(database, server, owner, next, null)))) {
     throw new OwnershipLost(`${server} was deleted, or another execution has it`);
   }
   return { ...created, host: next, alternates: alternates.slice(alternates.indexOf(next) + 1), attempt: attempt + 1 };

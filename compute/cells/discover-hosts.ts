@@ -8,7 +8,7 @@ import { type NewHost, type SavedHost, saveHosts } from '../../database/api/host
 import { listComputeNodes } from '../../database/cell/hosts.ts';
 import type { Database } from '../../database/data-api/client.ts';
 import { cell0 } from './cell0.ts';
-import { type InCells, inCells } from './in-cells.ts';
+import { type InCells, inCells } from './reach.ts';
 
 /** What was found in a cell. */
 export interface Discovery {
@@ -28,7 +28,7 @@ export async function listLiveCells(api: Database): Promise<CellMapping[]> {
 
 /** Maps the hosts of cells that are not mapped yet. */
 export function discoverHosts(api: Database, cells: readonly CellMapping[]): Promise<InCells<Discovery>> {
-  return inCells(cells, async (cell, database) => {
+  return inCells(cells, 'tending', async (cell, database) => {
     const unmapped = await findUnmappedHosts(api, cell, database);
     const found: Discovery['found'] = [];
     for (let start = 0; start < unmapped.found.length; start += page) {

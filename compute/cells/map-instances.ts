@@ -8,7 +8,7 @@ import type { CellMapping } from '../../database/api/cells/cell-mappings.ts';
 import { type AdoptedServer, adoptServers, listUnmapped } from '../../database/api/cells/map-instances.ts';
 import { listInstanceUuids } from '../../database/cell/audit.ts';
 import { findInstances } from '../../database/cell/instances.ts';
-import { type Database, parseDatabaseUrl } from '../../database/data-api/client.ts';
+import type { Database } from '../../database/data-api/client.ts';
 import type { Instance } from '../../database/servers/document.ts';
 import { resourcesOf } from '../scheduler/select-hosts.ts';
 
@@ -31,11 +31,11 @@ export interface MappedInstances {
  */
 export async function mapInstances(
   api: Database,
-  cell: CellMapping,
+  cell: Pick<CellMapping, 'uuid'>,
+  database: Database,
   most: number,
   told: (progress: MappedInstances) => void,
 ): Promise<MappedInstances> {
-  const database = parseDatabaseUrl(cell.database_connection);
   const progress = { seen: 0, mapped: 0, more: false };
   for (let after = firstUuid; ; ) {
     const uuids = await listInstanceUuids(database, after, page);

@@ -1,9 +1,10 @@
 /** The register of cells as an operator changes it. A connection is tried before it is taken: a cell that cannot be reached would hold servers in vain. */
 import { randomUUID } from 'node:crypto';
 import { type CellMapping, createCellMapping, listCellMappings, updateCellMapping } from '../../database/api/cells/cell-mappings.ts';
-import { type Database, parseDatabaseUrl } from '../../database/data-api/client.ts';
+import type { Database } from '../../database/data-api/client.ts';
 import { schemaVersion } from '../../database/migrator/migrate.ts';
 import { cell0 } from './cell0.ts';
+import { inCell } from './reach.ts';
 
 /** The transport URL of a cell without a message bus. */
 export const noTransport = 'none:///';
@@ -58,7 +59,7 @@ export async function updateCell(api: Database, uuid: string, changes: Partial<O
 
 async function tryConnection(connection: string): Promise<void> {
   try {
-    await schemaVersion(parseDatabaseUrl(connection));
+    await inCell(connection, 'tending', schemaVersion);
   } catch (error) {
     throw new BadConnection(`Invalid database connection: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }

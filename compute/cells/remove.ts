@@ -2,8 +2,9 @@
 import { type CellMapping, findCellContents, removeCell } from '../../database/api/cells/cell-mappings.ts';
 import { findHostMapping, removeHost } from '../../database/api/hosts/host-mappings.ts';
 import { countServers } from '../../database/cell/hosts.ts';
-import { type Database, parseDatabaseUrl } from '../../database/data-api/client.ts';
+import type { Database } from '../../database/data-api/client.ts';
 import { forgetDeleted } from '../archive/forget.ts';
+import { inCell } from './reach.ts';
 import { findCell } from './register.ts';
 
 /** How removing a cell ended. */
@@ -30,7 +31,7 @@ export async function deleteCell(api: Database, uuid: string, force: boolean): P
 /** A cell may hold servers that the index does not have. */
 async function holdsServers({ database_connection }: CellMapping, force: boolean): Promise<boolean> {
   try {
-    return (await countServers(parseDatabaseUrl(database_connection), null)) > 0;
+    return (await inCell(database_connection, 'tending', (database) => countServers(database, null))) > 0;
   } catch (error) {
     if (force) return false;
     throw error;
@@ -50,6 +51,7 @@ export async function deleteHost(api: Database, uuid: string, host: string): Pro
   const mapping = await findHostMapping(api, host);
   if (!mapping) return 'unknown host';
   if (mapping.cell_uuid !== cell.uuid) return 'of another cell';
-  if ((await countServers(parseDatabaseUrl(cell.database_connection), host)) > 0) return 'has servers';
+  const servers = await inCell(cell.database_connection, 'tending', (database) => countServers(database, host));
+  if (servers > 0) return 'has servers';
   return (await removeHost(api, host)) ? 'removed' : 'has servers';
 }

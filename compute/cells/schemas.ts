@@ -5,7 +5,7 @@ import { listCellMappings } from '../../database/api/cells/cell-mappings.ts';
 import type { Database } from '../../database/data-api/client.ts';
 import { migrate, schemaVersion } from '../../database/migrator/migrate.ts';
 import type { Migration } from '../../database/migrator/migration.ts';
-import { type InCells, inCells } from './in-cells.ts';
+import { type InCells, inCells } from './reach.ts';
 
 /**
  * Gives the migrations up to a version, or all.
@@ -20,10 +20,10 @@ export function upTo(migrations: readonly Migration[], version: number | undefin
 
 /** Applies migrations that the databases of cell0 and all cells lack; gives the versions that were applied. */
 export async function syncCells(api: Database, migrations: readonly Migration[]): Promise<InCells<number[]>> {
-  return inCells(await listCellMappings(api), (_, database) => migrate(database, migrations));
+  return inCells(await listCellMappings(api), 'tending', (_, database) => migrate(database, migrations));
 }
 
 /** Gives the versions of the databases of cell0 and all cells. */
 export async function readCellVersions(api: Database): Promise<InCells<number>> {
-  return inCells(await listCellMappings(api), (_, database) => schemaVersion(database));
+  return inCells(await listCellMappings(api), 'tending', (_, database) => schemaVersion(database));
 }

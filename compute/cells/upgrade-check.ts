@@ -7,7 +7,7 @@ import type { Database } from '../../database/data-api/client.ts';
 import { schemaVersion } from '../../database/migrator/migrate.ts';
 import { cell0 } from './cell0.ts';
 import { findUnmappedHosts } from './discover-hosts.ts';
-import { type InCells, inCells } from './in-cells.ts';
+import { type InCells, inCells } from './reach.ts';
 
 /** How a check ended; a failure is something to mend before an upgrade. */
 export const verdicts = ['Success', 'Warning', 'Failure'] as const;
@@ -35,7 +35,7 @@ export async function checkUpgrade(api: Database): Promise<Check[]> {
   const version = await schemaVersion(api);
   const cells = await listCellMappings(api);
   const mapped = await listHostMappings(api, null);
-  const states = await inCells(cells, (cell, database) => readState(api, cell, database));
+  const states = await inCells(cells, 'tending', (cell, database) => readState(api, cell, database));
   return [checkCells(cells, mapped.length, states), checkSchemas(version, states), checkHosts(states)];
 }
 

@@ -14,9 +14,7 @@ const flavors = [
 /** Adds the flavors, one after another, so that they sort by number as they stand here; those that exist stay as they are. */
 export async function seedFlavors(api: Database): Promise<void> {
   for (const [name, flavorid, vcpus, memory_mb, root_gb] of flavors) {
-    await createFlavor(api, {
-      ...{ name, flavorid, vcpus, memory_mb, root_gb },
-      ...{ ephemeral_gb: 0, swap: 0, rxtx_factor: 1, is_public: true, description: null },
-    });
+    const rest = { ephemeral_gb: 0, swap: 0, rxtx_factor: 1, is_public: true, description: null };
+    await createFlavor(api, { name, flavorid, vcpus, memory_mb, root_gb, ...rest }, null);
   }
 }

@@ -49,17 +49,25 @@ export async function findFlavor(api: Database, caller: Caller, flavorId: string
  * Makes a flavor; without an id it gets a uuid.
  * @throws Conflict when its id or its name is taken.
  */
-export async function createFlavor(api: Database, flavor: Omit<NewFlavor, 'flavorid'> & { flavorid: string | null }): Promise<Flavor> {
+export async function createFlavor(
+  api: Database,
+  requestId: string,
+  flavor: Omit<NewFlavor, 'flavorid'> & { flavorid: string | null },
+): Promise<Flavor> {
   const flavorid = flavor.flavorid ?? randomUUID();
-  const created = await insertFlavor(api, { ...flavor, flavorid });
+  const created = await insertFlavor(api, { ...flavor, flavorid }, requestId);
   if (created) return created;
   const taken = (await selectFlavor(api, flavorid, null)) ? `ID ${flavorid}` : `name ${flavor.name}`;
   throw new Conflict(`Flavor with ${taken} already exists.`);
 }
 
-/** @throws NotFound when there is no such flavor. */
+/**
+ * Deletes a flavor that is there; if somebody else deletes it at the same time, both have.
+ * @throws NotFound when there is no such flavor.
+ */
 export async function deleteFlavor(api: Database, flavorId: string): Promise<void> {
-  if (!(await removeFlavor(api, flavorId))) throw notFound(flavorId);
+  if (!(await selectFlavor(api, flavorId, null))) throw notFound(flavorId);
+  await removeFlavor(api, flavorId);
 }
 
 /** What an operator changes of a flavor; the project by its name. */

@@ -16,8 +16,9 @@ import {
   listHostRooms,
 } from '../../database/api/hosts/hosts.ts';
 import { disabledReasons, setServiceDisabled } from '../../database/cell/hosts.ts';
-import { type Database, DatabaseUnreachable, parseDatabaseUrl } from '../../database/data-api/client.ts';
+import { type Database, DatabaseUnreachable } from '../../database/data-api/client.ts';
 import { cell0 } from '../cells/cell0.ts';
+import { inCell, inCells } from '../cells/reach.ts';
 import { hostPrefix, saveSimulatedHosts } from './simulated-hosts.ts';
 
 /**
@@ -47,20 +48,12 @@ export async function listHosts(api: Database, cell: string | null): Promise<Hos
   if (cell !== null && !cells.some(({ name }) => name === cell)) throw noCell(cell);
   const disabled = hosts.filter(({ enabled }) => !enabled);
   const asked = cells.filter(({ name }) => disabled.some((host) => host.cell === name));
-  const reasons = new Map(
-    await Promise.all(asked.map(async ({ name, database_connection: url }) => [name, await reasonsIn(parseDatabaseUrl(url))] as const)),
-  );
-  return hosts.map((host) => ({ ...host, reason: host.enabled ? null : (reasons.get(host.cell)?.(host.host) ?? null) }));
-}
-
-async function reasonsIn(cell: Database): Promise<(host: string) => string | null> {
-  try {
-    const reasons = await disabledReasons(cell);
-    return (host) => reasons.get(host) ?? null;
-  } catch (error) {
-    if (!(error instanceof DatabaseUnreachable)) throw error;
-    return () => error.message;
-  }
+  const { results, failures, faults } = await inCells(asked, 'tending', (_, database) => disabledReasons(database));
+  if (faults.length > 0) throw faults[0];
+  const reasons = new Map(results.map(({ cell: { name }, result }) => [name, result]));
+  const silences = new Map(failures.map(({ cell, reason }) => [cell, reason]));
+  const reasonOf = (host: HostRoom) => reasons.get(host.cell)?.get(host.host) ?? silences.get(host.cell) ?? null;
+  return hosts.map((host) => ({ ...host, reason: host.enabled ? null : reasonOf(host) }));
 }
 
 /**
@@ -71,13 +64,11 @@ async function reasonsIn(cell: Database): Promise<(host: string) => string | nul
 export async function drainHost(api: Database, host: string, reason: string | null): Promise<HostPlace> {
   await disableHost(api, host);
   const place = await placeOf(api, host);
-  try {
-    await setServiceDisabled(parseDatabaseUrl(place.database_connection), host, { reason });
-  } catch (error) {
-    if (!(error instanceof DatabaseUnreachable)) throw error;
-    throw new DatabaseUnreachable(`${host} is picked no more, but its cell ${place.cell} does not know yet: ${error.message}`, {
-      cause: error,
-    });
+  const cell = { name: place.cell, database_connection: place.database_connection };
+  const { failures, faults } = await inCells([cell], 'tending', (_, database) => setServiceDisabled(database, host, { reason }));
+  if (faults.length > 0) throw faults[0];
+  for (const { reason: why } of failures) {
+    throw new DatabaseUnreachable(`${host} is picked no more, but its cell ${place.cell} does not know yet: ${why}`);
   }
   // Whoever is just enabling it told the cell before this did, and must not tell placement after it.
   await disableHost(api, host);
@@ -91,7 +82,7 @@ export async function drainHost(api: Database, host: string, reason: string | nu
  */
 export async function enableHost(api: Database, host: string): Promise<HostPlace> {
   const place = await placeOf(api, host);
-  await setServiceDisabled(parseDatabaseUrl(place.database_connection), host, null);
+  await inCell(place.database_connection, 'tending', (database) => setServiceDisabled(database, host, null));
   if (!(await enableInPlacement(api, host, place.generation))) throw new Conflict(`${host} was drained at the same moment.`);
   return place;
 }

@@ -4,7 +4,8 @@ import { namedUuid } from '../../common/uuid.ts';
 import type { Resources } from '../../database/api/hosts/allocations.ts';
 import { type NewHost, saveHosts } from '../../database/api/hosts/hosts.ts';
 import { saveComputeNodes } from '../../database/cell/hosts.ts';
-import { type Database, parseDatabaseUrl } from '../../database/data-api/client.ts';
+import type { Database } from '../../database/data-api/client.ts';
+import { inCell } from '../cells/reach.ts';
 
 /** What a simulated host has unless told otherwise. */
 export const usualHost: Resources = { VCPU: 16, MEMORY_MB: 64 * 1_024, DISK_GB: 500 };
@@ -31,7 +32,7 @@ export async function saveSimulatedHosts(
     return { uuid: namedUuid(host), host, total };
   });
   if (hosts.length > 0) {
-    await saveComputeNodes(parseDatabaseUrl(cell.database_connection), hosts);
+    await inCell(cell.database_connection, 'tending', (database) => saveComputeNodes(database, hosts));
     await saveHosts(api, cell.uuid, hosts);
   }
   return hosts.map(({ host }) => host);

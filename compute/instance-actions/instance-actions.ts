@@ -10,7 +10,8 @@ import {
   listInstanceActions as selectInstanceActions,
   type WholeInstanceAction,
 } from '../../database/cell/instance-actions.ts';
-import { type Database, parseDatabaseUrl } from '../../database/data-api/client.ts';
+import type { Database } from '../../database/data-api/client.ts';
+import { inCell } from '../cells/reach.ts';
 import { findMapping, serverNotFound } from '../servers/find-server.ts';
 
 export type { ActionFilter, InstanceAction, InstanceActionEvent };
@@ -29,7 +30,8 @@ export interface ActionsOf {
  */
 export async function listInstanceActions(api: Database, of: ActionsOf, filter: ActionFilter): Promise<InstanceAction[]> {
   const cell = await cellOf(api, of);
-  const actions = cell && filter.limit > 0 ? await selectInstanceActions(cell, of.server, filter) : [];
+  const asked = filter.limit > 0 ? cell : undefined;
+  const actions = asked ? await inCell(asked, 'reading', (database) => selectInstanceActions(database, of.server, filter)) : [];
   if (!actions) throw new BadRequest(`Marker ${filter.marker} could not be found.`);
   return actions;
 }
@@ -40,14 +42,15 @@ export async function listInstanceActions(api: Database, of: ActionsOf, filter: 
  */
 export async function findInstanceAction(api: Database, of: ActionsOf, request: string): Promise<WholeInstanceAction> {
   const cell = await cellOf(api, of);
-  const found = cell && (await selectInstanceAction(cell, of.server, request));
+  const found = cell && (await inCell(cell, 'reading', (database) => selectInstanceAction(database, of.server, request)));
   if (!found) throw new NotFound(`Action ${request} not found`);
   return found;
 }
 
-async function cellOf(api: Database, { caller, server, deleted }: ActionsOf): Promise<Database | undefined> {
+/** Returns the URL of the cell's database, if the server has one. */
+async function cellOf(api: Database, { caller, server, deleted }: ActionsOf): Promise<string | undefined> {
   const find = deleted ? findAnyInstanceMapping : findInstanceMapping;
   const { cell, queuedForDelete } = await findMapping(api, caller, server, find);
   if (!cell && queuedForDelete) throw serverNotFound(server);
-  return cell ? parseDatabaseUrl(cell.connection) : undefined;
+  return cell?.database_connection;
 }

@@ -72,7 +72,8 @@ export async function findKeyPair(api: Database, caller: Caller, userId: string,
 /** @throws Forbidden for another user's, NotFound. */
 export async function deleteKeyPair(api: Database, caller: Caller, userId: string, name: string): Promise<void> {
   authorizeOwner(caller, 'os_compute_api:os-keypairs:delete', userId);
-  if (!(await removeKeyPair(api, userId, name))) throw notFound(userId, name);
+  if (!(await selectKeyPair(api, userId, name))) throw notFound(userId, name);
+  await removeKeyPair(api, userId, name);
 }
 
 function notFound(userId: string, name: string): NotFound {

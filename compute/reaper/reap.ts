@@ -7,8 +7,9 @@ import { type CellCleanups, completeCleanups, listPendingCleanups } from '../../
 import { type StalledBoot, takeOverBuilds, takeOverStalledBoots } from '../../database/api/reaper/stalled-boots.ts';
 import { releaseAllocationsOfFailed, releaseClaimsOfDeleted, releaseServers } from '../../database/api/servers/release.ts';
 import { findInstanceStates, type InstanceState, purgeInstances } from '../../database/cell/reaper.ts';
-import { type Database, DatabaseUnreachable, parseDatabaseUrl } from '../../database/data-api/client.ts';
+import type { Database } from '../../database/data-api/client.ts';
 import type { FencedServer } from '../../database/servers/ownership.ts';
+import { inCells } from '../cells/reach.ts';
 import type { Driver } from '../hosts/drivers/driver.ts';
 
 /** What the reaper works with. */
@@ -43,7 +44,10 @@ export interface Reaped {
   unreachable: string[];
 }
 
-/** Looks everywhere once. */
+/**
+ * Looks everywhere once.
+ * @throws a fault of ours in a cell, when all others have been seen to.
+ */
 export async function reap(reaper: Reaper): Promise<Reaped> {
   const { api, silence, startBoot } = reaper;
   const stalled = await takeOverStalledBoots(api, silence);
@@ -57,33 +61,30 @@ export async function reap(reaper: Reaper): Promise<Reaped> {
     unreachable: [],
   };
   const cleanups = await listPendingCleanups(api, silence);
-  await Promise.all(cleanups.map((ofCell) => reapCell(reaper, ofCell, reaped)));
+  const cells = cleanups.map((ofCell) => ({ ...ofCell.cell, ofCell }));
+  const { failures, faults } = await inCells(cells, 'tending', ({ ofCell }, database) => reapCell(reaper, ofCell, database, reaped));
+  if (faults.length > 0) throw faults[0];
+  reaped.unreachable = failures.map(({ cell }) => cell);
   return reaped;
 }
 
-async function reapCell(reaper: Reaper, { cell, own, orphaned }: CellCleanups, reaped: Reaped): Promise<void> {
+async function reapCell(reaper: Reaper, { cell, own, orphaned }: CellCleanups, database: Database, reaped: Reaped): Promise<void> {
   const { api } = reaper;
-  const database = parseDatabaseUrl(cell.database_connection);
-  try {
-    const states = own.length > 0 ? await findInstanceStates(database, uuidsOf(own)) : [];
-    if (orphaned.length > 0) await purgeInstances(database, orphaned);
-    reaped.purged += orphaned.length;
+  const states = own.length > 0 ? await findInstanceStates(database, uuidsOf(own)) : [];
+  if (orphaned.length > 0) await purgeInstances(database, orphaned);
+  reaped.purged += orphaned.length;
 
-    const unfinished = new Set(uuidsOf(states.filter(({ vm_state, deleted }) => vm_state === 'building' && !deleted)));
-    const builds = own.filter(({ uuid }) => unfinished.has(uuid));
-    if (builds.length > 0) {
-      const execution = `resume-${cell.name}-${Date.now()}`;
-      const servers = await takeOverBuilds(api, execution, cell.uuid, builds);
-      if (servers.length > 0) await reaper.startBoot({ execution, requestId: null, servers });
-      reaped.resumed += servers.length;
-    }
-    reaped.released += await releaseEnded(reaper, states, own);
-    const done = [...orphaned, ...own.filter(({ uuid }) => !unfinished.has(uuid))];
-    if (done.length > 0) await completeCleanups(api, cell.uuid, done);
-  } catch (error) {
-    if (!(error instanceof DatabaseUnreachable)) throw error;
-    reaped.unreachable.push(cell.name);
+  const unfinished = new Set(uuidsOf(states.filter(({ vm_state, deleted }) => vm_state === 'building' && !deleted)));
+  const builds = own.filter(({ uuid }) => unfinished.has(uuid));
+  if (builds.length > 0) {
+    const execution = `resume-${cell.name}-${Date.now()}`;
+    const servers = await takeOverBuilds(api, execution, cell.uuid, builds);
+    if (servers.length > 0) await reaper.startBoot({ execution, requestId: null, servers });
+    reaped.resumed += servers.length;
   }
+  reaped.released += await releaseEnded(reaper, states, own);
+  const done = [...orphaned, ...own.filter(({ uuid }) => !unfinished.has(uuid))];
+  if (done.length > 0) await completeCleanups(api, cell.uuid, done);
 }
 
 /**

@@ -1,6 +1,6 @@
 /** Server groups belong to projects; what their policies mean is the scheduler's part. */
 import { randomUUID } from 'node:crypto';
-import { type Caller, isAdmin } from '../../common/caller.ts';
+import type { Caller } from '../../common/caller.ts';
 import { BadRequest, Forbidden, NotFound } from '../../common/errors.ts';
 import { isUuid } from '../../common/uuid.ts';
 import {
@@ -53,10 +53,10 @@ export async function findServerGroup(api: Database, caller: Caller, uuid: strin
 
 /** @throws NotFound, Forbidden for another project's. */
 export async function deleteServerGroup(api: Database, caller: Caller, uuid: string): Promise<void> {
-  const scope = isAdmin(caller) ? null : caller.projectId;
-  const projectId = isUuid(uuid) ? await removeServerGroup(api, uuid, scope) : undefined;
-  if (projectId === undefined) throw notFound(uuid);
-  authorizeProject(caller, 'os_compute_api:os-server-groups:delete', projectId);
+  const group = isUuid(uuid) ? await selectServerGroup(api, uuid) : undefined;
+  if (!group) throw notFound(uuid);
+  authorizeProject(caller, 'os_compute_api:os-server-groups:delete', group.project_id);
+  await removeServerGroup(api, uuid);
 }
 
 function notFound(uuid: string): NotFound {

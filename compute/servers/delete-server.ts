@@ -9,8 +9,9 @@ import { removeBuildRequest } from '../../database/api/servers/build-requests.ts
 import { findInstanceMappingToDelete, type InstanceMapping } from '../../database/api/servers/instance-mappings.ts';
 import { releaseServers } from '../../database/api/servers/release.ts';
 import { deleteInstance } from '../../database/cell/instances.ts';
-import { type Database, parseDatabaseUrl } from '../../database/data-api/client.ts';
+import type { Database } from '../../database/data-api/client.ts';
 import { allows } from '../authorization/policy.ts';
+import { inCell } from '../cells/reach.ts';
 import type { Driver } from '../hosts/drivers/driver.ts';
 import { findMapping, serverNotFound } from './find-server.ts';
 
@@ -35,12 +36,8 @@ async function deleteFromCell(
   { uuid, cell, projectId }: InstanceMapping,
 ) {
   if (!cell) throw serverNotFound(uuid);
-  const deletion = await deleteInstance(parseDatabaseUrl(cell.connection), uuid, {
-    requestId,
-    userId: caller.userId,
-    projectId,
-    force: allows(caller, 'os_compute_api:servers:detail:get_all_tenants'),
-  });
+  const by = { requestId, userId: caller.userId, projectId, force: allows(caller, 'os_compute_api:servers:detail:get_all_tenants') };
+  const deletion = await inCell(cell.database_connection, 'changing', (database) => deleteInstance(database, uuid, by));
   if (!deletion) throw serverNotFound(uuid);
   if (deletion.locked) throw new Conflict(`Instance ${uuid} is locked`);
   if (deletion.host) await driver.destroy(deletion.host, uuid, deletion.fencing_token);

@@ -2,8 +2,10 @@
  * Filters of a listing, as SQL over the document `doc` of a server. Build requests and the rows of cells have the same document, so a server matches or
  * not whatever holds it at the moment.
  */
+import { BadRequest } from '../../common/errors.ts';
 import type { Parameter } from '../../database/data-api/client.ts';
 import type { DocumentFilter } from '../../database/servers/document.ts';
+import { toPostgresPattern } from './patterns.ts';
 import type { States } from './status.ts';
 
 /** What to look for; an absent field filters nothing. Texts under `pattern` are regular expressions, as in Nova. */
@@ -65,7 +67,11 @@ export function filterSql(filters: ServerFilters): DocumentFilter | undefined {
   for (const [field, values] of Object.entries(filters.exact)) {
     add(values.map(String), (name) => `doc->>'${field}' = any (${list(name)})`);
   }
-  for (const [field, pattern] of Object.entries(filters.pattern)) add(pattern, (name) => `doc->>'${field}' ~ ${name}`);
+  for (const [field, pattern] of Object.entries(filters.pattern)) {
+    const allowed = toPostgresPattern(pattern);
+    if (allowed === undefined) throw new BadRequest('Invalid regular expression in a filter');
+    add(allowed, (name) => `doc->>'${field}' ~ ${name}`);
+  }
   if (filters.flavor !== undefined) add(filters.flavor, (name) => `doc->'flavor'->>'flavorid' = ${name}`);
   if (filters.states) {
     add(

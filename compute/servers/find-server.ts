@@ -5,9 +5,10 @@ import { NotFound } from '../../common/errors.ts';
 import { isUuid } from '../../common/uuid.ts';
 import { findInstanceMapping, type InstanceMapping } from '../../database/api/servers/instance-mappings.ts';
 import { findInstances } from '../../database/cell/instances.ts';
-import { type Database, DatabaseUnreachable, parseDatabaseUrl } from '../../database/data-api/client.ts';
+import type { Database } from '../../database/data-api/client.ts';
 import type { Instance } from '../../database/servers/document.ts';
 import { allows } from '../authorization/policy.ts';
+import { inCells } from '../cells/reach.ts';
 
 export type { Instance, InstanceMapping };
 
@@ -47,12 +48,11 @@ export async function findServer(api: Database, caller: Caller, uuid: string): P
   const mapping = await findMapping(api, caller, uuid);
   if (mapping.buildRequest) return { mapping, instance: mapping.buildRequest };
   if (!mapping.cell) throw serverNotFound(uuid);
-  try {
-    const instance = (await findInstances(parseDatabaseUrl(mapping.cell.connection), [mapping.uuid])).get(mapping.uuid);
-    if (!instance) throw serverNotFound(uuid);
-    return { mapping, instance };
-  } catch (error) {
-    if (error instanceof DatabaseUnreachable) return { mapping, instance: null };
-    throw error;
-  }
+  const { results, faults } = await inCells([mapping.cell], 'reading', (_, database) => findInstances(database, [mapping.uuid]));
+  if (faults.length > 0) throw faults[0];
+  const [answer] = results;
+  if (!answer) return { mapping, instance: null };
+  const instance = answer.result.get(mapping.uuid);
+  if (!instance) throw serverNotFound(uuid);
+  return { mapping, instance };
 }

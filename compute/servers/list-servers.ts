@@ -13,8 +13,9 @@ import {
   listInstanceMappings,
 } from '../../database/api/servers/instance-mappings.ts';
 import { findInstances } from '../../database/cell/instances.ts';
-import { type Database, DatabaseUnreachable, parseDatabaseUrl } from '../../database/data-api/client.ts';
+import type { Database } from '../../database/data-api/client.ts';
 import type { DocumentFilter, Instance } from '../../database/servers/document.ts';
+import { type Reach, reachCells } from '../cells/reach.ts';
 import { filterSql, type ServerFilters } from './filters.ts';
 import type { Server } from './find-server.ts';
 
@@ -47,111 +48,106 @@ export interface ServerPage {
   next: string | null;
 }
 
-/** How much of the index a filtered listing reads at a time. */
+/** How much of the index a filtered listing reads at a time, and any listing at most. */
 const stretch = 1_000;
 
+/** The cells as a listing reaches for them. */
+interface Cells extends Reach {
+  /** uuids of those that have failed and whose servers are left out; the index is read without them from then on. */
+  hidden: Set<string>;
+}
+
 /**
- * Gives a page of servers.
- * @throws BadRequest for an unknown marker or a pattern that is no regular expression.
+ * Gives a page of servers. It is full unless no more servers are left, whatever cells are down and rows deleted: clients take a page without servers for the end.
+ * @throws BadRequest for an unknown marker or a pattern that is not allowed.
  */
 export async function listServers(api: Database, listing: Listing): Promise<ServerPage> {
   if (listing.limit === 0) return { servers: [], next: null };
+  const cells = { ...reachCells('reading'), hidden: new Set<string>() };
   const [first, ...others] = listing.sort;
-  if (first?.field === 'created_at' && others.length === 0) return listInOrder(api, listing, first.direction);
-  return listSorted(api, listing);
+  if (first?.field === 'created_at' && others.length === 0) return listInOrder(api, cells, listing, first.direction);
+  return listSorted(api, cells, listing);
 }
 
 /** The order of the index: as much of it is read as the page needs. */
-async function listInOrder(api: Database, listing: Listing, direction: 'asc' | 'desc'): Promise<ServerPage> {
+async function listInOrder(api: Database, cells: Cells, listing: Listing, direction: 'asc' | 'desc'): Promise<ServerPage> {
   const { projectId, deleted, limit } = listing;
   const filter = filterSql(listing.filters);
   const servers: Server[] = [];
   let marker = listing.marker;
-  for (;;) {
-    const step = filter ? Math.max(stretch, limit) : limit;
-    const mappings = await readIndex(api, { projectId, deleted, marker, limit: step, direction, filter });
-    servers.push(...(await readServers(mappings, listing, filter)));
-    marker = mappings.at(-1)?.uuid ?? null;
-    const more = mappings.length === step;
-    if (!filter) return { servers, next: more ? marker : null };
+  for (let step = filter ? stretch : limit; ; step = Math.min(step * 2, stretch)) {
+    const mappings = await readIndex(api, { projectId, deleted, marker, limit: step, direction, filter, hidden: [...cells.hidden] });
+    servers.push(...(await readServers(cells, mappings, listing, filter)));
     if (servers.length >= limit) {
       const page = servers.slice(0, limit);
       return { servers: page, next: page.at(-1)?.mapping.uuid ?? null };
     }
-    if (!more) return { servers, next: null };
+    if (mappings.length < step) return { servers, next: null };
+    marker = mappings.at(-1)?.uuid ?? null;
   }
 }
 
 /** Any other order: all that match are read and sorted here, ties by uuid, nulls first as in Nova's databases. */
-async function listSorted(api: Database, listing: Listing): Promise<ServerPage> {
+async function listSorted(api: Database, cells: Cells, listing: Listing): Promise<ServerPage> {
   const { limit, marker, sort } = listing;
   const all: Server[] = [];
   for (let from: string | null = null; ; ) {
-    const page = await listInOrder(api, { ...listing, marker: from, limit: stretch }, 'desc');
+    const page = await listInOrder(api, cells, { ...listing, marker: from, limit: stretch }, 'desc');
     all.push(...page.servers);
     if (page.next === null) break;
     from = page.next;
   }
   all.sort((a, b) => compare(a, b, sort));
-  const last = marker === null ? undefined : await readMarker(api, marker, listing.projectId);
+  const last = marker === null ? undefined : await readMarker(api, cells, marker, listing.projectId);
   const rest = last ? all.filter((server) => compare(last, server, sort) < 0) : all;
   const servers = rest.slice(0, limit);
   return { servers, next: servers.length === limit ? (servers.at(-1)?.mapping.uuid ?? null) : null };
 }
 
 /** The last server of the page before, which may have been deleted since, or match the filters no more. */
-async function readMarker(api: Database, marker: string, projectId: string | null): Promise<Server> {
+async function readMarker(api: Database, cells: Cells, marker: string, projectId: string | null): Promise<Server> {
   const mapping = isUuid(marker) ? await findInstanceMapping(api, marker, projectId, 'all') : undefined;
   if (!mapping) throw markerNotFound(marker);
   if (!mapping.cell) return { mapping, instance: mapping.buildRequest };
-  const found = await findInstances(parseDatabaseUrl(mapping.cell.connection), [mapping.uuid], 'all');
+  const found = await cells.inCell(mapping.cell.database_connection, (database) => findInstances(database, [mapping.uuid], 'all'));
   return { mapping, instance: found.get(mapping.uuid) ?? null };
 }
 
 async function readIndex(api: Database, range: IndexRange): Promise<InstanceMapping[]> {
-  try {
-    const { mappings, markerFound } = await listInstanceMappings(api, range);
-    if (!markerFound && range.marker !== null) throw markerNotFound(range.marker);
-    return mappings;
-  } catch (error) {
-    throw badPattern(error);
-  }
+  const { mappings, markerFound } = await listInstanceMappings(api, range);
+  if (!markerFound && range.marker !== null) throw markerNotFound(range.marker);
+  return mappings;
 }
 
-async function readServers(mappings: InstanceMapping[], listing: Listing, filter: DocumentFilter | undefined): Promise<Server[]> {
-  const byCell = Map.groupBy(
-    mappings.filter(({ cell }) => cell !== null),
-    ({ cell }) => cell?.connection ?? '',
-  );
+async function readServers(
+  cells: Cells,
+  mappings: InstanceMapping[],
+  listing: Listing,
+  filter: DocumentFilter | undefined,
+): Promise<Server[]> {
+  const asked = new Map(mappings.flatMap(({ cell }) => (cell ? [[cell.uuid, cell]] : [])));
+  const members = Map.groupBy(mappings, ({ cell }) => cell?.uuid);
   const living = listing.deleted === undefined ? 'all' : listing.deleted ? 'deleted' : 'living';
-  const answers = await Promise.all(
-    [...byCell].map(async ([connection, members]) => {
-      const uuids = members.map(({ uuid }) => uuid);
-      try {
-        return await findInstances(parseDatabaseUrl(connection), uuids, living, filter);
-      } catch (error) {
-        if (!(error instanceof DatabaseUnreachable)) throw badPattern(error);
-        return new Map(listing.showUnreachable ? uuids.map((uuid) => [uuid, null]) : []);
-      }
-    }),
+  const { results, faults } = await cells.inCells([...asked.values()], ({ uuid }, database) =>
+    findInstances(database, (members.get(uuid) ?? []).map(uuidOf), living, filter),
   );
-  const instances = new Map<string, Instance | null>(answers.flatMap((answer) => [...answer]));
+  if (faults.length > 0) throw faults[0];
+  const instances = new Map<string, Instance | null>(results.flatMap(({ result }) => [...result]));
+  for (const { cell } of results) asked.delete(cell.uuid);
+  for (const failed of asked.keys()) {
+    if (!listing.showUnreachable) cells.hidden.add(failed);
+    else for (const { uuid } of members.get(failed) ?? []) instances.set(uuid, null);
+  }
   return mappings.flatMap((mapping) => {
     const instance = mapping.buildRequest ?? instances.get(mapping.uuid);
     return instance === undefined ? [] : [{ mapping, instance }];
   });
 }
 
+const uuidOf = ({ uuid }: { uuid: string }) => uuid;
+
 function markerNotFound(marker: string): BadRequest {
   return new BadRequest(`marker [${marker}] not found`);
-}
-
-/** PostgreSQL's SQLSTATE for a pattern that is no regular expression. */
-const invalidPattern = '2201B';
-
-function badPattern(error: unknown): unknown {
-  const known = error instanceof Error && error.message.includes(invalidPattern);
-  return known ? new BadRequest('Invalid regular expression in a filter', { cause: error }) : error;
 }
 
 function compare(a: Server, b: Server, sort: SortKey[]): number {

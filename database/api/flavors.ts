@@ -110,24 +110,28 @@ export async function findFlavor(api: Database, flavorId: string, projectId: str
   return documents.get(flavorId);
 }
 
-/** Adds a flavor, unless one with its id or its name exists: then it gives undefined. */
-export async function createFlavor(api: Database, flavor: NewFlavor): Promise<Flavor | undefined> {
+/**
+ * Adds a flavor, unless one with its id or its name exists: then it returns undefined.
+ * @param requestId tells a statement that is sent twice that the flavor is there because of itself; null for one that no request makes.
+ */
+export async function createFlavor(api: Database, flavor: NewFlavor, requestId: string | null): Promise<Flavor | undefined> {
   const [row] = await query<{ id: number }>(
     api,
-    `insert into flavors (flavorid, name, memory_mb, vcpus, root_gb, ephemeral_gb, swap, rxtx_factor, is_public, description)
-     values (:flavorid, :name, :memory_mb::int, :vcpus::int, :root_gb::int, :ephemeral_gb::int, :swap::int, :rxtx_factor::float8, :is_public,
-       :description)
-     on conflict do nothing
-     returning id`,
-    { ...flavor },
+    `with made as (
+       insert into flavors (flavorid, name, memory_mb, vcpus, root_gb, ephemeral_gb, swap, rxtx_factor, is_public, description, request_id)
+       values (:flavorid, :name, :memory_mb::int, :vcpus::int, :root_gb::int, :ephemeral_gb::int, :swap::int, :rxtx_factor::float8, :is_public,
+         :description, :request_id)
+       on conflict do nothing
+       returning id)
+     select id from made union all select id from flavors where flavorid = :flavorid and request_id = :request_id`,
+    { ...flavor, request_id: requestId },
   );
   return row && { ...flavor, id: row.id, disabled: false, extra_specs: {} };
 }
 
 /** Removes a flavor; servers keep their copy of it. */
-export async function deleteFlavor(api: Database, flavorId: string): Promise<boolean> {
-  const rows = await query(api, 'delete from flavors where flavorid = :flavor_id returning id', { flavor_id: flavorId });
-  return rows.length > 0;
+export async function deleteFlavor(api: Database, flavorId: string): Promise<void> {
+  await query(api, 'delete from flavors where flavorid = :flavor_id', { flavor_id: flavorId });
 }
 
 /** What may change of a flavor. */

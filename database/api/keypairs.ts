@@ -89,7 +89,6 @@ export async function findKeyPair(api: Database, userId: string, name: string): 
 }
 
 /** Removes a key pair; servers keep their copy of the public key. */
-export async function deleteKeyPair(api: Database, userId: string, name: string): Promise<boolean> {
-  const rows = await query(api, 'delete from key_pairs where user_id = :user_id and name = :name returning id', { user_id: userId, name });
-  return rows.length > 0;
+export async function deleteKeyPair(api: Database, userId: string, name: string): Promise<void> {
+  await query(api, 'delete from key_pairs where user_id = :user_id and name = :name', { user_id: userId, name });
 }

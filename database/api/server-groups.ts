@@ -87,24 +87,16 @@ export async function findServerGroup(api: Database, uuid: string): Promise<Serv
   return [...found.values()][0];
 }
 
-/**
- * Removes a group; its servers live on without it.
- * @param projectId the project whose group it must be; null takes one of any.
- * @returns the project whose group it is, also when it is another's and so was not removed; undefined when there is no such group.
- */
-export async function deleteServerGroup(api: Database, uuid: string, projectId: string | null): Promise<string | undefined> {
-  const [row] = await query<{ project_id: string }>(
+/** Removes a group; its servers live on without it. */
+export async function deleteServerGroup(api: Database, uuid: string): Promise<void> {
+  await query(
     api,
-    `with target as (
-       select id from instance_groups where uuid = :uuid::uuid and (:project_id::text is null or project_id = :project_id)),
+    `with target as (select id from instance_groups where uuid = :uuid::uuid),
      members_held as (
-       select id from instance_group_member where group_id in (select id from target) order by id for update),
-     gone as (
-       delete from instance_groups where id in (select id from target) and (select count(*) from members_held) >= 0)
-     select project_id from instance_groups where uuid = :uuid::uuid`,
-    { uuid, project_id: projectId },
+       select id from instance_group_member where group_id in (select id from target) order by id for update)
+     delete from instance_groups where id in (select id from target) and (select count(*) from members_held) >= 0`,
+    { uuid },
   );
-  return row?.project_id;
 }
 
 /**

@@ -74,17 +74,6 @@ const connections = { maxSockets: 250 };
 let client: RDSDataClient | undefined;
 
 /**
- * Reads `rds-data://<cluster arn>/<database>?secret=<secret arn>`, the form of `cell_mappings.database_connection`.
- * @throws Error when the text has another form.
- */
-export function parseDatabaseUrl(url: string): Database {
-  const parts = /^rds-data:\/\/([^/?]+)\/([^/?]+)\?secret=(.+)$/.exec(url);
-  const [, clusterArn, database, secretArn] = parts ?? [];
-  if (!clusterArn || !database || !secretArn) throw new Error('not an rds-data:// URL');
-  return { clusterArn, database, secretArn };
-}
-
-/**
  * Runs one statement and gives its rows as objects by column name: json and jsonb parsed, timestamps as ISO 8601 in UTC, int8 and
  * floats as numbers, numeric as string, arrays of texts as string[].
  *

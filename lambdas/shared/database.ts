@@ -1,5 +1,6 @@
 /** The databases of a deployment, as the environment of a function names them. */
-import { type Database, DatabaseUnreachable, parseDatabaseUrl } from '../../database/data-api/client.ts';
+import { type Database, DatabaseUnreachable } from '../../database/data-api/client.ts';
+import { parseDatabaseUrl } from '../../database/data-api/url.ts';
 import { setting } from './environment.ts';
 
 export { DatabaseUnreachable };

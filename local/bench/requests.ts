@@ -8,7 +8,8 @@ import { Agent, request as httpRequest } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { parseDatabaseUrl, query } from '../../database/data-api/client.ts';
+import { query } from '../../database/data-api/client.ts';
+import { parseDatabaseUrl } from '../../database/data-api/url.ts';
 import { memory, quantiles, rate, type Timing, time } from './measure.ts';
 import type { BenchService } from './service.ts';
 

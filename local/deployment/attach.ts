@@ -6,7 +6,7 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Client } from 'pg';
-import { parseDatabaseUrl } from '../../database/data-api/client.ts';
+import { parseDatabaseUrl } from '../../database/data-api/url.ts';
 import { databaseUrl } from '../aws/arns.ts';
 import { localClusters } from '../aws/data-api/clusters.ts';
 import { createDataApi } from '../aws/data-api/data-api.ts';

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GetSecretValueCommand } from '@aws-sdk/client-secrets-manager';
-import { parseDatabaseUrl } from '../../database/data-api/client.ts';
+import { parseDatabaseUrl } from '../../database/data-api/url.ts';
 import { seedUser } from '../../identity/seed.ts';
 import { writeCloudsFile } from '../deployment/clouds-file.ts';
 import { publishEndpoint } from '../deployment/endpoint.ts';

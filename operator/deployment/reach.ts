@@ -3,7 +3,8 @@
  * database, with the AWS SDK's own settings for region, credentials and endpoint. What is typed counts before what is in the environment.
  */
 
-import { type Database, parseDatabaseUrl } from '../../database/data-api/client.ts';
+import type { Database } from '../../database/data-api/client.ts';
+import { parseDatabaseUrl } from '../../database/data-api/url.ts';
 import type { Stage } from '../../infra/settings.ts';
 import { stages } from '../../infra/settings.ts';
 import { attach, NoDeployment } from '../../local/deployment/attach.ts';

@@ -1,5 +1,5 @@
 /** Cells that do not answer: what could be done elsewhere is done, they are told of on stderr, and the exit code says that not all was done. */
-import type { CellFailure } from '../../compute/cells/in-cells.ts';
+import type { CellFailure } from '../../compute/cells/reach.ts';
 import type { Outcome } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
 

@@ -19,7 +19,9 @@ test.each([
   ["a + ' servers'", []],
   ['a && !b', ['a || !b', 'a && b']],
   ['a ?? b', ['a']],
-  ['list[0] ?? b', ['list[1] ?? b']],
+  ['list[0] ?? 0', ['list[1] ?? 0']],
+  ['const [row] = rows; return row?.count ?? 0;', []],
+  ['return rows?.count ?? 0;', ['return rows?.count;', 'return rows?.count ?? 1;']],
   ['if (a) b();', ['if (true) b();', 'if (false) b();', 'if (a)']],
   [
     "if (!row) throw new Error('a select gives one row');",

@@ -6,38 +6,35 @@ export const campaign = ['compute/boot', 'compute/quotas', 'compute/scheduler', 
 
 const api = 'test/lambdas/api';
 const scheduler = 'test/compute/scheduler';
+const servers = 'test/database/api/servers';
 
-/** Tests of other names, by the beginning of a path. */
+/** Tests of other names, by the beginning of a path; where a file has tests of its name, these are what they leave to others. */
 const others: Readonly<Record<string, readonly string[]>> = {
-  'compute/boot/': ['test/lambdas/workflows/boot/boot.test.ts'],
-  'compute/boot/try-another-cell': ['test/compute/boot/bury-in-cell0.test.ts'],
+  'compute/boot/build-on-host': ['test/compute/boot/build.test.ts'],
+  'compute/boot/bury-in-cell0': ['test/compute/boot/steps.test.ts'],
+  'compute/boot/create-in-cell': ['test/compute/boot/steps.test.ts'],
+  'compute/boot/fail': ['test/compute/boot/build.test.ts'],
+  'compute/boot/reschedule': ['test/compute/boot/build.test.ts'],
   'compute/boot/schedule-servers': [`${scheduler}/schedule-servers.test.ts`, `${scheduler}/no-valid-host.test.ts`],
-  'compute/quotas/': [`${api}/compute/quota-sets/quota-sets.test.ts`],
+  'compute/boot/try-another-cell': ['test/compute/boot/create-in-cell.test.ts'],
+  'compute/quotas/quotas': [`${api}/compute/quota-sets/quota-sets.test.ts`],
   'compute/scheduler/': [`${scheduler}/filters.test.ts`, `${scheduler}/weighers.test.ts`],
   'compute/scheduler/no-valid-host': [`${scheduler}/no-valid-host.test.ts`],
   'database/api/archive': ['test/compute/archive/archive.test.ts'],
   'database/api/audit/': ['test/compute/audit/audit.test.ts'],
-  'database/api/cells/': ['test/operator/cell-v2.test.ts'],
   'database/api/flavors': [`${api}/compute/flavors/flavors.test.ts`, 'test/operator/catalogue.test.ts'],
-  'database/api/hosts/allocations': [`${scheduler}/move-claim.test.ts`, `${scheduler}/schedule-servers.test.ts`],
-  'database/api/hosts/host': ['test/operator/hosts.test.ts', 'test/operator/cell-v2.test.ts'],
+  'database/api/hosts/host-mappings': ['test/database/api/hosts/hosts.test.ts'],
   'database/api/images': [`${api}/image/image.test.ts`, 'test/operator/catalogue.test.ts'],
-  'database/api/keypairs': [`${api}/compute/keypairs/keypairs.test.ts`],
-  'database/api/quotas': [`${api}/compute/quota-sets/quota-sets.test.ts`],
-  'database/api/reaper/': ['test/lambdas/workflows/reaper/watch.test.ts', 'test/lambdas/workflows/boot/boot.test.ts'],
+  'database/api/reaper/unfinished-work': ['test/database/api/cells/pending-cleanups.test.ts'],
   'database/api/scheduler/': [
     `${scheduler}/schedule-servers.test.ts`,
     `${scheduler}/no-valid-host.test.ts`,
     `${scheduler}/host-states.test.ts`,
   ],
-  'database/api/server-groups': [
-    `${api}/compute/server-groups/server-groups.test.ts`,
-    'test/lambdas/workflows/boot/keypairs-and-groups.test.ts',
-  ],
+  'database/api/server-groups': [`${servers}/accept-servers.test.ts`],
   'database/api/servers/boot-choices': [`${api}/compute/servers/create.test.ts`],
-  'database/api/servers/build-requests': ['test/lambdas/workflows/boot/boot.test.ts', `${api}/compute/servers/create.test.ts`],
+  'database/api/servers/build-requests': [`${servers}/accept-servers.test.ts`],
   'database/api/servers/instance-mappings': [`${api}/compute/servers/list.test.ts`, `${api}/compute/servers/show.test.ts`],
-  'database/api/servers/release': [`${api}/compute/servers/delete.test.ts`],
   'database/api/users': [`${api}/identity/identity.test.ts`, 'test/operator/user.test.ts'],
 };
 

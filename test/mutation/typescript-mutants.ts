@@ -10,9 +10,15 @@ import { byOne, intervalMutants, isSql, sqlMutants } from './sql-mutants.ts';
 export function typescriptMutants(file: string, source: string): Change[] {
   const tree = ts.createSourceFile(file, source, ts.ScriptTarget.Latest, true);
   const holdsSql = file.startsWith('database/');
+  const elements = namesOfElements(tree);
   const changes: Change[] = [];
   const visit = (node: ts.Node): void => {
     if (isSilent(node)) return;
+    // A default for an element of a list that may be missing, says the compiler alone.
+    if (isDefault(node) && isElement(node.left, elements)) {
+      visit(node.left);
+      return;
+    }
     changes.push(...mutantsOf(node));
     if (holdsSql && isText(node)) changes.push(...textMutants(node, source));
     ts.forEachChild(node, visit);
@@ -63,19 +69,34 @@ const otherOperator: ReadonlyMap<ts.SyntaxKind, string> = new Map([
 ]);
 
 function operatorMutants({ left, right, operatorToken }: ts.BinaryExpression): Change[] {
-  if (operatorToken.kind === ts.SyntaxKind.QuestionQuestionToken) {
-    return pleasesCompiler(left) ? [] : [{ start: left.getEnd(), end: right.getEnd(), replacement: '' }];
-  }
+  if (operatorToken.kind === ts.SyntaxKind.QuestionQuestionToken) return [{ start: left.getEnd(), end: right.getEnd(), replacement: '' }];
   const other = otherOperator.get(operatorToken.kind);
   const joins = operatorToken.kind === ts.SyntaxKind.PlusToken && (isText(left) || isText(right));
   return other === undefined || joins ? [] : [replace(operatorToken, other)];
 }
 
-/** An element of a list may be missing, says the compiler. */
-function pleasesCompiler(value: ts.Expression): boolean {
+function isDefault(node: ts.Node): node is ts.BinaryExpression {
+  return ts.isBinaryExpression(node) && node.operatorToken.kind === ts.SyntaxKind.QuestionQuestionToken;
+}
+
+/** `list[0]`, `list.at(-1)`, what `const [first] = list` names, and what is of it. */
+function isElement(value: ts.Expression, elements: ReadonlySet<string>): boolean {
   if (ts.isElementAccessExpression(value)) return true;
-  if (ts.isPropertyAccessExpression(value)) return pleasesCompiler(value.expression);
+  if (ts.isPropertyAccessExpression(value)) return value.questionDotToken !== undefined && isElement(value.expression, elements);
+  if (ts.isIdentifier(value)) return elements.has(value.text);
   return ts.isCallExpression(value) && ts.isPropertyAccessExpression(value.expression) && value.expression.name.text === 'at';
+}
+
+function namesOfElements(tree: ts.SourceFile): ReadonlySet<string> {
+  const names = new Set<string>();
+  const visit = (node: ts.Node): void => {
+    if (ts.isArrayBindingPattern(node)) {
+      for (const element of node.elements) if (ts.isBindingElement(element) && ts.isIdentifier(element.name)) names.add(element.name.text);
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(tree);
+  return names;
 }
 
 function endsProgram(statement: ts.Statement): boolean {

@@ -109,7 +109,7 @@ export interface ServerEntry {
   userId: string;
   acceptedAt: string;
   markedDeleted: boolean;
-  cell: { uuid: string; name: string; connection: string } | null;
+  cell: { uuid: string; name: string; database_connection: string } | null;
   buildRequest: {
     name: string;
     execution: string;
@@ -130,7 +130,7 @@ export async function findServerEntry(api: Database, uuid: string): Promise<Serv
     api,
     `select jsonb_build_object(
        'projectId', m.project_id, 'userId', m.user_id, 'acceptedAt', m.created_at, 'markedDeleted', m.queued_for_delete,
-       'cell', case when c.id is not null then jsonb_build_object('uuid', c.uuid, 'name', c.name, 'connection', c.database_connection) end,
+       'cell', case when c.id is not null then jsonb_build_object('uuid', c.uuid, 'name', c.name, 'database_connection', c.database_connection) end,
        'buildRequest', case when b.id is not null then jsonb_build_object(
          'name', b.instance->>'display_name', 'execution', b.execution, 'requestId', b.request_id, 'reservationId', b.reservation_id,
          'aimedAt', aimed.name, 'acceptedAt', b.created_at, 'heardOf', b.updated_at) end,

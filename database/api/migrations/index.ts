@@ -6,6 +6,7 @@ import { scheduling } from './0004-scheduling.ts';
 import { archive } from './0005-archive.ts';
 import { fencingTokens } from './0006-fencing-tokens.ts';
 import { sums } from './0007-sums.ts';
+import { flavorRequests } from './0008-flavor-requests.ts';
 
 /** The whole history of the api database, in order. */
 export const apiMigrations: readonly Migration[] = [
@@ -16,4 +17,5 @@ export const apiMigrations: readonly Migration[] = [
   archive,
   fencingTokens,
   sums,
+  flavorRequests,
 ];

@@ -14,7 +14,7 @@ export interface InstanceMapping {
   userId: string;
   createdAt: string;
   /** The cell that has it; null while the build request stands for it, or when it was deleted before it got a cell. */
-  cell: { uuid: string; name: string; connection: string } | null;
+  cell: { uuid: string; name: string; database_connection: string } | null;
   /** The server itself while it has no cell. */
   buildRequest: Instance | null;
   /** uuids of its server groups: one, or none. */
@@ -29,7 +29,7 @@ function document(filter?: DocumentFilter): string {
   const request = `select doc from (select ${buildRequestDocument('b')} as doc) request where ${filter?.sql ?? 'true'}`;
   return `jsonb_build_object(
   'uuid', m.instance_uuid, 'projectId', m.project_id, 'userId', m.user_id, 'createdAt', m.created_at, 'queuedForDelete', m.queued_for_delete,
-  'cell', case when c.id is not null then jsonb_build_object('uuid', c.uuid, 'name', c.name, 'connection', c.database_connection) end,
+  'cell', case when c.id is not null then jsonb_build_object('uuid', c.uuid, 'name', c.name, 'database_connection', c.database_connection) end,
   'buildRequest', case when c.id is null and b.id is not null then (${request}) end,
   'groups', (
     select coalesce(jsonb_agg(g.uuid), '[]') from instance_group_member member join instance_groups g on g.id = member.group_id
@@ -113,6 +113,8 @@ export interface IndexRange {
   direction: 'asc' | 'desc';
   /** Build requests that do not match are left out of their mappings. */
   filter: DocumentFilter | undefined;
+  /** uuids of cells whose servers are left out. */
+  hidden: readonly string[];
 }
 
 /** Gives the next servers of the index by the time they were accepted; fewer than `limit` only when there are no more. */
@@ -130,7 +132,9 @@ export async function listInstanceMappings(api: Database, range: IndexRange): Pr
   }
 }
 
-function readRange(api: Database, { projectId, deleted, marker, limit, direction, filter }: IndexRange) {
+const hiddenCells = 'select id from cell_mappings where uuid in (select jsonb_array_elements_text(:hidden::jsonb)::uuid)';
+
+function readRange(api: Database, { projectId, deleted, marker, limit, direction, filter, hidden }: IndexRange) {
   const [before, order] = direction === 'desc' ? ['<', 'desc'] : ['>', 'asc'];
   return queryDocuments<InstanceMapping | { markerFound: boolean }>(
     api,
@@ -141,12 +145,13 @@ function readRange(api: Database, { projectId, deleted, marker, limit, direction
        select * from instance_mappings
        where ${projectId === null ? 'true' : 'project_id = :project_id'}
          and ${deleted === undefined ? 'true' : deleted ? 'queued_for_delete' : 'not queued_for_delete'}
+         ${hidden.length === 0 ? '' : `and (cell_id is null or cell_id not in (${hiddenCells}))`}
          ${marker === null ? '' : `and (created_at, id) ${before} (select created_at, id from marker)`}
        order by created_at ${order}, id ${order} limit :limit)
      select 'header' as key, jsonb_build_object('markerFound', ${marker === null ? 'true' : 'exists (select from marker)'}) as doc, 0 as position
      union all
      select m.instance_uuid::text, ${document(filter)}, row_number() over (order by m.created_at ${order}, m.id ${order}) from ${joined('page')}`,
-    { project_id: projectId, marker, limit, ...filter?.parameters },
+    { project_id: projectId, marker, limit, ...(hidden.length === 0 ? {} : { hidden }), ...filter?.parameters },
     { order: 'position' },
   );
 }

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { NotFound } from '../../../common/errors.ts';
 import { cell0 } from '../../../compute/cells/cell0.ts';
 import { type Discovery, discoverHosts } from '../../../compute/cells/discover-hosts.ts';
-import type { InCells } from '../../../compute/cells/in-cells.ts';
+import type { InCells } from '../../../compute/cells/reach.ts';
 import { findCell } from '../../../compute/cells/register.ts';
 import { deleteHost, type HostRemoval } from '../../../compute/cells/remove.ts';
 import { type CellMapping, listCellMappings } from '../../../database/api/cells/cell-mappings.ts';

@@ -2,7 +2,8 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { NotFound } from '../../../common/errors.ts';
 import { isUuid } from '../../../common/uuid.ts';
-import { mapInstances } from '../../../compute/cells/map-instances.ts';
+import { type MappedInstances, mapInstances } from '../../../compute/cells/map-instances.ts';
+import { inCell } from '../../../compute/cells/reach.ts';
 import { findCell } from '../../../compute/cells/register.ts';
 import { type Verification, verifyInstance } from '../../../compute/cells/verify-instance.ts';
 import { type CommonOptions, novaHelpEnd, type Outcome, type Perform, part, saying } from '../../command.ts';
@@ -44,8 +45,9 @@ function addMap(cellV2: Command, perform: Perform): void {
         }
         const cell = await findCell(api, options.cell_uuid);
         if (!cell) throw new NotFound(`Cell with uuid ${options.cell_uuid} was not found.`);
-        const mapped = await mapInstances(api, cell, most, ({ seen, mapped }) =>
-          progress(`${cell.name}: ${seen} servers seen, ${mapped} mapped`),
+        const told = ({ seen, mapped }: MappedInstances) => progress(`${cell.name}: ${seen} servers seen, ${mapped} mapped`);
+        const mapped = await inCell(cell.database_connection, 'tending', (database) =>
+          mapInstances(api, cell, database, most, told),
         ).finally(() => progress(''));
         return { json: mapped, text: () => '', code: mapped.more ? 1 : 0 };
       }),

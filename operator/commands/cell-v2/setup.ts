@@ -2,11 +2,11 @@
 import type { Command } from 'commander';
 import { cell0 } from '../../../compute/cells/cell0.ts';
 import { discoverHosts, listLiveCells } from '../../../compute/cells/discover-hosts.ts';
-import { inCells } from '../../../compute/cells/in-cells.ts';
 import { mapInstances } from '../../../compute/cells/map-instances.ts';
+import { inCell, inCells } from '../../../compute/cells/reach.ts';
 import { BadConnection, createCell, findCell, mapCell0 } from '../../../compute/cells/register.ts';
 import { cellMigrations } from '../../../database/cell/migrations/index.ts';
-import { type Database, parseDatabaseUrl } from '../../../database/data-api/client.ts';
+import type { Database } from '../../../database/data-api/client.ts';
 import { migrate } from '../../../database/migrator/migrate.ts';
 import { type CommonOptions, novaHelpEnd, type Outcome, type Perform, part, saying } from '../../command.ts';
 import { withFailures } from '../../output/failures.ts';
@@ -41,7 +41,7 @@ async function simpleCellSetup(api: Database): Promise<Outcome> {
   const zero = await findCell(api, cell0);
   if (!zero) return saying('cell0 is not registered: "cellzero cell_v2 map_cell0 --database_connection URL" does that.', 1);
   const lines = [alreadySetUp];
-  await migrate(parseDatabaseUrl(zero.database_connection), cellMigrations).catch((error: Error) =>
+  await inCell(zero.database_connection, 'tending', (database) => migrate(database, cellMigrations)).catch((error: Error) =>
     lines.push(`Unable to sync cell0 schema: ${error.message}`),
   );
   const cells = await listLiveCells(api);
@@ -50,7 +50,7 @@ async function simpleCellSetup(api: Database): Promise<Outcome> {
   const found = discovered.results.flatMap(({ result }) => result.found);
   if (hosts === 0) return withFailures(saying([...lines, noHosts].join('\n'), 1), discovered.failures);
   if (found.length === 0) lines.push(allMapped);
-  const mapped = await inCells(cells, (cell) => mapInstances(api, cell, Number.POSITIVE_INFINITY, () => {}));
+  const mapped = await inCells(cells, 'tending', (cell, database) => mapInstances(api, cell, database, Number.POSITIVE_INFINITY, () => {}));
   return withFailures(saying(lines.join('\n'), 0), mapped.failures);
 }
 

@@ -1,7 +1,7 @@
 /** `cellzero db purge`. */
 import type { Command } from 'commander';
 import { purge } from '../../../compute/archive/purge.ts';
-import type { InCells } from '../../../compute/cells/in-cells.ts';
+import type { InCells } from '../../../compute/cells/reach.ts';
 import { ageColumn } from '../../../database/cell/archive.ts';
 import { type Database, DatabaseUnreachable } from '../../../database/data-api/client.ts';
 import { type CommonOptions, novaHelpEnd, type Outcome, type Perform, part, saying } from '../../command.ts';

@@ -1,7 +1,7 @@
 /** `sync` and `version` of `cellzero db` and `cellzero api_db`. Migrations go forward only: a database that is past the version asked for stays so. */
 import type { Command } from 'commander';
 import { cell0 } from '../../../compute/cells/cell0.ts';
-import type { InCells } from '../../../compute/cells/in-cells.ts';
+import type { InCells } from '../../../compute/cells/reach.ts';
 import { findCell } from '../../../compute/cells/register.ts';
 import { readCellVersions, syncCells, upTo } from '../../../compute/cells/schemas.ts';
 import { apiMigrations } from '../../../database/api/migrations/index.ts';

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { audit, isClean } from '../../../compute/audit/audit.ts';
 import { type Kind, kinds } from '../../../compute/audit/kinds.ts';
 import { purgeInstances } from '../../../database/cell/reaper.ts';
-import { parseDatabaseUrl } from '../../../database/data-api/client.ts';
+import { parseDatabaseUrl } from '../../../database/data-api/url.ts';
 import { type Cloud, startCloud } from '../../fixtures/cloud.ts';
 import {
   claimOn,

@@ -92,8 +92,8 @@ test('a key pair is found and removed by its user and its name', async () => {
   expect(await findKeyPair(bed.api, 'one', 'a')).toMatchObject({ user_id: 'one', name: 'a' });
   expect(await findKeyPair(bed.api, 'nobody', 'a')).toBeUndefined();
   expect(await findKeyPair(bed.api, 'one', 'c')).toBeUndefined();
-  expect(await changesNothing(bed.api, () => deleteKeyPair(bed.api, 'one', 'c'))).toBe(false);
-  expect(await changesNothing(bed.api, () => deleteKeyPair(bed.api, 'nobody', 'a'))).toBe(false);
-  expect(await deleteKeyPair(bed.api, 'one', 'a')).toBe(true);
+  await changesNothing(bed.api, () => deleteKeyPair(bed.api, 'one', 'c'));
+  await changesNothing(bed.api, () => deleteKeyPair(bed.api, 'nobody', 'a'));
+  await deleteKeyPair(bed.api, 'one', 'a');
   expect([await names(), await names('other')]).toEqual([['b'], ['a']]);
 });

@@ -1,7 +1,8 @@
 /** When a database has failed, how long it is waited for, and what is sent again: against the real client and a Data API that fails as told. */
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { type Database, DatabaseUnreachable, parseDatabaseUrl, query } from '../../../database/data-api/client.ts';
+import { type Database, DatabaseUnreachable, query } from '../../../database/data-api/client.ts';
 import { withDeadline } from '../../../database/data-api/deadline.ts';
+import { parseDatabaseUrl } from '../../../database/data-api/url.ts';
 import { databaseUrl } from '../../../local/aws/arns.ts';
 import { useDataApi } from '../../local/aws/data-api/with-data-api.ts';
 

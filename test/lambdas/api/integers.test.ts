@@ -64,7 +64,6 @@ const sums = ['api quota_usages.cores', 'api quota_usages.ram', 'api allocations
 
 /** Columns with numbers that no request names: ids of ours, counts of rows, what operators' commands give, what hosts have. */
 const ours = [
-  ...['api build_requests', 'api instance_mappings', 'api pending_cleanups', 'cell instances'].map((table) => `${table}.fencing_token`),
   ...[
     'api schema_migrations.version',
     'api quota_usages.instances',
@@ -127,7 +126,7 @@ function numbersOf(routes: readonly Route[]): Map<string, [least: number, most: 
   return found;
 }
 
-/** The types of all columns with numbers, but for ids that PostgreSQL gives, references to them, and the mark of a deleted row, which is its id. */
+/** The types of all columns with numbers, but for fencing tokens, ids that PostgreSQL gives, references to them, and the mark of a deleted row. */
 async function numericColumns(): Promise<Map<string, string>> {
   const columns = await Promise.all(
     (['api', 'cell1'] as const).map(async (database) => {
@@ -135,7 +134,7 @@ async function numericColumns(): Promise<Map<string, string>> {
         cloud.database(database),
         `select table_name || '.' || column_name as column, data_type as type from information_schema.columns c
          where table_schema = 'public' and data_type in ('smallint', 'integer', 'bigint', 'numeric', 'real', 'double precision')
-           and is_identity = 'NO' and column_name <> 'deleted' and table_name not like 'shadow\\_%'
+           and is_identity = 'NO' and column_name not in ('deleted', 'fencing_token') and table_name not like 'shadow\\_%'
            and not exists (
              select from information_schema.key_column_usage k join information_schema.table_constraints t using (constraint_name)
              where t.constraint_type = 'FOREIGN KEY' and k.table_name = c.table_name and k.column_name = c.column_name)`,

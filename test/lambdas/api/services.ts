@@ -1,6 +1,7 @@
 /** What the API functions need of AWS, in this process: databases behind the Data API and the key of the tokens. */
 import { apiMigrations } from '../../../database/api/migrations/index.ts';
-import { type Database, parseDatabaseUrl } from '../../../database/data-api/client.ts';
+import type { Database } from '../../../database/data-api/client.ts';
+import { parseDatabaseUrl } from '../../../database/data-api/url.ts';
 import { migrate } from '../../../database/migrator/migrate.ts';
 import { databaseUrl } from '../../../local/aws/arns.ts';
 import { localClusters } from '../../../local/aws/data-api/clusters.ts';

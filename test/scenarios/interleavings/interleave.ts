@@ -128,8 +128,9 @@ export async function inEveryOrder(
       choices = await run(
         meeting.actors,
         (ready) => {
-          const last = order.at(-1);
-          const next = begun[order.length] ?? (last !== undefined && ready.includes(last) ? last : ready[0]) ?? '';
+          // Of hosts that are alike one is taken by chance, so an actor may have less to send than where this order was found.
+          const wanted = [begun[order.length], order.at(-1), ready[0]];
+          const next = wanted.find((name) => name !== undefined && ready.includes(name)) ?? '';
           order.push(next);
           return next;
         },

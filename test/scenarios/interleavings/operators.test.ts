@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Conflict } from '../../../common/errors.ts';
 import { archiveDeletedRows } from '../../../compute/archive/archive.ts';
 import { mapInstances } from '../../../compute/cells/map-instances.ts';
+import { inCell } from '../../../compute/cells/reach.ts';
 import { drainHost, enableHost, listHosts } from '../../../compute/hosts/hosts.ts';
 import { listCellMappings } from '../../../database/api/cells/cell-mappings.ts';
 import { query } from '../../../database/data-api/client.ts';
@@ -41,7 +42,7 @@ async function meetAlone(actors: Parameters<typeof meetAt>[1]): ReturnType<typeo
 async function map(): Promise<void> {
   const { api } = cloud.service;
   const cell = (await listCellMappings(api)).find(({ name }) => name === 'cell1');
-  if (cell) await mapInstances(api, cell, 100, () => undefined);
+  if (cell) await inCell(cell.database_connection, 'tending', (database) => mapInstances(api, cell, database, 100, () => undefined));
 }
 
 test('the archive and a delete', { timeout: 0 }, async () => {

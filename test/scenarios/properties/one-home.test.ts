@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { findInstances } from '../../../database/cell/instances.ts';
-import { parseDatabaseUrl, query } from '../../../database/data-api/client.ts';
+import { query } from '../../../database/data-api/client.ts';
+import { parseDatabaseUrl } from '../../../database/data-api/url.ts';
 import { type Cloud, startCloud } from '../../fixtures/cloud.ts';
 import { comeToRest } from '../../fixtures/rest.ts';
 import { bootAndDelete, carried, type Watched, watch, widenWindows } from '../../fixtures/traffic.ts';

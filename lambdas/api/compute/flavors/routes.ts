@@ -84,7 +84,7 @@ async function show(request: ApiRequest) {
 
 async function create(request: ApiRequest<z.infer<ReturnType<typeof createBody>>>) {
   const { flavor } = request.body;
-  const created = await createFlavor(apiDatabase(), {
+  const created = await createFlavor(apiDatabase(), request.requestId, {
     flavorid: flavor.id ?? null,
     name: flavor.name,
     memory_mb: flavor.ram,

@@ -1,12 +1,13 @@
 /** Forms of query parameters, which come as lists of texts; where Nova takes one of several values, it takes the last. */
 import * as z from 'zod';
+import { toPostgresPattern } from '../../../../compute/servers/patterns.ts';
 import { pythonText } from '../../http/validation/python-text.ts';
 
 /** Any texts. */
 export const anyText = z.array(z.string()).optional();
 
 /** Regular expressions; an empty one is none. */
-export const pattern = texts(isPattern, 'regex');
+export const pattern = texts((value) => value !== '' && toPostgresPattern(value) !== undefined, 'regex');
 
 /** Times of ISO 8601. */
 export const time = texts((value) => isoTime(value) !== undefined, 'date-time');
@@ -25,15 +26,6 @@ export const limit = z
 function texts(isValid: (value: string) => boolean, format: string) {
   const error = ({ input }: { input?: unknown }) => `${pythonText(String(input).slice(0, 100))} is not a '${format}'`;
   return z.array(z.string().refine(isValid, { error })).optional();
-}
-
-function isPattern(value: string): boolean {
-  try {
-    new RegExp(value);
-    return value !== '';
-  } catch {
-    return false;
-  }
 }
 
 /** As lenient as the parser of OpenStack: a date with or without hyphens, down to any part of the time, UTC unless it says otherwise. */

@@ -50,12 +50,16 @@ async function groupOf(uuid: string): Promise<Group> {
 
 test('a claim takes of each resource what it says, and the boot was heard of', async () => {
   const { execution, servers } = await bed.accept(1);
+  await bed.accept(1);
   await query(bed.api, `update build_requests set updated_at = now() - interval '1 hour'`);
   expect(await claim(bed.api, execution, on(0, servers), null)).toBe(true);
   expect(await claimed(servers[0] ?? '')).toEqual(whole(h1));
   expect(await used(h1)).toEqual([{ used: 5 }, { used: 512 }, { used: 2 }]);
   expect(await used(h2)).toEqual([{ used: 0 }, { used: 0 }, { used: 0 }]);
-  expect(await sql(bed, `select updated_at > now() - interval '1 minute' as touched from build_requests`)).toEqual([{ touched: true }]);
+  expect(await sql(bed, `select updated_at > now() - interval '1 minute' as touched from build_requests order by id`)).toEqual([
+    { touched: true },
+    { touched: false },
+  ]);
 });
 
 test.each(['VCPU', 'MEMORY_MB', 'DISK_GB'] as const)(
@@ -205,6 +209,8 @@ test('the order of the alternates decides', async () => {
 
 test('anti-affinity: an alternate has as many members as the rule says, and no more', async () => {
   const group = await newGroup(bed, 'anti-affinity', { max_server_per_host: 2 });
+  const others = await newGroup(bed, 'anti-affinity');
+  await moveClaim(bed.api, unowned(await placed(others)), h1, [h2]);
   const servers = [await placed(group), await placed(group), await placed(group)];
   const before = (await groupOf(group)).generation;
   const moved = [];

@@ -1,0 +1,172 @@
+/** A statement whose answer is lost is sent again. Whoever changes something by it is told what the first sending did, not what the second one finds. */
+import { randomBytes } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { changeFlavor } from '../../../compute/flavors/flavors.ts';
+import { addHosts, drainHost, enableHost } from '../../../compute/hosts/hosts.ts';
+import { createProject } from '../../../identity/projects.ts';
+import { createUser, deleteUser, setPassword, setUserEnabled } from '../../../identity/users.ts';
+import { changeImage, createImage, deleteImage } from '../../../image/images.ts';
+import { routes as computeRoutes } from '../../../lambdas/api/compute.ts';
+import { routes as identityRoutes } from '../../../lambdas/api/identity.ts';
+import { routes as imageRoutes } from '../../../lambdas/api/image.ts';
+import type { FaultEffect } from '../../../local/aws/data-api/faults.ts';
+import { type Cloud, startCloud, type User } from '../../fixtures/cloud.ts';
+
+let cloud: Cloud;
+beforeAll(async () => {
+  cloud = await startCloud({ cells: 1, hosts: 2 });
+});
+afterAll(() => cloud?.stop());
+afterEach(async () => {
+  cloud.service.dataApi.faults.clear();
+  await cloud.service.workflow.drain();
+});
+
+const word = () => randomBytes(6).toString('hex');
+const publicKey = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAID+2Xa66O2MvvRhVh5BBtqfFz3h+6rgSKNo7MTzuvt56';
+
+/** A change that is ready to be made: what it is sent to, and what its answer is. */
+interface Change {
+  who: User;
+  path: string;
+  body?: object;
+  status: number;
+}
+
+/** Adds a key pair, a server group or a flavor, which the change is about. */
+async function existing(who: User, path: string, body: object): Promise<void> {
+  expect((await who.send('POST', path, { body })).status).toBeLessThan(300);
+}
+
+async function limited(name: string, limit: number): Promise<User> {
+  const admin = await cloud.newUser('admin');
+  await admin.send('PUT', `/os-quota-sets/${admin.projectId}`, { body: { quota_set: { [name]: limit } } });
+  return admin;
+}
+
+const tiny = { name: 'server', imageRef: 'c1220500-0000-4000-8000-000000000001', flavorRef: '1', networks: 'none' };
+
+/** A change for each route that makes one; the answer must not depend on what a sending before it left. */
+const changes: Readonly<Record<string, () => Promise<Change>>> = {
+  'POST /servers': async () => ({ who: await limited('instances', 1), path: '/servers', body: { server: tiny }, status: 202 }),
+  'DELETE /servers/{id}': async () => {
+    const who = await cloud.newUser();
+    const id = await who.boot();
+    await who.settled(id);
+    return { who, path: `/servers/${id}`, status: 204 };
+  },
+  'POST /flavors': async () => {
+    const flavor = { name: word(), id: word(), ram: 1, vcpus: 1, disk: 1 };
+    return { who: await cloud.newUser('admin'), path: '/flavors', body: { flavor }, status: 200 };
+  },
+  'DELETE /flavors/{id}': async () => ({ who: await cloud.newUser('admin'), path: `/flavors/${await cloud.newFlavor({})}`, status: 202 }),
+  'POST /os-keypairs': async () => {
+    const body = { keypair: { name: 'mine', public_key: publicKey } };
+    return { who: await limited('key_pairs', 1), path: '/os-keypairs', body, status: 201 };
+  },
+  'DELETE /os-keypairs/{name}': async () => {
+    const who = await cloud.newUser();
+    await existing(who, '/os-keypairs', { keypair: { name: 'mine', public_key: publicKey } });
+    return { who, path: '/os-keypairs/mine', status: 204 };
+  },
+  'POST /os-server-groups': async () => {
+    const body = { server_group: { name: 'group', policy: 'affinity' } };
+    return { who: await limited('server_groups', 1), path: '/os-server-groups', body, status: 200 };
+  },
+  'DELETE /os-server-groups/{id}': async () => {
+    const who = await cloud.newUser();
+    const body = { server_group: { name: 'group', policy: 'affinity' } };
+    const made = await who.send<{ server_group: { id: string } }>('POST', '/os-server-groups', { body });
+    return { who, path: `/os-server-groups/${made.body.server_group.id}`, status: 204 };
+  },
+  'PUT /os-quota-sets/{id}': async () => {
+    const who = await cloud.newUser('admin');
+    return { who, path: `/os-quota-sets/${who.projectId}`, body: { quota_set: { cores: 3 } }, status: 200 };
+  },
+  'DELETE /os-quota-sets/{id}': async () => {
+    const who = await limited('cores', 3);
+    return { who, path: `/os-quota-sets/${who.projectId}`, status: 202 };
+  },
+};
+
+/** Routes that change nothing in a database: a token is signed and kept nowhere. */
+const withoutWrite = ['POST /v3/auth/tokens'];
+
+const losses: readonly FaultEffect[] = [{ kind: 'after' }, { kind: 'after', error: 'InternalServerErrorException' }];
+
+/** Does something again and again, each time with the answer of its next statement lost, in every way, until it has no more statements. */
+async function losingEach(run: () => Promise<() => Promise<void>>): Promise<number> {
+  for (let nth = 1; ; nth++) {
+    for (const loss of losses) {
+      const act = await run();
+      await cloud.service.workflow.drain();
+      // What the reaper and the boot workflow ask for is not what the request asks for.
+      const lost = cloud.service.dataApi.faults.add({ ...loss, nth, sql: (sql) => !sql.includes('waiting as') });
+      await act();
+      lost.lift();
+      if (lost.hits === 0) return nth - 1;
+    }
+  }
+}
+
+test('every route that changes something is here', () => {
+  const routes = [...computeRoutes, ...identityRoutes, ...imageRoutes];
+  const changing = routes.filter(({ method }) => !['GET', 'HEAD'].includes(method)).map(({ method, path }) => `${method} ${path}`);
+  expect(changing.toSorted()).toEqual([...Object.keys(changes), ...withoutWrite].toSorted());
+});
+
+describe('with the answer of any of its statements lost, the client is told what was done', () => {
+  test.each(Object.entries(changes))('%s', async (route, prepare) => {
+    const [method = ''] = route.split(' ');
+    const statements = await losingEach(async () => {
+      const { who, path, body, status } = await prepare();
+      return async () => {
+        const reply = await who.send(method, path, body ? { body } : {});
+        expect([reply.status, reply.body]).toEqual([status, status === 204 || method === 'DELETE' ? undefined : expect.any(Object)]);
+        if (method === 'DELETE' && !path.includes('quota')) expect((await who.send(method, path)).status).toBe(404);
+        if (method !== 'POST') return;
+        // The limit is 1, or the name is taken: what is there counts once and is not told twice.
+        const again = await who.send(method, path, { body });
+        expect(again.status).toBe(path === '/flavors' ? 409 : 403);
+      };
+    });
+    expect(statements).toBeGreaterThan(0);
+  });
+});
+
+describe('and so is the operator', () => {
+  const named = async <Made>(make: (name: string) => Promise<Made>) => {
+    const name = word();
+    await make(name);
+    return name;
+  };
+  const api = () => cloud.service.api;
+  const newUser = (name: string) => createUser(api(), { name, password: 'x', project: 'demo', role: 'member' });
+  const order = (name: string) => ({ name, minDisk: 0, minRam: 0, diskFormat: null, properties: {}, project: null });
+
+  test.each<[string, () => Promise<() => Promise<unknown>>]>([
+    ['who adds a user', async () => () => newUser(word())],
+    ['who sets a password', () => named(newUser).then((name) => () => setPassword(api(), name, 'y'))],
+    ['who disables a user', () => named(newUser).then((name) => () => setUserEnabled(api(), name, false))],
+    ['who deletes a user', () => named(newUser).then((name) => () => deleteUser(api(), name))],
+    ['who adds a project', async () => () => createProject(api(), word())],
+    ['who adds an image', async () => () => createImage(api(), order(word()))],
+    [
+      'who changes an image',
+      () => named((name) => createImage(api(), order(name))).then((name) => () => changeImage(api(), name, { minDisk: 1 })),
+    ],
+    ['who deletes an image', () => named((name) => createImage(api(), order(name))).then((name) => () => deleteImage(api(), name))],
+    ['who changes a flavor', () => cloud.newFlavor({}).then((id) => () => changeFlavor(api(), id, { specs: { a: 'b' } }))],
+    ['who adds a host', async () => () => addHosts(api(), 'cell1', 1, { VCPU: 1, MEMORY_MB: 1, DISK_GB: 1 })],
+    ['who drains a host', async () => () => drainHost(api(), 'cell1-host2', 'a reason')],
+    ['who enables a host', async () => () => enableHost(api(), 'cell1-host2')],
+  ])('%s', async (_, prepare) => {
+    const statements = await losingEach(async () => {
+      const act = await prepare();
+      return async () => {
+        await act();
+      };
+    });
+    expect(statements).toBeGreaterThan(0);
+  });
+});
