@@ -1,7 +1,109 @@
-/** The one place that says which microversions of the Compute API are served; numbers are the N of 2.N. */
+/**
+ * The microversions of the Compute API, and the one place with their numbers: what each of them changed, and where. Schemas and views ask the microversion
+ * of a request whether it has a change, by the change's name; with a number it cannot be compared. What changed nothing that is answered here is left out.
+ */
 
-/** The lowest minor version, and the one of a request that names none. */
-export const minimumMicroversion = 1;
+interface Change {
+  /** The N of 2.N. */
+  version: number;
+  what: string;
+  /** The folders whose answers depend on it. */
+  where: readonly string[];
+}
 
 /** The highest minor version: that of Nova 2025.2. */
-export const maximumMicroversion = 100;
+const maximum = 100;
+
+const history = {
+  keypairTypes: { version: 2, what: 'key pairs have a type; made with 201, deleted with 204', where: ['keypairs'] },
+  extendedAttributes: { version: 3, what: 'more attributes for admins, delete_on_termination of volumes', where: ['servers'] },
+  ip6Filter: { version: 5, what: 'everybody filters by ip6', where: ['servers'] },
+  serverLocked: { version: 9, what: 'servers tell whether they are locked', where: ['servers'] },
+  keypairsOfOthers: { version: 10, what: 'admins reach the key pairs of others', where: ['keypairs'] },
+  serverGroupOwners: { version: 13, what: 'groups tell their project and user', where: ['server-groups'] },
+  softPolicies: { version: 15, what: 'soft-affinity and soft-anti-affinity', where: ['server-groups'] },
+  hostStatus: { version: 16, what: 'servers tell the status of their host', where: ['servers'] },
+  serverDescription: { version: 19, what: 'servers have a description; before it was the name', where: ['servers'] },
+  actionsOfDeleted: { version: 21, what: 'actions of deleted servers are shown', where: ['instance-actions'] },
+  serverTags: { version: 26, what: 'servers have tags, and filters by them', where: ['servers'] },
+  deviceTags: { version: 32, what: 'networks and disks have tags', where: ['servers'] },
+  noDiskTags: { version: 33, what: 'disks have none', where: ['servers'] },
+  keypairPages: { version: 35, what: 'lists of key pairs have pages', where: ['keypairs'] },
+  noNetworkProxies: { version: 36, what: 'quotas and limits of networks are gone', where: ['limits', 'quota-sets'] },
+  networksRequired: { version: 37, what: 'networks must be said: a list without tags, auto or none', where: ['servers'] },
+  invalidStatusRefused: { version: 38, what: 'a status that there is not is refused', where: ['servers'] },
+  noImageMetadata: { version: 39, what: 'the limit of image metadata is gone', where: ['limits'] },
+  deviceTagsAgain: { version: 42, what: 'networks and disks have tags again', where: ['servers'] },
+  embeddedFlavor: { version: 47, what: 'servers tell what their flavor was, not its id', where: ['servers'] },
+  completeQuotaClasses: { version: 50, what: 'quota classes tell of groups, and of networks no more', where: ['quota-sets'] },
+  eventsForOwners: { version: 51, what: 'everybody reads the events of actions', where: ['instance-actions'] },
+  tagsAtCreate: { version: 52, what: 'servers are made with tags', where: ['servers'] },
+  flavorDescription: { version: 55, what: 'flavors have a description', where: ['flavors'] },
+  noPersonality: { version: 57, what: 'files, and their quotas, are gone', where: ['servers', 'limits', 'quota-sets'] },
+  actionPages: { version: 58, what: 'lists of actions have pages and times', where: ['instance-actions'] },
+  flavorExtraSpecs: { version: 61, what: 'flavors tell their extra specs', where: ['flavors'] },
+  eventHosts: { version: 62, what: 'events tell their host', where: ['instance-actions'] },
+  trustedCertificates: { version: 63, what: 'servers are made with trusted image certificates', where: ['servers'] },
+  groupRules: { version: 64, what: 'a group has one policy, with rules', where: ['server-groups'] },
+  changesBefore: { version: 66, what: 'changes-before', where: ['servers', 'instance-actions'] },
+  volumeTypes: { version: 67, what: 'disks have a volume type', where: ['servers'] },
+  downCells: { version: 69, what: 'servers of a cell that does not answer are told in part', where: ['servers'] },
+  serverGroups: { version: 71, what: 'a server tells its groups', where: ['servers'] },
+  lockedReason: { version: 73, what: 'servers tell why they are locked, and are filtered and sorted by it', where: ['servers'] },
+  requestedHosts: { version: 74, what: 'admins ask for a host', where: ['servers'] },
+  strictRequests: {
+    ...{ version: 75, what: 'unknown parameters and sort keys are refused; no swap is 0' },
+    where: ['shared', 'servers', 'flavors'],
+  },
+  openFilters: { version: 83, what: 'everybody has more filters', where: ['servers'] },
+  eventDetails: { version: 84, what: 'events tell details to admins', where: ['instance-actions'] },
+  hostnames: { version: 90, what: 'servers are given a host name, and tell and filter by it', where: ['servers'] },
+  noGeneratedKeypairs: { version: 92, what: 'key pairs are brought, with more characters in their names', where: ['keypairs'] },
+  domainNames: { version: 94, what: 'a host name may be a domain name', where: ['servers'] },
+  pinnedZones: { version: 96, what: 'servers tell the zone they are pinned to', where: ['servers'] },
+  imageProperties: { version: 98, what: 'servers tell the properties of their image', where: ['servers'] },
+  schedulerHints: { version: 100, what: 'servers tell their scheduler hints', where: ['servers'] },
+} as const satisfies Record<string, Change>;
+
+/** The name of a change. */
+export type ChangeName = keyof typeof history;
+
+/** All changes by name, for whoever writes about them. */
+export const changes: Readonly<Record<string, Change>> = history;
+
+/** A microversion. There is one object of each. */
+export class Microversion {
+  readonly #minor: number;
+
+  constructor(minor: number) {
+    this.#minor = minor;
+  }
+
+  /** Tells whether it is the microversion of a change, or a later one. */
+  has(change: ChangeName): boolean {
+    return this.#minor >= history[change].version;
+  }
+
+  /** Returns `2.N`. */
+  toString(): string {
+    return `2.${this.#minor}`;
+  }
+}
+
+/** The lowest one, and that of a request that names none. */
+export const oldest = new Microversion(1);
+
+/** The highest one. */
+export const latest = new Microversion(maximum);
+
+const between = Array.from({ length: maximum - 2 }, (_, index) => new Microversion(index + 2));
+
+/** All that are served, in their order. */
+export const microversions: readonly Microversion[] = [oldest, ...between, latest];
+
+const byName = new Map(microversions.map((microversion) => [String(microversion), microversion]));
+
+/** Finds a microversion by its name, `2.N`; undefined when it is not served. */
+export function findMicroversion(name: string): Microversion | undefined {
+  return byName.get(name);
+}

@@ -8,7 +8,7 @@ import { listQuotaFaults } from '../../../database/api/audit/sums.ts';
 import { adoptServers } from '../../../database/api/cells/map-instances.ts';
 import { releaseServers } from '../../../database/api/servers/release.ts';
 import { query } from '../../../database/data-api/client.ts';
-import { maximumMicroversion, minimumMicroversion } from '../../../lambdas/api/compute/microversions.ts';
+import { latest, microversions } from '../../../lambdas/api/compute/microversions.ts';
 import { routes as computeRoutes } from '../../../lambdas/api/compute.ts';
 import type { Route } from '../../../lambdas/api/http/routing/route.ts';
 import { routes as identityRoutes } from '../../../lambdas/api/identity.ts';
@@ -99,8 +99,6 @@ const candidates = [1, 15, 31, 32, 53, 63, 64, 1000]
   .flatMap((number) => [number, BigInt(number).toString()])
   .concat([0, '0', Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, '9'.repeat(400), `-${'9'.repeat(400)}`]);
 
-const microversions = Array.from({ length: maximumMicroversion }, (_, index) => index + minimumMicroversion);
-
 /** The least and the most that a field lets through as a number; undefined when it takes none. */
 function rangeOf(schema: z.core.$ZodType): [least: number, most: number] | undefined {
   const taken = candidates.flatMap((value) => {
@@ -113,9 +111,9 @@ function rangeOf(schema: z.core.$ZodType): [least: number, most: number] | undef
 /** Every number of every body by route and path, with what it lets through at any microversion. */
 function numbersOf(routes: readonly Route[]): Map<string, [least: number, most: number]> {
   const found = new Map<string, [number, number]>();
-  for (const { method, path: route, body, from, to } of routes) {
+  for (const { method, path: route, body, isIn } of routes) {
     for (const microversion of body ? microversions : []) {
-      if (!body || microversion < from || microversion > to) continue;
+      if (!body || !isIn(microversion)) continue;
       for (const { path, schema } of fieldsOf(body(microversion))) {
         const range = rangeOf(schema);
         const [least, most] = found.get(`${method} ${route} ${path}`) ?? [0, 0];
@@ -278,7 +276,7 @@ describe('a query is answered or refused, never failed on, whatever its paramete
   ];
   const asked = services.flatMap(({ root, routes }) =>
     routes.flatMap(({ method, path, query: schema }) => {
-      const shape = schema?.(maximumMicroversion);
+      const shape = schema?.(latest);
       return method === 'GET' && shape instanceof z.ZodObject ? [{ root, path, names: Object.keys(shape.shape) }] : [];
     }),
   );
@@ -287,7 +285,7 @@ describe('a query is answered or refused, never failed on, whatever its paramete
     const server = await admin.boot();
     const id = path.startsWith('/servers/') ? server : path.startsWith('/os-quota-sets') ? admin.projectId : '1';
     const url = `${cloud.service.url}${root}${path.replace('{id}', id)}`;
-    const headers = { 'X-Auth-Token': admin.token, 'OpenStack-API-Version': `compute 2.${maximumMicroversion}` };
+    const headers = { 'X-Auth-Token': admin.token, 'OpenStack-API-Version': `compute ${latest}` };
     const failed: string[] = [];
     for (const name of names) {
       const replies = values.map(async (value) => {

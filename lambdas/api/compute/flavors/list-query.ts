@@ -1,7 +1,9 @@
 /** The query of `GET /flavors` and `/flavors/detail`. */
+
 import * as z from 'zod';
 import { BadRequest } from '../../../../common/errors.ts';
 import { type FlavorFilter, flavorSortKeys } from '../../../../compute/flavors/flavors.ts';
+import type { Microversion } from '../microversions.ts';
 import { mostOnPage } from '../servers/list-query.ts';
 import { queryBoolean } from '../shared/parameters.ts';
 import { anyText, limit, parameters } from '../shared/query-parameters.ts';
@@ -10,8 +12,8 @@ import { anyText, limit, parameters } from '../shared/query-parameters.ts';
 const withoutValue = 'vcpu_weight';
 
 /** The schema of the query. */
-export function flavorQuery(microversion: number) {
-  return parameters(microversion >= 75, {
+export function flavorQuery(microversion: Microversion) {
+  return parameters(microversion, {
     limit,
     marker: anyText,
     is_public: anyText,

@@ -1,10 +1,12 @@
 /** The flavors resource: list, show, create, delete, and the extra specs of one. */
+
 import * as z from 'zod';
 import type { Caller } from '../../../../common/caller.ts';
 import { allows } from '../../../../compute/authorization/policy.ts';
 import { createFlavor, deleteFlavor, type Flavor, findFlavor, listFlavors, seesAllFlavors } from '../../../../compute/flavors/flavors.ts';
 import { apiDatabase } from '../../../shared/database.ts';
 import { type ApiRequest, type Route, route } from '../../http/routing/route.ts';
+import type { Microversion } from '../microversions.ts';
 import { nextLink, selfLinks } from '../shared/links.ts';
 import { booleanValue, description, integerFrom, largestInteger, name, text, when } from '../shared/parameters.ts';
 import { type FlavorQuery, flavorQuery, readFlavorQuery } from './list-query.ts';
@@ -23,7 +25,7 @@ const factor = z
   ])
   .pipe(z.number().positive().max(largestFloat));
 
-function createBody(microversion: number) {
+function createBody(microversion: Microversion) {
   return z.strictObject({
     flavor: z.strictObject({
       name,
@@ -35,26 +37,26 @@ function createBody(microversion: number) {
       swap: integerFrom(0, largestInteger).optional(),
       rxtx_factor: factor.default(1),
       'os-flavor-access:is_public': booleanValue.default(true),
-      description: when(microversion >= 55, 'description', description(65_535)),
+      description: when(microversion.has('flavorDescription'), 'description', description(65_535)),
     }),
   });
 }
 
-function flavorView(flavor: Flavor, { baseUrl, caller, microversion }: { baseUrl: string; caller: Caller; microversion: number }) {
-  const withSpecs = microversion >= 61 && allows(caller, 'os_compute_api:os-flavor-extra-specs:index');
+function flavorView(flavor: Flavor, { baseUrl, caller, microversion }: { baseUrl: string; caller: Caller; microversion: Microversion }) {
+  const withSpecs = microversion.has('flavorExtraSpecs') && allows(caller, 'os_compute_api:os-flavor-extra-specs:index');
   return {
     id: flavor.flavorid,
     name: flavor.name,
     ram: flavor.memory_mb,
     disk: flavor.root_gb,
     vcpus: flavor.vcpus,
-    swap: flavor.swap === 0 && microversion < 75 ? '' : flavor.swap,
+    swap: flavor.swap === 0 && !microversion.has('strictRequests') ? '' : flavor.swap,
     'OS-FLV-EXT-DATA:ephemeral': flavor.ephemeral_gb,
     'OS-FLV-DISABLED:disabled': flavor.disabled,
     'os-flavor-access:is_public': flavor.is_public,
     rxtx_factor: flavor.rxtx_factor,
     links: selfLinks(baseUrl, 'flavors', flavor.flavorid),
-    ...(microversion >= 55 ? { description: flavor.description } : {}),
+    ...(microversion.has('flavorDescription') ? { description: flavor.description } : {}),
     ...(withSpecs ? { extra_specs: flavor.extra_specs } : {}),
   };
 }
@@ -73,8 +75,13 @@ async function list(request: ApiRequest<undefined, FlavorQuery>, detail: boolean
   };
 }
 
-function summary({ flavorid, name, description }: Flavor, baseUrl: string, microversion: number) {
-  return { id: flavorid, name, links: selfLinks(baseUrl, 'flavors', flavorid), ...(microversion >= 55 ? { description } : {}) };
+function summary({ flavorid, name, description }: Flavor, baseUrl: string, microversion: Microversion) {
+  return {
+    id: flavorid,
+    name,
+    links: selfLinks(baseUrl, 'flavors', flavorid),
+    ...(microversion.has('flavorDescription') ? { description } : {}),
+  };
 }
 
 async function show(request: ApiRequest) {

@@ -1,4 +1,5 @@
 /** The os-instance-actions resource: what was done to a server. */
+
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { BadRequest } from '../../../../common/errors.ts';
@@ -13,6 +14,7 @@ import {
 } from '../../../../compute/instance-actions/instance-actions.ts';
 import { apiDatabase } from '../../../shared/database.ts';
 import { type ApiRequest, type Route, route } from '../../http/routing/route.ts';
+import type { Microversion } from '../microversions.ts';
 import { mostOnPage } from '../servers/list-query.ts';
 import { nextLink } from '../shared/links.ts';
 import { isoTime, limit, time } from '../shared/query-parameters.ts';
@@ -23,13 +25,13 @@ function one<Schema extends z.ZodOptional<z.ZodArray>>(schema: Schema) {
 }
 
 /** Paging and times came with 2.58, and with them the refusal of everything else. */
-function listQuery(microversion: number) {
-  if (microversion < 58) return z.object({}).transform((): ActionQuery => ({}));
+function listQuery(microversion: Microversion) {
+  if (!microversion.has('actionPages')) return z.object({}).transform((): ActionQuery => ({}));
   return z.strictObject({
     limit: one(limit),
     marker: one(z.array(z.string()).optional()),
     'changes-since': one(time),
-    ...(microversion >= 66 ? { 'changes-before': one(time) } : {}),
+    ...(microversion.has('changesBefore') ? { 'changes-before': one(time) } : {}),
   });
 }
 
@@ -37,7 +39,7 @@ type ActionQuery = Readonly<Partial<Record<'limit' | 'marker' | 'changes-since' 
 
 /** Those of deleted servers are shown since 2.21. */
 function actionsOf({ caller, microversion, params }: Pick<ApiRequest, 'caller' | 'microversion' | 'params'>): ActionsOf {
-  return { caller, server: params.id ?? '', deleted: microversion >= 21 };
+  return { caller, server: params.id ?? '', deleted: microversion.has('actionsOfDeleted') };
 }
 
 function readQuery(query: ActionQuery): ActionFilter {
@@ -49,15 +51,15 @@ function readQuery(query: ActionQuery): ActionFilter {
   return { since, before, marker: query.marker?.[0] ?? null, limit: Math.min(asked, mostOnPage) };
 }
 
-function actionView({ updated_at, start_time, ...action }: InstanceAction, microversion: number) {
+function actionView({ updated_at, start_time, ...action }: InstanceAction, microversion: Microversion) {
   return {
     ...action,
     start_time: microseconds(start_time),
-    ...(microversion >= 58 ? { updated_at: updated_at === null ? null : microseconds(updated_at) } : {}),
+    ...(microversion.has('actionPages') ? { updated_at: updated_at === null ? null : microseconds(updated_at) } : {}),
   };
 }
 
-function eventView(event: InstanceActionEvent, project: string, admin: boolean, microversion: number) {
+function eventView(event: InstanceActionEvent, project: string, admin: boolean, microversion: Microversion) {
   const { start_time, finish_time, result, traceback, host, details } = event;
   return {
     event: event.event,
@@ -65,9 +67,9 @@ function eventView(event: InstanceActionEvent, project: string, admin: boolean, 
     finish_time: finish_time === null ? null : microseconds(finish_time),
     result,
     ...(admin ? { traceback } : {}),
-    ...(microversion >= 62 ? { hostId: host ? createHash('sha224').update(`${project}${host}`).digest('hex') : '' } : {}),
-    ...(microversion >= 62 && admin ? { host } : {}),
-    ...(microversion >= 84 && admin ? { details } : {}),
+    ...(microversion.has('eventHosts') ? { hostId: host ? createHash('sha224').update(`${project}${host}`).digest('hex') : '' } : {}),
+    ...(microversion.has('eventHosts') && admin ? { host } : {}),
+    ...(microversion.has('eventDetails') && admin ? { details } : {}),
   };
 }
 
@@ -75,7 +77,7 @@ async function list(request: ApiRequest<undefined, ActionQuery>) {
   const { baseUrl, microversion, params, query } = request;
   const filter = readQuery(query);
   const actions = await listInstanceActions(apiDatabase(), actionsOf(request), filter);
-  const marker = microversion >= 58 && actions.length === filter.limit ? (actions.at(-1)?.request_id ?? null) : null;
+  const marker = microversion.has('actionPages') && actions.length === filter.limit ? (actions.at(-1)?.request_id ?? null) : null;
   return {
     status: 200,
     body: {
@@ -90,7 +92,9 @@ async function show(request: ApiRequest) {
   const { action, events } = await findInstanceAction(apiDatabase(), actionsOf(request), params.request ?? '');
   const admin = allows(caller, 'os_compute_api:os-instance-actions:events');
   const shown =
-    admin || microversion >= 51 ? { events: events.map((event) => eventView(event, action.project_id, admin, microversion)) } : {};
+    admin || microversion.has('eventsForOwners')
+      ? { events: events.map((event) => eventView(event, action.project_id, admin, microversion)) }
+      : {};
   return { status: 200, body: { instanceAction: { ...actionView(action, microversion), ...shown } } };
 }
 

@@ -1,40 +1,39 @@
 /** The os-keypairs resource: what users have at hand to get into their servers. Everybody has their own; an admin reaches those of others since 2.10. */
+
 import * as z from 'zod';
 import type { KeyPair } from '../../../../compute/keypairs/keypairs.ts';
 import { createKeyPair, deleteKeyPair, findKeyPair, listKeyPairs } from '../../../../compute/keypairs/keypairs.ts';
 import { apiDatabase } from '../../../shared/database.ts';
 import { type ApiRequest, type Route, route } from '../../http/routing/route.ts';
+import type { Microversion } from '../microversions.ts';
 import { mostOnPage } from '../servers/list-query.ts';
 import { nextLink } from '../shared/links.ts';
 import { name, text } from '../shared/parameters.ts';
 import { anyText, limit, parameters } from '../shared/query-parameters.ts';
 import { microseconds } from '../shared/times.ts';
 
-/** The microversions from which there are types, other users' key pairs, and pages, and from which none is generated any more. */
-const since = { types: 2, users: 10, pages: 35, strict: 75, importOnly: 92 } as const;
-
 /** The microversion from which wrong parameters are refused; listing, showing and deleting share the user's. */
-function itemQuery(microversion: number) {
-  return parameters(microversion >= since.strict, { user_id: anyText });
+function itemQuery(microversion: Microversion) {
+  return parameters(microversion, { user_id: anyText });
 }
 type ItemQuery = z.infer<ReturnType<typeof itemQuery>>;
 
-function listQuery(microversion: number) {
-  const paged = microversion >= since.pages;
-  return parameters(microversion >= since.strict, { user_id: anyText, marker: anyText, limit: paged ? limit : anyText });
+function listQuery(microversion: Microversion) {
+  const paged = microversion.has('keypairPages');
+  return parameters(microversion, { user_id: anyText, marker: anyText, limit: paged ? limit : anyText });
 }
 type ListQuery = z.infer<ReturnType<typeof listQuery>>;
 
-function createBody(microversion: number): z.ZodType<CreateBody> {
-  const importOnly = microversion >= since.importOnly;
+function createBody(microversion: Microversion): z.ZodType<CreateBody> {
+  const importOnly = microversion.has('noGeneratedKeypairs');
   const keypair = z.strictObject({
     name: name.regex(importOnly ? /^[_\-@. a-zA-Z0-9]+$/ : /^[_\- a-zA-Z0-9]+$/),
     public_key: importOnly ? z.string() : z.string().optional(),
     type: z.enum(['ssh', 'x509']).default('ssh'),
     user_id: text(255).optional(),
   });
-  if (microversion >= since.users) return z.strictObject({ keypair });
-  return z.strictObject({ keypair: keypair.omit(microversion >= since.types ? { user_id: true } : { user_id: true, type: true }) });
+  if (microversion.has('keypairsOfOthers')) return z.strictObject({ keypair });
+  return z.strictObject({ keypair: keypair.omit(microversion.has('keypairTypes') ? { user_id: true } : { user_id: true, type: true }) });
 }
 
 interface CreateBody {
@@ -43,11 +42,11 @@ interface CreateBody {
 
 /** Whose key pairs are meant: the caller's unless another is named, the first of several. */
 function userOf({ caller, microversion, query }: ApiRequest<undefined, ItemQuery>): string {
-  return (microversion >= since.users && query.user_id?.[0]) || caller.userId;
+  return (microversion.has('keypairsOfOthers') && query.user_id?.[0]) || caller.userId;
 }
 
-function summary({ name, public_key, fingerprint, type }: KeyPair, microversion: number) {
-  return { name, public_key, fingerprint, ...(microversion >= since.types && { type }) };
+function summary({ name, public_key, fingerprint, type }: KeyPair, microversion: Microversion) {
+  return { name, public_key, fingerprint, ...(microversion.has('keypairTypes') && { type }) };
 }
 
 async function create({ body: { keypair }, caller, microversion, requestId }: ApiRequest<CreateBody>) {
@@ -59,14 +58,14 @@ async function create({ body: { keypair }, caller, microversion, requestId }: Ap
   });
   const { user_id } = keyPair;
   return {
-    status: microversion >= since.types ? 201 : 200,
+    status: microversion.has('keypairTypes') ? 201 : 200,
     body: { keypair: { ...summary(keyPair, microversion), user_id, ...(privateKey !== undefined && { private_key: privateKey }) } },
   };
 }
 
 async function list(request: ApiRequest<undefined, ListQuery>) {
   const { baseUrl, caller, microversion, query } = request;
-  const paged = microversion >= since.pages;
+  const paged = microversion.has('keypairPages');
   const most = Math.min(Number(query.limit?.at(-1) ?? mostOnPage), mostOnPage);
   const page = paged ? { marker: query.marker?.at(-1) ?? null, limit: most } : { marker: null, limit: null };
   const keyPairs = await listKeyPairs(apiDatabase(), caller, userOf(request), page);
@@ -102,7 +101,7 @@ async function show(request: ApiRequest<undefined, ItemQuery>) {
 
 async function remove(request: ApiRequest<undefined, ItemQuery>) {
   await deleteKeyPair(apiDatabase(), request.caller, userOf(request), request.params.name ?? '');
-  return { status: request.microversion >= since.types ? 204 : 202 };
+  return { status: request.microversion.has('keypairTypes') ? 204 : 202 };
 }
 
 /** The routes of the os-keypairs resource. Its policy is the owner, whatever their role, so it is checked where the owner is known. */

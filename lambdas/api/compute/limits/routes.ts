@@ -1,17 +1,19 @@
 /** The limits resource: what a project may use, and uses. */
+
 import type * as z from 'zod';
 import { findLimits, type QuotaName, type QuotaUse } from '../../../../compute/quotas/quotas.ts';
 import { apiDatabase } from '../../../shared/database.ts';
 import { type ApiRequest, type Route, route } from '../../http/routing/route.ts';
+import type { ChangeName, Microversion } from '../microversions.ts';
 import { anyText, parameters } from '../shared/query-parameters.ts';
 
-function limitsQuery(microversion: number) {
-  return parameters(microversion >= 75, { tenant_id: anyText });
+function limitsQuery(microversion: Microversion) {
+  return parameters(microversion, { tenant_id: anyText });
 }
 
 /** Networks left Nova with 2.36, metadata of images with 2.39, files with 2.57. */
-function absolute({ limits, used }: QuotaUse<QuotaName>, microversion: number) {
-  const until = (version: number, keys: object) => (microversion < version ? keys : {});
+function absolute({ limits, used }: QuotaUse<QuotaName>, microversion: Microversion) {
+  const until = (change: ChangeName, keys: object) => (microversion.has(change) ? {} : keys);
   return {
     maxTotalInstances: limits.instances,
     maxTotalCores: limits.cores,
@@ -24,15 +26,15 @@ function absolute({ limits, used }: QuotaUse<QuotaName>, microversion: number) {
     totalCoresUsed: used.cores,
     totalRAMUsed: used.ram,
     totalServerGroupsUsed: used.server_groups,
-    ...until(36, {
+    ...until('noNetworkProxies', {
       maxSecurityGroups: limits.security_groups,
       maxSecurityGroupRules: limits.security_group_rules,
       maxTotalFloatingIps: limits.floating_ips,
       totalSecurityGroupsUsed: 0,
       totalFloatingIpsUsed: 0,
     }),
-    ...until(39, { maxImageMeta: limits.metadata_items }),
-    ...until(57, { maxPersonality: limits.injected_files, maxPersonalitySize: limits.injected_file_content_bytes }),
+    ...until('noImageMetadata', { maxImageMeta: limits.metadata_items }),
+    ...until('noPersonality', { maxPersonality: limits.injected_files, maxPersonalitySize: limits.injected_file_content_bytes }),
   };
 }
 

@@ -1,21 +1,20 @@
 /** The os-quota-sets resource: what a project may use; and os-quota-class-sets: what projects may use that have no limits of their own. */
+
 import type * as z from 'zod';
 import { BadRequest } from '../../../../common/errors.ts';
 import { changeQuotaSet, findQuotaSet, type QuotaLimits, quotaDefaults, resetQuotaSet } from '../../../../compute/quotas/quotas.ts';
 import { apiDatabase } from '../../../shared/database.ts';
 import { type ApiRequest, type Route, route } from '../../http/routing/route.ts';
+import type { Microversion } from '../microversions.ts';
 import { anyText, parameters } from '../shared/query-parameters.ts';
 import { type QuotaChange, quotaBody, shownQuotas } from './body.ts';
 
-function userQuery(microversion: number) {
-  return parameters(microversion >= 75, { user_id: anyText });
+function userQuery(microversion: Microversion) {
+  return parameters(microversion, { user_id: anyText });
 }
 type UserQuery = z.infer<ReturnType<typeof userQuery>>;
 
-/** Classes told of server groups, and stopped telling of networks, with this microversion. */
-const completeClasses = 50;
-
-function limitsView(limits: QuotaLimits, microversion: number) {
+function limitsView(limits: QuotaLimits, microversion: Microversion) {
   return Object.fromEntries(shownQuotas(microversion).map((name) => [name, limits[name]]));
 }
 
@@ -51,8 +50,8 @@ async function reset({ caller, params, query }: ApiRequest<undefined, UserQuery>
 
 /** There is one class, under whatever name: the limits of this service. */
 async function showClass({ microversion, params: { id = '' } }: ApiRequest) {
-  const withGroups = microversion >= completeClasses;
-  const names = shownQuotas(microversion, completeClasses).filter((name) => withGroups || !name.startsWith('server_group'));
+  const withGroups = microversion.has('completeQuotaClasses');
+  const names = shownQuotas(microversion, 'completeQuotaClasses').filter((name) => withGroups || !name.startsWith('server_group'));
   return { status: 200, body: { quota_class_set: { id, ...Object.fromEntries(names.map((name) => [name, quotaDefaults[name]])) } } };
 }
 

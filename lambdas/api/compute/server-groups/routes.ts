@@ -1,4 +1,5 @@
 /** The os-server-groups resource: servers that shall stand together, or apart. */
+
 import * as z from 'zod';
 import type { GroupPolicy, GroupRules, ServerGroup } from '../../../../compute/server-groups/server-groups.ts';
 import {
@@ -9,20 +10,18 @@ import {
 } from '../../../../compute/server-groups/server-groups.ts';
 import { apiDatabase } from '../../../shared/database.ts';
 import { type ApiRequest, type Route, route } from '../../http/routing/route.ts';
+import type { Microversion } from '../microversions.ts';
 import { mostOnPage } from '../servers/list-query.ts';
 import { integerFrom, largestInteger, name } from '../shared/parameters.ts';
 import { anyText, limit, parameters } from '../shared/query-parameters.ts';
-
-/** The microversions from which owners are shown, wishes are policies, a group has one policy with rules, and unknown parameters are refused. */
-const since = { owners: 13, softPolicies: 15, rules: 64, strict: 75 } as const;
 
 const firm = ['anti-affinity', 'affinity'] as const;
 const all = [...firm, 'soft-anti-affinity', 'soft-affinity'] as const;
 
 type NewGroup = Pick<ServerGroup, 'name' | 'policy' | 'rules'>;
 
-function createBody(microversion: number): z.ZodType<NewGroup> {
-  return microversion >= since.rules ? bodyWithPolicy : bodyWithPolicies(microversion >= since.softPolicies ? all : firm);
+function createBody(microversion: Microversion): z.ZodType<NewGroup> {
+  return microversion.has('groupRules') ? bodyWithPolicy : bodyWithPolicies(microversion.has('softPolicies') ? all : firm);
 }
 
 /** Nova sets no upper bound; no host holds more servers than this. */
@@ -49,17 +48,17 @@ function storable({ max_server_per_host }: { max_server_per_host?: number | unde
   return max_server_per_host === undefined ? {} : { max_server_per_host };
 }
 
-function listQuery(microversion: number) {
-  return parameters(microversion >= since.strict, { all_projects: anyText, limit, offset: limit });
+function listQuery(microversion: Microversion) {
+  return parameters(microversion, { all_projects: anyText, limit, offset: limit });
 }
 
-function view({ uuid, name, policy, rules, members, project_id, user_id }: ServerGroup, microversion: number) {
+function view({ uuid, name, policy, rules, members, project_id, user_id }: ServerGroup, microversion: Microversion) {
   return {
     id: uuid,
     name,
     members,
-    ...(microversion >= since.rules ? { policy, rules } : { policies: [policy], metadata: {} }),
-    ...(microversion >= since.owners && { project_id, user_id }),
+    ...(microversion.has('groupRules') ? { policy, rules } : { policies: [policy], metadata: {} }),
+    ...(microversion.has('serverGroupOwners') && { project_id, user_id }),
   };
 }
 

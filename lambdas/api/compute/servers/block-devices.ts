@@ -1,11 +1,14 @@
 /** One item of `block_device_mapping_v2`: its form at each microversion, and the rules of Nova's `BlockDeviceDict` about what goes together. */
+
 import * as z from 'zod';
 import { BadRequest } from '../../../../common/errors.ts';
 import type { NewBlockDevice } from '../../../../compute/servers/block-devices.ts';
+import type { Microversion } from '../microversions.ts';
 import { booleanValue, integerFrom, largestInteger, leastInteger, tag, text, uuid, when } from '../shared/parameters.ts';
 
 /** Gives the schema of an item. Tags came with 2.32, were lost until 2.42. */
-export function blockDeviceSchema(microversion: number) {
+export function blockDeviceSchema(microversion: Microversion) {
+  const withTags = (microversion.has('deviceTags') && !microversion.has('noDiskTags')) || microversion.has('deviceTagsAgain');
   return z.strictObject({
     boot_index: integerFrom(leastInteger, largestInteger).nullish(),
     uuid: text(255, 1)
@@ -26,9 +29,9 @@ export function blockDeviceSchema(microversion: number) {
     connection_info: z.string().optional(),
     delete_on_termination: booleanValue.default(false),
     volume_size: integerFrom(1, largestInteger).optional(),
-    volume_type: when(microversion >= 67, 'volume_type', text(255).nullable()),
+    volume_type: when(microversion.has('volumeTypes'), 'volume_type', text(255).nullable()),
     no_device: z.unknown().optional(),
-    tag: when(microversion === 32 || microversion >= 42, 'tag', tag),
+    tag: when(withTags, 'tag', tag),
   });
 }
 

@@ -1,7 +1,9 @@
 /** The body of `POST /servers` at each microversion, and what it asks of the control plane. */
+
 import * as z from 'zod';
 import { BadRequest } from '../../../../common/errors.ts';
 import type { BootRequest, RequestedNetwork } from '../../../../compute/servers/create-servers.ts';
+import type { Microversion } from '../microversions.ts';
 import { base64, booleanValue, description, integerFrom, metadata, name, tag, text, uuid, when } from '../shared/parameters.ts';
 import { blockDevice, blockDeviceSchema } from './block-devices.ts';
 import { hintLists, schedulerHints } from './scheduler-hints.ts';
@@ -9,21 +11,23 @@ import { hintLists, schedulerHints } from './scheduler-hints.ts';
 const address = z.union([z.ipv4(), z.ipv6()]);
 
 /** Networks and ports. Their uuid is checked here from 2.37 on, after the schema before; tags came with 2.32, were lost from 2.37 to 2.41. */
-function networksSchema(microversion: number) {
+function networksSchema(microversion: Microversion) {
   const network = z.strictObject({
-    uuid: (microversion >= 37 ? uuid : z.string()).optional(),
+    uuid: (microversion.has('networksRequired') ? uuid : z.string()).optional(),
     port: uuid.nullish(),
     fixed_ip: address.optional(),
-    tag: when((microversion >= 32 && microversion < 37) || microversion >= 42, 'tag', tag),
+    tag: when((microversion.has('deviceTags') && !microversion.has('networksRequired')) || microversion.has('deviceTagsAgain'), 'tag', tag),
   });
-  return microversion >= 37 ? z.union([z.array(network), z.enum(['none', 'auto'])]) : z.array(network).optional();
+  return microversion.has('networksRequired') ? z.union([z.array(network), z.enum(['none', 'auto'])]) : z.array(network).optional();
 }
 
 const personality = z.array(z.strictObject({ path: z.string(), contents: base64 }));
 
 /** A host's name since 2.90, a domain name too since 2.94. */
-function hostnameSchema(microversion: number) {
-  return microversion >= 94 ? text(255, 1).regex(/^[a-zA-Z0-9-._]*$/) : text(63, 2).regex(/^[a-zA-Z0-9]+[a-zA-Z0-9-]*[a-zA-Z0-9]+$/);
+function hostnameSchema(microversion: Microversion) {
+  return microversion.has('domainNames')
+    ? text(255, 1).regex(/^[a-zA-Z0-9-._]*$/)
+    : text(63, 2).regex(/^[a-zA-Z0-9]+[a-zA-Z0-9-]*[a-zA-Z0-9]+$/);
 }
 
 /** The name of a compute host. */
@@ -36,7 +40,7 @@ const trustedCertificates = z
   .refine((ids) => new Set(ids).size === ids.length, 'the items are not unique')
   .nullable();
 
-function serverSchema(microversion: number) {
+function serverSchema(microversion: Microversion) {
   return z.strictObject({
     name,
     flavorRef: z.union([text(Number.POSITIVE_INFINITY, 1), z.number()]).transform(String),
@@ -56,18 +60,18 @@ function serverSchema(microversion: number) {
     user_data: base64.pipe(text(65_535)).optional(),
     block_device_mapping_v2: z.array(blockDeviceSchema(microversion)).default([]),
     networks: networksSchema(microversion),
-    description: when(microversion >= 19, 'description', description(255)),
-    tags: when(microversion >= 52, 'tags', z.array(tag).max(50)),
-    personality: when(microversion < 57, 'personality', personality),
-    trusted_image_certificates: when(microversion >= 63, 'trusted_image_certificates', trustedCertificates),
-    host: when(microversion >= 74, 'host', hostName),
-    hypervisor_hostname: when(microversion >= 74, 'hypervisor_hostname', hostName),
-    hostname: when(microversion >= 90, 'hostname', hostnameSchema(microversion)),
+    description: when(microversion.has('serverDescription'), 'description', description(255)),
+    tags: when(microversion.has('tagsAtCreate'), 'tags', z.array(tag).max(50)),
+    personality: when(!microversion.has('noPersonality'), 'personality', personality),
+    trusted_image_certificates: when(microversion.has('trustedCertificates'), 'trusted_image_certificates', trustedCertificates),
+    host: when(microversion.has('requestedHosts'), 'host', hostName),
+    hypervisor_hostname: when(microversion.has('requestedHosts'), 'hypervisor_hostname', hostName),
+    hostname: when(microversion.has('hostnames'), 'hostname', hostnameSchema(microversion)),
   });
 }
 
 /** Gives the schema of the whole body at a microversion. */
-export function createBody(microversion: number) {
+export function createBody(microversion: Microversion) {
   return z.strictObject({
     server: serverSchema(microversion),
     'os:scheduler_hints': schedulerHints,
@@ -82,7 +86,7 @@ export type CreateBody = z.infer<ReturnType<typeof createBody>>;
  * Turns a body into the words of the control plane.
  * @throws BadRequest for what the schema cannot see: fields that contradict each other.
  */
-export function bootRequest(body: CreateBody, microversion: number): BootRequest {
+export function bootRequest(body: CreateBody, microversion: Microversion): BootRequest {
   const { server } = body;
   const minCount = server.min_count ?? 1;
   const maxCount = server.max_count ?? minCount;
@@ -92,7 +96,7 @@ export function bootRequest(body: CreateBody, microversion: number): BootRequest
   return {
     name: server.name,
     // Before descriptions came, a server's description was its name.
-    description: microversion >= 19 ? (server.description ?? null) : server.name,
+    description: microversion.has('serverDescription') ? (server.description ?? null) : server.name,
     hostname: server.hostname ?? null,
     flavorId: server.flavorRef.split(/[?#]/)[0]?.split('/').at(-1) ?? '',
     imageId,

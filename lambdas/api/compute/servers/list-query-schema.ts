@@ -1,5 +1,7 @@
 /** The schema of the query of `GET /servers` and `/servers/detail` (nova-facts 3.1). It knows more parameters than count for everybody. */
+
 import * as z from 'zod';
+import type { Microversion } from '../microversions.ts';
 import { anyText, limit, parameters, pattern, time } from '../shared/query-parameters.ts';
 
 /** A query that passed the schema: values by parameter. */
@@ -40,26 +42,26 @@ function all<Schema>(names: readonly string[], schema: Schema): Record<string, S
   return Object.fromEntries(names.map((name) => [name, schema]));
 }
 
-function sortKeySchema(microversion: number) {
+function sortKeySchema(microversion: Microversion) {
   const known: readonly string[] = [
     ...sortKeys,
-    ...(microversion >= 73 ? ['locked'] : []),
-    ...(microversion >= 75 ? [] : [...ignoredSortKeys, 'locked']),
+    ...(microversion.has('lockedReason') ? ['locked'] : []),
+    ...(microversion.has('strictRequests') ? [] : [...ignoredSortKeys, 'locked']),
   ];
   return z.array(z.enum(known)).optional();
 }
 
 /** Gives the schema at a microversion. */
-export function serverQuery(microversion: number): z.ZodType<ServerQuery> {
+export function serverQuery(microversion: Microversion): z.ZodType<ServerQuery> {
   const shape: Record<string, z.ZodType<string[] | undefined>> = {
     ...all(texts, anyText),
     ...all(patterns, pattern),
-    ...all(microversion >= 26 ? tagPatterns : [], pattern),
+    ...all(microversion.has('serverTags') ? tagPatterns : [], pattern),
     limit,
     sort_key: sortKeySchema(microversion),
     'changes-since': time,
-    ...(microversion >= 66 ? { 'changes-before': time } : {}),
-    ...(microversion >= 73 ? { locked: anyText } : {}),
+    ...(microversion.has('changesBefore') ? { 'changes-before': time } : {}),
+    ...(microversion.has('lockedReason') ? { locked: anyText } : {}),
   };
-  return parameters(microversion >= 75, shape);
+  return parameters(microversion, shape);
 }

@@ -6,6 +6,7 @@ import { allows, authorize } from '../../../../compute/authorization/policy.ts';
 import type { ExactField, PatternField, ServerFilters } from '../../../../compute/servers/filters.ts';
 import type { Listing, SortField, SortKey } from '../../../../compute/servers/list-servers.ts';
 import { statesOf } from '../../../../compute/servers/status.ts';
+import type { ChangeName, Microversion } from '../microversions.ts';
 import { queryBoolean, strictQueryBoolean } from '../shared/parameters.ts';
 import { isoTime } from '../shared/query-parameters.ts';
 import { joinedTables, type ServerQuery, sortKeys } from './list-query-schema.ts';
@@ -45,22 +46,22 @@ const pattern: Readonly<Record<string, PatternField>> = {
   ),
 };
 
-/** The microversion from which everybody may use a filter; those that are not here are for admins. */
-const openSince: Readonly<Record<string, number>> = {
+/** The change with which everybody may use a filter; `always` before all; those that are not here are for admins. */
+const openSince: Readonly<Record<string, ChangeName | 'always'>> = {
   ...Object.fromEntries(
-    ['reservation_id', 'name', 'status', 'image', 'flavor', 'ip', 'changes-since', 'all_tenants'].map((key) => [key, 1]),
+    ['reservation_id', 'name', 'status', 'image', 'flavor', 'ip', 'changes-since', 'all_tenants'].map((key) => [key, 'always' as const]),
   ),
-  ip6: 5,
-  ...Object.fromEntries(['tags', 'tags-any', 'not-tags', 'not-tags-any'].map((key) => [key, 26])),
-  'changes-before': 66,
-  locked: 73,
+  ip6: 'ip6Filter',
+  ...Object.fromEntries(['tags', 'tags-any', 'not-tags', 'not-tags-any'].map((key) => [key, 'serverTags' as const])),
+  'changes-before': 'changesBefore',
+  locked: 'lockedReason',
   ...Object.fromEntries(
     [
       ...['availability_zone', 'config_drive', 'key_name', 'created_at', 'launched_at', 'terminated_at'],
       ...['power_state', 'task_state', 'vm_state', 'progress', 'user_id'],
-    ].map((key) => [key, 83]),
+    ].map((key) => [key, 'openFilters' as const]),
   ),
-  hostname: 90,
+  hostname: 'hostnames',
 };
 
 const paging = ['limit', 'marker', 'sort_key', 'sort_dir'];
@@ -69,7 +70,7 @@ const paging = ['limit', 'marker', 'sort_key', 'sort_dir'];
  * Reads a query that passed the schema.
  * @throws BadRequest for what contradicts itself, Forbidden for what the caller may not ask.
  */
-export function readListing(caller: Caller, microversion: number, query: ServerQuery, kind: 'index' | 'detail'): Listing {
+export function readListing(caller: Caller, microversion: Microversion, query: ServerQuery, kind: 'index' | 'detail'): Listing {
   const admin = allows(caller, 'os_compute_api:servers:allow_all_filters');
   const options = countingOptions(query, microversion, admin);
   for (const key of options.keys()) if (joinedTables.includes(key)) throw new BadRequest(`Invalid filter field: ${key}.`);
@@ -91,7 +92,7 @@ export function readListing(caller: Caller, microversion: number, query: ServerQ
     marker: query.marker?.at(-1) ?? null,
     limit: Math.min(Number(query.limit?.at(-1) ?? mostOnPage), mostOnPage),
     showUnreachable:
-      microversion >= 69 &&
+      microversion.has('downCells') &&
       !paging.some((key) => key in query) &&
       [...options.keys()].every((key) => ['all_tenants', 'deleted'].includes(key)),
   };
@@ -103,8 +104,9 @@ export function isEmpty({ filters }: Listing): boolean {
 }
 
 /** The last value of each filter that counts for the caller; the others are dropped. */
-function countingOptions(query: ServerQuery, microversion: number, admin: boolean): Map<string, string> {
-  const counts = (key: string) => !paging.includes(key) && (admin || microversion >= (openSince[key] ?? Number.POSITIVE_INFINITY));
+function countingOptions(query: ServerQuery, microversion: Microversion, admin: boolean): Map<string, string> {
+  const isOpen = (since: ChangeName | 'always' | undefined) => since === 'always' || (since !== undefined && microversion.has(since));
+  const counts = (key: string) => !paging.includes(key) && (admin || isOpen(openSince[key]));
   return new Map(Object.entries(query).flatMap(([key, values]) => (values && counts(key) ? [[key, values.at(-1) ?? '']] : [])));
 }
 
@@ -128,10 +130,10 @@ function readAllTenants(value: string | undefined): boolean {
 }
 
 /** Puts the states of a status into the filters, in the place of states asked for; says whether it is the status of deleted servers and no other. */
-function readStatus(words: string[] | undefined, microversion: number, filters: ServerFilters): boolean {
+function readStatus(words: string[] | undefined, microversion: Microversion, filters: ServerFilters): boolean {
   if (!words) return false;
   const states = words.flatMap((word) => statesOf(word));
-  if (states.length === 0 && microversion >= 38) throw new BadRequest('Invalid status value');
+  if (states.length === 0 && microversion.has('invalidStatusRefused')) throw new BadRequest('Invalid status value');
   filters.states = states;
   delete filters.exact.vm_state;
   return states.length > 0 && states.every(({ vm_state }) => vm_state === 'deleted');
@@ -157,7 +159,7 @@ function readTags(options: ReadonlyMap<string, string>, filters: ServerFilters):
 }
 
 /** The last keys that have an order; without any, the newest servers come first. */
-function readSort(query: ServerQuery, microversion: number, caller: Caller): SortKey[] {
+function readSort(query: ServerQuery, microversion: Microversion, caller: Caller): SortKey[] {
   const directions = (query.sort_dir ?? []).map((word) => word.trim());
   if (directions.some((word) => word !== 'asc' && word !== 'desc')) {
     throw new BadRequest("Invalid input received: Unknown sort direction, must be 'desc' or 'asc'");
@@ -170,7 +172,7 @@ function readSort(query: ServerQuery, microversion: number, caller: Caller): Sor
       throw new Forbidden(`Only administrators can sort servers by ${key}`);
     }
     const direction = [first, ...others][index] ?? first;
-    return isSortField(key) && (key !== 'locked' || microversion >= 73) ? [{ field: key, direction }] : [];
+    return isSortField(key) && (key !== 'locked' || microversion.has('lockedReason')) ? [{ field: key, direction }] : [];
   });
   return ordered.length > 0 ? ordered : [{ field: 'created_at', direction: first }];
 }

@@ -62,7 +62,8 @@ async function list(request: ApiRequest<undefined, ServerQuery>, kind: 'index' |
 
 async function show({ caller, microversion, baseUrl, params }: ApiRequest) {
   const server = await findServer(apiDatabase(), caller, params.id ?? '');
-  if (!server.instance && microversion < 69) throw new DatabaseUnreachable(`The cell of instance ${server.mapping.uuid} does not answer.`);
+  if (!server.instance && !microversion.has('downCells'))
+    throw new DatabaseUnreachable(`The cell of instance ${server.mapping.uuid} does not answer.`);
   return { status: 200, body: { server: serverDetail(server, { caller, microversion, baseUrl, single: true }) } };
 }
 

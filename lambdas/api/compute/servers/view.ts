@@ -1,9 +1,11 @@
 /** The bodies of servers, key by key at the microversion that the client asked for (nova-facts 2.1). */
+
 import { createHash } from 'node:crypto';
 import type { Caller } from '../../../../common/caller.ts';
 import { allows } from '../../../../compute/authorization/policy.ts';
 import type { Instance, InstanceMapping, Server } from '../../../../compute/servers/find-server.ts';
 import { statusOf } from '../../../../compute/servers/status.ts';
+import type { ChangeName, Microversion } from '../microversions.ts';
 import { bookmark, selfLinks } from '../shared/links.ts';
 import { microseconds } from '../shared/times.ts';
 import { isImageProperty } from './image-properties.ts';
@@ -11,7 +13,7 @@ import { isImageProperty } from './image-properties.ts';
 /** What decides how a server is shown. */
 export interface View {
   caller: Caller;
-  microversion: number;
+  microversion: Microversion;
   baseUrl: string;
   /** Whether one server is shown, or it stands in a list. */
   single: boolean;
@@ -30,7 +32,7 @@ export function serverSummary({ mapping, instance }: Server, { baseUrl }: View):
 export function serverDetail({ mapping, instance }: Server, view: View): object {
   if (!instance) return unreachableServer(mapping, view);
   const { caller, microversion, baseUrl } = view;
-  const since = (version: number, keys: () => object) => (microversion >= version ? keys() : {});
+  const since = (change: ChangeName, keys: () => object) => (microversion.has(change) ? keys() : {});
   const admin = allows(caller, 'os_compute_api:os-extended-server-attributes');
   const status = statusOf(instance);
   return {
@@ -62,16 +64,18 @@ export function serverDetail({ mapping, instance }: Server, view: View): object 
     ...(withProgress.has(status) ? { progress: instance.progress } : {}),
     ...(withFault.has(status) && instance.fault ? { fault: faultView(instance.fault, admin) } : {}),
     ...(admin ? adminAttributes(instance, microversion) : {}),
-    ...since(9, () => ({ locked: instance.locked })),
-    ...since(16, () => (allows(caller, 'os_compute_api:servers:show:host_status') ? { host_status: instance.host ? 'UP' : '' } : {})),
-    ...since(19, () => ({ description: instance.display_description })),
-    ...since(26, () => ({ tags: instance.tags })),
-    ...since(63, () => ({ trusted_image_certificates: null })),
-    ...since(71, () => (view.single ? { server_groups: mapping.groups } : {})),
-    ...since(73, () => ({ locked_reason: null })),
-    ...since(90, () => ({ 'OS-EXT-SRV-ATTR:hostname': instance.hostname })),
-    ...since(96, () => ({ pinned_availability_zone: mapping.spec?.availability_zone ?? null })),
-    ...since(100, () => ({ scheduler_hints: mapping.spec?.scheduler_hints ?? {} })),
+    ...since('serverLocked', () => ({ locked: instance.locked })),
+    ...since('hostStatus', () =>
+      allows(caller, 'os_compute_api:servers:show:host_status') ? { host_status: instance.host ? 'UP' : '' } : {},
+    ),
+    ...since('serverDescription', () => ({ description: instance.display_description })),
+    ...since('serverTags', () => ({ tags: instance.tags })),
+    ...since('trustedCertificates', () => ({ trusted_image_certificates: null })),
+    ...since('serverGroups', () => (view.single ? { server_groups: mapping.groups } : {})),
+    ...since('lockedReason', () => ({ locked_reason: null })),
+    ...since('hostnames', () => ({ 'OS-EXT-SRV-ATTR:hostname': instance.hostname })),
+    ...since('pinnedZones', () => ({ pinned_availability_zone: mapping.spec?.availability_zone ?? null })),
+    ...since('schedulerHints', () => ({ scheduler_hints: mapping.spec?.scheduler_hints ?? {} })),
   };
 }
 
@@ -91,19 +95,19 @@ function unreachableServer(mapping: InstanceMapping, { baseUrl, microversion, si
           flavor: spec ? embeddedFlavor(spec.flavor) : {},
           'OS-EXT-AZ:availability_zone': spec?.availability_zone ?? 'UNKNOWN',
           'OS-EXT-STS:power_state': 0,
-          ...(microversion >= 71 ? { server_groups: mapping.groups } : {}),
+          ...(microversion.has('serverGroups') ? { server_groups: mapping.groups } : {}),
         }
       : {}),
   };
 }
 
-function adminAttributes(instance: Instance, microversion: number): object {
+function adminAttributes(instance: Instance, microversion: Microversion): object {
   const name = instance.id === undefined ? '' : `instance-${instance.id.toString(16).padStart(8, '0')}`;
   return {
     'OS-EXT-SRV-ATTR:host': instance.host,
     'OS-EXT-SRV-ATTR:hypervisor_hostname': instance.node,
     'OS-EXT-SRV-ATTR:instance_name': name,
-    ...(microversion >= 3
+    ...(microversion.has('extendedAttributes')
       ? {
           'OS-EXT-SRV-ATTR:hostname': instance.hostname,
           'OS-EXT-SRV-ATTR:kernel_id': '',
@@ -122,10 +126,10 @@ function hostId({ host, project_id }: Instance): string {
   return host ? createHash('sha224').update(`${project_id}${host}`).digest('hex') : '';
 }
 
-function imageView({ image_ref, system_metadata }: Instance, microversion: number, baseUrl: string): object | '' {
+function imageView({ image_ref, system_metadata }: Instance, microversion: Microversion, baseUrl: string): object | '' {
   if (!image_ref) return '';
   const image = { id: image_ref, links: [bookmark(baseUrl, 'images', image_ref)] };
-  if (microversion < 98) return image;
+  if (!microversion.has('imageProperties')) return image;
   const properties = Object.entries(system_metadata)
     .filter(([key]) => key.startsWith('image_'))
     .map(([key, value]): [string, string] => [key.slice('image_'.length), value])
@@ -133,8 +137,8 @@ function imageView({ image_ref, system_metadata }: Instance, microversion: numbe
   return { ...image, properties: Object.fromEntries(properties) };
 }
 
-function flavorView({ flavor }: Instance, microversion: number, baseUrl: string): object {
-  if (microversion < 47) return { id: flavor.flavorid, links: [bookmark(baseUrl, 'flavors', flavor.flavorid)] };
+function flavorView({ flavor }: Instance, microversion: Microversion, baseUrl: string): object {
+  if (!microversion.has('embeddedFlavor')) return { id: flavor.flavorid, links: [bookmark(baseUrl, 'flavors', flavor.flavorid)] };
   return embeddedFlavor(flavor);
 }
 
@@ -147,10 +151,13 @@ function faultView({ code, message, details, created_at }: NonNullable<Instance[
   return { code, created: seconds(created_at), message, ...(told ? { details } : {}) };
 }
 
-function volumes({ block_device_mappings }: Instance, microversion: number): object[] {
+function volumes({ block_device_mappings }: Instance, microversion: Microversion): object[] {
   return block_device_mappings
     .filter(({ volume_id }) => volume_id !== null)
-    .map(({ volume_id, delete_on_termination }) => ({ id: volume_id, ...(microversion >= 3 ? { delete_on_termination } : {}) }));
+    .map(({ volume_id, delete_on_termination }) => ({
+      id: volume_id,
+      ...(microversion.has('extendedAttributes') ? { delete_on_termination } : {}),
+    }));
 }
 
 function seconds(timestamp: string): string {

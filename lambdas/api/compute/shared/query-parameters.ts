@@ -1,7 +1,9 @@
 /** Forms of query parameters, which come as lists of texts; where Nova takes one of several values, it takes the last. */
+
 import * as z from 'zod';
 import { toPostgresPattern } from '../../../../compute/servers/patterns.ts';
 import { pythonText } from '../../http/validation/python-text.ts';
+import type { Microversion } from '../microversions.ts';
 
 /** Any texts. */
 export const anyText = z.array(z.string()).optional();
@@ -46,7 +48,7 @@ export function isoTime(value: string): string | undefined {
   return /^(?!0000)\d{4}-/.test(inUtc) ? inUtc : undefined;
 }
 
-/** Gives a schema that refuses parameters it does not list, from microversion 2.75 on; before that they are dropped. */
-export function parameters<Shape extends z.ZodRawShape>(strict: boolean, shape: Shape) {
-  return strict ? z.strictObject(shape) : z.object(shape);
+/** Returns a schema that refuses parameters it does not list; before requests were strict, it drops them. */
+export function parameters<Shape extends z.ZodRawShape>(microversion: Microversion, shape: Shape) {
+  return microversion.has('strictRequests') ? z.strictObject(shape) : z.object(shape);
 }

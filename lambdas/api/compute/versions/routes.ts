@@ -1,6 +1,6 @@
 /** The version documents of the Compute API: how clients find out what they may ask, before they have a token. */
 import { publicRoute, type Route } from '../../http/routing/route.ts';
-import { maximumMicroversion, minimumMicroversion } from '../microversions.ts';
+import { latest, oldest } from '../microversions.ts';
 
 interface Version {
   id: string;
@@ -17,8 +17,8 @@ const legacy: Version = { id: 'v2.0', status: 'DEPRECATED', version: '', min_ver
 const current: Version = {
   id: 'v2.1',
   status: 'CURRENT',
-  version: `2.${maximumMicroversion}`,
-  min_version: `2.${minimumMicroversion}`,
+  version: String(latest),
+  min_version: String(oldest),
   updated: '2013-07-23T11:33:21Z',
   path: '/v2.1/',
 };

@@ -5,6 +5,7 @@
 import middy from '@middy/core';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda';
 import { type InvocationContext, observed } from '../../../shared/observation/invocation.ts';
+import { oldest } from '../../compute/microversions.ts';
 import type { Locate } from '../routing/location.ts';
 import type { Answer, Route } from '../routing/route.ts';
 import { routeTable } from '../routing/route-table.ts';
@@ -34,7 +35,7 @@ export type ApiHandler = (event: APIGatewayProxyEventV2, context?: InvocationCon
 
 /** The innermost step: hands the request to its route and turns the answer into the gateway's form. */
 async function answer({ exchange, headers, rawQueryString }: ApiEvent): Promise<APIGatewayProxyStructuredResultV2> {
-  const { baseUrl, body, caller, found, microversion = 1, requestId } = exchange;
+  const { baseUrl, body, caller, found, microversion = oldest, requestId } = exchange;
   if (!found || found instanceof HttpError) throw new Error('a request without a route passed the middlewares');
   const query = parseQuery(rawQueryString);
   return result(await found.route.answer({ params: found.params, query, body, caller, microversion, requestId, baseUrl, headers }));

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { MiddlewareObj } from '@middy/core';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
 import type { Caller } from '../../../../common/caller.ts';
+import type { Microversion } from '../../compute/microversions.ts';
 import type { Location } from '../routing/location.ts';
 import type { FoundRoute } from '../routing/route-table.ts';
 import type { HttpError } from './http-error.ts';
@@ -14,7 +15,7 @@ export interface Exchange {
   baseUrl: string;
   location: Location | undefined;
   /** Set once negotiated; a request that may not choose has none. */
-  microversion: number | undefined;
+  microversion: Microversion | undefined;
   found: FoundRoute | HttpError | undefined;
   caller: Caller | undefined;
   body: unknown;

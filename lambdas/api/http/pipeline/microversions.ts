@@ -1,6 +1,6 @@
 /** Chooses the microversion of a request from its headers, and tells the client which one it got, on errors too. */
 import { BadRequest } from '../../../../common/errors.ts';
-import { maximumMicroversion, minimumMicroversion } from '../../compute/microversions.ts';
+import { findMicroversion, latest, type Microversion, oldest } from '../../compute/microversions.ts';
 import type { Middleware } from './exchange.ts';
 import { HttpError } from './http-error.ts';
 
@@ -18,25 +18,21 @@ export const microversions: Middleware = {
 };
 
 /**
- * Gives the N of the 2.N that the headers ask for.
+ * Returns the microversion that the headers ask for.
  * @throws BadRequest when it is not a version, HttpError 406 when it is not served.
  */
-function negotiate(headers: Readonly<Record<string, string | undefined>>): number {
+function negotiate(headers: Readonly<Record<string, string | undefined>>): Microversion {
   const wanted = standardHeader(headers[header.toLowerCase()]) ?? headers[legacyHeader.toLowerCase()]?.trim();
-  if (wanted === undefined) return minimumMicroversion;
-  if (wanted === 'latest') return maximumMicroversion;
-  const [, major, minor] = /^([1-9]\d*)\.([1-9]\d*|0)$/.exec(wanted) ?? [];
-  if (major === undefined) {
+  if (wanted === undefined) return oldest;
+  if (wanted === 'latest') return latest;
+  if (!/^[1-9]\d*\.(?:[1-9]\d*|0)$/.test(wanted)) {
     throw new BadRequest(`API Version String ${wanted} is of invalid format. Must be of format MajorNum.MinorNum.`);
   }
-  const number = Number(minor);
-  if (major !== '2' || number < minimumMicroversion || number > maximumMicroversion) {
-    throw new HttpError(
-      406,
-      `Version ${wanted} is not supported by the API. Minimum is 2.${minimumMicroversion} and maximum is 2.${maximumMicroversion}.`,
-    );
+  const microversion = findMicroversion(wanted);
+  if (!microversion) {
+    throw new HttpError(406, `Version ${wanted} is not supported by the API. Minimum is ${oldest} and maximum is ${latest}.`);
   }
-  return number;
+  return microversion;
 }
 
 /** The header may name several services, separated by commas; the last entry of ours counts. */
@@ -50,6 +46,6 @@ const sendMicroversion: NonNullable<Middleware['after']> = ({ event, response })
   if (!response || !location?.versioned) return;
   response.headers = { ...response.headers, Vary: `${header}, ${legacyHeader}` };
   if (microversion === undefined) return;
-  const version = `2.${microversion}`;
+  const version = String(microversion);
   response.headers = { ...response.headers, [header]: `compute ${version}`, [legacyHeader]: version };
 };

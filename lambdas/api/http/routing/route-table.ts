@@ -2,6 +2,7 @@
  * Finds the route of a request. A static segment beats a parameter; a known path with another method is 405, everything else unknown is 404, and so
  * is a route outside its microversions.
  */
+import { type Microversion, microversions } from '../../compute/microversions.ts';
 import { HttpError } from '../pipeline/http-error.ts';
 import type { Route } from './route.ts';
 
@@ -12,7 +13,7 @@ export interface FoundRoute {
 }
 
 /** Answers which route serves a method, a path and a microversion; a fault is returned, because whoever lacks a token must not see it. */
-export type RouteTable = (method: string, path: string | undefined, microversion: number) => FoundRoute | HttpError;
+export type RouteTable = (method: string, path: string | undefined, microversion: Microversion) => FoundRoute | HttpError;
 
 interface Pattern {
   route: Route;
@@ -33,7 +34,7 @@ export function routeTable(routes: readonly Route[]): RouteTable {
     if (known.length === 0) return notFound();
     const wanted = known.filter(({ route }) => route.method === method);
     if (wanted.length === 0) return methodNotAllowed(known);
-    const served = wanted.find(({ route }) => route.from <= microversion && microversion <= route.to);
+    const served = wanted.find(({ route }) => route.isIn(microversion));
     return served ? { route: served.route, params: parameters(served.segments, segments) } : notFound();
   };
 }
@@ -76,7 +77,7 @@ function refuseDuplicates(routes: readonly Route[]): void {
   for (const route of routes) {
     const key = `${route.method} ${route.path.replace(/\{[^}]*\}/g, '{}')}`;
     const others = seen.get(key) ?? [];
-    const overlap = others.some((other) => route.from <= other.to && other.from <= route.to);
+    const overlap = others.some((other) => microversions.some((each) => route.isIn(each) && other.isIn(each)));
     if (overlap) throw new Error(`${key} has two routes in the same microversion`);
     seen.set(key, [...others, route]);
   }

@@ -5,6 +5,7 @@
 import type * as z from 'zod';
 import type { Caller } from '../../../../common/caller.ts';
 import { authorize, type Rule } from '../../../../compute/authorization/policy.ts';
+import type { ChangeName, Microversion } from '../../compute/microversions.ts';
 import type { QueryParameters } from '../validation/query.ts';
 import { validateBody, validateQuery } from '../validation/validation.ts';
 
@@ -17,8 +18,8 @@ export interface PublicRequest<Body = undefined, Query = undefined> {
   params: Readonly<Record<string, string>>;
   query: Query;
   body: Body;
-  /** The N of 2.N; 1 where a service has no microversions. */
-  microversion: number;
+  /** The oldest one where a service has none. */
+  microversion: Microversion;
   requestId: string;
   /** `scheme://host` as the client knows it, without a trailing slash. */
   baseUrl: string;
@@ -42,24 +43,24 @@ interface RouteBase<Body> {
   method: Method;
   /** Static segments and `{parameters}`, below the root of the service. */
   path: `/${string}`;
-  /** The first and the last microversion that has the route; without them all have it. */
-  from?: number;
-  to?: number;
+  /** The change that brought the route, and the one that took it away; without them it is in all microversions. */
+  from?: ChangeName;
+  until?: ChangeName;
   /** The schema of the JSON body at a microversion; a route without it reads no body. */
-  body?: (microversion: number) => z.ZodType<Body>;
+  body?: (microversion: Microversion) => z.ZodType<Body>;
 }
 
 /** A route for callers with a token; `policy` names who of them. */
 export interface RouteDefinition<Body, Query> extends RouteBase<Body> {
   policy: Rule | 'authenticated';
   /** The schema of the query parameters (`Record<string, string[]>`); a route without it ignores them. */
-  query?: (microversion: number) => z.ZodType<Query>;
+  query?: (microversion: Microversion) => z.ZodType<Query>;
   handle(request: ApiRequest<Body, Query>): Promise<Answer>;
 }
 
 /** A route for everybody, token or not. */
 export interface PublicRouteDefinition<Body, Query> extends RouteBase<Body> {
-  query?: (microversion: number) => z.ZodType<Query>;
+  query?: (microversion: Microversion) => z.ZodType<Query>;
   handle(request: PublicRequest<Body, Query>): Promise<Answer>;
 }
 
@@ -73,11 +74,11 @@ export interface Route {
   method: Method;
   path: string;
   policy: Rule | 'authenticated' | 'public';
-  from: number;
-  to: number;
+  /** Tells whether a microversion has it. */
+  isIn(microversion: Microversion): boolean;
   /** The schemas of what it reads, at a microversion. */
-  body: ((microversion: number) => z.ZodType) | undefined;
-  query: ((microversion: number) => z.ZodType) | undefined;
+  body: ((microversion: Microversion) => z.ZodType) | undefined;
+  query: ((microversion: Microversion) => z.ZodType) | undefined;
   /**
    * Validates, checks the policy (in Nova's order) and answers.
    * @throws BadRequest, Forbidden, and what the handler throws.
@@ -91,7 +92,7 @@ export function route<Body = undefined, Query = undefined>(definition: RouteDefi
   const body = definition.body && onceEach(definition.body);
   const query = definition.query && onceEach(definition.query);
   return {
-    ...range(definition),
+    isIn: (microversion) => isIn(definition, microversion),
     method,
     path,
     policy,
@@ -114,7 +115,7 @@ export function publicRoute<Body = undefined, Query = undefined>(definition: Pub
   const body = definition.body && onceEach(definition.body);
   const query = definition.query && onceEach(definition.query);
   return {
-    ...range(definition),
+    isIn: (microversion) => isIn(definition, microversion),
     method,
     path,
     policy: 'public',
@@ -129,13 +130,13 @@ export function publicRoute<Body = undefined, Query = undefined>(definition: Pub
   };
 }
 
-function range({ from = 0, to = Number.POSITIVE_INFINITY }: { from?: number; to?: number }): { from: number; to: number } {
-  return { from, to };
+function isIn({ from, until }: { from?: ChangeName; until?: ChangeName }, microversion: Microversion): boolean {
+  return (from === undefined || microversion.has(from)) && (until === undefined || !microversion.has(until));
 }
 
 /** A schema takes longer to make than to ask, so each microversion's is made once. */
-function onceEach<Schema>(make: (microversion: number) => Schema): (microversion: number) => Schema {
-  const made = new Map<number, Schema>();
+function onceEach<Schema>(make: (microversion: Microversion) => Schema): (microversion: Microversion) => Schema {
+  const made = new Map<Microversion, Schema>();
   return (microversion) => {
     const schema = made.get(microversion) ?? make(microversion);
     made.set(microversion, schema);

@@ -1,5 +1,6 @@
 /** Finds out where a request goes. A wrong path or method is only remembered here: it is told after the token check. */
 import { BadRequest } from '../../../../common/errors.ts';
+import { oldest } from '../../compute/microversions.ts';
 import type { Middleware } from '../pipeline/exchange.ts';
 import { HttpError } from '../pipeline/http-error.ts';
 import { baseUrl } from './base-url.ts';
@@ -21,7 +22,7 @@ export function lookup(table: RouteTable): Middleware {
   return {
     before({ event }) {
       const { exchange, requestContext } = event;
-      exchange.found = table(requestContext.http.method, exchange.location?.path, exchange.microversion ?? 1);
+      exchange.found = table(requestContext.http.method, exchange.location?.path, exchange.microversion ?? oldest);
     },
   };
 }

@@ -35,7 +35,7 @@ const ask = asking(
         query: () => z.object({ tag: z.array(z.string()).optional() }),
         handle: async ({ params, query, caller, microversion, baseUrl }) => ({
           status: 200,
-          body: { params, query, caller, microversion, baseUrl },
+          body: { params, query, caller, microversion: Number(String(microversion).slice('2.'.length)), baseUrl },
         }),
       }),
       route({
@@ -43,7 +43,9 @@ const ask = asking(
         path: '/echo',
         policy: 'os_compute_api:servers:create',
         body: (microversion) =>
-          microversion < 19 ? z.strictObject({ name: z.string() }) : z.strictObject({ name: z.string(), description: z.string() }),
+          microversion.has('serverDescription')
+            ? z.strictObject({ name: z.string(), description: z.string() })
+            : z.strictObject({ name: z.string() }),
         handle: async ({ body }) => ({ status: 202, body, headers: { Location: 'here' } }),
       }),
       route({
@@ -52,7 +54,13 @@ const ask = asking(
         policy: 'os_compute_api:os-flavor-manage:delete',
         handle: async () => ({ status: 204 }),
       }),
-      route({ method: 'GET', path: '/late', from: 50, policy: 'authenticated', handle: async () => ({ status: 200, body: {} }) }),
+      route({
+        method: 'GET',
+        path: '/late',
+        from: 'completeQuotaClasses',
+        policy: 'authenticated',
+        handle: async () => ({ status: 200, body: {} }),
+      }),
       route({
         method: 'GET',
         path: '/fail/{how}',
