@@ -39,23 +39,13 @@ export function handOn(error: unknown): unknown {
  * in Nova.
  */
 export function readFailure({ Error: name, Cause: cause }: CaughtError): Failure {
-<<<<<<< HEAD
-  const { errorType, errorMessage: told } = parse(lambdaCause, cause) ?? { errorType: name, errorMessage: cause };
-  const data = parse(lastLine, told.slice(told.lastIndexOf('\n') + 1));
+  const { errorType, errorMessage: message } = parse(lambdaCause, cause) ?? { errorType: name, errorMessage: cause };
+  const data = parse(lastLine, message.slice(message.lastIndexOf('\n') + 1));
   // NUL and half a surrogate pair are no text of PostgreSQL, and a reason must not keep a server from its end.
-  const errorMessage = (data ? told.slice(0, told.lastIndexOf('\n')) : told).replaceAll('\0', '').toWellFormed();
+  const errorMessage = (data ? message.slice(0, message.lastIndexOf('\n')) : message).replaceAll('\0', '').toWellFormed();
   const failure = { error: errorType, cause: data?.first_cause ?? errorType };
-  if (!spoken.has(errorType)) return { ...failure, sentence: errorType, details: `${errorType}: ${errorMessage}` };
+  if (!tenantReadableErrors.has(errorType)) return { ...failure, sentence: errorType, details: `${errorType}: ${errorMessage}` };
   return { ...failure, sentence: errorMessage.split('\n', 1)[0] ?? errorType, details: errorMessage };
-=======
-  const { errorType, errorMessage: message } = parseCause(cause) ?? { errorType: name, errorMessage: cause };
-  // NUL and half a surrogate pair are no text of PostgreSQL, and a reason must not keep a server from its end.
-  const errorMessage = message.replaceAll('\0', '').toWellFormed();
-  const [, firstCause = errorType] = /First cause: ([^.\n]+)/.exec(errorMessage) ?? [];
-  if (!tenantReadableErrors.has(errorType))
-    return { error: errorType, cause: firstCause, sentence: errorType, details: `${errorType}: ${errorMessage}` };
-  return { error: errorType, cause: firstCause, sentence: errorMessage.split('\n', 1)[0] ?? errorType, details: errorMessage };
->>>>>>> origin/main
 }
 
 /** Errors whose first line is written for the tenant. */

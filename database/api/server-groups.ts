@@ -101,13 +101,8 @@ export async function deleteServerGroup(api: Database, uuid: string): Promise<vo
 
 /**
  * CTEs for acceptance: the group that a request names by `:group` (null when it names none), if it is the project's, and how many more members it may
-<<<<<<< HEAD
- * have (`:group_members` where the project has no limit of its own): `group_room`, without a row when there is no such group any more.
+ * have (`:group_members` where the project has no limit of its own): `group_capacity`, without a row when there is no such group any more.
  * @param usage the CTE that locks the project's row of quota_usages; the group is locked after it, as by everyone who takes both.
-=======
- * have (`:group_members` where the project has no limit of its own). It locks the group after the project's row of quota_usages, as everyone does who
- * takes both. They need a CTE `usage`; `group_capacity` has no row when there is no such group any more.
->>>>>>> origin/main
  */
 export const joiningGroup = (usage: string) => `
   -- The group that the request names, under lock, and how many members it has.
@@ -117,20 +112,12 @@ export const joiningGroup = (usage: string) => `
   -- How many it may have.
   group_quota as (
     select group_id, count, quota_limit(:project_id, 'server_group_members', :group_members::int) as hard_limit from joining),
-<<<<<<< HEAD
   -- How many more.
-  group_room as (
-    select group_id, (case when hard_limit < 0 then 2147483647 else hard_limit - count end)::int as room
-    from group_quota where count is not null)`;
-
-/** SQL that is true when so many servers (an SQL expression) may join the group of `joiningGroup`, or the request names none. */
-=======
   group_capacity as (
     select group_id, (case when hard_limit < 0 then 2147483647 else hard_limit - count end)::int as more
     from group_quota where count is not null)`;
 
-/** Returns SQL that is true when this number of servers (an SQL expression) may join the group, or the request names none. */
->>>>>>> origin/main
+/** Returns SQL that is true when this number of servers (an SQL expression) may join the group of `joiningGroup`, or the request names none. */
 export function mayJoin(servers: string): string {
   return `(:group::uuid is null or coalesce((select more from group_capacity) >= ${servers}, false))`;
 }
@@ -140,11 +127,7 @@ export const joinGroup = (servers: string) => `
   -- They are members of their group.
   joined as (
     insert into instance_group_member (group_id, instance_uuid)
-<<<<<<< HEAD
-    select group_id, uuid from ${servers} cross join group_room order by launch_index)`;
-=======
-    select group_id, uuid from accepted cross join group_capacity order by launch_index)`;
->>>>>>> origin/main
+    select group_id, uuid from ${servers} cross join group_capacity order by launch_index)`;
 
 /**
  * CTEs that take servers out of their groups. Members are locked after hosts and before groups, in the order of their ids; so this, a claim and the

@@ -72,13 +72,8 @@ export interface Burials {
 const mostGroups = 1_000;
 
 /**
-<<<<<<< HEAD
  * Counts what is in cell0 by the first cause that the burial noted (where it noted none, by the sentence of the fault), newest first.
- * @param days only what was buried in so many days; null for all.
-=======
- * Counts what is in cell0 by the first cause that the burial named (where it named none, by the sentence of the fault), newest first.
  * @param days only what was buried in the last days; null for all.
->>>>>>> origin/main
  */
 export async function countBurials(cell0: Database, days: number | null): Promise<Burials[]> {
   return query<Burials>(

@@ -68,13 +68,9 @@ const whole = `
       where action_id = a.id)) as doc, a.created_at, a.id
   from instance_actions a where instance_uuid = :server::uuid`;
 
-<<<<<<< HEAD
 const newestFirst = { order: 'created_at desc, id desc' };
 
-/** Gives the action of a request on a server. */
-=======
 /** Returns the action of a request on a server. */
->>>>>>> origin/main
 export async function findInstanceAction(cell: Database, server: string, requestId: string): Promise<WholeInstanceAction | undefined> {
   const { documents } = await queryDocuments<WholeInstanceAction>(
     cell,

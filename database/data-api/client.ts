@@ -167,14 +167,9 @@ const pieceLength = 15_000;
 const answerBytes = 700_000;
 
 /**
-<<<<<<< HEAD
- * Runs a read whose rows are `(key, doc jsonb)` and gives the documents by key, however large they are: the Data API's limits for a row and for an
+ * Runs a read whose rows are `(key, doc jsonb)` and returns the documents by key, however large they are: the Data API's limits for a row and for an
  * answer are met by cutting. `ctes` go before it, for what the read depends on; `order` is a list of its columns, by their key unless it says otherwise.
  * `truncated` says that more rows exist than fit one answer, the last in that order; ask again without the keys already answered.
-=======
- * Runs a read whose rows are `(key, doc jsonb)` and returns the documents by key, however large they are: the Data API's limits for a row and for an
- * answer are met by cutting. `ctes` go before it, for what the read depends on. `truncated` says that more rows exist than fit one answer; ask again without the keys already answered.
->>>>>>> origin/main
  * @throws DatabaseUnreachable as `query` does.
  */
 export async function queryDocuments<Doc>(

@@ -42,17 +42,10 @@ const lookup = (select: string) => `lateral (${select} limit 1)`;
 /** Reads the servers of a CTE `(uuid)`. */
 const records = (servers: string) => `
   select asked.uuid, m.id is not null as mapped, coalesce(m.queued_for_delete, false) as deleted, c.uuid as cell,
-<<<<<<< HEAD
-    ${seconds('b.created_at')} as requested, aimed.uuid as aimed_at, s.id is not null as specified,
-    claims.hosts, claims.host_cells, ${seconds('greatest(claims.changed, m.updated_at)')} as claimed,
-    array(select w.uuid::text from pending_cleanups join cell_mappings w on w.id = cell_id where instance_uuid = asked.uuid) as work
-  from ${servers} asked
-=======
     ${seconds('b.created_at')} as requested, target.uuid as target_cell, s.id is not null as specified,
     held.hosts, held.host_cells, ${seconds('greatest(held.changed, m.updated_at)')} as allocated,
     array(select w.uuid::text from pending_cleanups join cell_mappings w on w.id = cell_id where instance_uuid = asked.uuid) as cleanups
-  from asked
->>>>>>> origin/main
+  from ${servers} asked
   left join ${lookup('select * from instance_mappings where instance_uuid = asked.uuid')} m on true
   left join cell_mappings c on c.id = m.cell_id
   left join ${lookup('select * from build_requests where instance_uuid = asked.uuid')} b on true

@@ -61,12 +61,8 @@ export async function claim(api: Database, execution: string, claims: readonly C
        from inventories i join sums on i.resource_provider_id = sums.provider and i.resource_class = sums.resource_class
        join host_states h on h.resource_provider_id = sums.provider and h.pickable
        order by i.id for update of i),
-<<<<<<< HEAD
-     -- Whether all of them are there and have the room.
-     room as (
-=======
+     -- Whether all of them are there and have the capacity.
      capacity as (
->>>>>>> origin/main
        select before.any = 0 and coalesce((select bool_and(fits) from held), true) and (select count(*) from held) = (select count(*) from sums) as fits
        from before),
      -- The group as it was when the hosts were picked; whoever claims for another member now comes too late.
@@ -76,12 +72,8 @@ export async function claim(api: Database, execution: string, claims: readonly C
        returning g.id),
      -- All or nothing.
      verdict as (
-<<<<<<< HEAD
-       select fits and (:group::int is null or exists (select from alone) or not exists (select from sums)) as fits from room),
-     -- The claim.
-=======
        select fits and (:group::int is null or exists (select from alone) or not exists (select from sums)) as fits from capacity),
->>>>>>> origin/main
+     -- The claim.
      claimed as (
        insert into allocations (consumer_id, resource_provider_id, resource_class, used)
        select server, provider, resource_class, amount from wanted, verdict where verdict.fits

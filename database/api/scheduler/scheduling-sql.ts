@@ -144,17 +144,11 @@ export const reasons = `
   tallies as (
     select step, host_class, count(*) as hosts, count(*) filter (where candidate) as candidates,
       ${each((column) => `count(*) filter (where enough_${column}) as ${column}`, ', ')},
-<<<<<<< HEAD
-      case when count(*) <= ${namesTold} then to_jsonb(array_agg(host)) end as names
-    from verdicts group by step, kind),
-  -- What Placement was asked about.
-  reached as (select * from tallies where step in ('Placement', 'kind', 'none')),
-  -- The host that lacks least.
-=======
       case when count(*) <= ${mostNames} then to_jsonb(array_agg(host)) end as names
     from verdicts group by step, host_class),
+  -- What Placement was asked about.
   reached as (select * from tallies where step in ('Placement', 'HostClass', 'none')),
->>>>>>> origin/main
+  -- The host that lacks least.
   nearest as (select * from verdicts where lack is not null order by lack, host limit 1)`;
 
 /** The answer in parts: the state, the hosts, the reasons if the search has failed, and the classes of the hosts. */
@@ -198,10 +192,5 @@ export const documents = `
   union all
   select 'class ' || kind, (
     select jsonb_build_object('capabilities', p.capabilities, 'traits', array(select t from unnest(p.traits) t where t <> '${disabledTrait}'))
-<<<<<<< HEAD
-    from resource_providers p where p.id = kinds.id), 4
-  from (select kind, min(resource_provider_id) as id from candidates group by kind) kinds`;
-=======
-    from resource_providers p where p.id = host_classes.id)
+    from resource_providers p where p.id = host_classes.id), 4
   from (select kind, min(resource_provider_id) as id from candidates group by kind) host_classes`;
->>>>>>> origin/main

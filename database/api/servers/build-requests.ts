@@ -78,27 +78,18 @@ export async function acceptServers(api: Database, acceptance: Acceptance): Prom
      limits as (
        select key as resource, quota_limit(:project_id, key, value::int) as value
        from usage cross join jsonb_each_text(:default_limits::jsonb)),
-<<<<<<< HEAD
      -- How many servers each resource still allows, and so all of them; -1 is unlimited.
-     room as (
-=======
      within_quota as (
->>>>>>> origin/main
        select min(case when value < 0 or each = 0 then 2147483647 else (value - used) / each end)::int as count
        from (
          select value,
            case resource when 'instances' then 1 when 'cores' then :vcpus::int else :memory_mb::int end as each,
            case resource when 'instances' then instances when 'cores' then cores else ram end as used
          from limits cross join usage) each_limit),
-<<<<<<< HEAD
      -- How many servers that makes; no row when it is less than the least the client takes.
-     wanted as (select least(room.count, (select count(*) from asked))::int as count from room where room.count >= :min_count),
+     wanted as (select least(within_quota.count, (select count(*) from asked))::int as count from within_quota where within_quota.count >= :min_count),
      ${joiningGroup('usage')},
      -- How many are taken, or were when the statement was sent before.
-=======
-     wanted as (select least(within_quota.count, (select count(*) from asked))::int as count from within_quota where within_quota.count >= :min_count),
-     ${joiningGroup},
->>>>>>> origin/main
      decision as (
        select case when sent_before.count > 0 then sent_before.count
          when ${mayJoin('wanted.count')} then coalesce(wanted.count, 0)
@@ -132,13 +123,8 @@ export async function acceptServers(api: Database, acceptance: Acceptance): Prom
      mappings as (
        insert into instance_mappings (instance_uuid, project_id, user_id)
        select uuid, :project_id, :user_id from accepted order by launch_index),
-<<<<<<< HEAD
      ${joinGroup('accepted')}
-     select count, (select room from group_room) as "groupRoom", (select jsonb_object_agg(resource, value) from limits) as limits,
-=======
-     ${joinGroup}
      select count, (select more from group_capacity) as "groupCapacity", (select jsonb_object_agg(resource, value) from limits) as limits,
->>>>>>> origin/main
        (select jsonb_build_object('instances', instances, 'cores', cores, 'ram', ram) from usage) as used
      from decision`,
     {
@@ -163,15 +149,10 @@ export async function acceptServers(api: Database, acceptance: Acceptance): Prom
   return row;
 }
 
-<<<<<<< HEAD
-/** SQL that gives the document of a build request in the shape of an Instance. */
+/** Returns SQL of the document of a build request in the shape of an Instance. */
 export function buildRequestDocument(request: string): string {
   return `${request}.instance || jsonb_build_object('block_device_mappings', ${request}.block_device_mappings, 'tags', ${request}.tags)`;
 }
-=======
-/** SQL of the document of a build request `b` in the shape of an Instance. */
-export const buildRequestDocument = `b.instance || jsonb_build_object('block_device_mappings', b.block_device_mappings, 'tags', b.tags)`;
->>>>>>> origin/main
 
 /** A server on its way into a cell, as the api database sees it. */
 export interface BuildRequest {

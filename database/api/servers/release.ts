@@ -113,12 +113,8 @@ export function releaseAllocations(servers: string): string {
     freed as (
       delete from allocations where consumer_id in (${servers}) and (select count(*) from held) > 0
       returning resource_provider_id, resource_class, used),
-<<<<<<< HEAD
-    -- The room that these took.
-    room_back as (
-=======
+    -- The capacity that these took.
     capacity_freed as (
->>>>>>> origin/main
       update inventories i set used = i.used - sums.used, updated_at = now()
       from (select resource_provider_id, resource_class, sum(used) as used from freed group by 1, 2) sums
       where i.resource_provider_id = sums.resource_provider_id and i.resource_class = sums.resource_class)`;

@@ -21,7 +21,7 @@ const steps = [
   'BuryServerInCell0',
 ];
 
-/** `npm run disturbed` disturbs every statement in every way; a sample each statement in a third of the ways, each story in all. */
+/** `npm run disturbed` disturbs every statement in every way; a sample each statement in a third of the ways, each scenario in all. */
 const all = process.env.STATEMENTS === 'all';
 const stride = all ? 1 : 3;
 const which = all ? 'each' : 'every third';
@@ -91,16 +91,10 @@ describe.each(Object.entries(scenarios))('%s', (_, scenario) => {
       cloud.service.workflow.faults.clear();
     }
   });
-<<<<<<< HEAD
-  test.each(Object.entries(disturbances))(`%s, at $whichstatement`, { timeout: 120_000 }, async (name, disturbance) => {
+  test.each(Object.entries(disturbances))(`%s, at ${which} statement`, { timeout: 120_000 }, async (name, disturbance) => {
     for (let k = first(name); k <= calls; k += stride) {
-      await tell(story, (call) => disturbance(cloud.service, call), k).catch((error: unknown) => {
-=======
-  test.each(Object.entries(disturbances))('%s, at each statement', { timeout: 120_000 }, async (_, disturbance) => {
-    for (let k = 1; k <= calls; k++) {
       await run(scenario, (call) => disturbance(cloud.service, call), k).catch((error: unknown) => {
->>>>>>> origin/main
-        throw new Error(`at statement $kof $calls`, { cause: error });
+        throw new Error(`at statement ${k} of ${calls}`, { cause: error });
       });
     }
   });
