@@ -1,21 +1,21 @@
 /** Which deleted servers may leave the index: those of which nothing is left to do, and that were deleted long enough ago. */
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { forgetServers, forgetServersOf, listCellsWithDeleted, listDeleted } from '../../../database/api/archive.ts';
+import { deleteMappings, deleteMappingsOf, listCellsWithDeleted, listDeleted } from '../../../database/api/archive.ts';
 import { query } from '../../../database/data-api/client.ts';
-import { type SchedulerBed, startSchedulerBed } from '../../../local/bench/scheduler-fixture.ts';
+import { type SchedulerFixture, startSchedulerFixture } from '../../../local/bench/scheduler-fixture.ts';
 import { newGroup, sql } from '../../compute/scheduler/scheduler-helpers.ts';
 import { changesNothing } from '../../fixtures/contents.ts';
 import { sharedPostgres } from '../../fixtures/postgres.ts';
 
-let bed: SchedulerBed;
+let fixture: SchedulerFixture;
 let cells: string[];
 beforeAll(async () => {
-  bed = await startSchedulerBed(sharedPostgres());
+  fixture = await startSchedulerFixture(sharedPostgres());
 });
-afterAll(() => bed?.stop());
+afterAll(() => fixture?.stop());
 beforeEach(async () => {
-  await bed.furnish({ cells: 2, hosts: 1 });
-  cells = (await sql<{ uuid: string }>(bed, 'select uuid from cell_mappings order by name')).map(({ uuid }) => uuid);
+  await fixture.addHosts({ cells: 2, hosts: 1 });
+  cells = (await sql<{ uuid: string }>(fixture, 'select uuid from cell_mappings order by name')).map(({ uuid }) => uuid);
 });
 
 const [noon, later] = ['2026-01-01T12:00:00Z', '2026-01-01T12:00:01Z'];
@@ -25,10 +25,10 @@ const cell = (index: number) => cells[index] ?? '';
 async function gone(of: number | null = 0, group?: string): Promise<string> {
   const {
     servers: [server = ''],
-  } = await bed.accept(1, group === undefined ? {} : { group });
-  await query(bed.api, 'delete from build_requests where instance_uuid = :server::uuid', { server });
+  } = await fixture.accept(1, group === undefined ? {} : { group });
+  await query(fixture.api, 'delete from build_requests where instance_uuid = :server::uuid', { server });
   await query(
-    bed.api,
+    fixture.api,
     `update instance_mappings set queued_for_delete = true, updated_at = :noon::timestamptz, cell_id = (select id from cell_mappings where uuid = :cell::uuid)
      where instance_uuid = :server::uuid`,
     { server, noon, cell: of === null ? null : cell(of) },
@@ -36,8 +36,8 @@ async function gone(of: number | null = 0, group?: string): Promise<string> {
   return server;
 }
 const deleted = async (of: string | null, before: string | null = null, after = 0, limit = 100) =>
-  (await listDeleted(bed.api, of, before, after, limit)).map(({ uuid }) => uuid);
-const names = async (before: string | null = null) => (await listCellsWithDeleted(bed.api, before)).map(({ name }) => name);
+  (await listDeleted(fixture.api, of, before, after, limit)).map(({ uuid }) => uuid);
+const names = async (before: string | null = null) => (await listCellsWithDeleted(fixture.api, before)).map(({ name }) => name);
 
 test('cells with deleted servers are told by name', async () => {
   expect(await names()).toEqual([]);
@@ -54,7 +54,7 @@ test('deleted servers are read by cell, or those of none, in the order of the in
   expect(await deleted(cell(1))).toEqual([other]);
   expect(await deleted(null)).toEqual([none]);
   expect(await deleted(cell(0), null, 0, 2)).toEqual([a, b]);
-  const [first] = await listDeleted(bed.api, cell(0), null, 0, 1);
+  const [first] = await listDeleted(fixture.api, cell(0), null, 0, 1);
   expect(await deleted(cell(0), null, first?.id)).toEqual([b, c]);
 });
 
@@ -74,44 +74,44 @@ const hindrances: Readonly<Record<string, string>> = {
 
 test.each(Object.keys(hindrances))('a server %s stays', async (why) => {
   const [server, other] = [await gone(), await gone()];
-  await query(bed.api, hindrances[why] ?? '', { server });
+  await query(fixture.api, hindrances[why] ?? '', { server });
   expect(await deleted(cell(0))).toEqual([other]);
-  expect(await changesNothing(bed.api, () => forgetServers(bed.api, [server]))).toEqual({
+  expect(await changesNothing(fixture.api, () => deleteMappings(fixture.api, [server]))).toEqual({
     instance_mappings: 0,
     request_specs: 0,
     instance_group_member: 0,
   });
-  expect(await forgetServersOf(bed.api, cell(0), 9)).toMatchObject({ instance_mappings: 1 });
-  expect(await changesNothing(bed.api, () => forgetServersOf(bed.api, cell(0), 9))).toMatchObject({ instance_mappings: 0 });
-  await query(bed.api, 'truncate build_requests, allocations, pending_cleanups');
+  expect(await deleteMappingsOf(fixture.api, cell(0), 9)).toMatchObject({ instance_mappings: 1 });
+  expect(await changesNothing(fixture.api, () => deleteMappingsOf(fixture.api, cell(0), 9))).toMatchObject({ instance_mappings: 0 });
+  await query(fixture.api, 'truncate build_requests, allocations, pending_cleanups');
 });
 
 test('what its own cell has to clean keeps a server, unless the cell itself goes', async () => {
   const server = await gone();
   await query(
-    bed.api,
+    fixture.api,
     `insert into pending_cleanups (instance_uuid, cell_id) select :server::uuid, id from cell_mappings where name = 'cell1'`,
     { server },
   );
   expect([await deleted(cell(0)), await names()]).toEqual([[], []]);
-  expect(await changesNothing(bed.api, () => forgetServers(bed.api, [server]))).toMatchObject({ instance_mappings: 0 });
-  expect(await forgetServersOf(bed.api, cell(0), 9)).toMatchObject({ instance_mappings: 1 });
+  expect(await changesNothing(fixture.api, () => deleteMappings(fixture.api, [server]))).toMatchObject({ instance_mappings: 0 });
+  expect(await deleteMappingsOf(fixture.api, cell(0), 9)).toMatchObject({ instance_mappings: 1 });
 });
 
 test('a server leaves with its spec and its membership, and no other does', async () => {
-  const group = await newGroup(bed, 'affinity');
+  const group = await newGroup(fixture, 'affinity');
   const [server, other] = [await gone(0, group), await gone(0, group)];
-  expect(await forgetServers(bed.api, [server])).toEqual({ instance_mappings: 1, request_specs: 1, instance_group_member: 1 });
+  expect(await deleteMappings(fixture.api, [server])).toEqual({ instance_mappings: 1, request_specs: 1, instance_group_member: 1 });
   for (const table of ['instance_mappings', 'request_specs', 'instance_group_member']) {
-    expect(await sql(bed, `select instance_uuid from ${table}`)).toEqual([{ instance_uuid: other }]);
+    expect(await sql(fixture, `select instance_uuid from ${table}`)).toEqual([{ instance_uuid: other }]);
   }
-  expect(await changesNothing(bed.api, () => forgetServers(bed.api, [server]))).toMatchObject({ instance_mappings: 0 });
+  expect(await changesNothing(fixture.api, () => deleteMappings(fixture.api, [server]))).toMatchObject({ instance_mappings: 0 });
 });
 
 test('of a cell that goes, as many leave at a time as may', async () => {
   const [, , , other] = [await gone(), await gone(), await gone(), await gone(1)];
-  expect(await forgetServersOf(bed.api, cell(0), 2)).toMatchObject({ instance_mappings: 2, request_specs: 2 });
-  expect(await forgetServersOf(bed.api, cell(0), 2)).toMatchObject({ instance_mappings: 1 });
-  expect(await forgetServersOf(bed.api, cell(0), 2)).toMatchObject({ instance_mappings: 0 });
-  expect(await sql(bed, 'select instance_uuid from instance_mappings')).toEqual([{ instance_uuid: other }]);
+  expect(await deleteMappingsOf(fixture.api, cell(0), 2)).toMatchObject({ instance_mappings: 2, request_specs: 2 });
+  expect(await deleteMappingsOf(fixture.api, cell(0), 2)).toMatchObject({ instance_mappings: 1 });
+  expect(await deleteMappingsOf(fixture.api, cell(0), 2)).toMatchObject({ instance_mappings: 0 });
+  expect(await sql(fixture, 'select instance_uuid from instance_mappings')).toEqual([{ instance_uuid: other }]);
 });

@@ -7,19 +7,19 @@ import { ensureImage, type NewImage } from '../../../../database/api/images.ts';
 import { createKeyPair } from '../../../../database/api/keypairs.ts';
 import { findBootChoices } from '../../../../database/api/servers/boot-choices.ts';
 import { query } from '../../../../database/data-api/client.ts';
-import { type SchedulerBed, startSchedulerBed } from '../../../../local/bench/scheduler-fixture.ts';
+import { type SchedulerFixture, startSchedulerFixture } from '../../../../local/bench/scheduler-fixture.ts';
 import { addZone, newGroup, sql } from '../../../compute/scheduler/scheduler-helpers.ts';
 import { changesNothing } from '../../../fixtures/contents.ts';
 import { sharedPostgres } from '../../../fixtures/postgres.ts';
 
-let bed: SchedulerBed;
+let fixture: SchedulerFixture;
 beforeAll(async () => {
-  bed = await startSchedulerBed(sharedPostgres());
+  fixture = await startSchedulerFixture(sharedPostgres());
 });
-afterAll(() => bed?.stop());
+afterAll(() => fixture?.stop());
 beforeEach(async () => {
-  await bed.furnish({ cells: 1, hosts: 2 });
-  await query(bed.api, 'truncate flavors, images, key_pairs, quotas, quota_usages cascade');
+  await fixture.addHosts({ cells: 1, hosts: 2 });
+  await query(fixture.api, 'truncate flavors, images, key_pairs, quotas, quota_usages cascade');
 });
 
 const asked = {
@@ -37,7 +37,7 @@ const asked = {
   seesAllFlavors: false,
 };
 const find = (changes: Partial<Parameters<typeof findBootChoices>[1]> = {}) =>
-  findBootChoices(bed.api, { ...asked, ...changes }, { instances: 10, cores: 20, ram: 30, metadata_items: 128 });
+  findBootChoices(fixture.api, { ...asked, ...changes }, { instances: 10, cores: 20, ram: 30, metadata_items: 128 });
 
 const flavor = {
   flavorid: 'f',
@@ -61,16 +61,19 @@ test('what is not named or not there is null, and the limits are the defaults', 
 
 test('the project has its row of use from then on, and keeps it', async () => {
   await find();
-  expect(await sql(bed, 'select project_id, instances from quota_usages')).toEqual([{ project_id: 'project', instances: 0 }]);
-  await query(bed.api, 'update quota_usages set instances = 3');
-  await changesNothing(bed.api, () => find());
+  expect(await sql(fixture, 'select project_id, instances from quota_usages')).toEqual([{ project_id: 'project', instances: 0 }]);
+  await query(fixture.api, 'update quota_usages set instances = 3');
+  await changesNothing(fixture.api, () => find());
   await find({ projectId: 'other' });
-  expect(await sql(bed, 'select project_id from quota_usages order by 1')).toEqual([{ project_id: 'other' }, { project_id: 'project' }]);
+  expect(await sql(fixture, 'select project_id from quota_usages order by 1')).toEqual([
+    { project_id: 'other' },
+    { project_id: 'project' },
+  ]);
 });
 
 test('limits of the project count before the defaults', async () => {
   await query(
-    bed.api,
+    fixture.api,
     `insert into quotas (project_id, resource, hard_limit) values ('project', 'metadata_items', 0), ('project', 'instances', -1), ('other', 'instances', 5)`,
   );
   expect(await find()).toMatchObject({ metadataItemsLimit: 0, instancesLimit: -1 });
@@ -78,19 +81,19 @@ test('limits of the project count before the defaults', async () => {
 });
 
 test('a flavor is found by its public id, without its description; a disabled one is not', async () => {
-  await createFlavor(bed.api, flavor, 'req');
-  await createFlavor(bed.api, { ...flavor, flavorid: 'g', name: 'other' }, 'req');
+  await createFlavor(fixture.api, flavor, 'req');
+  await createFlavor(fixture.api, { ...flavor, flavorid: 'g', name: 'other' }, 'req');
   const { description: _, ...rest } = flavor;
   expect((await find({ flavorId: 'f' })).flavor).toEqual({ ...rest, id: expect.any(Number), disabled: false, extra_specs: {} });
-  await query(bed.api, `update flavors set disabled = true where flavorid = 'f'`);
+  await query(fixture.api, `update flavors set disabled = true where flavorid = 'f'`);
   expect((await find({ flavorId: 'f', seesAllFlavors: true })).flavor).toBeNull();
 });
 
 test('a private flavor is for the projects it is shared with, and for who sees all', async () => {
-  await createFlavor(bed.api, { ...flavor, is_public: false }, 'req');
+  await createFlavor(fixture.api, { ...flavor, is_public: false }, 'req');
   expect((await find({ flavorId: 'f' })).flavor).toBeNull();
   expect((await find({ flavorId: 'f', seesAllFlavors: true })).flavor).not.toBeNull();
-  await query(bed.api, `insert into flavor_projects (flavor_id, project_id) select id, 'project' from flavors`);
+  await query(fixture.api, `insert into flavor_projects (flavor_id, project_id) select id, 'project' from flavors`);
   expect((await find({ flavorId: 'f' })).flavor).not.toBeNull();
   expect((await find({ flavorId: 'f', projectId: 'other' })).flavor).toBeNull();
 });
@@ -107,8 +110,8 @@ test.each([
   ['private', false],
 ] as const)('a %s image of another project is found: %j', async (visibility, found) => {
   const given = image(visibility);
-  await ensureImage(bed.api, given);
-  await ensureImage(bed.api, image('public'));
+  await ensureImage(fixture.api, given);
+  await ensureImage(fixture.api, image('public'));
   expect((await find({ imageId: given.id })).image !== null).toBe(found);
   expect((await find({ imageId: given.id, projectId: 'owner' })).image).toEqual({
     ...{ id: given.id, name: 'linux', status: 'active', size: 1, min_disk: 2, min_ram: 3, disk_format: 'raw', container_format: 'bare' },
@@ -122,7 +125,7 @@ test('a key pair is found by the user and its name', async () => {
     ['user', 'mine'],
     ['other', 'theirs'],
   ] as const) {
-    await createKeyPair(bed.api, { ...key, user_id, name }, { id: randomUUID(), projectId: 'project' }, -1);
+    await createKeyPair(fixture.api, { ...key, user_id, name }, { id: randomUUID(), projectId: 'project' }, -1);
   }
   expect((await find({ keyName: 'mine' })).keyPair).toMatchObject({ user_id: 'user', name: 'mine' });
   expect((await find({ keyName: 'theirs' })).keyPair).toBeNull();
@@ -130,20 +133,20 @@ test('a key pair is found by the user and its name', async () => {
 });
 
 test('a server group is the project’s, or none', async () => {
-  const group = await newGroup(bed, 'affinity');
+  const group = await newGroup(fixture, 'affinity');
   expect((await find({ group })).groupExists).toBe(true);
   expect((await find({ group, projectId: 'other' })).groupExists).toBe(false);
   expect((await find({ group: randomUUID() })).groupExists).toBe(false);
 });
 
 test('a zone is available while a mapped host of it is enabled', async () => {
-  await addZone(bed, 'az1', ['cell1-host1']);
+  await addZone(fixture, 'az1', ['cell1-host1']);
   expect((await find({ zone: 'az1' })).zoneAvailable).toBe(true);
   expect((await find({ zone: 'az2' })).zoneAvailable).toBe(false);
-  await disableHost(bed.api, 'cell1-host1');
+  await disableHost(fixture.api, 'cell1-host1');
   expect((await find({ zone: 'az1' })).zoneAvailable).toBe(false);
   expect((await find({ zone: 'nova' })).zoneAvailable).toBe(true);
-  await query(bed.api, `delete from host_mappings where host = 'cell1-host2'`);
+  await query(fixture.api, `delete from host_mappings where host = 'cell1-host2'`);
   expect((await find({ zone: 'nova' })).zoneAvailable).toBe(false);
 });
 
@@ -154,6 +157,6 @@ test('a host is found by its name, its node’s, or both where they agree', asyn
   expect(await exists('cell1-host1', 'cell1-host1')).toBe(true);
   expect(await exists('cell1-host1', 'cell1-host2')).toBe(false);
   expect(await exists('ghost', null)).toBe(false);
-  await query(bed.api, `delete from host_mappings where host = 'cell1-host1'`);
+  await query(fixture.api, `delete from host_mappings where host = 'cell1-host1'`);
   expect(await exists('cell1-host1', null)).toBe(false);
 });

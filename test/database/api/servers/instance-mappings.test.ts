@@ -9,27 +9,27 @@ import {
   listInstanceMappings,
 } from '../../../../database/api/servers/instance-mappings.ts';
 import { query } from '../../../../database/data-api/client.ts';
-import { type SchedulerBed, startSchedulerBed } from '../../../../local/bench/scheduler-fixture.ts';
+import { type SchedulerFixture, startSchedulerFixture } from '../../../../local/bench/scheduler-fixture.ts';
 import { newGroup, sql } from '../../../compute/scheduler/scheduler-helpers.ts';
 import { changesNothing } from '../../../fixtures/contents.ts';
 import { sharedPostgres } from '../../../fixtures/postgres.ts';
 
-let bed: SchedulerBed;
+let fixture: SchedulerFixture;
 beforeAll(async () => {
-  bed = await startSchedulerBed(sharedPostgres());
+  fixture = await startSchedulerFixture(sharedPostgres());
 });
-afterAll(() => bed?.stop());
-beforeEach(() => bed.furnish({ cells: 2, hosts: 0 }));
+afterAll(() => fixture?.stop());
+beforeEach(() => fixture.addHosts({ cells: 2, hosts: 0 }));
 
 const uuidOf = async (name: string) =>
-  (await sql<{ uuid: string }>(bed, `select uuid from cell_mappings where name = '${name}'`))[0]?.uuid ?? '';
+  (await sql<{ uuid: string }>(fixture, `select uuid from cell_mappings where name = '${name}'`))[0]?.uuid ?? '';
 /** A server that waits for a cell, whose build request holds a name. */
 async function waiting(name = 'web', group?: string): Promise<string> {
   const {
     servers: [server = ''],
-  } = await bed.accept(1, group === undefined ? {} : { group });
+  } = await fixture.accept(1, group === undefined ? {} : { group });
   await query(
-    bed.api,
+    fixture.api,
     `update build_requests set instance = jsonb_build_object('name', :name), tags = '["blue"]' where instance_uuid = :server::uuid`,
     { server, name },
   );
@@ -37,24 +37,27 @@ async function waiting(name = 'web', group?: string): Promise<string> {
 }
 async function mapped(cell = 'cell1', project = 'project'): Promise<string> {
   const server = await waiting();
-  await query(bed.api, 'delete from build_requests where instance_uuid = :server::uuid', { server });
+  await query(fixture.api, 'delete from build_requests where instance_uuid = :server::uuid', { server });
   await query(
-    bed.api,
+    fixture.api,
     `update instance_mappings set cell_id = (select id from cell_mappings where name = :cell), project_id = :project, fencing_token = 3 where instance_uuid = :server::uuid`,
     { server, cell, project },
   );
   return server;
 }
 const deleted = (server: string) =>
-  query(bed.api, 'update instance_mappings set queued_for_delete = true where instance_uuid = :server::uuid', { server });
+  query(fixture.api, 'update instance_mappings set queued_for_delete = true where instance_uuid = :server::uuid', { server });
 const cleanups = () =>
-  sql(bed, 'select instance_uuid as server, c.name as cell, fencing_token from pending_cleanups join cell_mappings c on c.id = cell_id');
+  sql(
+    fixture,
+    'select instance_uuid as server, c.name as cell, fencing_token from pending_cleanups join cell_mappings c on c.id = cell_id',
+  );
 
 test('a server that waits for its cell is told with its build request, its group and its spec', async () => {
-  const group = await newGroup(bed, 'affinity');
+  const group = await newGroup(fixture, 'affinity');
   const server = await waiting('web', group);
-  await waiting('other', await newGroup(bed, 'affinity'));
-  expect(await findInstanceMapping(bed.api, server, 'project')).toEqual({
+  await waiting('other', await newGroup(fixture, 'affinity'));
+  expect(await findInstanceMapping(fixture.api, server, 'project')).toEqual({
     ...{
       uuid: server,
       projectId: 'project',
@@ -72,43 +75,43 @@ test('a server that waits for its cell is told with its build request, its group
 test('a server that has its cell is told with the cell, and no build request', async () => {
   const server = await mapped('cell2');
   const cell = { uuid: await uuidOf('cell2'), name: 'cell2', database_connection: 'rds-data://none/cell2?secret=none' };
-  expect(await findInstanceMapping(bed.api, server, null)).toMatchObject({ cell, buildRequest: null, groups: [] });
-  await query(bed.api, 'delete from request_specs where instance_uuid = :server::uuid', { server });
-  expect(await findInstanceMapping(bed.api, server, null)).toMatchObject({ spec: null });
+  expect(await findInstanceMapping(fixture.api, server, null)).toMatchObject({ cell, buildRequest: null, groups: [] });
+  await query(fixture.api, 'delete from request_specs where instance_uuid = :server::uuid', { server });
+  expect(await findInstanceMapping(fixture.api, server, null)).toMatchObject({ spec: null });
 });
 
 test('while a cell has the server, a build request that is still there does not count', async () => {
   const server = await waiting();
-  await query(bed.api, `update instance_mappings set cell_id = (select min(id) from cell_mappings)`);
-  expect(await findInstanceMapping(bed.api, server, null)).toMatchObject({ cell: { name: 'cell1' }, buildRequest: null });
+  await query(fixture.api, `update instance_mappings set cell_id = (select min(id) from cell_mappings)`);
+  expect(await findInstanceMapping(fixture.api, server, null)).toMatchObject({ cell: { name: 'cell1' }, buildRequest: null });
 });
 
 test('another project’s server is not found, and a deleted one only when it is asked for', async () => {
   const server = await mapped();
   for (const find of [findInstanceMapping, findAnyInstanceMapping, findInstanceMappingToDelete]) {
-    expect(await changesNothing(bed.api, () => find(bed.api, server, 'other'))).toBeUndefined();
-    expect(await find(bed.api, randomUUID(), null)).toBeUndefined();
-    expect(await find(bed.api, server, 'project')).toMatchObject({ uuid: server });
+    expect(await changesNothing(fixture.api, () => find(fixture.api, server, 'other'))).toBeUndefined();
+    expect(await find(fixture.api, randomUUID(), null)).toBeUndefined();
+    expect(await find(fixture.api, server, 'project')).toMatchObject({ uuid: server });
   }
-  await query(bed.api, 'truncate pending_cleanups');
+  await query(fixture.api, 'truncate pending_cleanups');
   await deleted(server);
-  expect(await findInstanceMapping(bed.api, server, 'project')).toBeUndefined();
-  expect(await findAnyInstanceMapping(bed.api, server, 'project')).toMatchObject({ uuid: server, queuedForDelete: true });
-  expect(await changesNothing(bed.api, () => findInstanceMappingToDelete(bed.api, server, null))).toBeUndefined();
+  expect(await findInstanceMapping(fixture.api, server, 'project')).toBeUndefined();
+  expect(await findAnyInstanceMapping(fixture.api, server, 'project')).toMatchObject({ uuid: server, queuedForDelete: true });
+  expect(await changesNothing(fixture.api, () => findInstanceMappingToDelete(fixture.api, server, null))).toBeUndefined();
 });
 
 test('that a delete began is noted in the cell of the server, with the token of its owner', async () => {
   const [server] = [await mapped('cell2'), await mapped('cell1')];
-  expect(await findInstanceMappingToDelete(bed.api, server, 'project')).toMatchObject({ cell: { name: 'cell2' } });
+  expect(await findInstanceMappingToDelete(fixture.api, server, 'project')).toMatchObject({ cell: { name: 'cell2' } });
   expect(await cleanups()).toEqual([{ server, cell: 'cell2', fencing_token: 3 }]);
-  await query(bed.api, 'truncate pending_cleanups');
-  await findInstanceMappingToDelete(bed.api, await waiting(), null);
+  await query(fixture.api, 'truncate pending_cleanups');
+  await findInstanceMappingToDelete(fixture.api, await waiting(), null);
   expect(await cleanups(), 'a server without a cell leaves nothing to note').toEqual([]);
 });
 
 /** Servers as the index lists them; each was accepted a second after the one before. */
 async function list(range: Partial<IndexRange> = {}): Promise<string[]> {
-  const page = await listInstanceMappings(bed.api, {
+  const page = await listInstanceMappings(fixture.api, {
     ...{ projectId: 'project', deleted: false, marker: null, limit: 100, direction: 'desc', filter: undefined, hidden: [] },
     ...range,
   });
@@ -128,7 +131,7 @@ test('the index is read in the order of acceptance, either way, of one project o
 
 test('servers that were accepted at the same moment follow their ids', async () => {
   const servers = [await mapped(), await mapped(), await mapped()];
-  await query(bed.api, 'update instance_mappings set created_at = now()');
+  await query(fixture.api, 'update instance_mappings set created_at = now()');
   expect(await list({ direction: 'asc' })).toEqual(servers);
   expect(await list({ direction: 'desc' })).toEqual(servers.toReversed());
   expect(await list({ direction: 'asc', marker: servers[0] ?? '' })).toEqual(servers.slice(1));
@@ -144,9 +147,12 @@ test('what comes after a marker is read on, though the marker is not listed itse
   expect(await list({ marker: b })).toEqual([a]);
   const range = { deleted: false, limit: 9, direction: 'desc', filter: undefined, hidden: [] } as const;
   for (const marker of [other, randomUUID(), 'no uuid']) {
-    expect(await listInstanceMappings(bed.api, { ...range, projectId: 'project', marker })).toEqual({ mappings: [], markerFound: false });
+    expect(await listInstanceMappings(fixture.api, { ...range, projectId: 'project', marker })).toEqual({
+      mappings: [],
+      markerFound: false,
+    });
   }
-  expect(await listInstanceMappings(bed.api, { ...range, projectId: null, marker: other })).toMatchObject({ markerFound: true });
+  expect(await listInstanceMappings(fixture.api, { ...range, projectId: null, marker: other })).toMatchObject({ markerFound: true });
 });
 
 test('deleted servers, living ones, or both', async () => {
@@ -167,7 +173,7 @@ test('servers of hidden cells are left out; those without a cell are not', async
 test('a build request that does not match a filter is left out of its mapping', async () => {
   await waiting('web');
   await waiting('db');
-  const { mappings } = await listInstanceMappings(bed.api, {
+  const { mappings } = await listInstanceMappings(fixture.api, {
     ...{ projectId: 'project', deleted: false, marker: null, limit: 9, direction: 'desc', hidden: [] },
     filter: { sql: `doc->>'name' = :wanted`, parameters: { wanted: 'web' } },
   });
@@ -176,7 +182,7 @@ test('a build request that does not match a filter is left out of its mapping', 
 
 test('a stretch that one answer does not hold is read on, to its limit', async () => {
   await query(
-    bed.api,
+    fixture.api,
     `with mapped as (
        insert into instance_mappings (instance_uuid, project_id, user_id, created_at)
        select gen_random_uuid(), 'project', 'user', now() + n * interval '1 second' from generate_series(1, 60) n returning instance_uuid)
