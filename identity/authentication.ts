@@ -1,4 +1,4 @@
-/** Who proves what: a user and a project in which the user has a role, or nothing. Why not is never told. */
+/** Who proves what: a user and a project in which the user has a role, or nothing. Why not is never said. */
 import { findLogin, type Login, type Named, type ProjectKey, type UserKey } from '../database/api/users.ts';
 import type { Database } from '../database/data-api/client.ts';
 import { verifyPassword } from './password.ts';

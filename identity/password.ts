@@ -5,7 +5,7 @@ const parameters = { ln: 14, r: 8, p: 1 };
 const saltBytes = 16;
 const hashBytes = 32;
 
-/** Hashes a password for storing; two calls give different texts. */
+/** Hashes a password for storing; two calls return different texts. */
 export async function hashPassword(password: string): Promise<string> {
   const salt = randomBytes(saltBytes);
   const hash = await derive(password, salt, { N: 2 ** parameters.ln, r: parameters.r, p: parameters.p });
@@ -16,7 +16,7 @@ export async function hashPassword(password: string): Promise<string> {
 const nobody = `$scrypt$ln=${parameters.ln},r=${parameters.r},p=${parameters.p}$${'A'.repeat(22)}$${'A'.repeat(43)}`;
 
 /**
- * Tells whether the password is the one that was hashed. Without a hash it does the same work and says no.
+ * Returns whether the password is the one that was hashed. Without a hash it does the same work and says no.
  * @throws Error when the hash has another form.
  */
 export async function verifyPassword(password: string, hash: string | undefined): Promise<boolean> {

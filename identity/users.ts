@@ -9,7 +9,7 @@ import { hashPassword } from './password.ts';
 export type { User };
 
 /** A user before it has an id; the project by its name. */
-export interface Newcomer {
+export interface NewUser {
   name: string;
   password: string;
   project: string;
@@ -23,10 +23,10 @@ export async function listVisibleUsers(api: Database, caller: Caller, filter: { 
 }
 
 /**
- * Makes a user with a role in a project; gives its id.
+ * Makes a user with a role in a project; returns its id.
  * @throws NotFound when there is no such project, Conflict when the name is taken.
  */
-export async function createUser(api: Database, { password, ...user }: Newcomer): Promise<string> {
+export async function createUser(api: Database, { password, ...user }: NewUser): Promise<string> {
   const id = newId();
   const { added, inProject } = await addUser(api, { ...user, id, passwordHash: await hashPassword(password) });
   if (added) return id;

@@ -58,7 +58,7 @@ export type Content = Pick<NewImage, 'size' | 'checksum' | 'osHashAlgo' | 'osHas
 const unknownContent: Content = { size: null, checksum: null, osHashAlgo: null, osHashValue: null };
 
 /** An image before it has an id. */
-export interface ImageOrder extends Pick<NewImage, 'name' | 'minDisk' | 'minRam' | 'diskFormat' | 'properties'> {
+export interface NewImageRequest extends Pick<NewImage, 'name' | 'minDisk' | 'minRam' | 'diskFormat' | 'properties'> {
   /** Name of the one project that sees it; null is everyone. */
   project: string | null;
   content?: Content;
@@ -68,7 +68,7 @@ export interface ImageOrder extends Pick<NewImage, 'name' | 'minDisk' | 'minRam'
  * Makes an image that can be booted at once.
  * @throws NotFound when there is no such project, BadRequest when a property cannot be.
  */
-export async function createImage(api: Database, { project, content = unknownContent, ...order }: ImageOrder): Promise<NewImage> {
+export async function createImage(api: Database, { project, content = unknownContent, ...order }: NewImageRequest): Promise<NewImage> {
   checkProperties(order.properties);
   const [owner] = await listProjects(api, { name: project ?? publisher });
   if (!owner) throw new NotFound(`There is no project ${project ?? publisher}.`);
@@ -81,7 +81,7 @@ export async function createImage(api: Database, { project, content = unknownCon
 }
 
 /**
- * Changes an image, by its id or its name; gives it as it is then.
+ * Changes an image, by its id or its name; returns it as it is then.
  * @throws NotFound, Conflict when several have the name, BadRequest when a property cannot be.
  */
 export async function changeImage(api: Database, idOrName: string, change: ImageChange): Promise<Image> {
@@ -92,7 +92,7 @@ export async function changeImage(api: Database, idOrName: string, change: Image
 }
 
 /**
- * Removes an image, by its id or its name; gives it as it was.
+ * Removes an image, by its id or its name; returns it as it was.
  * @throws NotFound, or Conflict when several have the name.
  */
 export async function deleteImage(api: Database, idOrName: string): Promise<Image> {

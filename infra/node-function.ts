@@ -56,7 +56,7 @@ export interface NodeFunctionProps {
   reservedConcurrency?: number;
 }
 
-/** A function from an entry point. It may write its own log and traces, and nothing else until it is told. */
+/** A function from an entry point. It may write its own log and traces, and nothing else unless it is granted. */
 export class NodeFunction extends LambdaFunction {
   declare readonly role: Role;
 

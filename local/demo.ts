@@ -1,13 +1,13 @@
 /** `npm run demo`: the idea of cells and of cell0, shown on a real deployment that lives for a few seconds. */
-import { createPage, milliseconds, paint } from './demo/page.ts';
-import { tellStory } from './demo/story.ts';
+import { createReport, milliseconds, paint } from './demo/report.ts';
+import { runScenario } from './demo/scenario.ts';
 import { Unexpected } from './demo/unexpected.ts';
 import { startService } from './deployment/service.ts';
 import { onStopSignal } from './processes/stop-signals.ts';
 
 // The functions log for their operator, who is not here.
 console.info = () => {};
-const page = createPage((line) => console.log(line));
+const report = createReport((line) => console.log(line));
 const starting = startService({ dataDir: undefined, cells: 2, hosts: 2, host: '127.0.0.1', port: 0 });
 let interrupted = false;
 onStopSignal(() => {
@@ -16,10 +16,10 @@ onStopSignal(() => {
 });
 
 try {
-  await tellStory(starting, page);
+  await runScenario(starting, report);
   await (await starting).stop();
-  page.took('stopped and removed in');
-  page.end(`All as it should be, in ${milliseconds(performance.now())}. To keep a cloud like this one: npm start`);
+  report.took('stopped and removed in');
+  report.end(`All as it should be, in ${milliseconds(performance.now())}. To keep a cloud like this one: npm start`);
 } catch (error) {
   if (!interrupted) await fail(error);
 }

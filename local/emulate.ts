@@ -1,4 +1,4 @@
-/** `npm run emulate`: deploys everything with `cdk` into an emulator on this machine and serves it until it is told to stop. */
+/** `npm run emulate`: deploys everything with `cdk` into an emulator on this machine and serves it until it is stopped. */
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { advice } from './emulate/advice.ts';

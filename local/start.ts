@@ -1,4 +1,4 @@
-/** `npm start`: serves a deployment on this machine until it is told to stop. */
+/** `npm start`: serves a deployment on this machine until it is stopped. */
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { CommanderError } from 'commander';

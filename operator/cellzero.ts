@@ -28,9 +28,9 @@ try {
 }
 
 function codeOf(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.clean : exitCodes.usage;
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.success : exitCodes.usage;
   if (error instanceof Unexpected) return exitCodes.unexpected;
-  return error instanceof PublicError ? exitCodes.findings : exitCodes.unreachable;
+  return error instanceof PublicError ? exitCodes.failure : exitCodes.unreachable;
 }
 
 function complaint(error: unknown): string {

@@ -21,7 +21,7 @@ In AWS, AWS_PROFILE, AWS_REGION and so on say who you are and where, as for any 
 export const exitHelp = (one: string) => `
 Exit codes:
   0  ${one}
-  2  the command line makes no sense
+  2  usage error
   3  the deployment cannot be reached`;
 
 /** The end of the help of a part: examples, which deployment, exit codes. */
@@ -72,7 +72,7 @@ export class Unexpected extends Error {
 /** Runs a part against the deployment that its options name, prints what it says and ends with its code. */
 export type Perform = (options: CommonOptions, run: (api: Database) => Promise<Outcome>) => Promise<void>;
 
-/** Gives the way parts are run; `end` takes the code the command ends with. */
+/** Returns the way parts are run; `end` takes the code the command ends with. */
 export function performing(print: (text: string) => void, end: (code: number) => void): Perform {
   return async ({ json, ...choice }, run) => {
     const deployment = await reach(choice);

@@ -19,12 +19,12 @@ export function program(print: (text: string) => void, end: (code: number) => vo
   const perform = performing(print, end);
   const root = new Command('cellzero')
     .description(
-      'Looks after a Cellzero cloud: its cells, databases, hosts, users, flavors and images, what is broken in it, and what became of a server.',
+      'Manages a Cellzero cloud: its cells, databases, hosts, users, flavors and images, what is broken in it, and what became of a server.',
     )
     .helpCommand(false)
     .exitOverride()
     .configureHelp({ showGlobalOptions: true });
-  root.addHelpText('after', `${whichDeployment}\n\n"cellzero <command> --help" tells more of a command.`);
+  root.addHelpText('after', `${whichDeployment}\n\n"cellzero <command> --help" explains a command.`);
   addAudit(root, perform);
   addExplain(root, perform);
   addBuried(root, perform);

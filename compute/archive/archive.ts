@@ -4,7 +4,7 @@
  * broken, and the next run goes on from there.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { forgetServers, listCellsWithDeleted, listDeleted } from '../../database/api/archive.ts';
+import { deleteMappings, listCellsWithDeleted, listDeleted } from '../../database/api/archive.ts';
 import type { CellMapping } from '../../database/api/cells/cell-mappings.ts';
 import { archiveInstances } from '../../database/cell/archive.ts';
 import type { Database } from '../../database/data-api/client.ts';
@@ -19,8 +19,8 @@ export interface ArchiveOptions {
   untilComplete: boolean;
   /** Seconds between batches. */
   sleep: number;
-  /** Hears how many rows have been moved. */
-  told(rows: number): void;
+  /** Called with the number of rows that have been moved. */
+  progress(rows: number): void;
 }
 
 /** What was archived: rows by table, with the cell's name before it, and the cells where it failed. */
@@ -29,9 +29,9 @@ export interface Archived {
   failures: CellFailure[];
 }
 
-/** Servers looked at in one statement. */
+/** Servers read in one statement. */
 const page = 100;
-/** Rows that one statement moves when nobody says otherwise. */
+/** Rows that one statement moves unless the options say otherwise. */
 const batchRows = 1_000;
 
 /**
@@ -47,20 +47,20 @@ export async function archiveDeletedRows(api: Database, options: ArchiveOptions)
       if (number > 0) tables[`${prefix}.${table}`] = (tables[`${prefix}.${table}`] ?? 0) + number;
     }
   };
-  const room = () => (options.untilComplete ? options.maxRows : Math.min(batchRows, options.maxRows - moved));
+  const remaining = () => (options.untilComplete ? options.maxRows : Math.min(batchRows, options.maxRows - moved));
   const finish = async (gone: readonly string[], rows: number) => {
-    count('API_DB', await forgetServers(api, gone));
+    count('API_DB', await deleteMappings(api, gone));
     moved += rows;
-    options.told(moved);
+    options.progress(moved);
     await sleep(options.sleep * 1_000);
   };
 
   const archiveCell = async ({ uuid, name }: CellMapping, database: Database) => {
-    for (let after = 0; room() > 0; ) {
+    for (let after = 0; remaining() > 0; ) {
       const servers = await listDeleted(api, uuid, before, after, page);
       const last = servers.at(-1);
       if (last === undefined) return;
-      const { rows, gone, more } = await archiveInstances(database, servers.map(uuidOf), room());
+      const { rows, gone, more } = await archiveInstances(database, servers.map(uuidOf), remaining());
       count(name, rows);
       await finish(
         gone,
@@ -70,8 +70,8 @@ export async function archiveDeletedRows(api: Database, options: ArchiveOptions)
     }
   };
   const archiveHomeless = async () => {
-    for (let after = 0; room() > 0; ) {
-      const servers = await listDeleted(api, null, before, after, Math.min(page, room()));
+    for (let after = 0; remaining() > 0; ) {
+      const servers = await listDeleted(api, null, before, after, Math.min(page, remaining()));
       const last = servers.at(-1);
       if (last === undefined) return;
       await finish(servers.map(uuidOf), servers.length);

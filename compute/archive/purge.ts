@@ -9,11 +9,15 @@ const batch = 5_000;
 
 /**
  * Purges the shadow tables of cell0 and all cells; what was deleted before a time, or (null) all.
- * @param told hears how many rows have been removed.
+ * @param progress is called with the number of rows that have been removed.
  * @returns rows by table for each cell.
  * @throws DatabaseUnreachable when the api database does not answer.
  */
-export async function purge(api: Database, before: Date | null, told: (rows: number) => void): Promise<InCells<Record<string, number>>> {
+export async function purge(
+  api: Database,
+  before: Date | null,
+  progress: (rows: number) => void,
+): Promise<InCells<Record<string, number>>> {
   let removed = 0;
   return inCells(await listCellMappings(api), 'tending', async (_, database) => {
     const tables: Record<string, number> = {};
@@ -26,7 +30,7 @@ export async function purge(api: Database, before: Date | null, told: (rows: num
         tables[table] = (tables[table] ?? 0) + number;
         removed += number;
       }
-      told(removed);
+      progress(removed);
     }
   });
 }

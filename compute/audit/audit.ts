@@ -1,23 +1,23 @@
 /**
- * Whether the properties that must always hold do hold, by what the databases say. They are read while the cloud runs, and never all at one moment:
- * whatever does not fit together is read again, closely, and once more after a pause, and counts only if it is there every time. What is compared within
- * one statement needs no second look.
+ * Checks by the rows of all databases whether the properties that must always hold do hold. The databases are read while the cloud runs, and never all at one
+ * moment: a server whose rows contradict each other is rechecked at once, and again after a pause, and is a finding only if it is one every time. What is
+ * compared within one statement needs no recheck.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { countCellWork, type PendingWork } from '../../database/api/audit/sums.ts';
+import { countPendingCleanups, type PendingCleanups } from '../../database/api/audit/sums.ts';
 import { type CellMapping, listCellMappings } from '../../database/api/cells/cell-mappings.ts';
 import type { Database } from '../../database/data-api/client.ts';
 import { cell0 } from '../cells/cell0.ts';
 import { inCell } from '../cells/reach.ts';
-import { judgeServer, type Surroundings } from './judge-server.ts';
-import { judgeSums } from './judge-sums.ts';
-import { type Finding, finding } from './kinds.ts';
-import { look } from './look.ts';
-import { type CellDatabase, sweep } from './sweep.ts';
+import { type AuditContext, checkServer } from './check-server.ts';
+import { checkSums } from './check-sums.ts';
+import { type Finding, finding } from './findings.ts';
+import { recheck } from './recheck.ts';
+import { type CellDatabase, scan } from './scan.ts';
 
 /** How to audit. */
 export interface AuditOptions {
-  /** Nothing is at work on the cloud: what is unfinished is stuck, and one look suffices. */
+  /** Nothing is at work on the cloud: what is unfinished is stuck, and no second recheck is needed. */
   settled?: boolean;
   /** For how many seconds a boot may last, and the reaper may leave something undone, before it is a fault; at rest 0. */
   patience?: number;
@@ -30,8 +30,8 @@ export interface AuditReport {
   /** Living servers of the index. */
   servers: number;
   findings: Finding[];
-  /** What is noted to be finished in cells: nothing broken. */
-  pending: PendingWork[];
+  /** Pending cleanups: nothing is broken. */
+  pending: PendingCleanups[];
   /** Cells that could not be read to the end, and why: nothing is known of what only they hold. */
   unreadable: { cell: string; reason: string }[];
 }
@@ -39,16 +39,16 @@ export interface AuditReport {
 /** A quarter of an hour: several rounds of the reaper, and cell0 woken from its sleep in between. */
 export const defaultPatience = 900;
 
-/** Milliseconds between two looks: longer than the databases are read apart, and than a delete takes from its cell to the index. */
+/** Milliseconds between two rechecks: longer than the databases are read apart, and than a delete takes from its cell to the index. */
 const pause = 2_000;
 
-/** Tells whether nothing is broken and everything was read. */
+/** Returns whether nothing is broken and everything was read. */
 export function isClean({ findings, unreadable }: AuditReport): boolean {
   return findings.length === 0 && unreadable.length === 0;
 }
 
 /**
- * Reads all databases and gives what is broken. It wakes every cell.
+ * Reads all databases and returns what is broken. It wakes every cell.
  * @throws DatabaseUnreachable when the api database does not answer.
  */
 export async function audit(api: Database, options: AuditOptions = {}): Promise<AuditReport> {
@@ -56,17 +56,17 @@ export async function audit(api: Database, options: AuditOptions = {}): Promise<
   const mappings = await listCellMappings(api);
   const unreadable = new Map<string, string>();
   const cells = openCells(mappings, unreadable);
-  const surroundings: Surroundings = { cells: new Map(mappings.map(({ uuid, name }) => [uuid, name])), unreadable, patience };
+  const context: AuditContext = { cells: new Map(mappings.map(({ uuid, name }) => [uuid, name])), unreadable, patience };
 
-  const { servers, suspects } = await findSuspects(api, cells, surroundings);
-  let ofServers = await look(api, cells, suspects, surroundings);
+  const { servers, suspects } = await findSuspects(api, cells, context);
+  let ofServers = await recheck(api, cells, suspects, context);
   if (!settled && ofServers.length > 0) {
     await sleep(pause);
-    const again = await look(api, cells, [...new Set(ofServers.map(({ ids }) => ids.server ?? ''))], surroundings);
+    const again = await recheck(api, cells, [...new Set(ofServers.map(({ ids }) => ids.server ?? ''))], context);
     const before = new Set(ofServers.map(identity));
     ofServers = again.filter((found) => before.has(identity(found)));
   }
-  const [ofSums, pending] = await Promise.all([judgeSums(api), countCellWork(api)]);
+  const [ofSums, pending] = await Promise.all([checkSums(api), countPendingCleanups(api)]);
   const ofCloud = mappings.some(({ uuid }) => uuid === cell0)
     ? []
     : [finding('cell0-missing', {}, 'No cell0 is registered: servers that cannot be scheduled stay in BUILD for ever.')];
@@ -82,7 +82,7 @@ export async function audit(api: Database, options: AuditOptions = {}): Promise<
   };
 }
 
-/** Gives access to cells; the first failure of one goes into `unreadable`, and it is not asked again. */
+/** Returns access to cells; the first failure of one goes into `unreadable`, and it is not asked again. */
 export function openCells(
   mappings: readonly Pick<CellMapping, 'uuid' | 'database_connection'>[],
   unreadable: Map<string, string>,
@@ -101,12 +101,12 @@ export function openCells(
   }));
 }
 
-async function findSuspects(api: Database, cells: readonly CellDatabase[], surroundings: Surroundings) {
+async function findSuspects(api: Database, cells: readonly CellDatabase[], context: AuditContext) {
   const suspects: string[] = [];
   let servers = 0;
-  for await (const facts of sweep(api, cells)) {
+  for await (const facts of scan(api, cells)) {
     if (facts.records?.mapped && !facts.records.deleted) servers += 1;
-    if (judgeServer(facts, surroundings).length > 0) suspects.push(facts.uuid);
+    if (checkServer(facts, context).length > 0) suspects.push(facts.uuid);
   }
   return { servers, suspects };
 }

@@ -57,7 +57,7 @@ const implied: Record<Role, readonly string[]> = {
   admin: ['admin'],
 };
 
-/** Tells whether the rule allows the caller. */
+/** Returns whether the rule allows the caller. */
 export function allows(caller: Caller, rule: Rule): boolean {
   return caller.roles.some((role) => implied[rules[rule]].includes(role));
 }

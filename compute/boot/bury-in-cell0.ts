@@ -57,7 +57,7 @@ export async function buryInCell0(api: Database, execution: string, servers: rea
     const owned = batch.map(({ instance: { uuid, fencing_token } }) => ({ uuid, fencing_token })).filter(({ uuid }) => written.has(uuid));
     const committed = await commitToCell(api, execution, owned, cell0, 'release');
     const orphaned = owned.filter(({ uuid }) => !committed.has(uuid));
-    // Whoever took a server away noted cell0; a reaper may have been here before the row was.
+    // The execution that took a server over noted cell0; a reaper may have been here before the row was.
     if (orphaned.length > 0) await noteOrphanedRows(api, cell0, orphaned);
     ended.push(...batch.filter(({ instance }) => committed.has(instance.uuid)).map(endOf));
   }

@@ -5,7 +5,7 @@
 
 import { noteOrphanedRows } from '../../database/api/cells/pending-cleanups.ts';
 import { type BuildRequest, commitToCell, setTargetCell } from '../../database/api/servers/build-requests.ts';
-import { releaseClaimsOfDeleted } from '../../database/api/servers/release.ts';
+import { releaseAllocationsOfDeleted } from '../../database/api/servers/release.ts';
 import { createInstances, placeInstance } from '../../database/cell/instances.ts';
 import type { Database } from '../../database/data-api/client.ts';
 import type { CreateAction } from '../../database/servers/document.ts';
@@ -24,7 +24,7 @@ export interface CreatedInCell extends SpawnRequest, Owner {
 }
 
 /**
- * Writes the server into its cell and gives it to the cell. A server that the cell has already is only put on its host.
+ * Writes the server into its cell and commits it there. A server that the cell has already is only put on its host.
  * @throws OwnershipLost when it was deleted, or another execution has it now.
  */
 export async function createInCell(api: Database, placement: Placement): Promise<CreatedInCell> {
@@ -47,7 +47,7 @@ export async function createInCell(api: Database, placement: Placement): Promise
   if (!written.has(server)) return ownershipLost(api, server);
   const committed = await commitToCell(api, execution, [{ uuid: server, fencing_token }], cell, 'keep');
   if (!committed.has(server)) {
-    // Whoever took the server away noted this cell; a reaper may have been here before the row was.
+    // The execution that took the server over noted this cell; a reaper may have been here before the row was.
     await noteOrphanedRows(api, cell, [{ uuid: server, fencing_token }]);
     return ownershipLost(api, server);
   }
@@ -70,6 +70,6 @@ function newInstance({ instance, requestId }: BuildRequest, owner: Owner, host: 
 
 /** A delete that came between our claim and now did not see the claim. */
 async function ownershipLost(api: Database, server: string): Promise<never> {
-  await releaseClaimsOfDeleted(api, [server]);
+  await releaseAllocationsOfDeleted(api, [server]);
   throw new OwnershipLost(`${server} was deleted, or another execution has it`);
 }

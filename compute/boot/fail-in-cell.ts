@@ -8,7 +8,7 @@ import type { CreatedInCell } from './create-in-cell.ts';
 import type { Failure } from './failure.ts';
 
 /**
- * Writes the fault first: until then the server is a build in progress, and its room is taken.
+ * Writes the fault first: until then the server is a build in progress and keeps its allocations.
  * @returns undefined when the server is gone, has another owner, or was ended another way.
  */
 export async function failInCell(api: Database, driver: Driver, created: CreatedInCell, failure: Failure): Promise<EndedBuild | undefined> {

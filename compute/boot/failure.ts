@@ -1,5 +1,5 @@
 /**
- * What a step of the workflow left behind when it failed. Step Functions tells the error's name and a cause; on AWS the cause is the JSON that Lambda
+ * What a step of the workflow left behind when it failed. Step Functions passes the error's name and a cause; on AWS the cause is the JSON that Lambda
  * makes of an error, elsewhere it is the plain message.
  */
 import * as z from 'zod';
@@ -11,7 +11,7 @@ export interface CaughtError {
   Cause: string;
 }
 
-/** A failure told twice: in Nova's sentence for the tenant, in full for the admin. */
+/** A failure in two forms: in Nova's sentence for the tenant, in full for the admin. */
 export interface Failure {
   /** The name of the error. */
   error: string;
@@ -28,20 +28,21 @@ const lambdaCause = z.object({ errorType: z.string(), errorMessage: z.string() }
  * in Nova.
  */
 export function readFailure({ Error: name, Cause: cause }: CaughtError): Failure {
-  const { errorType, errorMessage: told } = parseCause(cause) ?? { errorType: name, errorMessage: cause };
+  const { errorType, errorMessage: message } = parseCause(cause) ?? { errorType: name, errorMessage: cause };
   // NUL and half a surrogate pair are no text of PostgreSQL, and a reason must not keep a server from its end.
-  const errorMessage = told.replaceAll('\0', '').toWellFormed();
+  const errorMessage = message.replaceAll('\0', '').toWellFormed();
   const [, firstCause = errorType] = /First cause: ([^.\n]+)/.exec(errorMessage) ?? [];
-  if (!spoken.has(errorType)) return { error: errorType, cause: firstCause, sentence: errorType, details: `${errorType}: ${errorMessage}` };
+  if (!tenantReadableErrors.has(errorType))
+    return { error: errorType, cause: firstCause, sentence: errorType, details: `${errorType}: ${errorMessage}` };
   return { error: errorType, cause: firstCause, sentence: errorMessage.split('\n', 1)[0] ?? errorType, details: errorMessage };
 }
 
 /** Errors whose first line is written for the tenant. */
-const spoken = new Set(['NoValidHost', 'BuildFailure', 'BuildAborted', 'MaxRetriesExceeded']);
+const tenantReadableErrors = new Set(['NoValidHost', 'BuildFailure', 'BuildAborted', 'MaxRetriesExceeded']);
 
-/** Tells whether an error belongs to the life of a boot: its end is told to the tenant, or there is nothing left to do. All others are faults. */
+/** Returns whether an error belongs to the life of a boot: its end is shown to the tenant, or there is nothing left to do. All others are faults. */
 export function isForeseen(error: unknown): boolean {
-  return error instanceof Error && (spoken.has(error.name) || error instanceof OwnershipLost);
+  return error instanceof Error && (tenantReadableErrors.has(error.name) || error instanceof OwnershipLost);
 }
 
 function parseCause(cause: string): z.infer<typeof lambdaCause> | undefined {

@@ -1,5 +1,5 @@
 /** When a host fails to build a server: the next alternate gets the claim and then the server, until there is none. */
-import { moveClaim } from '../../database/api/hosts/allocations.ts';
+import { moveAllocations } from '../../database/api/hosts/allocations.ts';
 import { placeInstance } from '../../database/cell/instances.ts';
 import type { Database } from '../../database/data-api/client.ts';
 import { inCell } from '../cells/reach.ts';
@@ -17,7 +17,7 @@ export class MaxRetriesExceeded extends Error {
 }
 
 /**
- * Moves the server to its next alternate. The host that failed is told to forget it first.
+ * Moves the server to its next alternate. The host that failed destroys it first.
  * @throws BuildAborted when the failure was one, MaxRetriesExceeded with Nova's sentences when no alternate is left, OwnershipLost when it was deleted, or
  *   another execution has it.
  */
@@ -28,7 +28,7 @@ export async function reschedule(api: Database, driver: Driver, created: Created
   if (attempt >= maxAttempts) {
     throw exceeded(`Exceeded max scheduling attempts ${maxAttempts} for instance ${server}. Last exception: ${failure.sentence}`, failure);
   }
-  const next = await moveClaim(api, { uuid: server, fencing_token }, host, alternates);
+  const next = await moveAllocations(api, { uuid: server, fencing_token }, host, alternates);
   if (next === undefined) throw new OwnershipLost(`${server} has another owner, or no claim on ${host}`);
   if (next === null) throw exceeded(`Exhausted all hosts available for retrying build failures for instance ${server}.`, failure);
   const owner = { execution, fencing_token };

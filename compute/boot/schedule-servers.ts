@@ -1,4 +1,4 @@
-/** First step of a boot: a host for each server of the request, with its room claimed, or none for all of them. */
+/** First step of a boot: a host for each server of the request, with its capacity claimed, or none for all of them. */
 
 import { claim } from '../../database/api/hosts/allocations.ts';
 import {
@@ -12,13 +12,13 @@ import type { RequestSpec } from '../../database/api/servers/build-requests.ts';
 import { releaseUnusableAllocations } from '../../database/api/servers/release.ts';
 import type { Database } from '../../database/data-api/client.ts';
 import { type Configuration, configuration } from '../scheduler/configuration.ts';
-import { type Objection, objectionToKind } from '../scheduler/filters/index.ts';
+import { type Rejection, rejectHostClass } from '../scheduler/filters/index.ts';
 import { explainLostClaims, explainNoValidHost, explainUnknownHost } from '../scheduler/no-valid-host.ts';
-import { alternatesTo, resourcesOf, type Selection, type Situation, selectHosts } from '../scheduler/select-hosts.ts';
+import { alternatesTo, resourcesOf, type SchedulingContext, type Selection, selectHosts } from '../scheduler/select-hosts.ts';
 
-/** A server with the host that has claimed room for it. */
+/** A server with the host on which it has an allocation. */
 export interface Placement {
-  /** The workflow that has the say over the server. */
+  /** The execution that owns the server. */
   execution: string;
   server: string;
   /** uuid of the host's cell. */
@@ -32,14 +32,14 @@ export interface Placement {
   refusals: number;
 }
 
-/** Other boots may take a host between our look and our claim; then we look again. Each time one of them gets on, so it ends long before this. */
+/** Other boots may claim a host between our read and our claim; then we read again. Each time one of them gets on, so it ends long before this. */
 const mostClaims = 60;
 /** A page holds no more hosts than this; the answer of a database is bounded. */
 const largestPage = 500;
 
 /**
- * Picks and claims hosts for the servers of a request that still wait for one. Servers that have their place, or a claim of an earlier run of this step,
- * keep it; so the step may run again, and an interrupted boot goes on.
+ * Picks and claims hosts for the servers of a request that still wait for one. Servers that have their cell, or an allocation of an earlier run of this
+ * step, keep it; so the step may run again, and an interrupted boot goes on.
  * @throws NoValidHost when not all find one; nothing new stays claimed.
  */
 export async function scheduleServers(
@@ -49,11 +49,11 @@ export async function scheduleServers(
   settings: Configuration = configuration,
 ): Promise<Placement[]> {
   const { image_props, num_instances } = settings.multipliers;
-  const objections = new Map<string, Objection>();
+  const rejections = new Map<string, Rejection>();
   let page = Math.max(settings.candidates, servers.length);
   let reasons = false;
   for (let claims = 0; ; ) {
-    const reading = { limit: page, refusedKinds: [...objections.keys()], reasons };
+    const reading = { limit: page, rejectedHostClasses: [...rejections.keys()], reasons };
     const state = await findSchedulingState(api, execution, servers, {
       ...{ ...reading, countServers: num_instances !== 0, countAlikeProperties: image_props !== 0 },
     });
@@ -68,11 +68,15 @@ export async function scheduleServers(
     const seekers = state.waiting.filter((server) => !claimed.some((other) => other.server === server));
     if (!state.hostExists) throw explainUnknownHost(seekers.length, spec);
 
-    const found = objectionsTo(state, spec);
-    const situation: Situation = { ...state, need: resourcesOf(spec), hosts: state.hosts.filter(({ kind }) => !found.has(kind)) };
-    const { selections, after } = selectHosts(situation, seekers, settings, 2 ** Math.min(claims, 10));
+    const found = rejectionsOf(state, spec);
+    const context: SchedulingContext = {
+      ...state,
+      need: resourcesOf(spec),
+      hosts: state.hosts.filter(({ hostClass }) => !found.has(hostClass)),
+    };
+    const { selections, after } = selectHosts(context, seekers, settings, 2 ** Math.min(claims, 10));
     if (selections.size === seekers.length) {
-      const picked = [...selections].map(([server, { host }]) => ({ server, provider: host.provider, resources: situation.need }));
+      const picked = [...selections].map(([server, { host }]) => ({ server, provider: host.provider, resources: context.need }));
       if (picked.length === 0 || (await claim(api, execution, picked, binding(state.group)))) {
         return [...kept, ...earlier(execution, claimed, after, settings), ...chosen(execution, selections)];
       }
@@ -80,25 +84,25 @@ export async function scheduleServers(
       reasons = false;
       if (claims === mostClaims) throw explainLostClaims(seekers.length, spec, state.group, mostClaims);
     } else if (found.size > 0) {
-      // What one host is turned away for, all of its kind are: the next page is without them, so limits never bury a server that fits.
-      for (const [kind, objection] of found) objections.set(kind, objection);
+      // What rejects one host rejects all of its class: the next page is without them, so limits never bury a server that fits.
+      for (const [hostClass, rejection] of found) rejections.set(hostClass, rejection);
       reasons = !state.more;
       page = Math.min(page * 2, Math.max(page, largestPage));
     } else if (state.reasons) {
-      throw explainNoValidHost({ spec, after, reasons: state.reasons, objections, servers: seekers.length, placed: selections.size });
+      throw explainNoValidHost({ spec, after, reasons: state.reasons, rejections, servers: seekers.length, placed: selections.size });
     } else {
       reasons = true;
     }
   }
 }
 
-/** Gives what the filters say against kinds of hosts that are on the page. A forced host is not filtered. */
-function objectionsTo({ kinds }: SchedulingState, spec: RequestSpec): Map<string, Objection> {
-  const found = new Map<string, Objection>();
+/** Returns the host classes on the page that the filters reject. A forced host is not filtered. */
+function rejectionsOf({ hostClasses }: SchedulingState, spec: RequestSpec): Map<string, Rejection> {
+  const found = new Map<string, Rejection>();
   if (spec.forced_host) return found;
-  for (const [key, kind] of kinds) {
-    const objection = objectionToKind(kind, spec);
-    if (objection) found.set(key, objection);
+  for (const [key, hostClass] of hostClasses) {
+    const rejection = rejectHostClass(hostClass, spec);
+    if (rejection) found.set(key, rejection);
   }
   return found;
 }
@@ -112,9 +116,9 @@ function placementOf(execution: string, { server, cell, host, zone }: PlacedServ
   return { execution, server, cell, host, zone, alternates, refusals: 0 };
 }
 
-function earlier(execution: string, claimed: readonly ClaimedServer[], situation: Situation, settings: Configuration): Placement[] {
+function earlier(execution: string, claimed: readonly ClaimedServer[], context: SchedulingContext, settings: Configuration): Placement[] {
   const taken = new Set(claimed.map(({ provider }) => provider));
-  return claimed.map((server) => placementOf(execution, server, alternatesTo(server.server, server, taken, situation, settings)));
+  return claimed.map((server) => placementOf(execution, server, alternatesTo(server.server, server, taken, context, settings)));
 }
 
 function chosen(execution: string, selections: ReadonlyMap<string, Selection>): Placement[] {

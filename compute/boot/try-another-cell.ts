@@ -16,8 +16,9 @@ export class ServerRefused extends Error {
 const mostRefusals = 2;
 
 /**
- * Turns away from the cell and schedules the server again, elsewhere.
- * @throws ServerRefused when several cells refused it, NoValidHost when no other cell has a host for it, OwnershipLost when the server is not waiting any more: it was deleted, or the cell has it after all
+ * Releases the target cell and schedules the server again, elsewhere.
+ * @throws ServerRefused when several cells refused it, NoValidHost when no other cell has a host for it, OwnershipLost when the server is
+ *   not waiting any more: it was deleted, or the cell has it after all
  *   (the answer was lost, not the commit) and fell silent then, so the reaper goes on when it is back.
  */
 export async function tryAnotherCell(api: Database, placement: Placement, failure: Failure): Promise<Placement> {

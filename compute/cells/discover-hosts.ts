@@ -21,7 +21,7 @@ export interface Discovery {
 /** Hosts read and saved at a time. */
 const page = 500;
 
-/** Gives the cells that may have hosts: all but cell0. */
+/** Returns the cells that may have hosts: all but cell0. */
 export async function listLiveCells(api: Database): Promise<CellMapping[]> {
   return (await listCellMappings(api)).filter(({ uuid }) => uuid !== cell0);
 }
@@ -40,7 +40,7 @@ export function discoverHosts(api: Database, cells: readonly CellMapping[]): Pro
   });
 }
 
-/** Gives the hosts of a cell that are not mapped to it, and how many it has. */
+/** Returns the hosts of a cell that are not mapped to it, and how many it has. */
 export async function findUnmappedHosts(
   api: Database,
   { uuid }: CellMapping,

@@ -18,7 +18,7 @@ const batch = 50;
 
 /** How far the work is. */
 export interface MappedInstances {
-  /** Servers of the cell that were looked at. */
+  /** Servers of the cell that were checked. */
   seen: number;
   mapped: number;
   /** More are left, because no more were wanted. */
@@ -26,7 +26,7 @@ export interface MappedInstances {
 }
 
 /**
- * Maps the servers of a cell that are not mapped, deleted ones too, at most so many.
+ * Maps the servers of a cell that are not mapped, deleted ones too, at most `most`.
  * @throws DatabaseUnreachable
  */
 export async function mapInstances(
@@ -34,7 +34,7 @@ export async function mapInstances(
   cell: Pick<CellMapping, 'uuid'>,
   database: Database,
   most: number,
-  told: (progress: MappedInstances) => void,
+  report: (progress: MappedInstances) => void,
 ): Promise<MappedInstances> {
   const progress = { seen: 0, mapped: 0, more: false };
   for (let after = firstUuid; ; ) {
@@ -45,10 +45,10 @@ export async function mapInstances(
       left = left.slice(wanted.length);
       const found = await findInstances(database, wanted, 'all');
       progress.mapped += await adoptServers(api, cell.uuid, [...found.values()].map(adopted));
-      told(progress);
+      report(progress);
     }
     progress.seen += uuids.length;
-    told(progress);
+    report(progress);
     const last = uuids.at(-1);
     if (last === undefined || uuids.length < page) return progress;
     after = last;

@@ -1,5 +1,5 @@
 /**
- * The one way to reach a cell. Whoever reaches for one names the kind of work he does, and that alone decides how long a cell that is silent or fails is borne
+ * The one way to reach a cell. A caller names the kind of work he does, and that alone decides how long a cell that is silent or fails is borne
  * with. What a cell does not answer is `DatabaseUnreachable`; a cell that fails hinders no other.
  */
 import type { CellMapping } from '../../database/api/cells/cell-mappings.ts';
@@ -9,7 +9,7 @@ import { parseDatabaseUrl } from '../../database/data-api/url.ts';
 
 /** What a caller does in a cell. */
 export type Work =
-  /** Lists and shows: a client who is told that a part is unknown is served better than one who waits. */
+  /** Lists and shows: a client who learns that a part is unknown is served better than one who waits. */
   | 'reading'
   /** Changes that a client or a workflow waits for. */
   | 'changing'

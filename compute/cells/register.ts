@@ -1,4 +1,4 @@
-/** The register of cells as an operator changes it. A connection is tried before it is taken: a cell that cannot be reached would hold servers in vain. */
+/** The cell mappings as an operator changes them. A connection is tried before it is accepted: a cell that cannot be reached would hold servers without use. */
 import { randomUUID } from 'node:crypto';
 import { type CellMapping, createCellMapping, listCellMappings, updateCellMapping } from '../../database/api/cells/cell-mappings.ts';
 import type { Database } from '../../database/data-api/client.ts';
@@ -41,7 +41,7 @@ export async function createCell(
  */
 export async function mapCell0(api: Database, connection: string | undefined): Promise<boolean> {
   if (await findCell(api, cell0)) return false;
-  if (connection === undefined) throw new BadConnection('cell0 is not registered, and nobody says where its database is.');
+  if (connection === undefined) throw new BadConnection('cell0 is not registered, and no connection of its database is given.');
   const made = await createCell(api, { uuid: cell0, name: 'cell0', database_connection: connection });
   if ('taken' in made) throw new BadConnection(`The database of the cell with uuid ${made.taken} cannot be cell0's, too.`);
   return true;

@@ -3,7 +3,7 @@ import { type CellMapping, findCellContents, removeCell } from '../../database/a
 import { findHostMapping, removeHost } from '../../database/api/hosts/host-mappings.ts';
 import { countServers } from '../../database/cell/hosts.ts';
 import type { Database } from '../../database/data-api/client.ts';
-import { forgetDeleted } from '../archive/forget.ts';
+import { unmapDeleted } from '../archive/unmap-deleted.ts';
 import { inCell } from './reach.ts';
 import { findCell } from './register.ts';
 
@@ -13,7 +13,7 @@ export type CellRemoval = 'removed' | 'unknown cell' | 'has hosts' | 'has server
 /**
  * Removes a cell without servers from the register; its database stays.
  * @param force removes its hosts too, and what the index has of its deleted servers; and does so also when the cell does not answer, for then the index
- * alone can tell.
+ * alone can say.
  * @throws DatabaseUnreachable when the cell does not answer, unless forced.
  */
 export async function deleteCell(api: Database, uuid: string, force: boolean): Promise<CellRemoval> {
@@ -23,7 +23,7 @@ export async function deleteCell(api: Database, uuid: string, force: boolean): P
   if (contents.servers > 0 || (await holdsServers(cell, force))) return 'has servers';
   if (contents.deleted > 0) {
     if (!force) return 'has deleted servers';
-    await forgetDeleted(api, cell.uuid);
+    await unmapDeleted(api, cell.uuid);
   }
   return (await removeCell(api, cell.uuid)) ? 'has servers' : 'removed';
 }

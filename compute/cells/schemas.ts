@@ -8,7 +8,7 @@ import type { Migration } from '../../database/migrator/migration.ts';
 import { type InCells, inCells } from './reach.ts';
 
 /**
- * Gives the migrations up to a version, or all.
+ * Returns the migrations up to a version, or all.
  * @throws NotFound when there is no such version.
  */
 export function upTo(migrations: readonly Migration[], version: number | undefined): readonly Migration[] {
@@ -18,12 +18,12 @@ export function upTo(migrations: readonly Migration[], version: number | undefin
   return wanted;
 }
 
-/** Applies migrations that the databases of cell0 and all cells lack; gives the versions that were applied. */
+/** Applies migrations that the databases of cell0 and all cells lack; returns the versions that were applied. */
 export async function syncCells(api: Database, migrations: readonly Migration[]): Promise<InCells<number[]>> {
   return inCells(await listCellMappings(api), 'tending', (_, database) => migrate(database, migrations));
 }
 
-/** Gives the versions of the databases of cell0 and all cells. */
+/** Returns the versions of the databases of cell0 and all cells. */
 export async function readCellVersions(api: Database): Promise<InCells<number>> {
   return inCells(await listCellMappings(api), 'tending', (_, database) => schemaVersion(database));
 }

@@ -1,10 +1,10 @@
-/** A cell becomes part of the cloud when the api database knows where it is; whoever reads the register finds it there from then on. */
+/** A cell becomes part of the cloud when the api database knows where it is; every reader of the cell mappings finds it there from then on. */
 
 import { namedUuid } from '../../common/uuid.ts';
 import { saveCellMapping } from '../../database/api/cells/cell-mappings.ts';
 import type { Database } from '../../database/data-api/client.ts';
 import { cell0 } from '../cells/cell0.ts';
-import { saveSimulatedHosts, usualHost } from '../hosts/simulated-hosts.ts';
+import { defaultHostResources, saveSimulatedHosts } from '../hosts/simulated-hosts.ts';
 
 /** A cell whose database stands and has its schema. */
 export interface DeployedCell {
@@ -23,5 +23,5 @@ export async function registerCell(api: Database, { name, connection, simulatedH
   const uuid = name === 'cell0' ? cell0 : namedUuid(name);
   const cell = { uuid, name, database_connection: connection };
   await saveCellMapping(api, cell);
-  await saveSimulatedHosts(api, cell, { first: 1, count: simulatedHosts, total: usualHost });
+  await saveSimulatedHosts(api, cell, { first: 1, count: simulatedHosts, total: defaultHostResources });
 }

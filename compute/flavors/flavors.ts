@@ -71,15 +71,15 @@ export async function deleteFlavor(api: Database, flavorId: string): Promise<voi
 }
 
 /** What an operator changes of a flavor; the project by its name. */
-export interface FlavorAdjustment extends Omit<FlavorChange, 'access'> {
+export interface FlavorUpdate extends Omit<FlavorChange, 'access'> {
   access?: { project: string; allowed: boolean };
 }
 
 /**
- * Changes a flavor, by its id or its name; gives it as it is then. Servers keep their copy of it.
+ * Changes a flavor, by its id or its name; returns it as it is then. Servers keep their copy of it.
  * @throws NotFound when there is no such flavor or project, Conflict when the flavor is public and so needs no access, BadRequest when an extra spec cannot be.
  */
-export async function changeFlavor(api: Database, idOrName: string, { access, ...change }: FlavorAdjustment): Promise<Flavor> {
+export async function changeFlavor(api: Database, idOrName: string, { access, ...change }: FlavorUpdate): Promise<Flavor> {
   checkProperties(change.specs ?? {});
   const flavor = await flavorOf(api, idOrName);
   if (access && flavor.is_public) throw new Conflict(`Flavor ${flavor.name} is public: every project may use it.`);

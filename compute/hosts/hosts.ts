@@ -1,6 +1,6 @@
 /**
  * Hosts as an operator sees them, and taking one out of service as Nova's os-services does: the scheduler picks it no more, its servers stay. Placement and
- * the cell each know; placement, which the scheduler reads, is told first of a drain and last of its end, so a host that is halfway is never picked.
+ * the cell each know; placement, which the scheduler reads, is changed first by a drain and last by its end, so a host that is halfway is never picked.
  */
 
 import { Conflict, NotFound } from '../../common/errors.ts';
@@ -10,10 +10,10 @@ import {
   disableHost,
   enableHost as enableInPlacement,
   findHost,
+  type HostCapacity,
   type HostPlace,
-  type HostRoom,
   lastHostNumber,
-  listHostRooms,
+  listHostCapacities,
 } from '../../database/api/hosts/hosts.ts';
 import { disabledReasons, setServiceDisabled } from '../../database/cell/hosts.ts';
 import { type Database, DatabaseUnreachable } from '../../database/data-api/client.ts';
@@ -22,7 +22,7 @@ import { inCell, inCells } from '../cells/reach.ts';
 import { hostPrefix, saveSimulatedHosts } from './simulated-hosts.ts';
 
 /**
- * Adds simulated hosts to a cell, which may be picked at once; gives their names, which go on from those that are there.
+ * Adds simulated hosts to a cell, which may be picked at once; returns their names, which go on from those that are there.
  * @throws NotFound when there is no such cell, Conflict when it is cell0 or shares its name.
  */
 export async function addHosts(api: Database, name: string, count: number, total: Resources): Promise<string[]> {
@@ -35,7 +35,7 @@ export async function addHosts(api: Database, name: string, count: number, total
 }
 
 /** A host, and why it is disabled if a reason was given. */
-export interface Host extends HostRoom {
+export interface Host extends HostCapacity {
   reason: string | null;
 }
 
@@ -44,7 +44,7 @@ export interface Host extends HostRoom {
  * @throws NotFound when there is no such cell.
  */
 export async function listHosts(api: Database, cell: string | null): Promise<Host[]> {
-  const [hosts, cells] = await Promise.all([listHostRooms(api, cell), listCellMappings(api)]);
+  const [hosts, cells] = await Promise.all([listHostCapacities(api, cell), listCellMappings(api)]);
   if (cell !== null && !cells.some(({ name }) => name === cell)) throw noCell(cell);
   const disabled = hosts.filter(({ enabled }) => !enabled);
   const asked = cells.filter(({ name }) => disabled.some((host) => host.cell === name));
@@ -52,7 +52,7 @@ export async function listHosts(api: Database, cell: string | null): Promise<Hos
   if (faults.length > 0) throw faults[0];
   const reasons = new Map(results.map(({ cell: { name }, result }) => [name, result]));
   const silences = new Map(failures.map(({ cell, reason }) => [cell, reason]));
-  const reasonOf = (host: HostRoom) => reasons.get(host.cell)?.get(host.host) ?? silences.get(host.cell) ?? null;
+  const reasonOf = (host: HostCapacity) => reasons.get(host.cell)?.get(host.host) ?? silences.get(host.cell) ?? null;
   return hosts.map((host) => ({ ...host, reason: host.enabled ? null : reasonOf(host) }));
 }
 
@@ -70,20 +70,20 @@ export async function drainHost(api: Database, host: string, reason: string | nu
   for (const { reason: why } of failures) {
     throw new DatabaseUnreachable(`${host} is picked no more, but its cell ${place.cell} does not know yet: ${why}`);
   }
-  // Whoever is just enabling it told the cell before this did, and must not tell placement after it.
+  // An operator who is enabling it meanwhile changed the cell before this did, and must not change placement after it.
   await disableHost(api, host);
   return place;
 }
 
 /**
  * Puts a host back into service.
- * @throws NotFound when there is no such host, Conflict when it was drained meanwhile; DatabaseUnreachable when its cell does not answer: then nothing has
+ * @throws NotFound when there is no such host, Conflict when it was disabled meanwhile; DatabaseUnreachable when its cell does not answer: then nothing has
  * changed.
  */
 export async function enableHost(api: Database, host: string): Promise<HostPlace> {
   const place = await placeOf(api, host);
   await inCell(place.database_connection, 'tending', (database) => setServiceDisabled(database, host, null));
-  if (!(await enableInPlacement(api, host, place.generation))) throw new Conflict(`${host} was drained at the same moment.`);
+  if (!(await enableInPlacement(api, host, place.generation))) throw new Conflict(`${host} was disabled at the same moment.`);
   return place;
 }
 

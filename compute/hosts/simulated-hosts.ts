@@ -7,8 +7,8 @@ import { saveComputeNodes } from '../../database/cell/hosts.ts';
 import type { Database } from '../../database/data-api/client.ts';
 import { inCell } from '../cells/reach.ts';
 
-/** What a simulated host has unless told otherwise. */
-export const usualHost: Resources = { VCPU: 16, MEMORY_MB: 64 * 1_024, DISK_GB: 500 };
+/** What a simulated host has unless an operator says otherwise. */
+export const defaultHostResources: Resources = { VCPU: 16, MEMORY_MB: 64 * 1_024, DISK_GB: 500 };
 
 /** What the names of a cell's simulated hosts begin with; their numbers from 1 follow. */
 export const hostPrefix = (cell: string) => `${cell}-host`;
@@ -21,7 +21,7 @@ export interface CellOfHosts {
   database_connection: string;
 }
 
-/** Registers so many hosts from a number on, in their cell first, so that none is picked before its cell knows it; gives their names. */
+/** Registers `count` hosts from a number on, in their cell first, so that none is picked before its cell knows it; returns their names. */
 export async function saveSimulatedHosts(
   api: Database,
   cell: CellOfHosts,

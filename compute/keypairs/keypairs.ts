@@ -1,4 +1,4 @@
-/** Key pairs: users bring their public keys, or (before microversion 2.92) have a pair made whose private half is told once and kept nowhere. */
+/** Key pairs: users bring their public keys, or (before microversion 2.92) have a pair made whose private key is returned once and kept nowhere. */
 import { X509Certificate } from 'node:crypto';
 import type { Caller } from '../../common/caller.ts';
 import { BadRequest, Conflict, Forbidden, NotFound } from '../../common/errors.ts';

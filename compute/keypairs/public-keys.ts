@@ -12,10 +12,10 @@ export class NoSshKey extends Error {
 
 /** Nova's size, in bits; the private key is then in a form that everybody reads. */
 const rsaBits = 2_048;
-/** What is shorter can be broken, and nobody takes it any more; in bytes. */
+/** In bytes; what is shorter can be broken. */
 const shortestRsa = 128;
 
-/** Tells for each type whether the parts after it make a key. */
+/** Returns for each type whether the parts after it make a key. */
 const types: Readonly<Record<string, (parts: Buffer[]) => boolean>> = {
   'ssh-rsa': ([e, n, ...others]) => e !== undefined && e.length > 0 && n !== undefined && n.length >= shortestRsa && others.length === 0,
   'ssh-dss': (parts) => parts.length === 4,
@@ -28,7 +28,7 @@ const types: Readonly<Record<string, (parts: Buffer[]) => boolean>> = {
 };
 
 /**
- * Gives the MD5 of the key's blob in pairs of hex digits, as `ssh-keygen -E md5` does.
+ * Returns the MD5 of the key's blob in pairs of hex digits, as `ssh-keygen -E md5` does.
  * @throws NoSshKey.
  */
 export function sshFingerprint(publicKey: string): string {
@@ -67,7 +67,7 @@ function split(blob: Buffer): Buffer[] {
   return parts;
 }
 
-/** Tells whether an uncompressed point is on its curve. */
+/** Returns whether an uncompressed point is on its curve. */
 function isPoint(name: string, crv: string, curve: Buffer | undefined, point: Buffer | undefined): boolean {
   if (curve?.toString('latin1') !== name || point?.[0] !== 4) return false;
   const half = (point.length - 1) / 2;

@@ -10,11 +10,11 @@ export const defaultLimits: Readonly<Record<QuotaResource, number>> = { instance
 /** Limits on what one server carries: items, files, and characters of a file's path and of its content in base64. */
 export const itemLimits = { metadataItems: 128, files: 5, filePath: 255, fileContent: 10_240 } as const;
 
-/** Nova tells them in this order. */
+/** The order of Nova's sentence. */
 const order = ['cores', 'instances', 'ram'] as const satisfies readonly QuotaResource[];
 
 /**
- * Tells which limits a request passes, in Nova's sentence: `Quota exceeded for cores, ram: Requested 8, 4096, but already used …`.
+ * Returns which limits a request passes, in Nova's sentence: `Quota exceeded for cores, ram: Requested 8, 4096, but already used …`.
  * What is requested is the most asked for; Nova writes a range of instances when the least is less.
  * @returns undefined when the request passes no limit.
  */
@@ -37,7 +37,7 @@ export function quotaExceeded(
   );
 }
 
-/** Exact, whatever is asked for: the sentence tells it to the digit. */
+/** Exact, whatever is asked for: the sentence has it to the digit. */
 function sizeOf(count: number, { vcpus, memory_mb }: { vcpus: number; memory_mb: number }): Record<QuotaResource, bigint> {
   const servers = BigInt(count);
   return { instances: servers, cores: servers * BigInt(vcpus), ram: servers * BigInt(memory_mb) };

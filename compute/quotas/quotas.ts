@@ -58,7 +58,7 @@ export async function findQuotaSet(
 }
 
 /**
- * Changes limits of a project, all that are given or none, and gives them all.
+ * Changes limits of a project, all that are given or none, and returns them all.
  * @param force allows limits below what is used.
  * @throws BadRequest when there is no such project, or when a limit is below what is used.
  */
@@ -82,7 +82,7 @@ export async function changeQuotaSet(
 }
 
 /**
- * Gives a project the defaults again.
+ * Resets the limits of a project to the defaults.
  * @throws Forbidden.
  */
 export async function resetQuotaSet(api: Database, caller: Caller, projectId: string): Promise<void> {

@@ -1,11 +1,11 @@
 /**
- * Nothing hangs: what a workflow or a delete left unfinished is finished here. The api database tells what may be left and where, so cells with nothing to
- * do are not woken. Every part is idempotent and may run at any time, twice, and beside the work it watches over; a cell that does not answer delays its
+ * Nothing hangs: what a workflow or a delete left unfinished is finished here. The api database says what may be left and where, so cells with nothing to
+ * do are not woken. Every part is idempotent and may run at any time, twice, and beside the work that it finishes; a cell that does not answer delays its
  * own part only.
  */
 import { type CellCleanups, completeCleanups, listPendingCleanups } from '../../database/api/cells/pending-cleanups.ts';
 import { type StalledBoot, takeOverBuilds, takeOverStalledBoots } from '../../database/api/reaper/stalled-boots.ts';
-import { releaseAllocationsOfFailed, releaseClaimsOfDeleted, releaseServers } from '../../database/api/servers/release.ts';
+import { releaseAllocationsOfDeleted, releaseAllocationsOfFailed, releaseServers } from '../../database/api/servers/release.ts';
 import { findInstanceStates, type InstanceState, purgeInstances } from '../../database/cell/reaper.ts';
 import type { Database } from '../../database/data-api/client.ts';
 import type { FencedServer } from '../../database/servers/ownership.ts';
@@ -19,7 +19,7 @@ export interface Reaper {
   /** Starts the boot workflow under the execution's name. */
   startBoot(boot: StartedBoot): Promise<void>;
   /**
-   * After how many seconds without a sign work counts as abandoned. What is still going on is fenced off when it is taken over, so a short time is
+   * After how many seconds without a heartbeat work counts as stalled. What is still going on is fenced off when it is taken over, so a short time is
    * wasteful, not wrong; but only after the longest life of a step is a row that it may have left in a cell gone for good.
    */
   silence: number;
@@ -36,7 +36,7 @@ export interface Reaped {
   restarted: number;
   /** Builds in a cell that a new execution took on. */
   resumed: number;
-  /** Deleted or failed servers whose room and quota were seen to. */
+  /** Deleted or failed servers whose allocations and quota were released. */
   released: number;
   /** Servers of which a cell that is not theirs was cleaned. */
   purged: number;
@@ -52,7 +52,7 @@ export async function reap(reaper: Reaper): Promise<Reaped> {
   const { api, silence, startBoot } = reaper;
   const stalled = await takeOverStalledBoots(api, silence);
   await Promise.all(stalled.map((boot) => startBoot(boot)));
-  await releaseClaimsOfDeleted(api, null);
+  await releaseAllocationsOfDeleted(api, null);
   const reaped: Reaped = {
     restarted: stalled.flatMap(({ servers }) => servers).length,
     resumed: 0,

@@ -1,29 +1,29 @@
 /**
  * Why a request found no host. The first line is Nova's sentence, which the tenant reads; the lines below are for the admin, who has asked Nova for them
- * for years: what was asked, how many hosts each step turned away and why, how short each resource was on the nearest host, and the first cause in one
+ * for years: what was asked, how many hosts each step rejected and why, how short each resource was on the nearest host, and the first cause in one
  * word that a machine can count.
  */
 
 import { type ResourceClass, type Resources, resourceClasses } from '../../database/api/hosts/allocations.ts';
 import type { Group, Reasons } from '../../database/api/scheduler/scheduling-state.ts';
 import type { RequestSpec } from '../../database/api/servers/build-requests.ts';
-import { type Objection, objectionOfGroup } from './filters/index.ts';
-import { fits, resourcesOf, type Situation } from './select-hosts.ts';
+import { type Rejection, rejectForGroup } from './filters/index.ts';
+import { fits, resourcesOf, type SchedulingContext } from './select-hosts.ts';
 import { type Step, steps } from './steps.ts';
 
-/** What a log says of a request that found no host: numbers only, by names that stay. */
+/** What a log holds of a request that found no host: numbers only, by names that stay. */
 export interface Report {
   servers: number;
-  /** The step that turned the last hosts away, or the resource that was short. */
+  /** The step that rejected the last hosts, or the resource that was short. */
   first_cause: string;
   hosts: number;
-  turned_away: Readonly<Record<string, number>>;
+  rejected: Readonly<Record<string, number>>;
   /** On how many hosts each resource suffices, and what is free on the nearest. */
   suffices?: Resources;
   nearest?: Resources;
 }
 
-/** The scheduler found no place for the servers of a request. */
+/** The scheduler found no hosts for the servers of a request. */
 export class NoValidHost extends Error {
   override name = 'NoValidHost';
   readonly report: Report | undefined;
@@ -34,68 +34,68 @@ export class NoValidHost extends Error {
   }
 }
 
-/** No host has room for one server (nova-facts 1.2: the sentence ends in a space). */
+/** No host has the capacity for one server (nova-facts 1.2: the sentence ends in a space). */
 const noCandidates = 'No valid host was found. ';
-/** Hosts have room, but the request cannot have them, or not enough of them. */
+/** Hosts have the capacity, but the request may not use them, or there are not enough of them. */
 const notEnough = 'No valid host was found. There are not enough hosts available.';
 
-/** Nobody knows the host that was forced or asked for. */
+/** Explains that the host that was forced or asked for does not exist. */
 export function explainUnknownHost(servers: number, spec: RequestSpec): NoValidHost {
   const { host, node } = spec.forced_host ?? spec.requested_host ?? { host: null, node: null };
-  // Nova writes what Python calls nothing.
+  // Nova writes Python's None.
   const sentence = `No valid host was found. No such host - host: ${host ?? 'None'} node: ${node ?? 'None'} `;
-  return noValidHost(sentence, [asked(servers, spec, null)], { servers, first_cause: 'UnknownHost', hosts: 0, turned_away: {} });
+  return noValidHost(sentence, [asked(servers, spec, null)], { servers, first_cause: 'UnknownHost', hosts: 0, rejected: {} });
 }
 
-/** Hosts were there, but each time other boots were faster between the look and the claim. */
+/** Explains that other boots claimed the hosts each time between the read and the claim. */
 export function explainLostClaims(servers: number, spec: RequestSpec, group: Group | null, attempts: number): NoValidHost {
   const lines = [asked(servers, spec, group), `Other boots took the hosts ${attempts} times.`];
-  return noValidHost(notEnough, lines, { servers, first_cause: 'LostClaims', hosts: 0, turned_away: {} });
+  return noValidHost(notEnough, lines, { servers, first_cause: 'LostClaims', hosts: 0, rejected: {} });
 }
 
-/** What is known when the search has failed. */
-export interface Defeat {
+/** What explains a search that failed. */
+export interface NoValidHostInput {
   spec: RequestSpec;
   /** How many servers looked for a host, and how many would have found one. */
   servers: number;
   placed: number;
   /** The hosts that passed every filter, after those servers. */
-  after: Situation;
+  after: SchedulingContext;
   reasons: Reasons;
-  /** What the filters said of kinds of hosts, by kind. */
-  objections: ReadonlyMap<string, Objection>;
+  /** What the filters rejected, by host class. */
+  rejections: ReadonlyMap<string, Rejection>;
 }
 
 /** Explains why servers found no host. */
-export function explainNoValidHost(defeat: Defeat): NoValidHost {
-  const { spec, servers, placed, after, reasons } = defeat;
-  // Under affinity one host takes all servers of the request.
+export function explainNoValidHost(input: NoValidHostInput): NoValidHost {
+  const { spec, servers, placed, after, reasons } = input;
+  // Under affinity one host holds all servers of the request.
   const together = after.group?.policy === 'affinity' ? servers : 1;
   const need = times(after.need, together);
   const group = after.group && { ...after.group, placed: after.group.placed - placed };
   const lines = [asked(servers, spec, group), `Hosts: ${reasons.hosts}.`];
-  const turnedAway: Record<string, number> = {};
+  const rejected: Record<string, number> = {};
   let cause = 'NoHosts';
   let left = reasons.hosts;
   for (const step of steps) {
-    const { hosts, minds, names } = turnedAwayBy(step, defeat);
+    const { hosts, reason, names } = rejectedBy(step, input);
     if (hosts === 0) continue;
-    turnedAway[step.name] = hosts;
+    rejected[step.name] = hosts;
     const all = step.name === 'Placement' && together > 1 ? ` for all ${together} servers` : '';
-    lines.push(`${step.name}: ${hosts} of ${left} hosts turned away, ${minds}${all}${names}.`);
+    lines.push(`${step.name}: ${hosts} of ${left} hosts rejected, ${reason}${all}${names}.`);
     if (step.name === 'Placement') lines.push(...shortages(reasons, need));
     left -= hosts;
     cause = step.name;
   }
   if (left > 0) {
     const next = whyNotTheNext(after, reasons);
-    lines.push(`The ${left === 1 ? 'host' : `${left} hosts`} left can take ${placed} of ${servers} servers; ${next.line}`);
+    lines.push(`The ${left === 1 ? 'host' : `${left} hosts`} left can hold ${placed} of ${servers} servers; ${next.line}`);
     cause = next.cause;
   } else if (cause === 'Placement' && reasons.nearest) {
     cause = mostLacking(reasons.nearest.free, need);
   }
   return noValidHost(reasons.candidates === 0 ? noCandidates : notEnough, lines, {
-    ...{ servers, first_cause: cause, hosts: reasons.hosts, turned_away: turnedAway },
+    ...{ servers, first_cause: cause, hosts: reasons.hosts, rejected },
     ...(reasons.asked > 0 && { suffices: reasons.suffices }),
     ...(reasons.nearest && { nearest: reasons.nearest.free }),
   });
@@ -125,22 +125,24 @@ function mostOf({ policy, mostPerHost }: Group): string {
   return policy === 'anti-affinity' && mostPerHost > 1 ? ` with at most ${mostPerHost} a host` : '';
 }
 
-/** So many reasons of one filter are told, and so many characters of names. */
+/** The reasons of one filter that are listed at most, and the characters of names. */
 const mostReasons = 3;
 const longestNames = 300;
 
-/** What a step turned away: filters speak for kinds of hosts, each with its own reason. */
-function turnedAwayBy(step: Step, { reasons, objections }: Defeat): { hosts: number; minds: string; names: string } {
-  const parts = reasons.turnedAway.filter(({ step: name, kind }) => (kind === null ? name : objections.get(kind)?.filter) === step.name);
+/** Returns how many hosts a step rejected and why: filters over host classes have a reason for each class. */
+function rejectedBy(step: Step, { reasons, rejections }: NoValidHostInput): { hosts: number; reason: string; names: string } {
+  const parts = reasons.rejected.filter(
+    ({ step: name, hostClass }) => (hostClass === null ? name : rejections.get(hostClass)?.filter) === step.name,
+  );
   const hosts = parts.reduce((sum, part) => sum + part.hosts, 0);
-  const whys = [...new Set(parts.flatMap(({ kind }) => (kind === null ? [] : (objections.get(kind)?.why ?? []))))];
-  const more = whys.length > mostReasons ? [`${whys.length - mostReasons} other reasons`] : [];
+  const found = [...new Set(parts.flatMap(({ hostClass }) => (hostClass === null ? [] : (rejections.get(hostClass)?.reason ?? []))))];
+  const more = found.length > mostReasons ? [`${found.length - mostReasons} other reasons`] : [];
   const names = parts
     .flatMap((part) => part.names ?? [])
     .sort()
     .join(', ');
-  const told = parts.every((part) => part.names) && hosts <= 10 && names.length <= longestNames;
-  return { hosts, minds: step.minds ?? [...whys.slice(0, mostReasons), ...more].join('; '), names: told ? ` (${names})` : '' };
+  const named = parts.every((part) => part.names) && hosts <= 10 && names.length <= longestNames;
+  return { hosts, reason: step.reason ?? [...found.slice(0, mostReasons), ...more].join('; '), names: named ? ` (${names})` : '' };
 }
 
 /** How far each resource goes, and how short it is on the host that lacks least. */
@@ -154,10 +156,10 @@ function shortages({ asked: hosts, suffices, nearest }: Reasons, need: Resources
   return [...lines, `Nearest host: ${nearest.host}.`];
 }
 
-/** Hosts pass, but they cannot take all servers: what keeps the next one out? */
-function whyNotTheNext({ need, group, hosts }: Situation, { nearest }: Reasons): { cause: string; line: string } {
-  const objection = hosts.filter((host) => fits(host, need)).map((host) => objectionOfGroup(host, group))[0];
-  if (objection) return { cause: objection.filter, line: `then ${objection.filter} turns away every host with room.` };
+/** Explains why hosts that pass cannot hold one server more. */
+function whyNotTheNext({ need, group, hosts }: SchedulingContext, { nearest }: Reasons): { cause: string; line: string } {
+  const rejection = hosts.filter((host) => fits(host, need)).map((host) => rejectForGroup(host, group))[0];
+  if (rejection) return { cause: rejection.filter, line: `then ${rejection.filter} rejects every host with the capacity.` };
   const [near] = [...hosts, ...(nearest ? [nearest] : [])].sort((a, b) => lack(a.free, need) - lack(b.free, need));
   if (!near) return { cause: 'NoHosts', line: 'then there is none.' };
   const short = resourceClasses.filter((resource) => near.free[resource] < need[resource]);

@@ -1,13 +1,13 @@
-/** Scheduling is a function of what was read: the same state gives the same hosts, and nothing is claimed here. */
+/** Scheduling is a function of what was read: the same state leads to the same hosts, and nothing is claimed here. */
 
 import { type Resources, resourceClasses } from '../../database/api/hosts/allocations.ts';
-import type { Group, HostKind, HostState } from '../../database/api/scheduler/scheduling-state.ts';
+import type { Group, HostClass, HostState } from '../../database/api/scheduler/scheduling-state.ts';
 import type { RequestSpec } from '../../database/api/servers/build-requests.ts';
 import type { Configuration } from './configuration.ts';
-import { objectionOfGroup } from './filters/index.ts';
+import { rejectForGroup } from './filters/index.ts';
 import { weigh } from './weighers/index.ts';
 
-/** Gives what a server takes on its host; swap counts as disk, as Placement has it. */
+/** Returns what a server uses of its host; swap counts as disk, as Placement has it. */
 export function resourcesOf({ flavor }: RequestSpec): Resources {
   return {
     VCPU: flavor.vcpus,
@@ -16,12 +16,12 @@ export function resourcesOf({ flavor }: RequestSpec): Resources {
   };
 }
 
-/** What the servers of a request need, and the hosts that passed the filters over their kinds. */
-export interface Situation {
+/** What the servers of a request need, and the hosts that passed the filters over host classes. */
+export interface SchedulingContext {
   need: Resources;
   group: Group | null;
   hosts: readonly HostState[];
-  kinds: ReadonlyMap<string, HostKind>;
+  hostClasses: ReadonlyMap<string, HostClass>;
 }
 
 /** What was selected for a server. */
@@ -33,21 +33,21 @@ export interface Selection {
 /** What came of a selection. */
 export interface Selected {
   selections: Map<string, Selection>;
-  /** The situation after the servers that found a host; it tells why the next one finds none. */
-  after: Situation;
+  /** The context after the servers that found a host; it explains why the next one finds none. */
+  after: SchedulingContext;
 }
 
 /**
  * Picks a host for each server, all needing the same: the best, then the best of what that leaves; those that find none are left out.
- * @param breadth among how many of the best to pick. 1 is best when alone; boots that keep taking each other's room should spread.
+ * @param breadth among how many of the best to pick. 1 is best when alone; boots that keep claiming the same hosts should spread.
  */
 export function selectHosts(
-  situation: Situation,
+  context: SchedulingContext,
   servers: readonly string[],
   { multipliers, maxAttempts }: Configuration,
   breadth: number,
 ): Selected {
-  let after = situation;
+  let after = context;
   const picked = new Map<string, HostState>();
   for (const server of servers) {
     const best = weigh(
@@ -70,41 +70,41 @@ export function selectHosts(
 }
 
 /**
- * Gives the names of hosts to try when this one fails to build, best first. They are of its cell, because a server never leaves the cell it was written
- * into, and of its zone, because the server was told its zone.
+ * Returns the names of hosts to try when this one fails to build, best first. They are of its cell, because a server never leaves the cell it was written
+ * into, and of its zone, because the server shows its zone.
  * @param taken providers of the hosts that hold servers of the request.
  */
 export function alternatesTo(
   server: string,
   { cell, zone }: Pick<HostState, 'cell' | 'zone'>,
   taken: ReadonlySet<number>,
-  situation: Situation,
+  context: SchedulingContext,
   { multipliers, maxAttempts }: Pick<Configuration, 'multipliers' | 'maxAttempts'>,
 ): string[] {
-  const others = situation.hosts.filter(
-    (host) => host.cell === cell && host.zone === zone && !taken.has(host.provider) && passes(host, situation),
+  const others = context.hosts.filter(
+    (host) => host.cell === cell && host.zone === zone && !taken.has(host.provider) && passes(host, context),
   );
-  const best = weigh(others, situation, multipliers, ({ provider }) => hash(`${server} ${provider}`));
+  const best = weigh(others, context, multipliers, ({ provider }) => hash(`${server} ${provider}`));
   return best.slice(0, maxAttempts - 1).map(({ host }) => host);
 }
 
-/** Tells whether a host has room for one more server. */
+/** Returns whether a host has the capacity for one more server. */
 export function fits({ free }: HostState, need: Resources): boolean {
   return resourceClasses.every((resource) => free[resource] >= need[resource]);
 }
 
-function passes(host: HostState, { need, group }: Situation): boolean {
-  return fits(host, need) && !objectionOfGroup(host, group);
+function passes(host: HostState, { need, group }: SchedulingContext): boolean {
+  return fits(host, need) && !rejectForGroup(host, group);
 }
 
-function consume(situation: Situation, chosen: HostState): Situation {
-  const { need, group, hosts } = situation;
+function consume(context: SchedulingContext, chosen: HostState): SchedulingContext {
+  const { need, group, hosts } = context;
   const free = { ...chosen.free };
   for (const resource of resourceClasses) free[resource] -= need[resource];
   const { members, starting, servers } = chosen;
   const used = { ...chosen, free, members: group ? members + 1 : 0, starting: group ? starting : starting + 1, servers: servers + 1 };
   return {
-    ...situation,
+    ...context,
     group: group && { ...group, placed: group.placed + 1 },
     hosts: hosts.map((host) => (host === chosen ? used : host)),
   };

@@ -1,21 +1,21 @@
-/** All steps of the search in their order, those said in SQL among them: a host is turned away by the first that minds. Their names are words that stay. */
+/** All steps of the search in their order, those in SQL among them: a host counts at the first step that rejects it. Scripts read the names, so they stay. */
 
-/** A step, and what it minds; the filters over kinds of hosts say that themselves. */
+/** A step, and why it rejects hosts; the filters over host classes return their own reasons. */
 export interface Step {
   name: string;
-  minds?: string;
+  reason?: string;
 }
 
 export const steps: readonly Step[] = [
-  { name: 'RequestedHost', minds: 'another host is asked for' },
-  { name: 'HostMapping', minds: 'no cell has them' },
-  { name: 'CellDisabled', minds: 'their cell is disabled' },
-  { name: 'CellUnreachable', minds: 'their cell did not take the server before' },
-  { name: 'ComputeFilter', minds: 'their service is disabled' },
-  { name: 'AvailabilityZone', minds: 'they are in another zone' },
-  { name: 'ServerGroupAntiAffinityFilter', minds: 'they hold as many members of the group as they may' },
-  { name: 'ServerGroupAffinityFilter', minds: 'the group is on another host' },
-  { name: 'Placement', minds: 'they have too little room' },
+  { name: 'RequestedHost', reason: 'another host is asked for' },
+  { name: 'HostMapping', reason: 'no cell has them' },
+  { name: 'CellDisabled', reason: 'their cell is disabled' },
+  { name: 'CellUnreachable', reason: 'their cell did not accept the server before' },
+  { name: 'ComputeFilter', reason: 'their service is disabled' },
+  { name: 'AvailabilityZone', reason: 'they are in another zone' },
+  { name: 'ServerGroupAntiAffinityFilter', reason: 'they hold as many members of the group as they may' },
+  { name: 'ServerGroupAffinityFilter', reason: 'the group is on another host' },
+  { name: 'Placement', reason: 'they have too little capacity' },
   { name: 'Traits' },
   { name: 'ComputeCapabilitiesFilter' },
   { name: 'ImagePropertiesFilter' },

@@ -33,7 +33,7 @@ export async function createServerGroup(
   return { ...group, members: [] };
 }
 
-/** Lists the groups of the caller's project; those of all projects only for who may see them: others ask in vain and get their own. */
+/** Lists the groups of the caller's project; those of all projects only for callers who may see them: for others the option is without effect. */
 export function listServerGroups(
   api: Database,
   caller: Caller,

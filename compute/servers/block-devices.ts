@@ -25,7 +25,7 @@ const blank: NewBlockDevice = {
 };
 
 /**
- * Gives all disks of a server. Without any asked for, the image is the root disk.
+ * Returns all disks of a server. Without any asked for, the image is the root disk.
  * @throws BadRequest when they do not fit together, or not the flavor.
  */
 export function blockDevices(

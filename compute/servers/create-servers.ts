@@ -108,7 +108,7 @@ export async function createServers(api: Database, caller: Caller, requestId: st
 
   const limit = choices.instancesLimit < 0 ? mostServers : Math.min(Math.max(choices.instancesLimit, minCount), mostServers);
   const reservationId = newReservationId();
-  // Too many at once are none: the answer then tells whether the quota forbids them too, which is what Nova would say.
+  // More than can be accepted at once are none: the answer then says whether the quota forbids them too, as Nova would.
   const uuids = minCount > mostServers ? [] : Array.from({ length: Math.min(maxCount, limit) }, () => randomUUID());
   const hostname = hostnameOf(request.name);
   const accepted = await acceptServers(api, {
@@ -145,7 +145,7 @@ export async function createServers(api: Database, caller: Caller, requestId: st
   const exceeded = quotaExceeded(accepted, flavor, minCount, maxCount);
   if (exceeded) throw exceeded;
   if (minCount > mostServers || group === null) throw new BadRequest(`min_count must be <= ${mostServers}`);
-  throw accepted.groupRoom === null ? noSuchGroup(group) : new Forbidden('Quota exceeded, too many servers in group');
+  throw accepted.groupCapacity === null ? noSuchGroup(group) : new Forbidden('Quota exceeded, too many servers in group');
 }
 
 /** Like Nova's: short enough to type, and long enough that the workflow's name is its own. */
@@ -153,7 +153,7 @@ function newReservationId(): string {
   return `r-${Array.from({ length: 8 }, () => randomInt(36).toString(36)).join('')}`;
 }
 
-/** Where the server may go: a zone, and for an admin the very host, about which nobody asks the filters. */
+/** Where the server may go: a zone, and for an admin the very host, which no filter rejects. */
 function placeOf({ availabilityZone, requestedHost }: BootRequest, caller: Caller): { zone: string | null; forced: NamedHost | null } {
   if (requestedHost) authorize(caller, 'os_compute_api:servers:create:requested_destination');
   if (availabilityZone === null) return { zone: null, forced: null };

@@ -1,4 +1,4 @@
-/** Everything that is known of one server, for an operator who wants to know what became of it: deleted ones too, and all their reasons in full. */
+/** Everything that the databases hold of one server, for an operator who wants to know what became of it: of deleted ones too, with their faults in full. */
 import { findServerEntry, type ServerEntry } from '../../database/api/audit/servers.ts';
 import { listCellMappings } from '../../database/api/cells/cell-mappings.ts';
 import { latestInstanceActions, type WholeInstanceAction } from '../../database/cell/instance-actions.ts';
@@ -6,12 +6,12 @@ import { findInstances } from '../../database/cell/instances.ts';
 import type { Database } from '../../database/data-api/client.ts';
 import type { Instance } from '../../database/servers/document.ts';
 import { defaultPatience, openCells } from '../audit/audit.ts';
-import type { Finding } from '../audit/kinds.ts';
-import { look } from '../audit/look.ts';
-import type { CellDatabase } from '../audit/sweep.ts';
+import type { Finding } from '../audit/findings.ts';
+import { recheck } from '../audit/recheck.ts';
+import type { CellDatabase } from '../audit/scan.ts';
 import { statusOf } from './status.ts';
 
-/** What a server's own cell says of it; nothing that its user gave in confidence. */
+/** What a server's own cell holds of it; no user data, password or key. */
 export interface ServerState {
   name: string | null;
   status: string;
@@ -28,7 +28,7 @@ export interface ServerState {
   fault: Instance['fault'];
 }
 
-/** The whole story of a server. */
+/** What became of a server. */
 export interface Explanation {
   server: string;
   entry: Omit<ServerEntry, 'cell'> & { cell: { uuid: string; name: string } | null };
@@ -36,21 +36,21 @@ export interface Explanation {
   state: ServerState | null;
   /** Newest first. */
   actions: WholeInstanceAction[];
-  /** What an audit has to say of it; at a busy moment it may pass by itself. */
+  /** The findings of an audit of it; on a busy cloud they may pass by themselves. */
   findings: Finding[];
   unreadable: { cell: string; reason: string }[];
 }
 
-/** Gives the story of a server; undefined when the index does not have it. */
+/** Returns what became of a server; undefined when the index does not have it. */
 export async function explain(api: Database, uuid: string): Promise<Explanation | undefined> {
   const [entry, mappings] = await Promise.all([findServerEntry(api, uuid), listCellMappings(api)]);
   if (!entry) return undefined;
   const unreadable = new Map<string, string>();
-  const concerned = new Set([entry.cell?.name, entry.buildRequest?.aimedAt, ...entry.work]);
+  const concerned = new Set([entry.cell?.name, entry.buildRequest?.targetCell, ...entry.pendingCleanups]);
   const asked = mappings.filter(({ name }) => concerned.has(name));
   const cells = openCells(asked, unreadable);
   const names = new Map(mappings.map(({ uuid, name }) => [uuid, name]));
-  const findings = await look(api, cells, [uuid], { cells: names, unreadable, patience: defaultPatience });
+  const findings = await recheck(api, cells, [uuid], { cells: names, unreadable, patience: defaultPatience });
   const { state, actions } = await readCell(entry, uuid, cells);
   const { cell, ...rest } = entry;
   return {

@@ -1,4 +1,4 @@
-/** A server by its id: the index tells in one call where it is, its cell tells in the next what it is. */
+/** A server by its id: the index says in one call where it is, its cell says in the next what it is. */
 
 import type { Caller } from '../../common/caller.ts';
 import { NotFound } from '../../common/errors.ts';
@@ -24,8 +24,8 @@ export function serverNotFound(uuid: string): NotFound {
 }
 
 /**
- * Gives the mapping of a server that the caller may see: his project's, or any for an admin.
- * @param find how it is read: a living server's to look at, unless told otherwise.
+ * Returns the mapping of a server that the caller may see: his project's, or any for an admin.
+ * @param find how it is read: by default only a living server is found.
  * @throws NotFound when there is none.
  */
 export async function findMapping(
@@ -41,7 +41,7 @@ export async function findMapping(
 }
 
 /**
- * Gives a server.
+ * Returns a server.
  * @throws NotFound when it does not exist, is deleted, or belongs to another project.
  */
 export async function findServer(api: Database, caller: Caller, uuid: string): Promise<Server> {

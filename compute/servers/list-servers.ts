@@ -1,5 +1,5 @@
 /**
- * Listing servers. The index in the api database gives the order and says where each server is; the cells that hold a row of the page are asked for
+ * Listing servers. The index in the api database has the order and says where each server is; the cells that hold a row of the page are asked for
  * theirs at once. So the cost of a page does not grow with cells, build requests stand in their right place, and a server that moves from its build
  * request into a cell meanwhile is neither lost nor doubled.
  */
@@ -58,7 +58,7 @@ interface Cells extends Reach {
 }
 
 /**
- * Gives a page of servers. It is full unless no more servers are left, whatever cells are down and rows deleted: clients take a page without servers for the end.
+ * Returns a page of servers. It is full unless no more servers are left, whatever cells are down and rows deleted: clients take a page without servers for the end.
  * @throws BadRequest for an unknown marker or a pattern that is not allowed.
  */
 export async function listServers(api: Database, listing: Listing): Promise<ServerPage> {

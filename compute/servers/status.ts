@@ -41,7 +41,7 @@ const statuses: Readonly<Record<VmState, Status>> = {
   shelved_offloaded: { otherwise: 'SHELVED_OFFLOADED' },
 };
 
-/** Gives the status of a server. */
+/** Returns the status of a server. */
 export function statusOf(instance: { vm_state: VmState; task_state: TaskState | null; deleted: number }): string {
   if (instance.deleted !== 0) return 'DELETED';
   // A row may hold what a later version of this service wrote.
@@ -56,7 +56,7 @@ export interface States {
   except: string[];
 }
 
-/** Gives all states that show as this status; none for a word that is no status. */
+/** Returns all states that show as this status; none for a word that is no status. */
 export function statesOf(name: string): States[] {
   const wanted = name.toUpperCase();
   return Object.entries(statuses).flatMap(([vm_state, { otherwise, byTask = {} }]): States[] => {

@@ -1,6 +1,6 @@
 /**
  * Deleted servers that may leave the index: nothing of them is left to do. No workflow may still write them, no cell may hold remains of them, and they
- * claim no room. A server that is deleted stays deleted, so what may leave may leave for good.
+ * have no allocations. A server that is deleted stays deleted, so what may leave may leave for good.
  */
 import { type Database, query } from '../data-api/client.ts';
 import { type CellMapping, cellColumns } from './cells/cell-mappings.ts';
@@ -15,7 +15,7 @@ const finished = (ownCellGoes = false) => `
 
 const oldEnough = '(:before::timestamptz is null or m.updated_at < :before::timestamptz)';
 
-/** Gives the cells with deleted servers that may leave; those deleted before a time (ISO 8601), or (null) any. */
+/** Returns the cells with deleted servers that may leave; those deleted before a time (ISO 8601), or (null) any. */
 export async function listCellsWithDeleted(api: Database, before: string | null): Promise<CellMapping[]> {
   const deleted = `select from instance_mappings m where m.cell_id = c.id and ${finished()} and ${oldEnough}`;
   return query<CellMapping>(api, `select ${cellColumns} from cell_mappings c where exists (${deleted}) order by name, uuid`, { before });
@@ -27,7 +27,7 @@ export interface DeletedServer {
   uuid: string;
 }
 
-/** Gives the next deleted servers of a cell (null: of none) that may leave, in the order of the index; fewer than `limit` when there are no more. */
+/** Returns the next deleted servers of a cell (null: of none) that may leave, in the order of the index; fewer than `limit` when there are no more. */
 export async function listDeleted(
   api: Database,
   cell: string | null,
@@ -45,14 +45,14 @@ export async function listDeleted(
 }
 
 /** How many rows left the index. */
-export interface Forgotten {
+export interface DeletedMappings {
   instance_mappings: number;
   request_specs: number;
   instance_group_member: number;
 }
 
 /** SQL that lets mappings leave, with request spec and membership of each. */
-const forget = (which: string) => `
+const deletion = (which: string) => `
   gone as (delete from instance_mappings m where ${which} returning m.instance_uuid),
   specs as (delete from request_specs s using gone where s.instance_uuid = gone.instance_uuid returning s.id),
   members_held as (
@@ -61,26 +61,26 @@ const forget = (which: string) => `
   select (select count(*)::int from gone) as instance_mappings, (select count(*)::int from specs) as request_specs,
     (select count(*)::int from members) as instance_group_member`;
 
-const nothing: Forgotten = { instance_mappings: 0, request_specs: 0, instance_group_member: 0 };
+const nothing: DeletedMappings = { instance_mappings: 0, request_specs: 0, instance_group_member: 0 };
 
 /** Lets those of these servers leave the index that may. */
-export async function forgetServers(api: Database, servers: readonly string[]): Promise<Forgotten> {
-  const [row] = await query<Forgotten>(
+export async function deleteMappings(api: Database, servers: readonly string[]): Promise<DeletedMappings> {
+  const [row] = await query<DeletedMappings>(
     api,
-    `with ${forget(`m.instance_uuid in (select jsonb_array_elements_text(:servers::jsonb)::uuid) and ${finished()}`)}`,
+    `with ${deletion(`m.instance_uuid in (select jsonb_array_elements_text(:servers::jsonb)::uuid) and ${finished()}`)}`,
     { servers },
   );
   return row ?? nothing;
 }
 
-/** Lets deleted servers of a cell leave that is itself about to go; at most so many. */
-export async function forgetServersOf(api: Database, cell: string, limit: number): Promise<Forgotten> {
-  const [row] = await query<Forgotten>(
+/** Lets deleted servers of a cell leave that is itself about to go; at most `limit`. */
+export async function deleteMappingsOf(api: Database, cell: string, limit: number): Promise<DeletedMappings> {
+  const [row] = await query<DeletedMappings>(
     api,
     `with first as (
        select m.id from instance_mappings m join cell_mappings c on c.id = m.cell_id
        where c.uuid = :cell::uuid and ${finished(true)} limit :limit),
-     ${forget(`m.id in (select id from first) and ${finished(true)}`)}`,
+     ${deletion(`m.id in (select id from first) and ${finished(true)}`)}`,
     { cell, limit },
   );
   return row ?? nothing;

@@ -53,7 +53,7 @@ export interface FlavorFilter {
   limit: number;
 }
 
-/** Gives a page of flavors, or undefined when the marker is no flavor that the project sees. */
+/** Returns a page of flavors, or undefined when the marker is no flavor that the project sees. */
 export async function listFlavors(api: Database, filter: FlavorFilter): Promise<Flavor[] | undefined> {
   const flavors: Flavor[] = [];
   for (let { marker } = filter; ; ) {
@@ -97,7 +97,7 @@ function readFlavors(api: Database, { sortKey, sortDirection, marker, ...filter 
   );
 }
 
-/** Gives a flavor that the project may see; a null project sees all. */
+/** Returns a flavor that the project may see; a null project sees all. */
 export async function findFlavor(api: Database, flavorId: string, projectId: string | null): Promise<Flavor | undefined> {
   const { documents } = await queryDocuments<Flavor>(
     api,
@@ -110,7 +110,7 @@ export async function findFlavor(api: Database, flavorId: string, projectId: str
 
 /**
  * Adds a flavor, unless one with its id or its name exists: then it returns undefined.
- * @param requestId tells a statement that is sent twice that the flavor is there because of itself; null for one that no request makes.
+ * @param requestId shows a statement that is sent twice that the flavor is there because of itself; null for one that no request makes.
  */
 export async function createFlavor(api: Database, flavor: NewFlavor, requestId: string | null): Promise<Flavor | undefined> {
   const [row] = await query<{ id: number }>(
@@ -162,7 +162,7 @@ export async function changeFlavor(api: Database, flavorId: string, { specs = {}
   );
 }
 
-/** Gives the public id of the flavor that has this id or, failing that, this name. */
+/** Returns the public id of the flavor that has this id or, failing that, this name. */
 export async function findFlavorId(api: Database, idOrName: string): Promise<string | undefined> {
   const [row] = await query<{ flavorid: string }>(
     api,

@@ -1,4 +1,4 @@
-/** Images are records only: what a server may boot and what room it needs. The bits are the host driver's affair. */
+/** Images are records only: what a server may boot and what resources it needs. The bits are the host driver's affair. */
 import { type Database, query } from '../data-api/client.ts';
 
 export type ImageVisibility = 'public' | 'private' | 'shared' | 'community';

@@ -22,7 +22,7 @@ export const keyPairDocument = `to_jsonb(k) - 'request_id'`;
 
 /**
  * Adds a key pair, unless its user has as many as the project of the request allows, or has one of that name.
- * @param request its id tells a statement that is sent twice that the key pair is there because of itself.
+ * @param request its id shows a statement that is sent twice that the key pair is there because of itself.
  * @param fallback the limit where the project has none of its own; -1 is unlimited.
  * @returns no key pair when it was not added, because there were too many (`full`) or because of its name.
  */
@@ -47,11 +47,11 @@ export async function createKeyPair(
      from quota`,
     { ...keyPair, project_id: request.projectId, request_id: request.id, fallback },
   );
-  if (!row) throw new Error('a count gives one row');
+  if (!row) throw new Error('a count returns one row');
   return row;
 }
 
-/** Gives a page of a user's key pairs by name, all of them without a limit, or undefined when the marker is none of them. */
+/** Returns a page of a user's key pairs by name, all of them without a limit, or undefined when the marker is none of them. */
 export async function listKeyPairs(
   api: Database,
   userId: string,
@@ -59,7 +59,7 @@ export async function listKeyPairs(
 ): Promise<KeyPair[] | undefined> {
   const found = new Map<string, KeyPair>();
   for (let from = marker, more = true; more; ) {
-    // A page begins with its marker, so that one read tells whether the marker exists.
+    // A page begins with its marker, so that one read says whether the marker exists.
     const { documents, truncated } = await queryDocuments<KeyPair>(
       api,
       `select k.name as key, ${keyPairDocument} as doc from key_pairs k
@@ -78,7 +78,7 @@ export async function listKeyPairs(
   return found.has(marker) ? keyPairs.slice(1, 1 + (limit ?? keyPairs.length)) : undefined;
 }
 
-/** Gives a key pair by its user and its name. */
+/** Returns a key pair by its user and its name. */
 export async function findKeyPair(api: Database, userId: string, name: string): Promise<KeyPair | undefined> {
   const [row] = await query<{ doc: KeyPair }>(
     api,

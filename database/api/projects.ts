@@ -23,7 +23,7 @@ export async function listProjects(
   );
 }
 
-/** Creates the project unless it exists; gives its id. A new one gets the given id, or a random one. */
+/** Creates the project unless it exists; returns its id. A new one gets the given id, or a random one. */
 export async function ensureProject(api: Database, { name, id }: { name: string; id?: string }): Promise<string> {
   const rows = await query<{ id: string }>(
     api,
@@ -37,7 +37,7 @@ export async function ensureProject(api: Database, { name, id }: { name: string;
   return project.id;
 }
 
-/** Adds a project with a new id; gives false when the name is taken. */
+/** Adds a project with a new id; returns false when the name is taken. */
 export async function addProject(api: Database, { id, name }: Named): Promise<boolean> {
   const rows = await query(
     api,

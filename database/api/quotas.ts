@@ -18,7 +18,7 @@ export interface QuotaUse<Resource extends string> {
   registered: boolean;
 }
 
-/** Gives the limits of the project (the defaults where it has none of its own) and what it uses of them. */
+/** Returns the limits of the project (the defaults where it has none of its own) and what it uses of them. */
 export async function findQuotaUse<Resource extends string>(
   api: Database,
   projectId: string,
@@ -35,12 +35,12 @@ export async function findQuotaUse<Resource extends string>(
      from (select) one left join quota_usages on project_id = :project_id`,
     { project_id: projectId, defaults },
   );
-  if (!row) throw new Error('an outer join from one row gives one row');
+  if (!row) throw new Error('an outer join from one row returns one row');
   return row;
 }
 
 /**
- * Gives a project limits of its own: all of these, or none when one is below what the project uses.
+ * Saves limits of a project of its own: all of these, or none when one is below what the project uses.
  * @param force takes limits below the use, too.
  * @returns of the limits that are too low, what is used; empty when all were saved.
  */
@@ -72,7 +72,7 @@ export async function saveQuotas(
      select coalesce(jsonb_object_agg(resource, used), '{}') as too_low from too_low`,
     { project_id: projectId, limits, force },
   );
-  if (!row) throw new Error('an aggregate gives one row');
+  if (!row) throw new Error('an aggregate returns one row');
   return row.too_low;
 }
 

@@ -7,7 +7,7 @@ import { type Database, query, queryDocuments } from '../data-api/client.ts';
 /** How the members of a group stand to each other. The soft ones are wishes. */
 export type GroupPolicy = 'affinity' | 'anti-affinity' | 'soft-affinity' | 'soft-anti-affinity';
 
-/** What a policy may be told: of anti-affinity, how many members a host may hold (1 without it). */
+/** The rules of a policy: of anti-affinity, how many members a host may hold (1 without it). */
 export interface GroupRules {
   max_server_per_host?: number;
 }
@@ -56,7 +56,7 @@ export async function createServerGroup(api: Database, group: Omit<ServerGroup, 
   return rows.length > 0;
 }
 
-/** Gives groups in the order in which they were made, those of a project or (null) of all. */
+/** Returns groups in the order in which they were made, those of a project or (null) of all. */
 export async function listServerGroups(
   api: Database,
   projectId: string | null,
@@ -76,7 +76,7 @@ export async function listServerGroups(
   return [...found.values()];
 }
 
-/** Gives a group of any project. */
+/** Returns a group of any project. */
 export async function findServerGroup(api: Database, uuid: string): Promise<ServerGroup | undefined> {
   const { documents: found } = await queryDocuments<ServerGroup>(
     api,
@@ -101,7 +101,7 @@ export async function deleteServerGroup(api: Database, uuid: string): Promise<vo
 /**
  * CTEs for acceptance: the group that a request names by `:group` (null when it names none), if it is the project's, and how many more members it may
  * have (`:group_members` where the project has no limit of its own). It locks the group after the project's row of quota_usages, as everyone does who
- * takes both. They need a CTE `usage`; `group_room` has no row when there is no such group any more.
+ * takes both. They need a CTE `usage`; `group_capacity` has no row when there is no such group any more.
  */
 export const joiningGroup = `
   joining as (
@@ -109,20 +109,20 @@ export const joiningGroup = `
     from usage cross join instance_groups g where g.uuid = :group::uuid and g.project_id = :project_id),
   group_quota as (
     select group_id, count, quota_limit(:project_id, 'server_group_members', :group_members::int) as hard_limit from joining),
-  group_room as (
-    select group_id, (case when hard_limit < 0 then 2147483647 else hard_limit - count end)::int as room
+  group_capacity as (
+    select group_id, (case when hard_limit < 0 then 2147483647 else hard_limit - count end)::int as more
     from group_quota where count is not null)`;
 
-/** SQL that is true when so many servers (an SQL expression) may join the group, or the request names none. */
+/** Returns SQL that is true when this number of servers (an SQL expression) may join the group, or the request names none. */
 export function mayJoin(servers: string): string {
-  return `(:group::uuid is null or coalesce((select room from group_room) >= ${servers}, false))`;
+  return `(:group::uuid is null or coalesce((select more from group_capacity) >= ${servers}, false))`;
 }
 
 /** A CTE that makes the servers of the CTE `accepted` members of the group, in the order of their launch. */
 export const joinGroup = `
   joined as (
     insert into instance_group_member (group_id, instance_uuid)
-    select group_id, uuid from accepted cross join group_room order by launch_index)`;
+    select group_id, uuid from accepted cross join group_capacity order by launch_index)`;
 
 /**
  * CTEs that take the servers of the CTE `ended` out of their groups, beside `held`, the lock of what they held on hosts. Members are locked after

@@ -92,7 +92,7 @@ export async function listUsersWithRoles(api: Database): Promise<UserWithRoles[]
 }
 
 /**
- * Creates the user unless it exists and gives it the role in the project (by id), in one statement; gives the user's id. An existing user gets the
+ * Creates the user unless it exists and assigns it the role in the project (by id), in one statement; returns the user's id. An existing user gets the
  * password; the first project becomes the default one.
  * @throws the Data API's error when there is no such project; Error when there is no such role.
  */
@@ -139,11 +139,11 @@ export async function addUser(api: Database, user: NewUser): Promise<{ added: bo
      select exists (select from project) as "inProject", exists (select from added) or exists (select from users where id = :id) as added`,
     { id: user.id, name: user.name, password_hash: user.passwordHash, project: user.project, role: user.role },
   );
-  if (!row) throw new Error('a select without from gives one row');
+  if (!row) throw new Error('a select without from returns one row');
   return row;
 }
 
-/** Changes a user by name; gives false when there is none. */
+/** Changes a user by name; returns false when there is none. */
 export async function changeUser(api: Database, name: string, change: { passwordHash?: string; enabled?: boolean }): Promise<boolean> {
   const rows = await query(
     api,

@@ -8,7 +8,7 @@ export type RowCounts = Readonly<Record<string, number>>;
 /** What moving servers into the shadow tables came to. */
 export interface ArchivedInstances {
   rows: RowCounts;
-  /** Those of the servers that the cell has no row of any more, whoever moved it. */
+  /** Those of the servers that the cell has no row of any more, whatever moved it. */
   gone: string[];
   /** Others are deleted, too, but were too many rows for one time. */
   more: boolean;
@@ -31,7 +31,7 @@ function chosenRows(table: string): string {
 }
 
 /**
- * Moves those of these servers that are deleted into the shadow tables, whole, until so many rows are moved: a server more than that at most. A living
+ * Moves those of these servers that are deleted into the shadow tables, whole, until a number of rows are moved: a server more than that at most. A living
  * one stays as it is. Servers that another call moves at this moment are left to it.
  */
 export async function archiveInstances(cell: Database, servers: readonly string[], rows: number): Promise<ArchivedInstances> {
@@ -55,7 +55,7 @@ export async function archiveInstances(cell: Database, servers: readonly string[
        (select count(*) from candidates) > (select count(*) from chosen) as more`,
     { servers, rows },
   );
-  if (!row) throw new Error('a select without from gives one row');
+  if (!row) throw new Error('a select without from returns one row');
   return row;
 }
 
@@ -64,7 +64,7 @@ export function ageColumn(table: string): 'created_at' | 'deleted_at' {
   return table.startsWith('instance_actions') ? 'created_at' : 'deleted_at';
 }
 
-/** Removes rows of the shadow tables for good, at most so many of each; those older than a time (ISO 8601), or (null) all. */
+/** Removes rows of the shadow tables for good, at most `limit` of each; those older than a time (ISO 8601), or (null) all. */
 export async function purgeShadowTables(cell: Database, before: string | null, limit: number): Promise<RowCounts> {
   const purges = ofServers.map(
     (table) => `

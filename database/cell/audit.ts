@@ -1,4 +1,4 @@
-/** What an audit reads of a cell: how far each server is, and what it lacks to be whole. */
+/** What an audit reads of a cell: the state of each server, and which rows it lacks. */
 import { type Database, query } from '../data-api/client.ts';
 import type { VmState } from '../servers/document.ts';
 
@@ -10,11 +10,11 @@ export interface ServerRow {
   deleted: boolean;
   /** Seconds since the server was accepted. */
   age: number;
-  /** The tables where a part of the server is missing, in words, empty when it is whole. A deleted server lacks nothing. */
+  /** The tables where a row of the server is missing; empty when it is complete. A deleted server lacks nothing. */
   lacks: string[];
 }
 
-/** Tables with a part of every server, and the first row of each for the server `i`. A subquery that gives a value is looked up by index, a page at a time. */
+/** Tables with a row for every server, and the first row of each for the server `i`. A subquery that returns a value is run by index, for a page at a time. */
 const parts: Readonly<Record<string, string>> = {
   instance_extra: 'select x.id from instance_extra x where x.instance_uuid = i.uuid and x.deleted = 0',
   instance_info_caches: 'select x.id from instance_info_caches x where x.instance_uuid = i.uuid and x.deleted = 0',
@@ -31,8 +31,8 @@ const lacks = Object.entries(parts).map(([name, first]) => `case when i.deleted 
 const columns = `i.uuid, i.vm_state, i.host, i.deleted <> 0 as deleted, extract(epoch from now() - i.created_at)::int as age,
   array_remove(array[${lacks.join(', ')}], null) as lacks`;
 
-/** Gives the next living servers by uuid; fewer than `limit` when there are no more. */
-export async function sweepInstances(cell: Database, after: string, limit: number): Promise<ServerRow[]> {
+/** Returns the next living servers by uuid; fewer than `limit` when there are no more. */
+export async function scanInstances(cell: Database, after: string, limit: number): Promise<ServerRow[]> {
   return query<ServerRow>(
     cell,
     `select ${columns} from instances i where i.uuid > :after::uuid and i.deleted = 0 order by i.uuid limit :limit`,
@@ -40,7 +40,7 @@ export async function sweepInstances(cell: Database, after: string, limit: numbe
   );
 }
 
-/** Gives the next servers by uuid, deleted ones too; fewer than `limit` when there are no more. */
+/** Returns the next servers by uuid, deleted ones too; fewer than `limit` when there are no more. */
 export async function listInstanceUuids(cell: Database, after: string, limit: number): Promise<string[]> {
   const rows = await query<{ uuid: string }>(cell, 'select uuid from instances where uuid > :after::uuid order by uuid limit :limit', {
     after,
@@ -49,7 +49,7 @@ export async function listInstanceUuids(cell: Database, after: string, limit: nu
   return rows.map(({ uuid }) => uuid);
 }
 
-/** Gives those of these servers that the cell has a row of, deleted ones too. */
+/** Returns the rows of those of these servers that the cell has, of deleted ones too. */
 export async function readInstances(cell: Database, uuids: readonly string[]): Promise<ServerRow[]> {
   return query<ServerRow>(
     cell,
@@ -74,7 +74,7 @@ const mostGroups = 1_000;
 
 /**
  * Counts what is in cell0 by the first cause that the burial named (where it named none, by the sentence of the fault), newest first.
- * @param days only what was buried in so many days; null for all.
+ * @param days only what was buried in the last days; null for all.
  */
 export async function countBurials(cell0: Database, days: number | null): Promise<Burials[]> {
   return query<Burials>(

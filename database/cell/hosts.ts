@@ -32,7 +32,7 @@ export async function setServiceDisabled(cell: Database, host: string, disabled:
   );
 }
 
-/** Gives the reasons of the disabled compute services by host. */
+/** Returns the reasons of the disabled compute services by host. */
 export async function disabledReasons(cell: Database): Promise<Map<string, string | null>> {
   const rows = await query<{ host: string; disabled_reason: string | null }>(
     cell,
@@ -41,7 +41,7 @@ export async function disabledReasons(cell: Database): Promise<Map<string, strin
   return new Map(rows.map(({ host, disabled_reason }) => [host, disabled_reason]));
 }
 
-/** Gives the next hosts of a cell by name, those whose service is disabled too; fewer than `limit` when there are no more. */
+/** Returns the next hosts of a cell by name, those whose service is disabled too; fewer than `limit` when there are no more. */
 export async function listComputeNodes(cell: Database, after: string, limit: number): Promise<NewHost[]> {
   return query<NewHost>(
     cell,

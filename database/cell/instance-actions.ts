@@ -24,7 +24,7 @@ export interface InstanceAction {
   message: string | null;
 }
 
-/** Which actions to list: those that changed in a time (inclusive), after the one of a request, so many. */
+/** Which actions to list: those that changed in a time (inclusive), after the one of a request, at most `limit`. */
 export interface ActionFilter {
   since: string | null;
   before: string | null;
@@ -34,7 +34,7 @@ export interface ActionFilter {
 
 const columns = 'action, instance_uuid, request_id, user_id, project_id, start_time, updated_at, message';
 
-/** Gives the actions of a server, newest first; undefined when the marker is none of them. */
+/** Returns the actions of a server, newest first; undefined when the marker is none of them. */
 export async function listInstanceActions(cell: Database, server: string, filter: ActionFilter): Promise<InstanceAction[] | undefined> {
   const rows = await query<InstanceAction & { is_marker: boolean }>(
     cell,
@@ -68,7 +68,7 @@ const whole = `
       where action_id = a.id)) as doc
   from instance_actions a where instance_uuid = :server::uuid`;
 
-/** Gives the action of a request on a server. */
+/** Returns the action of a request on a server. */
 export async function findInstanceAction(cell: Database, server: string, requestId: string): Promise<WholeInstanceAction | undefined> {
   const { documents } = await queryDocuments<WholeInstanceAction>(
     cell,
@@ -78,7 +78,7 @@ export async function findInstanceAction(cell: Database, server: string, request
   return documents.values().next().value;
 }
 
-/** Gives the latest actions of a server, newest first, as many as fit one answer. */
+/** Returns the latest actions of a server, newest first, as many as fit one answer. */
 export async function latestInstanceActions(cell: Database, server: string): Promise<WholeInstanceAction[]> {
   const { documents } = await queryDocuments<WholeInstanceAction>(cell, `${whole} order by a.created_at desc, a.id desc`, { server });
   return [...documents.values()];

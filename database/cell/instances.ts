@@ -139,7 +139,7 @@ const document = `
 
 const conditions = { living: 'i.deleted = 0', deleted: 'i.deleted <> 0', all: 'true' };
 
-/** Gives the servers that are in this cell among those asked for, by uuid: living ones, unless told otherwise, that match the filter. */
+/** Returns the servers that are in this cell among those asked for, by uuid, that match the filter: living ones, or all. */
 export async function findInstances(
   cell: Database,
   uuids: readonly string[],
@@ -216,7 +216,7 @@ export async function activateInstance(
 const secondsSinceAcceptance = 'extract(epoch from now() - created_at)::float8';
 
 /**
- * Ends the build of a server in ERROR in its own cell, without a host, with the fault that tells why. Sent twice, it writes one fault.
+ * Ends the build of a server in ERROR in its own cell, without a host, with the fault that says why. Sent twice, it writes one fault.
  * @returns undefined when the server is gone, is on another host, has another owner, or was ended another way.
  */
 export async function failInstance(

@@ -10,7 +10,7 @@ export interface InstanceState extends FencedServer {
   deleted: boolean;
 }
 
-/** Gives the states of those servers that the cell holds, deleted ones too. */
+/** Returns the states of those servers that the cell holds, deleted ones too. */
 export async function findInstanceStates(cell: Database, servers: readonly string[]): Promise<InstanceState[]> {
   return query<InstanceState>(
     cell,

@@ -34,7 +34,7 @@ export interface Database {
 export interface Patience {
   /** Milliseconds for an answer. */
   each: number;
-  /** Milliseconds that are left for all answers to whoever shares this object. */
+  /** Milliseconds that are left for all answers to those who share this object. */
   left: number;
   /** How often a statement is sent at most. */
   attempts: number;
@@ -53,7 +53,7 @@ export interface Call {
   error: unknown;
 }
 
-/** Tells of every `Call`, as the last thing of `query`, to whoever counts them. */
+/** Publishes every `Call`, as the last thing of `query`, to those who count them. */
 export const calls = channel('cellzero.data-api');
 
 /** Of a paused Aurora, which takes about 15 s to wake up, and up to a minute after a day of sleep. */
@@ -74,7 +74,7 @@ const connections = { maxSockets: 250 };
 let client: RDSDataClient | undefined;
 
 /**
- * Runs one statement and gives its rows as objects by column name: json and jsonb parsed, timestamps as ISO 8601 in UTC, int8 and
+ * Runs one statement and returns its rows as objects by column name: json and jsonb parsed, timestamps as ISO 8601 in UTC, int8 and
  * floats as numbers, numeric as string, arrays of texts as string[].
  *
  * `Row` is the caller's word for what the statement selects; the statement stands beside it.
@@ -82,13 +82,13 @@ let client: RDSDataClient | undefined;
  */
 export async function query<Row>(database: Database, sql: string, parameters: Readonly<Record<string, Parameter>> = {}): Promise<Row[]> {
   const startedAt = Date.now();
-  const tell = (error?: unknown) => calls.publish({ database, sql, startedAt, endedAt: Date.now(), error } satisfies Call);
+  const publish = (error?: unknown) => calls.publish({ database, sql, startedAt, endedAt: Date.now(), error } satisfies Call);
   try {
     const rows = await run<Row>(database, sql, parameters);
-    tell();
+    publish();
     return rows;
   } catch (error) {
-    tell(error);
+    publish(error);
     throw error;
   }
 }
@@ -150,13 +150,13 @@ async function send(
   }
 }
 
-/** Tells whether an error may be gone the next time, by what the SDK knows of errors. */
+/** Returns whether an error may be gone the next time, by what the SDK knows of errors. */
 function mayPass(error: Error): boolean {
   const sdkError = error as Parameters<typeof isTransientError>[0];
   return isTransientError(sdkError) || isThrottlingError(sdkError);
 }
 
-/** Tells whether the first sending met a connection that was closed while this function was frozen, which says nothing about the database. */
+/** Returns whether the first sending met a connection that was closed while this function was frozen, which says nothing about the database. */
 function wasCut(error: Error, failures: number): boolean {
   return failures === 1 && 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
 }
@@ -167,7 +167,7 @@ const pieceLength = 15_000;
 const answerBytes = 700_000;
 
 /**
- * Runs a read whose rows are `(key, doc jsonb)` and gives the documents by key, however large they are: the Data API's limits for a row and for an
+ * Runs a read whose rows are `(key, doc jsonb)` and returns the documents by key, however large they are: the Data API's limits for a row and for an
  * answer are met by cutting. `ctes` go before it, for what the read depends on. `truncated` says that more rows exist than fit one answer; ask again without the keys already answered.
  * @throws DatabaseUnreachable as `query` does.
  */

@@ -1,6 +1,6 @@
 /**
  * When a database has failed: whenever anything comes back but PostgreSQL's own answer to the statement. A list of errors to look out for would never be
- * complete; what PostgreSQL says of a statement is told by its SQLSTATE alone.
+ * complete; PostgreSQL's answer to a statement is known by its SQLSTATE alone.
  */
 
 /** A database did not answer the statement: it is silent, down, out of reach, closed to us, or not migrated yet. Worth another try later. */
@@ -17,18 +17,18 @@ const ofDatabase = ['08', '25006', '28', '3D', '42P01', '42703', '53', '57', '58
 /** Classes of SQLSTATEs with which PostgreSQL refuses what it is given, now and every time: the values, the constraints, the limits of a row. */
 const refusals = ['22', '23', '54'];
 
-/** Returns the SQLSTATE at the end of an error's message, where the Data API tells PostgreSQL's answer; undefined when there is none. */
+/** Returns the SQLSTATE at the end of an error's message, where the Data API puts PostgreSQL's answer; undefined when there is none. */
 export function sqlState({ name, message }: Pick<Error, 'name' | 'message'>): string | undefined {
   return name === 'DatabaseErrorException' ? /^.*\bSQLState: (\w{5})/s.exec(message)?.[1] : undefined;
 }
 
-/** Tells whether an error is PostgreSQL's answer to the statement. */
+/** Returns whether an error is PostgreSQL's answer to the statement. */
 export function isAnswer(error: Error): boolean {
   const state = sqlState(error);
   return state !== undefined && !ofDatabase.some((prefix) => state.startsWith(prefix));
 }
 
-/** Tells whether an error is PostgreSQL's refusal of what it was given; the database is well, and the same statement will never succeed. */
+/** Returns whether an error is PostgreSQL's refusal of what it was given; the database is well, and the same statement will never succeed. */
 export function isRefusal(error: Pick<Error, 'name' | 'message'>): boolean {
   const state = sqlState(error);
   return state !== undefined && refusals.includes(state.slice(0, 2));

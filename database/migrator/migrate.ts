@@ -1,6 +1,6 @@
 /**
  * The one migrator, for the api database, cell0 and every live cell. A migration is one statement (a plpgsql block), so it is applied whole or not at
- * all, in one call; the block takes a lock and looks into `schema_migrations` itself, so it may be sent twice and run from two places at once.
+ * all, in one call; the block takes a lock and reads `schema_migrations` itself, so it may be sent twice and run from two places at once.
  */
 import { createHash } from 'node:crypto';
 import { type Database, query } from '../data-api/client.ts';
@@ -39,13 +39,13 @@ export async function migrate(database: Database, migrations: readonly Migration
   return missing.map(({ version }) => version);
 }
 
-/** Gives the version of a database's schema: that of its last migration, 0 before the first. */
+/** Returns the version of a database's schema: that of its last migration, 0 before the first. */
 export async function schemaVersion(database: Database): Promise<number> {
   const [row] = await query<{ migrated: boolean }>(database, `select to_regclass('schema_migrations') is not null as migrated`);
   return row?.migrated ? Math.max(0, ...(await appliedVersions(database)).keys()) : 0;
 }
 
-/** Gives the checksums by version; null for what was applied before there were any, when the table had no column for them. */
+/** Returns the checksums by version; null for what was applied before there were any, when the table had no column for them. */
 async function appliedVersions(database: Database): Promise<Map<number, string | null>> {
   const rows = await query<{ version: number; checksum: string | null }>(
     database,
@@ -54,7 +54,7 @@ async function appliedVersions(database: Database): Promise<Map<number, string |
   return new Map(rows.map(({ version, checksum }) => [version, checksum]));
 }
 
-/** Gives what tells whether the SQL of a migration was changed: its SHA-256. */
+/** Returns the SHA-256 of the SQL of a migration, by which a change of it shows. */
 export function checksum(sql: string): string {
   return createHash('sha256').update(sql).digest('hex');
 }

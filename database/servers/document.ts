@@ -1,6 +1,6 @@
 /**
  * A server as the databases hold it: one document with Nova's column names and all relations. A build request carries it before the server has a
- * cell, a cell database spreads it over its tables and gives it back in the same shape; so whoever reads a server need not know where it is.
+ * cell, a cell database spreads it over its tables and returns it in the same shape; so a reader of a server need not know where it is.
  */
 import type { Parameter } from '../data-api/client.ts';
 

@@ -1,4 +1,4 @@
-/** The audit: a function that looks into all databases for what does not fit together. The reaper starts it, once on a day. */
+/** The audit: a function that checks all databases for rows that contradict each other. The reaper starts it, once on a day. */
 import { Construct } from 'constructs';
 import { workflows } from '../../lambdas/workflows/index.ts';
 import type { Databases } from '../databases/database-access.ts';

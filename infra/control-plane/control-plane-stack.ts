@@ -11,7 +11,7 @@ import { BootWorkflow } from './boot-workflow.ts';
 import { PublicApi } from './public-api.ts';
 import { Reaper } from './reaper.ts';
 
-/** What the control plane is told of the rest of the deployment. */
+/** What the control plane knows of the rest of the deployment. */
 export interface ControlPlaneStackProps {
   databases: Databases;
   /** Where clients reach the API when it is not at the address of API Gateway; empty otherwise. */

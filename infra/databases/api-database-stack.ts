@@ -28,7 +28,7 @@ export class ApiDatabaseStack extends DatabaseStack {
     new CfnOutput(this, 'AdminSecretArn', { value: adminSecret.secretArn, description: 'Secret that is the password of the user admin' });
     new CfnOutput(this, 'SeedFunction', {
       value: seeding.handler.functionName,
-      description: 'To be invoked when AdminSecret was changed: gives the user admin the password',
+      description: 'To be invoked when AdminSecret was changed: sets the password of the user admin',
     });
   }
 }

@@ -1,4 +1,4 @@
-/** A cell: cell0 or a live one, a failure domain of its own. It registers itself, so whoever reads the register needs no word from its stack. */
+/** A cell: cell0 or a live one, a failure domain of its own. It registers itself, so a reader of the cell mappings needs no output of its stack. */
 import type { Construct } from 'constructs';
 import type { DatabaseAddress } from './database-access.ts';
 import { DatabaseStack, type DatabaseStackProps } from './database-stack.ts';

@@ -1,5 +1,5 @@
 /**
- * What somebody must look at. Each alarm leads to the page of docs/runbook.md that says what it means and what to do, and tells a topic to which an operator
+ * What an operator must act on. Each alarm leads to the page of docs/runbook.md that says what it means and what to do, and notifies a topic to which an operator
  * subscribes. They are as few as an account has for free.
  */
 import { CfnOutput, Duration, Stack } from 'aws-cdk-lib';
@@ -44,7 +44,7 @@ function definitions(observed: Observed): Definition[] {
       page: 'a-boot-stalls',
       metric: own('reaper', 'BootsStalled'),
       threshold: 1,
-      says: 'Nothing was heard of a boot for minutes, and the reaper took it on.',
+      says: 'A boot had no heartbeat for minutes, and the reaper took it over.',
     },
     {
       page: 'a-database-does-not-answer',
@@ -72,14 +72,14 @@ function definitions(observed: Observed): Definition[] {
     },
     {
       page: 'the-audit-fails',
-      // The audit runs once on a day: what its function does, or leaves undone at its timeout, is told by the execution.
+      // The audit runs once on a day: what its function does, or leaves undone at its timeout, shows in the execution.
       metric: auditor.stateMachine.metricFailed({ statistic: 'Sum', period }),
       threshold: 1,
       says: 'Nobody looks whether the databases fit together.',
     },
     {
       page: 'functions-are-throttled',
-      // Functions share the concurrency of their account, so whoever takes it, all are throttled.
+      // Functions share the concurrency of their account, so whichever takes it, all are throttled.
       metric: new Metric({ namespace: 'AWS/Lambda', metricName: 'Throttles', statistic: 'Sum', period }),
       threshold: 1,
       says: 'Functions of this account and region do not run, because too many run already.',
@@ -113,12 +113,12 @@ export class Alarms extends Construct {
         comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
         treatMissingData: TreatMissingData.NOT_BREACHING,
       });
-      const tell = new SnsAction(topic);
-      alarm.addAlarmAction(tell);
-      alarm.addOkAction(tell);
+      const notify = new SnsAction(topic);
+      alarm.addAlarmAction(notify);
+      alarm.addOkAction(notify);
       return alarm;
     });
-    new CfnOutput(this, 'AlarmTopicArn', { value: topic.topicArn, description: 'Subscribe to it to hear of alarms' }).overrideLogicalId(
+    new CfnOutput(this, 'AlarmTopicArn', { value: topic.topicArn, description: 'Subscribe to it to get alarms' }).overrideLogicalId(
       'AlarmTopicArn',
     );
   }

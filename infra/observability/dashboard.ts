@@ -73,7 +73,7 @@ function unfinished(observed: Observed): IWidget[] {
     graph(3, 'What the reaper did', [
       found('BootsStalled', 'Sum', 'boots taken on'),
       found('ServersReleased', 'Sum', 'servers released'),
-      found('StraysPurged', 'Sum', 'stray rows removed'),
+      found('OrphanedRowsPurged', 'Sum', 'orphaned rows removed'),
       observed.reaper.functions.Reap.metricErrors({ period, label: 'failures' }),
     ]),
     graph(3, 'Boot workflows', [
@@ -190,7 +190,7 @@ function functionsOf({ api, boot, reaper, auditor }: Observed): IFunction[] {
   return [api, boot.functions, reaper.functions, auditor.functions].flatMap((functions) => Object.values<IFunction>(functions));
 }
 
-/** A graph that shares its row with so many. */
+/** A graph that shares its row with `columns - 1` others. */
 function graph(inRow: number, title: string, left: IMetric[], props: GraphWidgetProps = {}): GraphWidget {
   return new GraphWidget({ title, left, width: full / inRow, height: 6, leftYAxis: { min: 0 }, ...props });
 }

@@ -23,10 +23,10 @@ export interface Observed {
   auditor: ObservedWorkflow<'Audit'>;
 }
 
-/** The period of graphs and alarms unless told otherwise. */
+/** The period of graphs and alarms unless they have their own. */
 export const period = Duration.minutes(5);
 
-/** Gives a metric of a function. */
+/** Returns a metric of a function. */
 export function metricOf({ prefix }: Observed, service: string, metricName: string, statistic: string): Metric {
   return new Metric({ namespace: prefix, metricName, dimensionsMap: { service }, statistic, period });
 }

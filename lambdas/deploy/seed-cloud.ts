@@ -1,4 +1,4 @@
-/** Gives a new cloud its flavors, its image and its admin while the api database's stack deploys, after the migrations. */
+/** Seeds a new cloud with its flavors, its image and its admin while the api database's stack deploys, after the migrations. */
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { seedFlavors } from '../../compute/deploy/seed-flavors.ts';
 import { seedUser } from '../../identity/seed.ts';
@@ -9,7 +9,7 @@ import { type InvocationContext, log, observed } from '../shared/observation/inv
 import { whenReady } from './when-ready.ts';
 
 /**
- * Seeds the cloud of this function's environment. The secret has the say about admin's password: whoever changes the secret runs this again.
+ * Seeds the cloud of this function's environment. The secret decides on admin's password: an operator who changes the secret runs this again.
  * @throws the error of a secret or a database that did not answer for 8 minutes.
  */
 export function handler(_event?: unknown, context?: InvocationContext): Promise<void> {

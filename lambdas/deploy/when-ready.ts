@@ -5,7 +5,7 @@ import { DatabaseUnreachable } from '../shared/database.ts';
 /** In milliseconds; the functions have 10 minutes. */
 const patience = 8 * 60_000;
 const pause = 5_000;
-/** What Secrets Manager says as long as the function's rights are not in force. Of databases that is told as of any other that fails. */
+/** The error of Secrets Manager as long as the function's rights are not in force. A database then counts as one that does not answer. */
 const notYet = 'AccessDeniedException';
 
 /**

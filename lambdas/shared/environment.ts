@@ -12,7 +12,7 @@ export type Setting =
   | 'AUDIT_STATE_MACHINE'
   /** Id or ARN of the KMS key (ECC_NIST_P256) that signs tokens. */
   | 'TOKEN_KEY'
-  /** Where clients reach the API when the Host header does not tell (custom domain, emulator); may be empty. */
+  /** Where clients reach the API when the Host header does not say (custom domain, emulator); may be empty. */
   | 'PUBLIC_URL'
   /** URL of the database to migrate, or of the cell to register, at deploy. */
   | 'DATABASE'
@@ -26,7 +26,7 @@ export type Setting =
   | 'ADMIN_SECRET';
 
 /**
- * Gives the value of a setting of this function.
+ * Returns the value of a setting of this function.
  * @throws Error when it is not set.
  */
 export function setting(name: Setting): string {

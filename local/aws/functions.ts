@@ -1,4 +1,4 @@
-/** Lambda on one machine: whoever calls a function gives it a context whose time runs out when AWS would end the deployed one. */
+/** Lambda on one machine: the caller of a function hands it a context whose time runs out when AWS would end the deployed one. */
 import { randomUUID } from 'node:crypto';
 import type { InvocationContext } from '../../lambdas/shared/observation/invocation.ts';
 
@@ -7,7 +7,7 @@ type Handler<Event, Result> = (event: Event, context?: InvocationContext) => Pro
 
 /** Makes functions of handlers. */
 export interface Functions {
-  /** Milliseconds that every invocation has from now on, for tests; undefined gives each function the time that it has in the cloud. */
+  /** Milliseconds that every invocation has from now on, for tests; undefined leaves each function the time that it has in the cloud. */
   time: number | undefined;
   /** Returns a function that calls the handler with a context of its own; `seconds` is what the deployed function has. */
   of<Event, Result>(handler: Handler<Event, Result>, seconds: number): (event: Event) => Promise<Result>;

@@ -1,5 +1,5 @@
 /**
- * The services of AWS that handlers reach through their SDK clients, behind one address on loopback. Requests are told apart by path (Data API) or by
+ * The services of AWS that handlers reach through their SDK clients, behind one address on loopback. Requests are distinguished by path (Data API) or by
  * target header (the JSON protocols), so the endpoint variables of all services hold the same URL and a handler never knows where it runs.
  */
 
@@ -15,7 +15,7 @@ export interface AwsRequest {
   readonly body: Buffer;
 }
 
-/** Answers a request with a JSON text, or gives undefined when it is not for this service. */
+/** Answers a request with a JSON text, or returns undefined when it is not for this service. */
 export type AwsService = (request: AwsRequest) => Promise<string> | undefined;
 
 /** An error in AWS's words: the SDK throws it again under this name. */
@@ -54,7 +54,7 @@ export interface AwsOptions {
   port?: number;
 }
 
-/** Gives the variables that point every SDK client of a process to the services at a URL. */
+/** Returns the variables that point every SDK client of a process to the services at a URL. */
 function awsEnvironment(url: string) {
   return {
     AWS_REGION: region,
@@ -70,7 +70,7 @@ function awsEnvironment(url: string) {
 /** Longer than an SDK client keeps an idle connection, so that it never writes into one we close. */
 const keepAlive = 120_000;
 
-/** Serves AWS, on a free port of loopback unless told otherwise. */
+/** Serves AWS, by default on a free port of loopback. */
 export async function startAws({ services, host = '127.0.0.1', port = 0 }: AwsOptions): Promise<Aws> {
   const server = createServer({ keepAliveTimeout: keepAlive }, (request, response) => void respond(services, request, response));
   await new Promise<void>((listening, failed) => {

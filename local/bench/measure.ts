@@ -8,7 +8,7 @@ export interface Timing {
   p99: number;
 }
 
-/** Runs something so many times, one after the other, and tells how long it took. The first runs warm up and do not count. */
+/** Runs something `count` times, one after the other, and returns how long it took. The first runs warm up and do not count. */
 export async function time(runs: number, run: (index: number) => Promise<unknown>, warmUp = 5): Promise<Timing> {
   const took: number[] = [];
   for (let index = 0; index < runs + warmUp; index++) {
@@ -19,14 +19,14 @@ export async function time(runs: number, run: (index: number) => Promise<unknown
   return quantiles(took);
 }
 
-/** Gives median and 99th percentile. */
+/** Returns median and 99th percentile. */
 export function quantiles(values: readonly number[]): Timing {
   const sorted = values.toSorted((a, b) => a - b);
   const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
   return { p50: at(0.5), p99: at(0.99) };
 }
 
-/** Runs something so many times with so many clients at once and gives how often a second it was done. */
+/** Runs something `count` times with a number of clients at once and returns how often a second it was done. */
 export async function rate(runs: number, clients: number, run: () => Promise<unknown>): Promise<number> {
   let left = runs;
   const start = performance.now();
@@ -39,7 +39,7 @@ export async function rate(runs: number, clients: number, run: () => Promise<unk
 }
 
 /**
- * Gives the processes below a process, itself included, and the memory they take together, in MiB. Where the system tells (Linux), pages that processes
+ * Returns the processes below a process, itself included, and the memory they take together, in MiB. Where the system says (Linux), pages that processes
  * share count once (PSS); elsewhere they count for each (RSS).
  */
 export function memory(pid: number): { processes: number; mebibytes: number } {

@@ -16,18 +16,18 @@ import type { Postgres } from '../postgres/postgres.ts';
 export interface Fleet {
   cells: number;
   hosts: number;
-  /** Of each host; 16 processors, 64 GiB and 500 GiB unless told otherwise. */
+  /** Of each host; by default 16 processors, 64 GiB and 500 GiB. */
   vcpus?: number;
   memory_mb?: number;
   disk_gb?: number;
 }
 
 /** An api database to schedule in. Hosts are named cell1-host1, …; what is there is changed by SQL. */
-export interface SchedulerBed {
+export interface SchedulerFixture {
   api: Database;
   dataApi: DataApi;
   /** Removes all hosts and servers, and registers these. */
-  furnish(fleet: Fleet): Promise<void>;
+  addHosts(fleet: Fleet): Promise<void>;
   /** Accepts servers of one request under an execution of their own, as acceptance would leave them. */
   accept(count: number, spec?: Partial<RequestSpec>): Promise<{ execution: string; servers: string[] }>;
   stop(): Promise<void>;
@@ -39,7 +39,7 @@ export const tiny: RequestSpec['flavor'] = {
 };
 
 /** Makes it on a PostgreSQL, which stops with it, and leads the SDK of this process to it. */
-export async function startSchedulerBed(postgres: Postgres): Promise<SchedulerBed> {
+export async function startSchedulerFixture(postgres: Postgres): Promise<SchedulerFixture> {
   const database = await postgres.createDatabase('cellzero_api');
   const dataApi = createDataApi({ postgres, clusters: localClusters(new Map([['api', database]])) });
   const aws = await startAws({ services: [dataApi.service] });
@@ -49,7 +49,7 @@ export async function startSchedulerBed(postgres: Postgres): Promise<SchedulerBe
   return {
     api,
     dataApi,
-    furnish: (fleet) => furnish(api, fleet),
+    addHosts: (fleet) => addHosts(api, fleet),
     accept: (count, spec) => accept(api, count, spec),
     async stop() {
       await aws.close();
@@ -59,7 +59,7 @@ export async function startSchedulerBed(postgres: Postgres): Promise<SchedulerBe
   };
 }
 
-async function furnish(api: Database, { cells, hosts, vcpus = 16, memory_mb = 65_536, disk_gb = 500 }: Fleet): Promise<void> {
+async function addHosts(api: Database, { cells, hosts, vcpus = 16, memory_mb = 65_536, disk_gb = 500 }: Fleet): Promise<void> {
   await query(
     api,
     `truncate cell_mappings, host_mappings, resource_providers, inventories, allocations, host_states, build_failures, instance_mappings,

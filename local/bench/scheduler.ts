@@ -1,6 +1,6 @@
 /**
- * How long scheduling takes as a cloud grows: the read and the claim of one server, and the read that finds no room and tells why, with 10, 1,000 and
- * 10,000 hosts. What must stay flat is the time to place a server however many hosts are full, disabled or elsewhere; telling why looks at every host
+ * How long scheduling takes as a cloud grows: the read and the claim of one server, and the read that finds no host and says why, with 10, 1,000 and
+ * 10,000 hosts. What must stay flat is the time to schedule a server however many hosts are full, disabled or elsewhere; the reasons are read from every host
  * once.
  */
 import { scheduleServers } from '../../compute/boot/schedule-servers.ts';
@@ -8,7 +8,7 @@ import { NoValidHost } from '../../compute/scheduler/no-valid-host.ts';
 import type { RequestSpec } from '../../database/api/servers/build-requests.ts';
 import { query } from '../../database/data-api/client.ts';
 import { startPostgres } from '../postgres/postgres.ts';
-import { type SchedulerBed, startSchedulerBed, tiny } from './scheduler-fixture.ts';
+import { type SchedulerFixture, startSchedulerFixture, tiny } from './scheduler-fixture.ts';
 
 /** A cloud and a request for it. */
 interface Scene {
@@ -49,7 +49,7 @@ const sizes = [
 const runs = 60;
 const warmUps = 15;
 
-const bed = await startSchedulerBed(await startPostgres({ dataDir: undefined }));
+const fixture = await startSchedulerFixture(await startPostgres({ dataDir: undefined }));
 try {
   console.log(`Milliseconds (median of ${runs}) to schedule one server: read and claim, or read and explain.\n`);
   console.log(
@@ -58,19 +58,19 @@ try {
   for (const scene of scenes) {
     const times: number[] = [];
     for (const size of sizes) {
-      await bed.furnish(size);
-      if (scene.set) await query(bed.api, scene.set);
-      await query(bed.api, 'analyze host_states');
-      times.push(await median(bed, scene));
+      await fixture.addHosts(size);
+      if (scene.set) await query(fixture.api, scene.set);
+      await query(fixture.api, 'analyze host_states');
+      times.push(await median(fixture, scene));
     }
     const ratio = (times.at(-1) ?? 0) / (times[0] ?? 1);
     console.log(`${scene.name.padEnd(44)}${times.map((time) => time.toFixed(2).padStart(10)).join('')}${ratio.toFixed(1).padStart(10)}`);
   }
 } finally {
-  await bed.stop();
+  await fixture.stop();
 }
 
-async function median({ api, accept }: SchedulerBed, { spec }: Scene): Promise<number> {
+async function median({ api, accept }: SchedulerFixture, { spec }: Scene): Promise<number> {
   const times: number[] = [];
   for (let run = -warmUps; run < runs; run++) {
     const { execution, servers } = await accept(1, spec);

@@ -1,4 +1,4 @@
-/** The service under the bench, in a process of its own: an ephemeral deployment with room for all it will boot. Tells its parent where it is. */
+/** The service under the bench, in a process of its own: an ephemeral deployment with capacity for all it will boot. Sends its parent where it is. */
 
 import { query } from '../../database/data-api/client.ts';
 import { issueToken } from '../../lambdas/api/http/tokens/token.ts';

@@ -1,4 +1,4 @@
-/** What the boot workflow did, told by server: every run of a state, in order. */
+/** What the boot workflow did, by server: every run of a state, in order. */
 import * as z from 'zod';
 import type { StepFunctions } from '../aws/step-functions/step-functions.ts';
 

@@ -1,4 +1,4 @@
-/** The file that tells an OpenStack client where the cloud is and who asks. */
+/** The file from which an OpenStack client knows where the cloud is and who asks. */
 import { rename, writeFile } from 'node:fs/promises';
 import { stringify } from 'yaml';
 import type { Passwords } from './passwords.ts';
@@ -10,7 +10,7 @@ export interface CloudLogin {
   password: string;
 }
 
-/** Gives the text of a clouds.yaml for an API. */
+/** Returns the text of a clouds.yaml for an API. */
 export function cloudsText(url: string, logins: readonly CloudLogin[]): string {
   const clouds = logins.map(({ cloud, user, password }) => {
     const domains = { user_domain_id: 'default', project_domain_id: 'default' };

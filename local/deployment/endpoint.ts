@@ -15,7 +15,7 @@ export type Endpoint = z.infer<typeof endpointSchema>;
 
 const fileIn = (dataDir: string) => join(dataDir, 'endpoint.json');
 
-/** Writes how what this process runs is reached; gives a function that takes it back. */
+/** Writes how what this process runs is reached; returns a function that takes it back. */
 export async function publishEndpoint(dataDir: string, environment: Endpoint['environment']): Promise<() => Promise<void>> {
   const file = fileIn(dataDir);
   const endpoint: Endpoint = { pid: process.pid, environment };

@@ -9,7 +9,7 @@ const passwordsSchema = z.object({ admin: z.string(), demo: z.string() });
 /** The password of each user by name. */
 export type Passwords = z.infer<typeof passwordsSchema>;
 
-/** Gives the passwords that the data directory keeps, readable by its owner alone; the first time it makes them. */
+/** Returns the passwords that the data directory keeps, readable by its owner alone; the first time it makes them. */
 export async function keptPasswords(dataDir: string): Promise<Passwords> {
   const file = join(dataDir, 'passwords.json');
   try {

@@ -52,7 +52,7 @@ export interface ServiceOptions {
   postgres?: Postgres | undefined;
   /** Milliseconds before every retry of the workflow, for tests; undefined waits as the workflow says. */
   retryAfter?: number;
-  /** Milliseconds until the reaper looks after what was begun, for tests; undefined waits as the workflow says. */
+  /** Milliseconds until a scheduled reap runs, for tests; undefined waits as the workflow says. */
   reapAfter?: number;
 }
 
@@ -72,7 +72,7 @@ export interface Service {
   stop(): Promise<void>;
 }
 
-/** What functions tell here: to people, and only what went wrong. */
+/** What functions log here: for people, and only what went wrong. */
 const quiet = { POWERTOOLS_DEV: 'true', POWERTOOLS_LOG_LEVEL: 'WARN' };
 
 /**

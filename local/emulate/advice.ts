@@ -4,7 +4,7 @@ import { PortInUse } from '../aws/gateway/gateway.ts';
 import { CdkFailed } from '../emulator/cdk.ts';
 import { InstallFailed } from '../processes/python.ts';
 
-/** Gives the lines, or undefined for an error that somebody should see with its stack. */
+/** Returns the lines, or undefined for an error that somebody should see with its stack. */
 export function advice(error: unknown): string | undefined {
   if (error instanceof PortInUse) {
     return `Port ${error.port} of 127.0.0.1 is in use, perhaps by another emulator.\nStop what listens there, or take a free port: npm run emulate -- --port 0`;

@@ -3,7 +3,7 @@ import type { EmulatedCloud } from '../emulator/emulated-cloud.ts';
 import { firstSteps, quoted } from '../start/greeting.ts';
 
 /**
- * Tells that the cloud is ready, and what to type next as its client, as its operator, and as the owner of the account.
+ * Says that the cloud is ready, and what to type next as its client, as its operator, and as the owner of the account.
  * @param milliseconds since the process began.
  */
 export function greeting({ url, cloudsFile, environment }: EmulatedCloud, dataDir: string, milliseconds: number): string {
@@ -21,5 +21,5 @@ And AWS's own tools, to look at stacks and executions:
   export AWS_ENDPOINT_URL=${AWS_ENDPOINT_URL} AWS_REGION=${AWS_REGION} AWS_ACCESS_KEY_ID=${AWS_ACCESS_KEY_ID} AWS_SECRET_ACCESS_KEY=${AWS_SECRET_ACCESS_KEY}
   aws cloudformation list-stacks
 
-docs/emulator.md tells how to deploy a change into it. Ctrl-C stops Cellzero.`;
+docs/emulator.md says how to deploy a change into it. Ctrl-C stops Cellzero.`;
 }

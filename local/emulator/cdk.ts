@@ -1,10 +1,10 @@
-/** The `cdk` command of the project, run against an emulator: nothing of whoever runs it, no profile and no endpoint, can lead it into an account. */
+/** The `cdk` command of the project, run against an emulator: no profile and no endpoint of the person who runs it can lead it into an account. */
 import { appendFile, mkdtemp } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { leash } from '../processes/supervised-process.ts';
+import { superviseProcess } from '../processes/supervised-process.ts';
 
 /** How a command is run. */
 export interface CdkOptions {
@@ -14,7 +14,7 @@ export interface CdkOptions {
   environment: Readonly<Record<string, string>>;
   /** File that what it says is added to. */
   log: string;
-  /** Hears every line it says. */
+  /** Called with every line it prints. */
   onLine?: ((line: string) => void) | undefined;
   /** Ends it early. */
   signal?: AbortSignal | undefined;
@@ -26,8 +26,8 @@ export class CdkFailed extends Error {
 }
 
 const program = createRequire(import.meta.url).resolve('aws-cdk/bin/cdk');
-/** Lines that tell of a failure, among many that tell of progress. */
-const telling = /❌|_FAILED|rror: /;
+/** Lines about a failure, among many about progress. */
+const failing = /❌|_FAILED|rror: /;
 /** How many of its last lines explain a failure otherwise. */
 const lastLines = 20;
 
@@ -38,7 +38,7 @@ const lastLines = 20;
 export async function cdk(args: readonly string[], { tree, environment, log, onLine, signal }: CdkOptions): Promise<void> {
   signal?.throwIfAborted();
   const folder = await mkdtemp(join(tmpdir(), 'cellzero-cdk-'));
-  const command = leash([process.execPath, program, ...args, '--no-color', '--no-notices'], {
+  const command = superviseProcess([process.execPath, program, ...args, '--no-color', '--no-notices'], {
     signal: 'KILL',
     leftover: folder,
     log: 'pipe',
@@ -59,7 +59,7 @@ export async function cdk(args: readonly string[], { tree, environment, log, onL
 }
 
 function reason(lines: readonly string[]): string {
-  const reasons = lines.filter((line) => telling.test(line));
+  const reasons = lines.filter((line) => failing.test(line));
   return [...new Set(reasons.length > 0 ? reasons : lines.slice(-lastLines))].join('\n');
 }
 

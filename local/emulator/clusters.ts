@@ -1,5 +1,5 @@
 /**
- * The Aurora clusters of an emulator. It knows of each one what CloudFormation was told, and runs none: a database of our PostgreSQL stands for it, made
+ * The Aurora clusters of an emulator. It knows of each one what CloudFormation asked for, and runs none: a database of our PostgreSQL stands for it, made
  * when the first request comes. Whether a request may come in is decided by what was deployed: the cluster, its Data API, its database, and its secret.
  */
 import { DBClusterNotFoundFault, DescribeDBClustersCommand, type RDSClient } from '@aws-sdk/client-rds';
@@ -46,8 +46,8 @@ export function emulatedClusters({ rds, secrets, postgres }: EmulatedClustersOpt
       if (known) return known;
       const database = open(target);
       opened.set(key, database);
-      const forget = () => setTimeout(() => opened.delete(key), remembered).unref();
-      database.then(forget, forget);
+      const expire = () => setTimeout(() => opened.delete(key), remembered).unref();
+      database.then(expire, expire);
       return database;
     },
   };
@@ -67,7 +67,7 @@ async function describe(rds: RDSClient, arn: string): Promise<Cluster | undefine
 
 const attachedSecret = z.object({ host: z.string().optional() });
 
-/** Gives the host that a secret was attached to; undefined for an emulator that does not attach secrets. */
+/** Returns the host that a secret was attached to; undefined for an emulator that does not attach secrets. */
 async function hostOf(secrets: SecretsManagerClient, target: Target): Promise<string | undefined> {
   try {
     const { SecretString = '{}' } = await secrets.send(new GetSecretValueCommand({ SecretId: target.secretArn }));

@@ -13,9 +13,9 @@ import { isMinistack } from './ministack.ts';
 export interface DeployOptions extends Pick<Emulator, 'environment'> {
   /** Folder for the log and what `cdk` writes. */
   dataDir: string;
-  /** Folder of the project; this one unless told otherwise. */
+  /** Folder of the project; by default this one. */
   tree?: string;
-  /** Hears what comes next. */
+  /** Called with what comes next. */
   report?: (step: string) => void;
   /** Ends it early. */
   signal?: AbortSignal | undefined;

@@ -25,7 +25,7 @@ export interface EmulatedCloudOptions extends EmulatorOptions {
 }
 
 /**
- * Starts a cloud and keeps it until it is told to stop; nothing is left of it then but the files in its directory.
+ * Starts a cloud and keeps it until it is stopped; nothing is left of it then but the files in its directory.
  * @throws PortInUse, CdkFailed or Error; what had started is stopped.
  */
 export async function runEmulatedCloud({ signal, serve, ...options }: EmulatedCloudOptions): Promise<void> {

@@ -19,7 +19,7 @@ export interface EmulatorOptions {
   dataDir: string;
   /** Where it listens; 0 takes a free port. */
   port: number;
-  /** Hears what comes next. */
+  /** Called with what comes next. */
   report: (step: string) => void;
 }
 

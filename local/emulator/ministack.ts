@@ -11,7 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { region } from '../aws/arns.ts';
 import { PortInUse } from '../aws/gateway/gateway.ts';
-import { leash } from '../processes/supervised-process.ts';
+import { superviseProcess } from '../processes/supervised-process.ts';
 
 /** The virtual environment that holds MiniStack, and what it holds. */
 export const ministack = {
@@ -44,7 +44,7 @@ export async function startMinistack({ port, dataApi, log }: MinistackOptions): 
   const folder = await mkdtemp(join(tmpdir(), 'cellzero-emulator-'));
   await chmod(folder, 0o700);
   const file = await open(log, 'w', 0o600);
-  const server = leash([join(ministack.environment, 'bin', 'python'), launcher], {
+  const server = superviseProcess([join(ministack.environment, 'bin', 'python'), launcher], {
     signal: 'KILL',
     leftover: folder,
     log: file.fd,
@@ -79,7 +79,7 @@ export async function startMinistack({ port, dataApi, log }: MinistackOptions): 
   return () => server.stop();
 }
 
-/** Tells whether a MiniStack answers at an address. */
+/** Returns whether a MiniStack answers at an address. */
 export async function isMinistack(endpoint: string): Promise<boolean> {
   return await fetch(`${endpoint}/_ministack/health`).then(
     ({ ok }) => ok,
@@ -88,7 +88,7 @@ export async function isMinistack(endpoint: string): Promise<boolean> {
 }
 
 /**
- * Gives a port of loopback that is free: this one, or any instead of 0.
+ * Returns a port of loopback that is free: this one, or any instead of 0.
  * @throws PortInUse
  */
 export async function freePort(port: number): Promise<number> {

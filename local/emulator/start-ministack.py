@@ -1,6 +1,6 @@
 """Starts MiniStack with one difference from AWS mended: the name of an error that a function throws reaches who called it.
 
-The boot workflow decides by these names, and a buried server tells its owner why by them. MiniStack 1.5.33 calls them all Runtime.HandlerError.
+The boot workflow decides by these names, and a buried server shows its owner why by them. MiniStack 1.5.33 calls them all Runtime.HandlerError.
 """
 
 import threading
@@ -13,10 +13,10 @@ thrown = threading.local()
 
 
 def worker_that_tells_names(script):
-    told = 'error: String(err.message || err)'
-    if script.count(told) != 1:
+    message = 'error: String(err.message || err)'
+    if script.count(message) != 1:
         raise RuntimeError('this is another MiniStack than the one that is mended here')
-    return script.replace(told, f'name: err.name, {told}')
+    return script.replace(message, f'name: err.name, {message}')
 
 
 def noting(invoke):

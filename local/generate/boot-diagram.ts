@@ -14,7 +14,7 @@ interface Machine {
   States: Record<string, State>;
 }
 
-/** Gives the diagram of a definition in the Amazon States Language: full arrows for what follows, and the caught errors by name. */
+/** Returns the diagram of a definition in the Amazon States Language: full arrows for what follows, and the caught errors by name. */
 export function diagram(machine: Machine): string {
   return ['stateDiagram-v2', ...lines(machine, '  ')].join('\n');
 }

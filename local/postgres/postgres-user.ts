@@ -15,7 +15,7 @@ type Program = 'initdb' | 'postgres';
 export interface Runner {
   /** For `spawn`: the user and group to become, or nothing. */
   readonly identity: { uid?: number; gid?: number };
-  /** Who must own the data, seen from here; undefined for whoever we are. */
+  /** Who must own the data, seen from here; undefined for the present user. */
   readonly owner: number | undefined;
   /** The command line of a program, command first. */
   command(program: Program, options: string[]): [string, ...string[]];

@@ -11,14 +11,14 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, escapeIdentifier } from 'pg';
-import { leash } from '../processes/supervised-process.ts';
+import { superviseProcess } from '../processes/supervised-process.ts';
 import { giveTo, type Runner, serverRunner } from './postgres-user.ts';
 
 /** A running server. */
 export interface Postgres {
   /** What `pg` needs to connect, beside the name of a database. */
   readonly connection: { readonly host: string; readonly user: string };
-  /** Makes a database unless it exists, and gives the name that it has on this server. */
+  /** Makes a database unless it exists, and returns the name that it has on this server. */
   createDatabase(name: string): Promise<string>;
   /** Stops the server and, when it is ephemeral, removes its data. May be called twice. */
   stop(): Promise<void>;
@@ -138,7 +138,7 @@ async function serve(runner: Runner, data: string, socketDir: string, ephemeral:
   const all = { ...settings, ...(ephemeral ? ephemeralSettings : {}), unix_socket_directories: socketDir };
   const options = Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   const command = runner.command('postgres', ['-D', data, ...options]);
-  const server = leash(command, { ...runner.identity, signal: ephemeral ? 'QUIT' : 'INT', leftover: socketDir, log: 'pipe' });
+  const server = superviseProcess(command, { ...runner.identity, signal: ephemeral ? 'QUIT' : 'INT', leftover: socketDir, log: 'pipe' });
   await ready(server.log.setEncoding('utf8'), server.exited, data);
 
   const connection = { host: socketDir, user: superuser };

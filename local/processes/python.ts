@@ -11,7 +11,7 @@ export class InstallFailed extends Error {
   override name = 'InstallFailed';
 }
 
-/** Tells whether a virtual environment holds just what a requirements file asks for. */
+/** Returns whether a virtual environment holds just what a requirements file asks for. */
 export async function isInstalled(environment: string, requirements: string): Promise<boolean> {
   const [wanted, has] = await Promise.all([readFile(requirements, 'utf8'), readFile(stamp(environment), 'utf8').catch(() => undefined)]);
   return has === wanted;

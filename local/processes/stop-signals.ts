@@ -1,4 +1,4 @@
-/** How a process of ours ends when it is told to: in its own order at the first signal, at once at the second. */
+/** How a process of ours ends when it is asked to: in its own order at the first signal, at once at the second. */
 
 /** One Ctrl-C may arrive twice, from the terminal and passed on by npm; what comes later is meant. Milliseconds. */
 const echo = 500;

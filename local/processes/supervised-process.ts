@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 
 /** A running program. */
-export interface Leashed {
+export interface SupervisedProcess {
   /** What it says on standard error, unless that goes to a file. */
   readonly log: NodeJS.ReadableStream;
   /** Resolves when it has ended, with all that it started, and its leftovers are removed: with its exit code, then its signal. */
@@ -17,7 +17,7 @@ export interface Leashed {
 }
 
 /** How a program is run. */
-export interface LeashOptions extends Pick<SpawnOptions, 'uid' | 'gid' | 'cwd' | 'env'> {
+export interface SupervisedProcessOptions extends Pick<SpawnOptions, 'uid' | 'gid' | 'cwd' | 'env'> {
   /** Signal that stops it. */
   signal: 'INT' | 'QUIT' | 'KILL';
   /** Folder that is removed after it. */
@@ -28,7 +28,7 @@ export interface LeashOptions extends Pick<SpawnOptions, 'uid' | 'gid' | 'cwd' |
 
 /**
  * Runs the program as a child and waits for it or for the end of the pipe, which closes when the parent stops it and also when the parent is killed.
- * Then it ends what the program started and removes what is left over, though nobody may hear it any more. Arguments: signal that stops the program,
+ * Then it ends what the program started and removes what is left over, though nobody may read it any more. Arguments: signal that stops the program,
  * folder to remove, the command.
  */
 const watchdog = `
@@ -49,7 +49,10 @@ exit $status
  * Runs a program in a session of its own, so that Ctrl-C in a terminal reaches us alone and we stop it in our order. The program alone does not keep this
  * process running.
  */
-export function leash(command: readonly string[], { signal, leftover, log, ...options }: LeashOptions): Leashed {
+export function superviseProcess(
+  command: readonly string[],
+  { signal, leftover, log, ...options }: SupervisedProcessOptions,
+): SupervisedProcess {
   const script = ['-c', watchdog, 'watchdog', signal, leftover, ...command];
   const child = spawn('/bin/sh', script, { ...options, detached: true, stdio: ['pipe', log === 'pipe' ? 'ignore' : log, log] });
   const exited = once(child, 'exit');

@@ -3,7 +3,7 @@ import { PortInUse } from '../aws/gateway/gateway.ts';
 import type { ServiceOptions } from '../deployment/service.ts';
 import { DataDirectoryInUse } from '../postgres/postgres.ts';
 
-/** Gives both lines, or undefined for an error that somebody should see with its stack. */
+/** Returns both lines, or undefined for an error that somebody should see with its stack. */
 export function advice(error: unknown, { host, port, dataDir }: Partial<ServiceOptions>): string | undefined {
   if (error instanceof PortInUse) {
     return `Port ${error.port} of ${host} is in use, perhaps by another Cellzero.\nStop what listens there, or take a free port: npm start -- --port 0`;

@@ -2,7 +2,7 @@
 import type { Service, ServiceOptions } from '../deployment/service.ts';
 
 /**
- * Tells that the service is ready, what it is, and what to type next.
+ * Says that the service is ready, what it is, and what to type next.
  * @param milliseconds since the process began.
  */
 export function greeting(
@@ -11,7 +11,7 @@ export function greeting(
   milliseconds: number,
 ): string {
   const warning = `
-Warning: ${host} is not this machine's loopback: whoever reaches it can log in over plain HTTP.
+Warning: ${host} is not this machine's loopback: anybody who reaches it can log in over plain HTTP.
 `;
   return `Cellzero is ready on ${url} after ${(milliseconds / 1_000).toFixed(1)} s.
 It has ${counted(cells, 'live cell')} of ${counted(hosts, 'simulated host')}, and cell0; ${dataDir === undefined ? 'its data goes when it stops' : `its data is in ${dataDir}`}.

@@ -1,7 +1,7 @@
 /** `cellzero audit`: what is broken, for people and for scripts. */
 import { type Command, Option } from 'commander';
 import { type AuditReport, audit, defaultPatience, isClean } from '../../compute/audit/audit.ts';
-import { type Finding, kinds } from '../../compute/audit/kinds.ts';
+import { type Finding, kinds } from '../../compute/audit/findings.ts';
 import { type CommonOptions, exitHelp, type Perform, part, whichDeployment, wholeNumber } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { duration } from '../output/duration.ts';
@@ -12,9 +12,9 @@ export function addAudit(root: Command, perform: Perform): void {
   part(root, 'audit')
     .summary('list every broken property with the rows concerned')
     .description(
-      `Reads all databases and lists every broken property with the rows concerned. It changes nothing and may run beside a busy cloud: what does not fit together is looked at again before it counts. Cells that sleep are woken.`,
+      `Reads all databases and lists every broken property with the rows concerned. It changes nothing and may run beside a busy cloud: servers whose rows contradict each other are rechecked before they count. Cells that sleep are woken.`,
     )
-    .option('--settled', 'nothing is at work on the cloud: what is unfinished is stuck, and one look suffices')
+    .option('--settled', 'nothing is at work on the cloud: what is unfinished is stuck, and no second recheck is needed')
     .addOption(
       new Option(
         '--patience <seconds>',
@@ -27,7 +27,7 @@ export function addAudit(root: Command, perform: Perform): void {
         const { settled = false, patience } = options;
         const report = await audit(api, { settled, ...(patience === undefined ? {} : { patience }) });
         const clean = isClean(report);
-        return { json: { clean, ...report }, text: () => auditText(report), code: clean ? exitCodes.clean : exitCodes.findings };
+        return { json: { clean, ...report }, text: () => auditText(report), code: clean ? exitCodes.success : exitCodes.failure };
       }),
     );
 }
@@ -40,7 +40,7 @@ Examples:
 
 What it finds:
 ${kindsText()}
-What cells still have to finish is listed as pending: the reaper sees to it.
+Cleanups that cells still need are listed as pending: the reaper does them.
 ${whichDeployment}
 ${exitHelp('everything was read, and nothing is broken\n  1  something is broken, or a cell could not be read')}`;
 
@@ -58,7 +58,7 @@ function kindsText(): string {
 /** Characters of a sentence on one line. */
 const sentenceWidth = 60;
 
-/** Gives findings as a table. */
+/** Returns findings as a table. */
 export function findingsTable(findings: readonly Finding[]): string {
   const rows = findings.map(({ property, kind, ids, sentence }) => [
     wrap(property, 24),
@@ -71,7 +71,7 @@ export function findingsTable(findings: readonly Finding[]): string {
   return table(['Broken property', 'Kind', 'Concerns', 'What is wrong'], rows);
 }
 
-/** Gives a report as a person reads it. */
+/** Returns a report as a person reads it. */
 export function auditText(report: AuditReport): string {
   const { cells, servers, findings, pending, unreadable } = report;
   const parts: string[] = [];

@@ -26,6 +26,6 @@ ${exitHelp('it is printed')}`,
     )
     .action(async (choice: Choice) => {
       print((await cloudsFor(choice)).trimEnd());
-      end(exitCodes.clean);
+      end(exitCodes.success);
     });
 }

@@ -1,4 +1,4 @@
-/** `cellzero explain`: the story of one server, with every reason in full. */
+/** `cellzero explain`: what became of one server, with every reason in full. */
 import { type Command, InvalidArgumentError } from 'commander';
 import { isUuid } from '../../common/uuid.ts';
 import { type Explanation, explain } from '../../compute/servers/explain.ts';
@@ -10,9 +10,9 @@ import { findingsTable } from './audit.ts';
 /** Adds `cellzero explain`. */
 export function addExplain(root: Command, perform: Perform): void {
   part(root, 'explain')
-    .summary('tell where a server is, what became of it, and why')
+    .summary('show where a server is, what became of it, and why')
     .description(
-      'Tells where a server is, what became of it, and why: its fault with the whole reason, its claims, its actions. Deleted ones too.',
+      'Shows where a server is, what became of it, and why: its fault with the whole reason, its allocations, its actions. Deleted ones too.',
     )
     .argument('<server>', 'id of the server', serverId)
     .addHelpText(
@@ -20,16 +20,16 @@ export function addExplain(root: Command, perform: Perform): void {
       helpEnd(
         `  cellzero explain 5f0c1a3e-7d0e-4a9b-8d43-2f6c9d1b7a10
   cellzero explain "$(openstack server show -f value -c id web-1)" --json`,
-        'it is told\n  1  there is no such server',
+        'success\n  1  not found',
       ),
     )
     .action((server: string, options: CommonOptions) =>
       perform(options, async (api) => {
         const explanation = await explain(api, server);
         if (!explanation) {
-          return { json: null, text: () => `There is no server ${server}, and no trace of one.`, code: exitCodes.findings };
+          return { json: null, text: () => `Server ${server} not found.`, code: exitCodes.failure };
         }
-        return { json: explanation, text: () => explainText(explanation), code: exitCodes.clean };
+        return { json: explanation, text: () => explainText(explanation), code: exitCodes.success };
       }),
     );
 }
@@ -39,7 +39,7 @@ function serverId(text: string): string {
   return text.toLowerCase();
 }
 
-/** Gives the story of a server as a person reads it. */
+/** Returns what became of a server as a person reads it. */
 export function explainText(explanation: Explanation): string {
   const { state, findings, unreadable } = explanation;
   const parts = [table(['Field', 'Value'], fields(explanation))];
@@ -49,12 +49,12 @@ export function explainText(explanation: Explanation): string {
   }
   parts.push(...actionParts(explanation));
   for (const { cell, reason } of unreadable) parts.push(`${cell} could not be read: ${visible(reason)}`);
-  parts.push(findings.length > 0 ? `An audit says:\n${findingsTable(findings)}` : 'An audit finds nothing wrong with it.');
+  parts.push(findings.length > 0 ? `Findings of an audit:\n${findingsTable(findings)}` : 'An audit finds nothing wrong with it.');
   return parts.join('\n\n');
 }
 
 function fields({ server, entry, state }: Explanation): string[][] {
-  const { buildRequest, claims, work } = entry;
+  const { buildRequest, allocations, pendingCleanups } = entry;
   const all: [string, string | null | undefined][] = [
     ['id', server],
     ['name', state?.name ?? buildRequest?.name],
@@ -70,9 +70,9 @@ function fields({ server, entry, state }: Explanation): string[][] {
     ['accepted', entry.acceptedAt],
     ['launched', state?.launched_at],
     ['terminated', state?.terminated_at],
-    ['workflow', buildRequest && `${buildRequest.execution}, last heard of ${buildRequest.heardOf}`],
-    ['claims', claims.map(({ host, amounts }) => `${host}: ${amountsText(amounts)}`).join('\n') || 'none'],
-    ['pending work', work.join(', ')],
+    ['workflow', buildRequest && `${buildRequest.execution}, last heartbeat ${buildRequest.lastHeartbeat}`],
+    ['allocations', allocations.map(({ host, amounts }) => `${host}: ${amountsText(amounts)}`).join('\n') || 'none'],
+    ['pending cleanups', pendingCleanups.join(', ')],
   ];
   return all.flatMap(([name, value]) => (value ? [[name, value]] : []));
 }
@@ -85,7 +85,7 @@ function amountsText(amounts: object): string {
 
 function whereabouts({ cell, buildRequest, markedDeleted }: Explanation['entry'], host: string | null): string {
   if (cell) return host === null ? `${cell.name}, on no host` : `${cell.name}, on ${host}`;
-  if (buildRequest) return buildRequest.aimedAt === null ? 'waits for a cell' : `on its way into ${buildRequest.aimedAt}`;
+  if (buildRequest) return buildRequest.targetCell === null ? 'waits for a cell' : `on its way into ${buildRequest.targetCell}`;
   return markedDeleted ? 'nowhere: deleted before it had a cell' : 'nowhere';
 }
 
@@ -117,10 +117,10 @@ function actionParts({ actions, state }: Explanation): string[] {
     ]);
     return rows.length > 0 ? rows : none;
   });
-  const told = new Set([state?.fault?.details, state?.fault?.message, undefined, null]);
+  const shown = new Set([state?.fault?.details, state?.fault?.message, undefined, null]);
   const details = actions
     .flatMap(({ events }) => events)
-    .filter((event) => !told.has(event.details))
+    .filter((event) => !shown.has(event.details))
     .map((event) => `Event ${event.event}:\n${indented(event.details ?? '')}`);
   return [table(['Action', 'Event', 'Start', 'Finish', 'Result', 'Host', 'Request'], rows), ...details];
 }

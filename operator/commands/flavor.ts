@@ -18,7 +18,7 @@ export function addFlavor(root: Command, perform: Perform): void {
     .addHelpText(
       'after',
       `
-The rest is the API's, with the cloud cellzero-admin that "cellzero clouds" gives:
+The rest is the API's, with the cloud cellzero-admin that "cellzero clouds" prints:
   openstack flavor list --all --long
   openstack flavor create --vcpus 4 --ram 8192 --disk 80 [--private] c4
   openstack flavor delete c4`,
@@ -27,7 +27,7 @@ The rest is the API's, with the cloud cellzero-admin that "cellzero clouds" give
   addUnset(flavor, perform);
 }
 
-const endings = 'it is so, also when it was before\n  1  there is no such flavor or project, or it cannot be';
+const endings = 'success, also when nothing changed\n  1  flavor or project not found, or refused';
 
 function addSet(flavor: Command, perform: Perform): void {
   part(flavor, 'set')
@@ -48,10 +48,10 @@ function addSet(flavor: Command, perform: Perform): void {
     )
     .action((name: string, options: CommonOptions & { property?: Record<string, string>; project?: string }, command: Command) => {
       const { property: specs, project } = options;
-      if (!specs && !project) command.error('error: give --property or --project');
+      if (!specs && !project) command.error('error: --property or --project is needed');
       return perform(options, async (api) => {
         const changed = await changeFlavor(api, name, { ...(specs && { specs }), ...(project && { access: { project, allowed: true } }) });
-        return { json: changed, text: () => flavorTable(changed), code: exitCodes.clean };
+        return { json: changed, text: () => flavorTable(changed), code: exitCodes.success };
       });
     });
 }
@@ -69,13 +69,13 @@ function addUnset(flavor: Command, perform: Perform): void {
     )
     .action((name: string, options: CommonOptions & { property?: string[]; project?: string }, command: Command) => {
       const { property: without, project } = options;
-      if (!without && !project) command.error('error: give --property or --project');
+      if (!without && !project) command.error('error: --property or --project is needed');
       return perform(options, async (api) => {
         const changed = await changeFlavor(api, name, {
           ...(without && { without }),
           ...(project && { access: { project, allowed: false } }),
         });
-        return { json: changed, text: () => flavorTable(changed), code: exitCodes.clean };
+        return { json: changed, text: () => flavorTable(changed), code: exitCodes.success };
       });
     });
 }

@@ -1,7 +1,7 @@
 /** `cellzero hosts`: what hosts there are, more simulated ones, and taking one out of service. */
 import { type Command, Option } from 'commander';
 import { addHosts, drainHost, enableHost, type Host, listHosts } from '../../compute/hosts/hosts.ts';
-import { usualHost } from '../../compute/hosts/simulated-hosts.ts';
+import { defaultHostResources } from '../../compute/hosts/simulated-hosts.ts';
 import { type CommonOptions, group, helpEnd, type Perform, part, wholeNumberFrom } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { table, wrap } from '../output/table.ts';
@@ -14,7 +14,7 @@ export function addHostCommands(root: Command, perform: Perform): void {
     'Lists the hosts with what they have left, adds simulated ones, and takes one out of service or puts it back.',
   )
     .summary('list hosts, add simulated ones, drain or enable one')
-    .addHelpText('after', '\n"cellzero hosts" alone lists them; "cellzero hosts <command> --help" tells more of a command.');
+    .addHelpText('after', '\n"cellzero hosts" alone lists them; "cellzero hosts <command> --help" explains a command.');
   addList(hosts, perform);
   addAdd(hosts, perform);
   addDrain(hosts, perform);
@@ -34,13 +34,13 @@ function addList(hosts: Command, perform: Perform): void {
         `  cellzero hosts
   cellzero hosts --cell cell1
   cellzero hosts --json | jq -r '.[] | select(.pickable | not) | .host'`,
-        'they are listed\n  1  there is no such cell',
+        'success\n  1  cell not found',
       ),
     )
     .action((options: CommonOptions & { cell?: string }) =>
       perform(options, async (api) => {
         const found = await listHosts(api, options.cell ?? null);
-        return { json: found, text: () => hostsText(found), code: exitCodes.clean };
+        return { json: found, text: () => hostsText(found), code: exitCodes.success };
       }),
     );
 }
@@ -67,15 +67,15 @@ function addAdd(hosts: Command, perform: Perform): void {
     )
     .argument('<cell>', 'name of the cell')
     .addOption(new Option('--count <number>', 'how many').argParser(wholeNumberFrom(1, mostHosts)).default(1))
-    .addOption(size('--vcpus <number>', 'vCPUs of each', usualHost.VCPU))
-    .addOption(size('--memory-mb <mib>', 'MiB of memory of each', usualHost.MEMORY_MB))
-    .addOption(size('--disk-gb <gib>', 'GiB of disk of each', usualHost.DISK_GB))
+    .addOption(size('--vcpus <number>', 'vCPUs of each', defaultHostResources.VCPU))
+    .addOption(size('--memory-mb <mib>', 'MiB of memory of each', defaultHostResources.MEMORY_MB))
+    .addOption(size('--disk-gb <gib>', 'GiB of disk of each', defaultHostResources.DISK_GB))
     .addHelpText(
       'after',
       helpEnd(
         `  cellzero hosts add cell1
   cellzero hosts add cell2 --count 10 --vcpus 64 --memory-mb 262144 --disk-gb 4000`,
-        'they are added\n  1  there is no such cell, or it is cell0, which has no hosts',
+        'success\n  1  cell not found, or it is cell0, which has no hosts',
       ),
     )
     .action((cell: string, options: NewHosts) =>
@@ -85,7 +85,7 @@ function addAdd(hosts: Command, perform: Perform): void {
         return {
           json: added.map((host) => ({ host, cell, ...total })),
           text: () => `Added to ${cell}: ${added.join(', ')}.`,
-          code: exitCodes.clean,
+          code: exitCodes.success,
         };
       }),
     );
@@ -104,13 +104,13 @@ function addDrain(hosts: Command, perform: Perform): void {
       helpEnd(
         `  cellzero hosts drain cell1-host1 --reason "disk is failing"
   cellzero hosts --json | jq '.[] | select(.host == "cell1-host1").servers'   # until it is 0`,
-        'it is drained, also when it was before\n  1  there is no such host',
+        'success, also when it was disabled before\n  1  not found',
       ),
     )
     .action((host: string, options: CommonOptions & { reason?: string }) =>
       perform(options, async (api) => {
         const { cell, servers } = await drainHost(api, host, options.reason ?? null);
-        return { json: { host, cell, enabled: false, servers }, text: () => drainedText(host, cell, servers), code: exitCodes.clean };
+        return { json: { host, cell, enabled: false, servers }, text: () => disabledText(host, cell, servers), code: exitCodes.success };
       }),
     );
 }
@@ -120,40 +120,37 @@ function addEnable(hosts: Command, perform: Perform): void {
     .summary('put a host back into service')
     .description('Puts a host back into service: new servers come to it again.')
     .argument('<host>', 'name of the host')
-    .addHelpText(
-      'after',
-      helpEnd('  cellzero hosts enable cell1-host1', 'it is enabled, also when it was before\n  1  there is no such host'),
-    )
+    .addHelpText('after', helpEnd('  cellzero hosts enable cell1-host1', 'success, also when it was enabled before\n  1  not found'))
     .action((host: string, options: CommonOptions) =>
       perform(options, async (api) => {
         const { cell, servers } = await enableHost(api, host);
         return {
           json: { host, cell, enabled: true, servers },
           text: () => `${host} of ${cell} is back in service.`,
-          code: exitCodes.clean,
+          code: exitCodes.success,
         };
       }),
     );
 }
 
-function drainedText(host: string, cell: string, servers: number): string {
+function disabledText(host: string, cell: string, servers: number): string {
   const left =
     servers === 0
       ? 'No server is there.'
       : `${servers} ${servers === 1 ? 'server is' : 'servers are'} still there, and stay:
   openstack --os-cloud cellzero-admin server list --all-projects --host ${host}`;
-  return `${host} of ${cell} is drained: no new server comes to it. ${left}`;
+  return `${host} of ${cell} is disabled: no new server comes to it. ${left}`;
 }
 
-/** Gives hosts as a person reads them. */
+/** Returns hosts as a person reads them. */
 function hostsText(hosts: readonly Host[]): string {
   if (hosts.length === 0) return 'There are no hosts. "cellzero hosts add <cell>" adds simulated ones.';
-  const rows = hosts.map(({ host, cell, zone, room, servers, reason, ...state }) => [
+  const rows = hosts.map(({ host, cell, zone, capacity, servers, reason, ...state }) => [
     host,
     cell,
     zone,
     status(state),
-    ...[room.VCPU, room.MEMORY_MB, room.DISK_GB].map(({ used, total }) => `${used} of ${total}`),
+    ...[capacity.VCPU, capacity.MEMORY_MB, capacity.DISK_GB].map(({ used, total }) => `${used} of ${total}`),
     String(servers),
     wrap(reason ?? '', 40),
   ]);

@@ -31,7 +31,7 @@ export function addImage(root: Command, perform: Perform): void {
     'Manages what there is to boot from. An image is a record of what a server needs; hosts are simulated, so its bits are not kept.',
   )
     .summary('create, change or delete images')
-    .addHelpText('after', '\n"openstack image list" and "openstack image show <image>" tell what images there are.');
+    .addHelpText('after', '\n"openstack image list" and "openstack image show <image>" show what images there are.');
   addCreate(image, perform);
   addSet(image, perform);
   addUnset(image, perform);
@@ -50,7 +50,7 @@ function addCreate(image: Command, perform: Perform): void {
       helpEnd(
         `  cellzero image create debian-13 --file debian-13-generic-amd64.qcow2 --min-disk 3
   cellzero image create debian-13-arm --property hw_architecture=aarch64 --project web`,
-        'it is made\n  1  there is no such project, or a property cannot be',
+        'success\n  1  project not found, or a property is refused',
       ),
     )
     .action((name: string, options: NewImageOptions) =>
@@ -58,7 +58,7 @@ function addCreate(image: Command, perform: Perform): void {
         const { project = null, minDisk = 0, minRam = 0, diskFormat, property: properties = {}, file } = options;
         const content = file === undefined ? {} : { content: await contentOf(file) };
         const made = await createImage(api, { name, project, minDisk, minRam, diskFormat, properties, ...content });
-        return { json: made, text: () => imageTable(made), code: exitCodes.clean };
+        return { json: made, text: () => imageTable(made), code: exitCodes.success };
       }),
     );
 }
@@ -72,7 +72,7 @@ function addSet(image: Command, perform: Perform): void {
     .addHelpText('after', helpEnd('  cellzero image set debian-13 --min-disk 5 --property trait:CUSTOM_FAST=required', endings))
     .action((name: string, options: CommonOptions & Needs & { property?: Record<string, string> }, command: Command) => {
       const { minDisk, minRam, property } = options;
-      if (minDisk === undefined && minRam === undefined && !property) command.error('error: give --min-disk, --min-ram or --property');
+      if (minDisk === undefined && minRam === undefined && !property) command.error('error: --min-disk, --min-ram or --property is needed');
       const change = {
         ...(minDisk !== undefined && { minDisk }),
         ...(minRam !== undefined && { minRam }),
@@ -80,7 +80,7 @@ function addSet(image: Command, perform: Perform): void {
       };
       return perform(options, async (api) => {
         const changed = await changeImage(api, name, change);
-        return { json: changed, text: () => imageTable(changed), code: exitCodes.clean };
+        return { json: changed, text: () => imageTable(changed), code: exitCodes.success };
       });
     });
 }
@@ -94,7 +94,7 @@ function addUnset(image: Command, perform: Perform): void {
     .action((name: string, options: CommonOptions & { property: string[] }) =>
       perform(options, async (api) => {
         const changed = await changeImage(api, name, { without: options.property });
-        return { json: changed, text: () => imageTable(changed), code: exitCodes.clean };
+        return { json: changed, text: () => imageTable(changed), code: exitCodes.success };
       }),
     );
 }
@@ -104,16 +104,16 @@ function addDelete(image: Command, perform: Perform): void {
     .summary('remove an image')
     .description('Removes an image. Servers that were booted from it stay.')
     .argument('<image>', 'its id or its name')
-    .addHelpText('after', helpEnd('  cellzero image delete debian-13', 'it is gone\n  1  there is no such image, or several have the name'))
+    .addHelpText('after', helpEnd('  cellzero image delete debian-13', 'success\n  1  not found, or several have the name'))
     .action((name: string, options: CommonOptions) =>
       perform(options, async (api) => {
         const gone = await deleteImage(api, name);
-        return { json: gone, text: () => `${gone.name} (${gone.id}) is deleted.`, code: exitCodes.clean };
+        return { json: gone, text: () => `${gone.name} (${gone.id}) is deleted.`, code: exitCodes.success };
       }),
     );
 }
 
-const endings = 'it is so, also when it was before\n  1  there is no such image, several have the name, or a property cannot be';
+const endings = 'success, also when nothing changed\n  1  not found, several have the name, or a property is refused';
 
 function needs(command: Command): Command {
   return command

@@ -12,12 +12,12 @@ export function addProject(root: Command, perform: Perform): void {
   part(project, 'create')
     .summary('make a project')
     .argument('<name>', 'name of the project', entityName)
-    .addHelpText('after', helpEnd('  cellzero project create web', 'it is made\n  1  the name is taken'))
+    .addHelpText('after', helpEnd('  cellzero project create web', 'success\n  1  the name is taken'))
     .action((name: string, options: CommonOptions) =>
       perform(options, async (api) => {
         const id = await createProject(api, name);
         const text = () => `Project ${name} is made, its id is ${id}. Its first user:\n  cellzero user create <name> --project ${name}`;
-        return { json: { id, name }, text, code: exitCodes.clean };
+        return { json: { id, name }, text, code: exitCodes.success };
       }),
     );
 }

@@ -8,7 +8,7 @@ import { table, wrap } from '../output/table.ts';
 export function addStatus(root: Command, perform: Perform): void {
   const upgrade = group(group(root, 'status', 'check the deployment, as "nova-status"'), 'upgrade', 'check before an upgrade');
   part(upgrade, 'check')
-    .summary('tell whether the deployment is ready for an upgrade')
+    .summary('check whether the deployment is ready for an upgrade')
     .description(
       'Checks that cell0, a cell and hosts are registered, that every database answers and has the schema that this command knows, and that no host waits to be mapped. Cells that sleep are woken. "cellzero audit" looks at servers.',
     )

@@ -18,7 +18,7 @@ export function addUser(root: Command, perform: Perform): void {
     .summary('list, create, disable or delete users, and set their passwords')
     .addHelpText(
       'after',
-      '\n"cellzero user" alone lists them; "cellzero user <command> --help" tells more of a command. The deployment keeps the passwords of its own users,\nadmin and on one machine demo, and sets them again with every deploy or start.',
+      '\n"cellzero user" alone lists them; "cellzero user <command> --help" explains a command. The deployment keeps the passwords of its own users,\nadmin and on one machine demo, and sets them again with every deploy or start.',
     );
   addList(user, perform);
   addCreate(user, perform);
@@ -32,14 +32,11 @@ function addList(user: Command, perform: Perform): void {
   part(user, 'list', { isDefault: true })
     .summary('list users with their roles')
     .description('Lists all users with their roles in each project.')
-    .addHelpText(
-      'after',
-      helpEnd(`  cellzero user\n  cellzero user --json | jq -r '.[] | select(.enabled | not) | .name'`, 'they are listed'),
-    )
+    .addHelpText('after', helpEnd(`  cellzero user\n  cellzero user --json | jq -r '.[] | select(.enabled | not) | .name'`, 'success'))
     .action((options: CommonOptions) =>
       perform(options, async (api) => {
         const users = await listUsersWithRoles(api);
-        return { json: users, text: () => usersTable(users), code: exitCodes.clean };
+        return { json: users, text: () => usersTable(users), code: exitCodes.success };
       }),
     );
 }
@@ -66,7 +63,7 @@ function addCreate(user: Command, perform: Perform): void {
         `  cellzero user create ci --project web
   cellzero user create ci --project web --role reader --password-file - < secret
   cellzero user create ci --project web --json | jq -r .password`,
-        'it is made\n  1  the name is taken, or there is no such project',
+        'success\n  1  the name is taken, or the project is not found',
       ),
     )
     .action((name: string, options: CommonOptions & PasswordOption & { project: string; role: Role }) =>
@@ -75,15 +72,15 @@ function addCreate(user: Command, perform: Perform): void {
         const password = passwordFile ?? newPassword();
         const id = await createUser(api, { name, project, role, password });
         const made = { id, name, project, role, ...(passwordFile === undefined ? { password } : {}) };
-        return { json: made, text: () => table(['Field', 'Value'], Object.entries(made)), code: exitCodes.clean };
+        return { json: made, text: () => table(['Field', 'Value'], Object.entries(made)), code: exitCodes.success };
       }),
     );
 }
 
 function addPassword(user: Command, perform: Perform): void {
   part(user, 'password')
-    .summary('give a user another password')
-    .description('Gives a user another password. One that is made here is shown once, and kept as a hash only.')
+    .summary('set another password of a user')
+    .description('Sets another password of a user. One that is made here is shown once, and kept as a hash only.')
     .argument('<name>', 'name of the user')
     .addOption(passwordOption())
     .addHelpText(
@@ -91,7 +88,7 @@ function addPassword(user: Command, perform: Perform): void {
       helpEnd(
         `  cellzero user password ci
   cellzero user password ci --password-file secret`,
-        'it has the password\n  1  there is no such user',
+        'success\n  1  not found',
       ),
     )
     .action((name: string, options: CommonOptions & PasswordOption) =>
@@ -100,7 +97,7 @@ function addPassword(user: Command, perform: Perform): void {
         const password = passwordFile ?? newPassword();
         await setPassword(api, name, password);
         const made = { name, ...(passwordFile === undefined ? { password } : {}) };
-        return { json: made, text: () => table(['Field', 'Value'], Object.entries(made)), code: exitCodes.clean };
+        return { json: made, text: () => table(['Field', 'Value'], Object.entries(made)), code: exitCodes.success };
       }),
     );
 }
@@ -109,11 +106,11 @@ function addState(user: Command, perform: Perform, verb: 'enable' | 'disable'): 
   part(user, verb)
     .summary(verb === 'enable' ? 'let a disabled user log in again' : 'let a user log in no more')
     .argument('<name>', 'name of the user')
-    .addHelpText('after', helpEnd(`  cellzero user ${verb} ci`, `it is ${verb}d, also when it was before\n  1  there is no such user`))
+    .addHelpText('after', helpEnd(`  cellzero user ${verb} ci`, `success, also when it was ${verb}d before\n  1  not found`))
     .action((name: string, options: CommonOptions) =>
       perform(options, async (api) => {
         await setUserEnabled(api, name, verb === 'enable');
-        return { json: { name, enabled: verb === 'enable' }, text: () => `${name} is ${verb}d.`, code: exitCodes.clean };
+        return { json: { name, enabled: verb === 'enable' }, text: () => `${name} is ${verb}d.`, code: exitCodes.success };
       }),
     );
 }
@@ -123,11 +120,11 @@ function addDelete(user: Command, perform: Perform): void {
     .summary('remove a user')
     .description('Removes a user with all roles. Servers of the project stay.')
     .argument('<name>', 'name of the user')
-    .addHelpText('after', helpEnd('  cellzero user delete ci', 'it is gone\n  1  there is no such user'))
+    .addHelpText('after', helpEnd('  cellzero user delete ci', 'success\n  1  not found'))
     .action((name: string, options: CommonOptions) =>
       perform(options, async (api) => {
         await deleteUser(api, name);
-        return { json: { name }, text: () => `${name} is deleted.`, code: exitCodes.clean };
+        return { json: { name }, text: () => `${name} is deleted.`, code: exitCodes.success };
       }),
     );
 }

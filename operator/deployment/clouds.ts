@@ -9,7 +9,7 @@ import { type Choice, target } from './reach.ts';
 import { stackOutput } from './stack-outputs.ts';
 
 /**
- * Gives the text of clouds.yaml.
+ * Returns the text of clouds.yaml.
  * @throws NoDeployment when there is none, or when only its database is known.
  */
 export async function cloudsFor(choice: Choice): Promise<string> {

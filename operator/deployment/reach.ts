@@ -57,7 +57,7 @@ export async function reach(choice: Choice): Promise<Deployment> {
   if ('dataDir' in where) {
     const { environment, close } = await attach(where.dataDir);
     Object.assign(process.env, environment);
-    // A profile would count before the credentials that the deployment gives.
+    // A profile would count before the credentials of the deployment.
     delete process.env.AWS_PROFILE;
     return { api: parseDatabaseUrl(environment.API_DATABASE), close };
   }

@@ -4,7 +4,7 @@ import { prefixOf, type Stage } from '../../infra/settings.ts';
 import { NoDeployment } from '../../local/deployment/attach.ts';
 
 /**
- * Gives an output of a stack of a deployment.
+ * Returns an output of a stack of a deployment.
  * @param stack its name after the stage's prefix, such as `api-database`
  * @throws NoDeployment that says what is missing and what to do about it; other errors of AWS as they are.
  */

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { InvalidArgumentError, Option } from 'commander';
 
-/** What the option gives: the password, not the file. */
+/** What the option means: the password, not the file. */
 export interface PasswordOption {
   passwordFile?: string;
 }

@@ -1,4 +1,4 @@
-/** Cells that do not answer: what could be done elsewhere is done, they are told of on stderr, and the exit code says that not all was done. */
+/** Cells that do not answer: what could be done elsewhere is done, they are named on stderr, and the exit code says that not all was done. */
 import type { CellFailure } from '../../compute/cells/reach.ts';
 import type { Outcome } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';

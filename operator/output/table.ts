@@ -2,7 +2,7 @@
 import { getBorderCharacters, table as layOut } from 'table';
 
 /**
- * Gives a table of rows under headers, without a newline at the end. Control characters in values are shown, not obeyed.
+ * Returns a table of rows under headers, without a newline at the end. Control characters in values are shown, not obeyed.
  * @param style `ruled` has a border after every row.
  */
 export function table(headers: readonly string[], rows: readonly (readonly string[])[], style: 'plain' | 'ruled' = 'plain'): string {
@@ -18,7 +18,7 @@ export function visible(line: string): string {
   return line.replace(/\p{Cc}|\p{Cf}/gu, (character) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`);
 }
 
-/** Breaks a text at spaces into lines of at most so many characters; a longer word stays whole. */
+/** Breaks a text at spaces into lines of at most `width` characters; a longer word stays whole. */
 export function wrap(text: string, width: number): string {
   const lines: string[] = [];
   for (const word of text.split(' ')) {

@@ -146,7 +146,7 @@ describe('a server that fits nowhere', () => {
     expect({ code, err }).toEqual({ code: 1, err: expect.stringContaining('Error creating server: buried') });
   });
 
-  it('server show gives the sentence to its owner and the whole reason to the admin', async () => {
+  it('server show has the sentence for its owner and the whole reason for the admin', async () => {
     const mine = await member.json<{ id: string; status: string; fault: Row }>('server show buried');
     expect(mine).toMatchObject({ status: 'ERROR', fault: { code: 500, message: 'No valid host was found. ' } });
     expect(mine.fault).not.toHaveProperty('details');

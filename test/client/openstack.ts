@@ -19,7 +19,7 @@ export interface OpenStack {
   /** Runs a command, arguments separated by spaces. */
   run(command: string): Promise<Outcome>;
   /**
-   * Runs a command with `-f json` and gives what it prints.
+   * Runs a command with `-f json` and returns what it prints.
    * @throws Error when the command fails.
    */
   json<Result>(command: string): Promise<Result>;
@@ -71,7 +71,7 @@ export async function runOnce(cloudsFile: string, cloud: string, command: string
   return stdout;
 }
 
-/** No setting of whoever runs the tests reaches the client. */
+/** No setting of the person who runs the tests reaches the client. */
 function clientEnvironment(cloudsFile: string): NodeJS.ProcessEnv {
   const others = Object.entries(process.env).filter(([name]) => !name.startsWith('OS_'));
   return { ...Object.fromEntries(others), OS_CLIENT_CONFIG_FILE: cloudsFile };

@@ -93,7 +93,7 @@ export async function change(file: string, from: string, to: string): Promise<vo
   await writeFile(file, text.replace(from, to));
 }
 
-/** Asks the API all the time while something else is done; gives how often, and the answers that were none. */
+/** Asks the API all the time while something else is done; returns how often, and the answers that were none. */
 export async function askAllAlong<Result>(
   client: Client,
   work: () => Promise<Result>,

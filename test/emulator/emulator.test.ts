@@ -96,7 +96,7 @@ async function stackStatuses(): Promise<Record<string, string | undefined>> {
 }
 
 describe('a first deploy', () => {
-  it('takes less than 90 s, and tells where it is on the way', async () => {
+  it('takes less than 90 s, and says where it is on the way', async () => {
     const printed = emulation.printed();
     expect(Number(/deployed after (\d+) s/.exec(printed)?.[1])).toBeLessThan(90);
     expect(Number(/Synthesis time: ([\d.]+)s/.exec(await readFile(join(dataDir, 'cdk.log'), 'utf8'))?.[1])).toBeLessThan(30);
@@ -106,7 +106,7 @@ describe('a first deploy', () => {
     expect(printed).toContain(`OS_CLIENT_CONFIG_FILE=${dataDir}/clouds.yaml OS_CLOUD=cellzero`);
   });
 
-  it('gives a cloud that the unmodified client uses', async () => {
+  it('is a cloud that the unmodified client uses', async () => {
     await installClient();
     const flavors = JSON.parse(await runOnce(join(dataDir, 'clouds.yaml'), 'cellzero', 'flavor list -f json'));
     expect(flavors).toHaveLength(5);

@@ -44,17 +44,17 @@ export function synthesise(context?: Record<string, unknown>): CloudAssembly {
   }
 }
 
-/** Gives the template of a stack. */
+/** Returns the template of a stack. */
 export function templateOf(assembly: CloudAssembly, stack: string): Template {
   return Template.fromJSON(assembly.getStackByName(stack).template);
 }
 
-/** Gives what CDK warns of. */
+/** Returns what CDK warns of. */
 export function warningsOf(assembly: CloudAssembly): unknown[] {
   return assembly.stacks.flatMap(({ messages }) => messages).filter(({ level }) => level !== SynthesisMessageLevel.INFO);
 }
 
-/** Gives the statements of all policies, those of one role where the beginning of its logical id is given. */
+/** Returns the statements of all policies, those of one role where the beginning of its logical id is given. */
 export function statementsOf(template: Template, role = ''): Statement[] {
   const attached = Object.values(template.findResources('AWS::IAM::Policy'))
     .filter(({ Properties }) => Properties.Roles[0].Ref.startsWith(role))

@@ -1,11 +1,11 @@
-/** What `npm run demo` prints, and that it tells on a cloud that does something else. */
+/** What `npm run demo` prints, and that it fails on a cloud that does something else. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
-import { createPage } from '../../local/demo/page.ts';
-import { tellStory } from '../../local/demo/story.ts';
+import { createReport } from '../../local/demo/report.ts';
+import { runScenario } from '../../local/demo/scenario.ts';
 import { Unexpected } from '../../local/demo/unexpected.ts';
 import { startService } from '../../local/deployment/service.ts';
 
@@ -24,10 +24,10 @@ async function run(environment: Record<string, string>): Promise<{ code: number;
   return { code, ...read };
 }
 
-it('tells of both servers within a hundred columns, without colours', async () => {
+it('shows both servers within a hundred columns, without colours', async () => {
   const { code, out, err } = await run({});
   expect({ code, err }).toEqual({ code: 0, err: '' });
-  const told = [
+  const expected = [
     /ScheduleServers .*picked cell[12]-host[12]/,
     /CreateInCell/,
     /BuildOnHost/,
@@ -41,19 +41,19 @@ it('tells of both servers within a hundred columns, without colours', async () =
     /Quota in use: 0 servers, 0 vCPUs, 0 MiB/,
     /All as it should be/,
   ];
-  for (const pattern of told) expect(out).toMatch(pattern);
+  for (const pattern of expected) expect(out).toMatch(pattern);
   expect(out.split('\n').filter((line) => line.length > 100)).toEqual([]);
   expect(out).not.toContain('\u001b');
   expect(out).not.toContain('"level"');
 });
 
-it('fails on a cloud that is not as told', async () => {
+it('fails on a cloud that does something else', async () => {
   const starting = startService({ dataDir: undefined, cells: 2, hosts: 0, host: '127.0.0.1', port: 0 });
   try {
     await expect(
-      tellStory(
+      runScenario(
         starting,
-        createPage(() => {}),
+        createReport(() => {}),
       ),
     ).rejects.toThrow(Unexpected);
   } finally {

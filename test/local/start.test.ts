@@ -86,7 +86,7 @@ const member = async (url: string) => logIn({ url, passwords: await passwordsOf(
 const small = { name: 'small', flavorRef: '1', imageRef: 'c1220500-0000-4000-8000-000000000001', networks: 'none' };
 
 describe('a start', () => {
-  it('is ready soon, tells what to type, and keeps passwords and data for the next one', async () => {
+  it('is ready soon, says what to type, and keeps passwords and data for the next one', async () => {
     const first = serve();
     const url = await first.ready;
     expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
@@ -193,7 +193,7 @@ it('says in two lines that its data or its port is taken, and leaves the other a
   expect((await fetch(url)).status).toBe(200);
 });
 
-it('loses nothing it acknowledged when it is killed, and ends every story at its next start', async () => {
+it('loses nothing it acknowledged when it is killed, and ends every boot at its next start', async () => {
   const first = serve();
   const client = await member(await first.ready);
   const pids = await family(first.child.pid);

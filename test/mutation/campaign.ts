@@ -58,7 +58,7 @@ export function startCampaign(): Campaign {
       const results: Result[] = [];
       for (const change of changes) {
         const outcome = await runner.run({ tests, mutated: { file, text: mutate(text, change) } }, limit);
-        const result = { file, ...describe(text, change), ...judge(outcome) };
+        const result = { file, ...describe(text, change), ...verdictOf(outcome) };
         results.push(result);
         progress(result);
       }
@@ -68,7 +68,7 @@ export function startCampaign(): Campaign {
   };
 }
 
-function judge(outcome: Outcome | 'late'): Pick<Result, 'end' | 'by'> {
+function verdictOf(outcome: Outcome | 'late'): Pick<Result, 'end' | 'by'> {
   if (outcome === undefined) return { end: 'survived' };
   if (outcome === 'late') return { end: 'caught', by: 'time' };
   return { end: isInvalid(outcome) ? 'invalid' : 'caught', by: `${outcome.file}: ${outcome.test}` };

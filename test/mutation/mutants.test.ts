@@ -24,8 +24,8 @@ test.each([
   ['return rows?.count ?? 0;', ['return rows?.count;', 'return rows?.count ?? 1;']],
   ['if (a) b();', ['if (true) b();', 'if (false) b();', 'if (a)']],
   [
-    "if (!row) throw new Error('a select gives one row');",
-    ["if (true) throw new Error('a select gives one row');", "if (row) throw new Error('a select gives one row');"],
+    "if (!row) throw new Error('a select returns one row');",
+    ["if (true) throw new Error('a select returns one row');", "if (row) throw new Error('a select returns one row');"],
   ],
   ['const x = a ? b : c', ['const x = true ? b : c', 'const x = false ? b : c']],
   ['await noteOrphanedRows(api, cell, server);', ['']],

@@ -1,6 +1,6 @@
 /**
  * A process that keeps vitest warm and runs test files against one mutant after another. A mutant replaces its file on the way through Vite, so the
- * working tree is never touched. Whoever started this process ends it when a mutant takes too long.
+ * working tree is never touched. The process that started this one ends it when a mutant takes too long.
  */
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -31,7 +31,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 let current: Order['mutated'];
 const vitest = await createVitest(
   'test',
-  // Vitest's own cache on disk would give the file as it was.
+  // Vitest's own cache on disk would return the file as it was.
   { ...settings, root, config: false, fsModuleCache: false, watch: false, bail: 1, maxWorkers: 1, reporters: [{}], silent: true },
   {
     plugins: [
@@ -56,7 +56,7 @@ async function run({ tests, mutated }: Order): Promise<Outcome> {
     const [specification] = await vitest.globTestSpecifications([join(root, test)]);
     if (!specification) return { file: test, test: 'all', message: 'there is no such file' };
     const { testModules, unhandledErrors } = await vitest.runTestSpecifications([specification]);
-    // Vitest tells of earlier files, too.
+    // Vitest reports earlier files, too.
     const module = testModules.find(({ moduleId }) => moduleId === specification.moduleId);
     if (!module?.ok()) return { file: test, ...failureOf(module) };
     if (unhandledErrors.length > 0) return { file: test, test, message: String(unhandledErrors[0]) };

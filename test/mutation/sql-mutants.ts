@@ -18,7 +18,7 @@ export function sqlMutants(source: string, span: Span, holes: readonly Span[]): 
   return changes;
 }
 
-/** Tells whether a text is SQL or a part of it, and no sentence. */
+/** Returns whether a text is SQL or a part of it, and no sentence. */
 export function isSql(text: string): boolean {
   return (
     /\s/.test(text.trim()) &&

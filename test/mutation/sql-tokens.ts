@@ -25,7 +25,7 @@ const patterns: readonly (readonly [Token['kind'] | 'space', RegExp])[] = [
   ['operator', /->>|->|::[a-z_]\w*(?:\[\])?|<=|>=|<>|\|\||\?\||@>|[-+*/%<>=~|?!,;[\]]/y],
 ];
 
-/** Returns the tokens of a part of the source; the holes are what must not be looked into. */
+/** Returns the tokens of a part of the source; the holes are what must not be read. */
 export function tokenize(source: string, { start, end }: Span, holes: readonly Span[]): Token[] {
   const stack: { start: number; tokens: Token[] }[] = [{ start, tokens: [] }];
   const add = (kind: Token['kind'], from: number, to: number, inner: readonly Token[] = []) =>

@@ -18,7 +18,7 @@ export function reasonOf(result: Pick<Result, 'file' | 'source' | 'change'>): st
   return survivors[result.file]?.find((survivor) => speaksOf(survivor, result))?.reason;
 }
 
-/** Tells whether a mutant survived and nobody has said why. */
+/** Returns whether a mutant survived and nobody has said why. */
 export function isUnexplained(result: Result): boolean {
   return result.end === 'survived' && reasonOf(result) === undefined;
 }

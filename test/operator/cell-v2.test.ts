@@ -74,7 +74,7 @@ test('cells are registered, listed, changed and removed; values keep their chara
   const taken = await cellV2('create_cell', '--database_connection', databaseUrl('cell1'));
   expect(taken).toMatchObject({ code: 2, stdout: expect.stringContaining(`with uuid ${await uuidOf('cell1')}.`) });
 
-  // Only a fourth database is missing: cell3 gives up its own.
+  // Only a fourth database is missing: cell3 leaves its own.
   const uuid = await uuidOf('cell3');
   expect(await cellV2('delete_cell', '--cell_uuid', uuid)).toEqual(says(2, `There are existing hosts mapped to cell with uuid ${uuid}.`));
   dataApi.faults.add({ cluster: 'cell3', kind: 'down' });
@@ -181,7 +181,7 @@ test('hosts are discovered, listed and deleted', async () => {
   expect(await findings()).toEqual([]);
 });
 
-test('a cell that does not answer is told of, and the others are seen to', async () => {
+test('a cell that does not answer is reported, and the others are seen to', async () => {
   const fresh = { uuid: '22222222-0000-4000-8000-000000000002', host: 'another', total: { VCPU: 1, MEMORY_MB: 512, DISK_GB: 5 } };
   await saveComputeNodes(cloud.database('cell3'), [fresh]);
   await query(cloud.database('cell3'), `update services set disabled = true where host = 'another'`);
@@ -217,14 +217,14 @@ test('a server is verified wherever it is', async () => {
   expect(await verify(nobody)).toMatchObject({ code: 1, stdout: expect.stringMatching(/^Instance \S+ is not mapped to a cell \(upgrade/) });
   expect(await verify(gone)).toMatchObject({ code: 3, stdout: expect.stringMatching(/^The instance with uuid \S+ has been deleted\.\n/) });
 
-  const homeless = '33333333-0000-4000-8000-000000000001';
+  const withoutCell = '33333333-0000-4000-8000-000000000001';
   await query(
     cloud.service.api,
     `insert into instance_mappings (instance_uuid, project_id, user_id, queued_for_delete) values (:id::uuid, 'p', 'u', true)`,
-    { id: homeless },
+    { id: withoutCell },
   );
-  expect(await verify(homeless)).toEqual(says(2, `Instance ${homeless} is not mapped to a cell`));
-  await query(cloud.service.api, 'delete from instance_mappings where instance_uuid = :id::uuid', { id: homeless });
+  expect(await verify(withoutCell)).toEqual(says(2, `Instance ${withoutCell} is not mapped to a cell`));
+  await query(cloud.service.api, 'delete from instance_mappings where instance_uuid = :id::uuid', { id: withoutCell });
 
   const move = (to: string) =>
     query(

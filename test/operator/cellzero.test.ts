@@ -94,7 +94,7 @@ test('a cell that is down makes an audit fail', async () => {
   expect(stdout).toMatch(/Not read to the end.*\n.*\n\| Cell +\| Why/);
 });
 
-test('explain tells why a server is buried, where one runs, and what became of a deleted one', async () => {
+test('explain shows why a server is buried, where one runs, and what became of a deleted one', async () => {
   const why = await atDataDir('explain', buried);
   expect(why.code).toBe(0);
   expect(why.stdout).toMatch(/\| status +\| ERROR/);
@@ -106,11 +106,16 @@ test('explain tells why a server is buried, where one runs, and what became of a
 
   const where = await atDataDir('explain', active.toUpperCase());
   expect(where.stdout).toMatch(/\| where +\| cell\d, on cell\d-host\d/);
-  expect(where.stdout).toMatch(/\| claims +\| cell\d-host\d: /);
+  expect(where.stdout).toMatch(/\| allocations +\| cell\d-host\d: /);
   expect(where.stdout).toContain('web \\u001b[31m');
 
   const deleted = JSON.parse((await atDataDir('explain', gone, '--json')).stdout);
-  expect(deleted).toMatchObject({ server: gone, entry: { markedDeleted: true, claims: [] }, state: { status: 'DELETED' }, findings: [] });
+  expect(deleted).toMatchObject({
+    server: gone,
+    entry: { markedDeleted: true, allocations: [] },
+    state: { status: 'DELETED' },
+    findings: [],
+  });
   expect(deleted.actions.map(({ action: { action } }: { action: { action: string } }) => action)).toEqual(['delete', 'create']);
 
   const unknown = await atDataDir('explain', '00000000-0000-4000-8000-000000000000');
@@ -152,7 +157,7 @@ test('on the data of a stopped service, also when it was killed and left its end
   expect((await atDataDir('audit', '--settled')).code).toBe(0);
 });
 
-/** Starts a service as an operator does, waits until it is ready, and ends it without a chance to clean up; gives its process. */
+/** Starts a service as an operator does, waits until it is ready, and ends it without a chance to clean up; returns its process. */
 async function startAndKill(dataDir: string): Promise<number | undefined> {
   const script = fileURLToPath(new URL('../../local/start.ts', import.meta.url));
   const child = spawn(process.execPath, [script, '--port', '0', '--data-dir', dataDir], { stdio: ['ignore', 'pipe', 'inherit'] });

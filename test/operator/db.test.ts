@@ -68,7 +68,7 @@ async function takeBack(cell: string): Promise<void> {
   await migrate(cloud.database(cell), cellMigrations.slice(0, 1));
 }
 
-test('schemas are moved forward in cell0 and all cells, and their versions told', async () => {
+test('schemas are moved forward in cell0 and all cells, and their versions printed', async () => {
   const last = String(cellMigrations.length);
   expect(await run('db', 'version')).toEqual(says(0, last));
   expect(await run('api_db', 'version')).toEqual(says(0, String(apiMigrations.length)));

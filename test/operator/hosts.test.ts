@@ -27,7 +27,7 @@ async function listed(): Promise<Map<string, Host>> {
   return new Map((await listHosts(cloud.service.api, null)).map((host) => [host.host, host]));
 }
 
-/** Boots servers of a new project and tells the host of each; null is none. */
+/** Boots servers of a new project and returns the host of each; null is none. */
 async function bootedOn(count: number, server?: Record<string, unknown>): Promise<unknown[]> {
   const admin = await cloud.newUser('admin');
   const ids = await Promise.all(Array.from({ length: count }, () => admin.boot(server)));
@@ -37,7 +37,7 @@ async function bootedOn(count: number, server?: Record<string, unknown>): Promis
 const service = (host: string) =>
   query(cloud.database('cell1'), 'select disabled, disabled_reason from services where host = :host', { host });
 
-test('a listing tells what is used of what hosts have', async () => {
+test('a listing shows what is used of what hosts have', async () => {
   await bootedOn(1);
   const { code, stdout } = await hosts();
   expect(code).toBe(0);
@@ -49,9 +49,9 @@ test('a listing tells what is used of what hosts have', async () => {
   expect(await hosts('--cell', 'cell9')).toMatchObject({ code: 1, stdout: '', stderr: 'cellzero: There is no cell cell9.\n' });
 });
 
-test('a drained host gets no boot, an enabled one does', { timeout: 60_000 }, async () => {
-  const drained = await hosts('drain', 'cell1-host1', '--reason', 'its disk fails');
-  expect(drained.stdout).toContain('cell1-host1 of cell1 is drained');
+test('a disabled host gets no boot, an enabled one does', { timeout: 60_000 }, async () => {
+  const disabled = await hosts('drain', 'cell1-host1', '--reason', 'its disk fails');
+  expect(disabled.stdout).toContain('cell1-host1 of cell1 is disabled');
   expect(await service('cell1-host1')).toEqual([{ disabled: true, disabled_reason: 'its disk fails' }]);
   expect(await bootedOn(4)).toEqual(Array(4).fill('cell1-host2'));
   expect((await listed()).get('cell1-host1')).toMatchObject({ enabled: false, pickable: false, reason: 'its disk fails' });
@@ -73,9 +73,9 @@ test('a drained host gets no boot, an enabled one does', { timeout: 60_000 }, as
 test('what stops halfway leaves a host that is not picked', { timeout: 60_000 }, async () => {
   const down = () => cloud.service.dataApi.faults.add({ cluster: 'cell1', kind: 'down' });
   const cell = down();
-  const drained = await hosts('drain', 'cell1-host1', '--reason', 'halfway');
-  expect(drained).toMatchObject({ code: 3, stdout: '' });
-  expect(drained.stderr).toMatch(/^cellzero: cell1-host1 is picked no more, but its cell cell1 does not know yet: /);
+  const disabled = await hosts('drain', 'cell1-host1', '--reason', 'halfway');
+  expect(disabled).toMatchObject({ code: 3, stdout: '' });
+  expect(disabled.stderr).toMatch(/^cellzero: cell1-host1 is picked no more, but its cell cell1 does not know yet: /);
   expect((await listed()).get('cell1-host1')).toMatchObject({ pickable: false, reason: expect.stringContaining('does not answer') });
   cell.lift();
   expect(await service('cell1-host1')).toEqual([{ disabled: false, disabled_reason: null }]);
@@ -115,7 +115,7 @@ test('added hosts take servers, and keep their numbers', { timeout: 60_000 }, as
   expect((await hosts('add', 'cell1', '--vcpus', '2')).stdout).toBe('Added to cell1: cell1-host5.\n');
   expect(await query(cloud.database('cell1'), `select vcpus from compute_nodes where host = 'cell1-host5'`)).toEqual([{ vcpus: 2 }]);
   expect(all.get('cell1-host4')).toMatchObject({
-    room: { VCPU: { total: 64, used: 0 }, MEMORY_MB: { total: 1024 }, DISK_GB: { total: 7 } },
+    capacity: { VCPU: { total: 64, used: 0 }, MEMORY_MB: { total: 1024 }, DISK_GB: { total: 7 } },
   });
   expect(await bootedOn(1, { flavorRef: await cloud.newFlavor({ vcpus: 20 }) })).toEqual([expect.stringMatching(/^cell1-host[34]$/)]);
   expect((await cellzero(['audit', '--settled', '--data-dir', dataDir])).code).toBe(0);

@@ -21,7 +21,7 @@ afterAll(async () => {
 
 const run = (args: readonly string[], input?: string): Promise<Ended> => cellzero([...args, '--data-dir', dataDir], {}, input);
 
-/** Logs in as a client does; gives the token, or the status of the refusal. */
+/** Logs in as a client does; returns the token, or the status of the refusal. */
 async function login(name: string, password: string, project = 'web'): Promise<string | number> {
   const domain = { name: 'Default' };
   const identity = { methods: ['password'], password: { user: { name, domain, password } } };
@@ -34,7 +34,7 @@ async function login(name: string, password: string, project = 'web'): Promise<s
   return answer.headers.get('x-subject-token') ?? answer.status;
 }
 
-/** Boots a server and gives the status of the answer. */
+/** Boots a server and returns the status of the answer. */
 async function boot(token: string | number): Promise<number> {
   const answer = await fetch(`${cloud.service.url}/v2.1/servers`, {
     method: 'POST',
@@ -93,12 +93,12 @@ test('a password is changed from a file, or made; no password is on a command li
 
 test('a disabled user logs in no more, until enabled; a deleted one never', { timeout: 60_000 }, async () => {
   const { password } = JSON.parse((await run(['user', 'create', 'shortly', '--project', 'web', '--json'])).stdout);
-  for (const [verb, told, token] of [
+  for (const [verb, printed, token] of [
     ['disable', 'is disabled.', 401],
     ['enable', 'is enabled.', expect.any(String)],
     ['delete', 'is deleted.', 401],
   ] as const) {
-    expect(await run(['user', verb, 'shortly'])).toMatchObject({ code: 0, stdout: `shortly ${told}\n` });
+    expect(await run(['user', verb, 'shortly'])).toMatchObject({ code: 0, stdout: `shortly ${printed}\n` });
     expect(await login('shortly', password)).toEqual(token);
   }
   const unknown = await Promise.all(['disable', 'delete', 'password'].map((verb) => run(['user', verb, 'shortly'])));

@@ -101,7 +101,7 @@ describe('GET /servers/{id}', () => {
 });
 
 describe('a list takes 1 call and one for each cell on the page, 2 in sequence', () => {
-  /** Boots until the project has servers in all three cells, and gives the cells of the newest in order. */
+  /** Boots until the project has servers in all three cells, and returns the cells of the newest in order. */
   async function fill(): Promise<void> {
     const ids = await Promise.all([user.boot({ flavorRef: tooLarge }), user.boot({ min_count: 4, max_count: 4 })]);
     for (const id of ids) await user.settled(id);
@@ -241,7 +241,7 @@ describe('paid transitions of the workflow', () => {
     end();
     const states = entered(definition, tasks);
     expect(tasks.length).toBeGreaterThan(1);
-    // Whoever counts edges instead, start and end included, finds one more.
+    // A count of edges instead, start and end included, finds one more.
     expect(states + 1).toBeLessThanOrEqual(6);
   });
 });

@@ -1,4 +1,4 @@
-/** Many at once, where there is hardly room and hardly quota left: neither is ever passed. */
+/** Many at once, where there is hardly capacity and hardly quota left: neither is ever passed. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { audit } from '../../compute/audit/audit.ts';
 import { query } from '../../database/data-api/client.ts';
@@ -7,7 +7,7 @@ import { forbidMoreThan } from '../fixtures/quota-guard.ts';
 import { comeToRest } from '../fixtures/rest.ts';
 
 /** Servers of 1 vCPU that the four hosts hold. */
-const room = 64;
+const capacity = 64;
 const quota = 40;
 const users = 2;
 const bootsEach = 100;
@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => cloud?.stop());
 
-test('200 boots and deletes in parallel pass neither the room of the hosts nor the quota', { timeout: 120_000 }, async () => {
+test('200 boots and deletes in parallel pass neither the capacity of the hosts nor the quota', { timeout: 120_000 }, async () => {
   const { api } = cloud.service;
   await forbidMoreThan(api, quota);
   const people = await Promise.all(Array.from({ length: users }, () => cloud.newUser()));
@@ -51,8 +51,8 @@ test('200 boots and deletes in parallel pass neither the room of the hosts nor t
        (select sum(used)::int from inventories where resource_class = 'VCPU') as claimed`,
   );
   expect(counts?.mapped).toBe(living);
-  // Who finds the last room held by a server that is about to be deleted is buried, so a little may be left.
-  expect(counts?.claimed).toBeLessThanOrEqual(room);
-  expect(counts?.claimed).toBeGreaterThan(Math.min(living, room) * 0.8);
+  // Who finds the last capacity held by a server that is about to be deleted is buried, so a little may be left.
+  expect(counts?.claimed).toBeLessThanOrEqual(capacity);
+  expect(counts?.claimed).toBeGreaterThan(Math.min(living, capacity) * 0.8);
   expect((await audit(api, { settled: true })).findings).toEqual([]);
 });

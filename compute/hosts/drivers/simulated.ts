@@ -1,4 +1,4 @@
-/** Hosts that exist in the databases only. They start every server, unless they are told to be slow or to fail: by host, by image, or by chance. */
+/** Hosts that exist in the databases only. They start every server, unless their simulation is slow or fails: by host, by image, or by chance. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BuildAborted, BuildFailure, type Driver } from './driver.ts';
 
@@ -14,9 +14,9 @@ export interface Simulation {
 }
 
 /** Hosts that do as they are asked. */
-export const flawless: Simulation = { delay: 0, failingHosts: [], failureChance: 0, seed: 1 };
+export const noFailures: Simulation = { delay: 0, failingHosts: [], failureChance: 0, seed: 1 };
 
-/** An image with this property set to `fail` builds on no host; with `abort` the first host gives up for all. */
+/** An image with this property set to `fail` builds on no host; with `abort` the first host aborts the build for all. */
 export const buildProperty = 'cellzero_simulated_build';
 
 /** Makes the driver of simulated hosts. */
@@ -26,7 +26,7 @@ export function simulatedDriver({ delay, failingHosts, failureChance, seed }: Si
       if (delay > 0) await sleep(delay);
       const wish = image?.properties[buildProperty];
       if (wish === 'abort') throw new BuildAborted('The image cannot be used.');
-      if (wish === 'fail' || failingHosts.includes(host)) throw new BuildFailure(`The simulated host ${host} was told to fail.`);
+      if (wish === 'fail' || failingHosts.includes(host)) throw new BuildFailure(`The simulated host ${host} was set to fail.`);
       if (chance(`${seed} ${host} ${server}`) < failureChance) throw new BuildFailure(`The simulated host ${host} failed by chance.`);
     },
     async destroy() {},

@@ -3,11 +3,11 @@
  * the host happens to have. Keys of other scopes are not for this filter.
  */
 import { matches } from './extra-specs-operators.ts';
-import type { KindFilter } from './index.ts';
+import type { HostClassFilter } from './index.ts';
 
-export const computeCapabilitiesFilter: KindFilter = {
+export const computeCapabilitiesFilter: HostClassFilter = {
   name: 'ComputeCapabilitiesFilter',
-  objection({ capabilities }, { flavor }) {
+  rejectionReason({ capabilities }, { flavor }) {
     for (const [key, requirement] of requirements(flavor.extra_specs)) {
       const [scope = '', ...path] = key.split(':');
       if (path.length === 0 && !Object.hasOwn(capabilities, scope)) continue;

@@ -27,7 +27,7 @@ const operators = new Map<string, Compare>([
   ['<in>', (a, b) => a.includes(b)],
 ]);
 
-/** Tells whether a value is what a requirement says. */
+/** Returns whether a value is what a requirement says. */
 export function matches(value: string, requirement: string): boolean {
   const [operator = '', ...operands] = requirement.split(/\s+/).filter((word) => word !== '');
   // `<or> a <or> b`: every second word is the operator again.

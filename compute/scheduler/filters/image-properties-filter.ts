@@ -1,10 +1,10 @@
 /** The image's architecture, hypervisor type and virtual machine mode must be one combination that the host supports; its version of the hypervisor, too. */
-import type { HostKind } from '../../../database/api/scheduler/scheduling-state.ts';
-import type { KindFilter } from './index.ts';
+import type { HostClass } from '../../../database/api/scheduler/scheduling-state.ts';
+import type { HostClassFilter } from './index.ts';
 
-export const imagePropertiesFilter: KindFilter = {
+export const imagePropertiesFilter: HostClassFilter = {
   name: 'ImagePropertiesFilter',
-  objection(kind, { image }) {
+  rejectionReason(hostClass, { image }) {
     const properties = image?.properties ?? {};
     const wanted = [
       architecture(properties.hw_architecture ?? properties.architecture),
@@ -12,26 +12,26 @@ export const imagePropertiesFilter: KindFilter = {
       mode(properties.hw_vm_mode ?? properties.vm_mode),
     ].filter((value) => value !== undefined);
     if (wanted.length === 0) return undefined;
-    const supported = supportedInstances(kind);
+    const supported = supportedInstances(hostClass);
     if (!supported.some((combination) => wanted.every((value) => combination.includes(value)))) {
       return `the image needs ${wanted.join(', ')}, supported is ${supported.map((each) => each.join(', ')).join('; ') || 'nothing'}`;
     }
-    return versionObjection(kind, properties) ?? addressObjection(kind, properties);
+    return versionReason(hostClass, properties) ?? addressReason(hostClass, properties);
   },
 };
 
-function supportedInstances({ capabilities: { supported_instances: listed } }: HostKind): string[][] {
+function supportedInstances({ capabilities: { supported_instances: listed } }: HostClass): string[][] {
   return Array.isArray(listed) ? listed.filter((each) => Array.isArray(each)).map((each) => each.map(String)) : [];
 }
 
-function versionObjection({ capabilities }: HostKind, properties: Record<string, string>): string | undefined {
+function versionReason({ capabilities }: HostClass, properties: Record<string, string>): string | undefined {
   const required = properties.img_hv_requested_version ?? properties.hypervisor_version_requires;
   const version = Number(capabilities.hypervisor_version);
   if (required === undefined || !version || satisfies(digits(version), required)) return undefined;
   return `the image needs hypervisor version ${required}, this is ${digits(version).join('.')}`;
 }
 
-function addressObjection({ capabilities }: HostKind, { hw_maxphysaddr_bits: required }: Record<string, string>): string | undefined {
+function addressReason({ capabilities }: HostClass, { hw_maxphysaddr_bits: required }: Record<string, string>): string | undefined {
   const cpu = capabilities.cpu_info as { maxphysaddr?: { bits?: number } } | undefined;
   const bits = cpu?.maxphysaddr?.bits;
   if (required === undefined || !bits || bits >= Number(required)) return undefined;
@@ -45,7 +45,7 @@ function digits(version: number): number[] {
   return parts;
 }
 
-/** Tells whether a version is in a range such as `>=1.0, <2.0`; a range that cannot be read has nothing in it. */
+/** Returns whether a version is in a range such as `>=1.0, <2.0`; a range that cannot be read has nothing in it. */
 function satisfies(version: readonly number[], range: string): boolean {
   return range.split(',').every((condition) => {
     const [, operator, text] = /^\s*(<=|>=|<|>|!=|==)\s*([\d.]+)\s*$/.exec(condition) ?? [];

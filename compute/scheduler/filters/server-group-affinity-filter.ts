@@ -3,7 +3,7 @@ import type { GroupFilter } from './index.ts';
 
 export const serverGroupAffinityFilter: GroupFilter = {
   name: 'ServerGroupAffinityFilter',
-  objection({ members }, { policy, placed }) {
+  rejectionReason({ members }, { policy, placed }) {
     if (policy !== 'affinity' || placed === 0 || members > 0) return undefined;
     return 'the group is on another host';
   },

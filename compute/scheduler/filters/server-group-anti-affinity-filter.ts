@@ -3,7 +3,7 @@ import type { GroupFilter } from './index.ts';
 
 export const serverGroupAntiAffinityFilter: GroupFilter = {
   name: 'ServerGroupAntiAffinityFilter',
-  objection({ members }, { policy, mostPerHost }) {
+  rejectionReason({ members }, { policy, mostPerHost }) {
     if (policy !== 'anti-affinity' || members < mostPerHost) return undefined;
     return `${members} of at most ${mostPerHost} members of the group are there`;
   },

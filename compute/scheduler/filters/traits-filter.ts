@@ -1,9 +1,9 @@
 /** Traits that the flavor or the image requires or forbids, as Placement has them: `trait:HW_CPU_X86_AVX2` is `required` or `forbidden`. */
-import type { KindFilter } from './index.ts';
+import type { HostClassFilter } from './index.ts';
 
-export const traitsFilter: KindFilter = {
+export const traitsFilter: HostClassFilter = {
   name: 'Traits',
-  objection({ traits }, { flavor, image }) {
+  rejectionReason({ traits }, { flavor, image }) {
     for (const [key, value] of [...Object.entries(flavor.extra_specs), ...Object.entries(image?.properties ?? {})]) {
       if (!key.startsWith('trait:')) continue;
       const trait = key.slice('trait:'.length);

@@ -3,5 +3,5 @@ import type { Weigher } from './index.ts';
 
 export const hypervisorVersionWeigher: Weigher = {
   name: 'hypervisor_version',
-  weight: ({ kind }, { kinds }) => Number(kinds.get(kind)?.capabilities.hypervisor_version) || 0,
+  weight: ({ hostClass }, { hostClasses }) => Number(hostClasses.get(hostClass)?.capabilities.hypervisor_version) || 0,
 };

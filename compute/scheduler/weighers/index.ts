@@ -1,8 +1,8 @@
 /**
- * Which of the hosts that passed is best: every weigher gives each a number, the numbers are brought to 0..1 over the hosts and multiplied, and the sum
+ * Which of the hosts that passed is best: every weigher returns a number for each, the numbers are brought to 0..1 over the hosts and multiplied, and the sum
  * decides. Nova's other weighers have nothing to weigh here: no PCI devices, no metrics, no move across cells.
  */
-import type { Group, HostKind, HostState } from '../../../database/api/scheduler/scheduling-state.ts';
+import type { Group, HostClass, HostState } from '../../../database/api/scheduler/scheduling-state.ts';
 import type { Multipliers } from '../configuration.ts';
 import { buildFailureWeigher } from './build-failure.ts';
 import { cpuWeigher } from './cpu.ts';
@@ -15,18 +15,18 @@ import { ramWeigher } from './ram.ts';
 import { softAffinityWeigher } from './soft-affinity.ts';
 import { softAntiAffinityWeigher } from './soft-anti-affinity.ts';
 
-/** What a weigher may look at beside the host. */
-export interface Surroundings {
+/** What a weigher may use beside the host. */
+export interface WeigherContext {
   group: Group | null;
-  kinds: ReadonlyMap<string, HostKind>;
+  hostClasses: ReadonlyMap<string, HostClass>;
 }
 
-/** One view of what makes a host good. */
+/** One measure of how good a host is. */
 export interface Weigher {
   name: keyof Multipliers;
   /** What counts as 0; without it, the least among the hosts does. */
   least?: number;
-  weight(host: HostState, surroundings: Surroundings): number;
+  weight(host: HostState, context: WeigherContext): number;
 }
 
 export const weighers: readonly Weigher[] = [
@@ -43,12 +43,12 @@ export const weighers: readonly Weigher[] = [
 ];
 
 /**
- * Gives the hosts, best first.
+ * Returns the hosts, best first.
  * @param tie the order of hosts that weigh the same; servers that are placed at the same time should each have their own.
  */
 export function weigh(
   hosts: readonly HostState[],
-  surroundings: Surroundings,
+  context: WeigherContext,
   multipliers: Multipliers,
   tie: (host: HostState) => number,
 ): HostState[] {
@@ -57,7 +57,7 @@ export function weigh(
     const multiplier = multipliers[name];
     if (multiplier === 0) continue;
     const weights = normalise(
-      hosts.map((host) => weight(host, surroundings)),
+      hosts.map((host) => weight(host, context)),
       least,
     );
     for (const [index, value] of weights.entries()) sums[index] = (sums[index] ?? 0) + multiplier * value;

@@ -1,6 +1,6 @@
 /**
- * What an audit reads of servers in the api database: all it knows of a server in one row, so that it is not torn by what happens meanwhile. Servers come
- * in stretches by the order of their uuids, the order in which cells give them too.
+ * What an audit reads of servers in the api database: all that it holds of a server in one row, so that what is read is of one moment. Servers are read a
+ * page at a time in the order of their uuids, as in cells.
  */
 import { type Database, query } from '../../data-api/client.ts';
 import type { Resources } from '../hosts/allocations.ts';
@@ -16,40 +16,40 @@ export interface ServerRecords {
   cell: string | null;
   /** Age of its build request in seconds; null when it has none. */
   requested: number | null;
-  /** uuid of the cell that its build request goes to. */
-  aimed_at: string | null;
+  /** uuid of the target cell of its build request. */
+  target_cell: string | null;
   /** Its request spec is there. */
   specified: boolean;
-  /** Names of the hosts on which it has claims, and uuids of the cells of these hosts. */
+  /** Names of the hosts on which it has allocations, and uuids of the cells of these hosts. */
   hosts: string[];
   host_cells: string[];
-  /** Seconds since its index entry or its claims changed; null when it has no claims. */
-  claimed: number | null;
-  /** uuids of the cells where work is noted for it. */
-  work: string[];
+  /** Seconds since its index entry or its allocations changed; null when it has no allocations. */
+  allocated: number | null;
+  /** uuids of the cells with a pending cleanup of it. */
+  cleanups: string[];
 }
 
-/** A uuid before all others, where a reading in stretches begins. */
+/** A uuid before all others, where a scan begins. */
 export const firstUuid = '00000000-0000-0000-0000-000000000000';
 const lastUuid = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
-/** SQL that gives the whole seconds since a time. */
+/** Returns SQL for the whole seconds since a time. */
 export const seconds = (since: string) => `extract(epoch from now() - ${since})::int`;
 
-/** SQL that looks a row up by index; a limit keeps the planner from reading whole tables for a page. */
+/** Returns SQL that finds a row by index; a limit keeps the planner from reading whole tables for a page. */
 const lookup = (select: string) => `lateral (${select} limit 1)`;
 
 /** Reads the servers in the CTE `asked (uuid)`. */
 const records = `
   select asked.uuid, m.id is not null as mapped, coalesce(m.queued_for_delete, false) as deleted, c.uuid as cell,
-    ${seconds('b.created_at')} as requested, aimed.uuid as aimed_at, s.id is not null as specified,
-    claims.hosts, claims.host_cells, ${seconds('greatest(claims.changed, m.updated_at)')} as claimed,
-    array(select w.uuid::text from pending_cleanups join cell_mappings w on w.id = cell_id where instance_uuid = asked.uuid) as work
+    ${seconds('b.created_at')} as requested, target.uuid as target_cell, s.id is not null as specified,
+    held.hosts, held.host_cells, ${seconds('greatest(held.changed, m.updated_at)')} as allocated,
+    array(select w.uuid::text from pending_cleanups join cell_mappings w on w.id = cell_id where instance_uuid = asked.uuid) as cleanups
   from asked
   left join ${lookup('select * from instance_mappings where instance_uuid = asked.uuid')} m on true
   left join cell_mappings c on c.id = m.cell_id
   left join ${lookup('select * from build_requests where instance_uuid = asked.uuid')} b on true
-  left join cell_mappings aimed on aimed.id = b.cell_id
+  left join cell_mappings target on target.id = b.cell_id
   left join ${lookup('select id from request_specs where instance_uuid = asked.uuid')} s on true
   cross join lateral (
     select coalesce(array_agg(p.name), '{}') as hosts, max(changed) as changed,
@@ -59,14 +59,14 @@ const records = `
       where consumer_id = asked.uuid group by resource_provider_id) a
     join ${lookup('select name from resource_providers where id = a.resource_provider_id')} p on true
     left join ${lookup('select cell_id from host_mappings where host = p.name')} h on true
-    left join cell_mappings host_cell on host_cell.id = h.cell_id) claims
+    left join cell_mappings host_cell on host_cell.id = h.cell_id) held
   order by asked.uuid`;
 
 /**
- * Gives the next servers of which anything is left: living ones, and others with a build request, claims or work; a request spec counts when the index has
+ * Returns the next servers of which anything is left: living ones, and others with a build request, claims or work; a request spec counts when the index has
  * no such server. Fewer than `limit` when there are no more.
  */
-export async function sweepServers(api: Database, after: string, limit: number): Promise<ServerRecords[]> {
+export async function scanServers(api: Database, after: string, limit: number): Promise<ServerRecords[]> {
   const next = (table: string, column: string, and = '') =>
     `(select distinct ${column} from ${table}
         where ${column} > :after::uuid and ${column} <= (select last from stretch) ${and} order by 1 limit :limit)`;
@@ -92,12 +92,12 @@ export async function sweepServers(api: Database, after: string, limit: number):
   );
 }
 
-/** Gives what the api database holds of these servers; a row for each, also for those it knows nothing of. */
+/** Returns what the api database holds of these servers: a row for each, also for those it does not have. */
 export async function readServers(api: Database, uuids: readonly string[]): Promise<ServerRecords[]> {
   return query<ServerRecords>(api, `with asked as (select jsonb_array_elements_text(:uuids::jsonb)::uuid as uuid) ${records}`, { uuids });
 }
 
-/** How a server stands in the api database, for a person to read. Amounts are in the units of placement. */
+/** A server in the api database, for a person to read. Amounts are in the units of placement. */
 export interface ServerEntry {
   projectId: string;
   userId: string;
@@ -109,16 +109,16 @@ export interface ServerEntry {
     execution: string;
     requestId: string;
     reservationId: string;
-    aimedAt: string | null;
+    targetCell: string | null;
     acceptedAt: string;
-    heardOf: string;
+    lastHeartbeat: string;
   } | null;
-  claims: { host: string; amounts: Partial<Resources> }[];
-  /** Names of the cells where work is noted for it. */
-  work: string[];
+  allocations: { host: string; amounts: Partial<Resources> }[];
+  /** Names of the cells with a pending cleanup of it. */
+  pendingCleanups: string[];
 }
 
-/** Gives a server of the index, a deleted one too. */
+/** Returns a server of the index, a deleted one too. */
 export async function findServerEntry(api: Database, uuid: string): Promise<ServerEntry | undefined> {
   const [row] = await query<{ entry: ServerEntry }>(
     api,
@@ -127,17 +127,17 @@ export async function findServerEntry(api: Database, uuid: string): Promise<Serv
        'cell', case when c.id is not null then jsonb_build_object('uuid', c.uuid, 'name', c.name, 'database_connection', c.database_connection) end,
        'buildRequest', case when b.id is not null then jsonb_build_object(
          'name', b.instance->>'display_name', 'execution', b.execution, 'requestId', b.request_id, 'reservationId', b.reservation_id,
-         'aimedAt', aimed.name, 'acceptedAt', b.created_at, 'heardOf', b.updated_at) end,
-       'claims', (
+         'targetCell', target.name, 'acceptedAt', b.created_at, 'lastHeartbeat', b.updated_at) end,
+       'allocations', (
          select coalesce(jsonb_agg(jsonb_build_object('host', host, 'amounts', amounts)), '[]')
          from (
            select p.name as host, jsonb_object_agg(a.resource_class, a.used) as amounts
            from allocations a join resource_providers p on p.id = a.resource_provider_id where a.consumer_id = m.instance_uuid group by p.name) held),
-       'work', (
+       'pendingCleanups', (
          select coalesce(jsonb_agg(w.name order by w.name), '[]') from pending_cleanups join cell_mappings w on w.id = cell_id
          where instance_uuid = m.instance_uuid)) as entry
      from instance_mappings m left join cell_mappings c on c.id = m.cell_id left join build_requests b on b.instance_uuid = m.instance_uuid
-     left join cell_mappings aimed on aimed.id = b.cell_id
+     left join cell_mappings target on target.id = b.cell_id
      where m.instance_uuid = :uuid::uuid`,
     { uuid },
   );

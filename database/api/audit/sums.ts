@@ -1,6 +1,6 @@
 /**
  * What an audit compares within the api database: sums with what they count, and what follows from other rows. Each is compared by one statement, so
- * what happens meanwhile cannot tear it.
+ * that all of it is of one moment.
  */
 import { type Database, query } from '../../data-api/client.ts';
 import { disabledTrait } from '../hosts/allocations.ts';
@@ -22,37 +22,37 @@ async function readAll<Row, Key>(page: (after: Key) => Promise<Row[]>, first: Ke
 }
 
 /** A host's resource whose figures contradict each other. `used` and `capacity` are null when the host has no inventory of it. */
-export interface RoomFault {
+export interface CapacityFault {
   provider: number;
   host: string;
   resource: string;
   used: number | null;
   capacity: number | null;
-  /** The sum of the claims. */
-  claimed: number;
+  /** The sum of the allocations. */
+  allocated: number;
 }
 
-/** Gives the resources whose use is not the sum of the claims, or more than there is. */
-export async function listRoomFaults(api: Database): Promise<RoomFault[]> {
+/** Returns the resources whose use is not the sum of the allocations, or more than there is. */
+export async function listCapacityFaults(api: Database): Promise<CapacityFault[]> {
   const page = (after: number) =>
-    query<RoomFault>(
+    query<CapacityFault>(
       api,
-      `with claims as (
-         select resource_provider_id, resource_class, sum(used)::bigint as claimed from allocations
+      `with sums as (
+         select resource_provider_id, resource_class, sum(used)::bigint as allocated from allocations
          where resource_provider_id > :after group by 1, 2),
        faulty as (
-         select resource_provider_id as provider, resource_class as resource, i.used, i.free + i.used as capacity, coalesce(claimed, 0) as claimed
-         from (select * from inventories where resource_provider_id > :after) i full join claims using (resource_provider_id, resource_class)
-         where i.used is distinct from coalesce(claimed, 0) or greatest(i.used, claimed) > i.free + i.used),
+         select resource_provider_id as provider, resource_class as resource, i.used, i.free + i.used as capacity, coalesce(allocated, 0) as allocated
+         from (select * from inventories where resource_provider_id > :after) i full join sums using (resource_provider_id, resource_class)
+         where i.used is distinct from coalesce(allocated, 0) or greatest(i.used, allocated) > i.free + i.used),
        first as (select * from faulty where provider in (select distinct provider from faulty order by 1 limit ${mostRows / 10}))
-       select provider, p.name as host, resource, used, capacity, claimed from first join resource_providers p on p.id = provider
+       select provider, p.name as host, resource, used, capacity, allocated from first join resource_providers p on p.id = provider
        order by provider, resource`,
       { after },
     );
   return readAll(page, 0, ({ provider }) => provider);
 }
 
-/** What a project uses of its quota by its row, and what its servers add up to. */
+/** What a project uses of its quota by its usage row, and what its servers add up to. */
 export interface QuotaFault {
   project: string;
   used: { instances: number; cores: number; ram: number } | null;
@@ -60,8 +60,8 @@ export interface QuotaFault {
 }
 
 /**
- * Gives the projects whose quota use is not what their servers add up to. Where a server has no request spec nobody can tell its size, and only the
- * number of servers is compared.
+ * Returns the projects whose quota use is not what their servers add up to. Where a server has no request spec its size is unknown, and only the number of
+ * servers is compared.
  */
 export async function listQuotaFaults(api: Database): Promise<QuotaFault[]> {
   const page = (after: string) =>
@@ -87,12 +87,12 @@ export async function listQuotaFaults(api: Database): Promise<QuotaFault[]> {
   return readAll(page, '', ({ project }) => project);
 }
 
-/** A host of which the scheduler's own row is not what placement and the register of cells say. */
+/** A host whose row for the scheduler is not what placement and the cell mappings say. */
 export interface HostStateFault {
   host: string;
 }
 
-/** Gives the hosts of which the scheduler believes what is not so: their free room, their cell, or whether they may be picked. */
+/** Returns the hosts whose row for the scheduler is wrong: their free capacity, their cell, or whether they may be picked. */
 export async function listHostStateFaults(api: Database): Promise<HostStateFault[]> {
   const page = (after: string) =>
     query<HostStateFault>(
@@ -114,14 +114,14 @@ export async function listHostStateFaults(api: Database): Promise<HostStateFault
   return readAll(page, '', ({ host }) => host);
 }
 
-/** A member of a server group that is no living server. */
+/** A member of a server group that is not a living server. */
 export interface GroupFault {
   id: number;
   group: string;
   server: string;
 }
 
-/** Gives the members of server groups that are no living servers. */
+/** Returns the members of server groups that are not living servers. */
 export async function listGroupFaults(api: Database): Promise<GroupFault[]> {
   const page = (after: number) =>
     query<GroupFault>(
@@ -135,17 +135,17 @@ export async function listGroupFaults(api: Database): Promise<GroupFault[]> {
   return readAll(page, 0, ({ id }) => id);
 }
 
-/** What is noted to be finished in a cell. */
-export interface PendingWork {
+/** The pending cleanups of a cell. */
+export interface PendingCleanups {
   cell: string;
   servers: number;
   /** Seconds since the oldest of it was noted. */
   oldest: number;
 }
 
-/** Gives what is noted to be finished, by name of the cell. */
-export async function countCellWork(api: Database): Promise<PendingWork[]> {
-  return query<PendingWork>(
+/** Returns the number of pending cleanups by name of the cell. */
+export async function countPendingCleanups(api: Database): Promise<PendingCleanups[]> {
+  return query<PendingCleanups>(
     api,
     `select c.name as cell, count(*)::int as servers, max(${seconds('w.created_at')}) as oldest
      from pending_cleanups w join cell_mappings c on c.id = w.cell_id group by c.id order by c.name`,

@@ -25,7 +25,7 @@ export async function saveCellMapping(api: Database, cell: Pick<CellMapping, 'uu
 /** The columns of a cell's mapping. */
 export const cellColumns = 'uuid, name, transport_url, database_connection, disabled';
 
-/** Gives all cells by name, cell0 among them. */
+/** Returns all cells by name, cell0 among them. */
 export async function listCellMappings(api: Database): Promise<CellMapping[]> {
   return query<CellMapping>(api, `select ${cellColumns} from cell_mappings order by name, uuid`);
 }
@@ -95,7 +95,7 @@ const contents = `
       join allocations a on a.resource_provider_id = p.id where h.cell_id = c.id) living) as servers,
   (select count(*)::int from instance_mappings where cell_id = c.id and queued_for_delete) as deleted`;
 
-/** Tells what refers to a cell; undefined when there is no such cell. */
+/** Returns what refers to a cell; undefined when there is no such cell. */
 export async function findCellContents(api: Database, uuid: string): Promise<CellContents | undefined> {
   const [row] = await query<CellContents>(api, `select ${contents} from cell_mappings c where uuid = :uuid::uuid`, { uuid });
   return row;

@@ -4,7 +4,7 @@ import type { Resources } from '../hosts/allocations.ts';
 import type { RequestSpec } from '../servers/build-requests.ts';
 import { notePending } from './pending-cleanups.ts';
 
-/** Gives those of a cell's servers that the index does not have, and that are no remains which the reaper is about to remove. */
+/** Returns those of a cell's servers that the index does not have, and that are no remains which the reaper is about to remove. */
 export async function listUnmapped(api: Database, cell: string, servers: readonly string[]): Promise<string[]> {
   const rows = await query<{ uuid: string }>(
     api,

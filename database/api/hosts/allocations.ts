@@ -1,6 +1,6 @@
 /**
- * Placement: what is claimed of what hosts have. A claim is one statement that takes room for all servers of a request or for none, so two boots never
- * take the same room. Locks are taken in one order by everyone: build requests, mappings, allocations, inventories by id, server group.
+ * Placement: what is allocated of what hosts have. A claim is one statement that allocates for all servers of a request or for none, so two boots never
+ * get the same capacity. Locks are taken in one order by everyone: build requests, mappings, allocations, inventories by id, server group.
  */
 import { type Database, query } from '../../data-api/client.ts';
 import type { FencedServer } from '../../servers/ownership.ts';
@@ -19,7 +19,7 @@ export const disabledTrait = 'COMPUTE_STATUS_DISABLED';
 /** A failed build counts against its host for so long after the last. */
 export const failuresLast = '10 minutes';
 
-/** Room that a server takes on a host. */
+/** What a server is to get of a host. */
 export interface Claim {
   server: string;
   /** Id of the resource provider. */
@@ -28,10 +28,10 @@ export interface Claim {
 }
 
 /**
- * Claims room for servers: all of them or none. A server whose build request is gone, or is another execution's, claims nothing and hinders nobody.
+ * Claims hosts for servers: for all of them or none. A server whose build request is gone, or is another execution's, gets nothing and hinders nobody.
  * Sent twice, it claims once and answers the same.
  * @param group the server group as it was when the hosts were picked, if its policy binds: the claim holds only if no other was made for it since.
- * @returns false when a host no longer has the room or may no longer be picked, or when the group or a server has been claimed for meanwhile.
+ * @returns false when a host no longer has the capacity or may no longer be picked, or when the group or a server has been claimed for meanwhile.
  */
 export async function claim(api: Database, execution: string, claims: readonly Claim[], group: Group | null): Promise<boolean> {
   const [row] = await query<{ holds: boolean }>(
@@ -54,15 +54,15 @@ export async function claim(api: Database, execution: string, claims: readonly C
        from inventories i join sums on i.resource_provider_id = sums.provider and i.resource_class = sums.resource_class
        join host_states h on h.resource_provider_id = sums.provider and h.pickable
        order by i.id for update of i),
-     room as (
+     capacity as (
        select before.any = 0 and coalesce((select bool_and(fits) from held), true) and (select count(*) from held) = (select count(*) from sums) as fits
        from before),
      alone as (
        update instance_groups g set generation = generation + 1, updated_at = now()
-       from room where room.fits and g.id = :group::int and g.generation = :generation::int and exists (select from sums)
+       from capacity where capacity.fits and g.id = :group::int and g.generation = :generation::int and exists (select from sums)
        returning g.id),
      verdict as (
-       select fits and (:group::int is null or exists (select from alone) or not exists (select from sums)) as fits from room),
+       select fits and (:group::int is null or exists (select from alone) or not exists (select from sums)) as fits from capacity),
      claimed as (
        insert into allocations (consumer_id, resource_provider_id, resource_class, used)
        select server, provider, resource_class, amount from wanted, verdict where verdict.fits
@@ -86,25 +86,30 @@ export async function claim(api: Database, execution: string, claims: readonly C
 const looks = 20;
 
 /**
- * Moves the claim of a server from its host, which failed to build it, to the first of the alternates that may be picked, has room and keeps the policy of
+ * Moves the allocations of a server from its host, which failed to build it, to the first of the alternates that may be picked, has the capacity and keeps the policy of
  * the server's group; and notes the failure. Each look is one statement.
  * @returns the new host, also when an earlier call has moved it there; null when no alternate will do; undefined when the server has another owner, or its
  *   claim is on neither.
  */
-export async function moveClaim(
+export async function moveAllocations(
   api: Database,
   server: FencedServer,
   from: string,
   alternates: readonly string[],
 ): Promise<string | null | undefined> {
   for (let look = 1; ; look++) {
-    const { known, host, raced } = await tryMoveClaim(api, server, from, alternates);
+    const { known, host, raced } = await tryMoveAllocations(api, server, from, alternates);
     if (!known) return undefined;
     if (!raced || look === looks) return host;
   }
 }
 
-async function tryMoveClaim(api: Database, { uuid: server, fencing_token }: FencedServer, from: string, alternates: readonly string[]) {
+async function tryMoveAllocations(
+  api: Database,
+  { uuid: server, fencing_token }: FencedServer,
+  from: string,
+  alternates: readonly string[],
+) {
   const [row] = await query<{ known: boolean; host: string | null; raced: boolean }>(
     api,
     `with owned as (
@@ -163,6 +168,6 @@ async function tryMoveClaim(api: Database, { uuid: server, fencing_token }: Fenc
        (select raced from raced) as raced`,
     { server, fencing_token, from, alternates },
   );
-  if (!row) throw new Error('a select without from gives one row');
+  if (!row) throw new Error('a select without from returns one row');
   return row;
 }

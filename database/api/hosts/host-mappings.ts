@@ -12,7 +12,7 @@ export interface HostMapping {
 /** Hosts that one answer of the Data API holds in any case. */
 const page = 1_000;
 
-/** Gives the hosts of a cell, or (null) of all cells, by name. */
+/** Returns the hosts of a cell, or (null) of all cells, by name. */
 export async function listHostMappings(api: Database, cell: string | null): Promise<HostMapping[]> {
   const hosts: HostMapping[] = [];
   for (;;) {

@@ -34,7 +34,7 @@ export interface SavedHost {
 }
 
 /**
- * Maps hosts to a cell and tells placement what they have. Hosts that are known keep what is claimed on them, and whether their service is disabled. A
+ * Maps hosts to a cell and notes in placement what they have. Hosts that are known keep their allocations, and whether their service is disabled. A
  * host of another cell stays as it is.
  */
 export async function saveHosts(api: Database, cell: string, hosts: readonly NewHost[]): Promise<SavedHost[]> {
@@ -74,7 +74,7 @@ export interface AvailabilityZone {
   available: boolean;
 }
 
-/** Gives the zones that mapped hosts are in, by name. */
+/** Returns the zones that mapped hosts are in, by name. */
 export async function listAvailabilityZones(api: Database): Promise<AvailabilityZone[]> {
   return query<AvailabilityZone>(
     api,
@@ -93,7 +93,7 @@ export interface MappedHost {
   updatedAt: string;
 }
 
-/** Gives all mapped hosts by name. */
+/** Returns all mapped hosts by name. */
 export async function listHosts(api: Database): Promise<MappedHost[]> {
   const cells = new Map<string, MappedHost[]>();
   for (let more = true; more; ) {
@@ -113,7 +113,7 @@ export async function listHosts(api: Database): Promise<MappedHost[]> {
 }
 
 /** A mapped host and what is claimed of it. */
-export interface HostRoom {
+export interface HostCapacity {
   host: string;
   /** Name of its cell. */
   cell: string;
@@ -122,19 +122,19 @@ export interface HostRoom {
   enabled: boolean;
   /** Its cell is enabled, too: the scheduler may pick it. */
   pickable: boolean;
-  room: Record<ResourceClass, { total: number; used: number }>;
-  /** How many servers have claimed room on it. */
+  capacity: Record<ResourceClass, { total: number; used: number }>;
+  /** How many servers have allocations on it. */
   servers: number;
 }
 
-/** Gives the mapped hosts of a cell, or of all cells, by name. */
-export async function listHostRooms(api: Database, cell: string | null): Promise<HostRoom[]> {
-  const hosts: HostRoom[] = [];
+/** Returns the mapped hosts of a cell, or of all cells, by name. */
+export async function listHostCapacities(api: Database, cell: string | null): Promise<HostCapacity[]> {
+  const hosts: HostCapacity[] = [];
   for (let more = true; more; ) {
-    const { documents, truncated } = await queryDocuments<HostRoom>(
+    const { documents, truncated } = await queryDocuments<HostCapacity>(
       api,
       `select host as key, jsonb_build_object('host', host, 'cell', c.name, 'zone', zone, 'enabled', not service_disabled, 'pickable', pickable,
-         'room', (select jsonb_object_agg(resource_class, jsonb_build_object('total', free + used, 'used', used))
+         'capacity', (select jsonb_object_agg(resource_class, jsonb_build_object('total', free + used, 'used', used))
            from inventories where resource_provider_id = h.resource_provider_id),
          'servers', (select count(*) from allocations where resource_provider_id = h.resource_provider_id and resource_class = 'VCPU')) as doc
        from host_states h join cell_mappings c on c.id = h.cell_id
@@ -147,7 +147,7 @@ export async function listHostRooms(api: Database, cell: string | null): Promise
   return hosts;
 }
 
-/** Gives the highest number that follows the prefix in the name of a mapped host; 0 when there is none. */
+/** Returns the highest number that follows the prefix in the name of a mapped host; 0 when there is none. */
 export async function lastHostNumber(api: Database, prefix: string): Promise<number> {
   const [row] = await query<{ last: number }>(
     api,
@@ -166,7 +166,7 @@ export interface HostPlace {
   database_connection: string;
   /** Grows whenever the host is disabled. */
   generation: number;
-  /** How many servers have claimed room on it. */
+  /** How many servers have allocations on it. */
   servers: number;
 }
 
@@ -182,7 +182,7 @@ export async function findHost(api: Database, host: string): Promise<HostPlace |
   return place;
 }
 
-/** Keeps the scheduler from picking a mapped host; whoever is about to enable it as it was before finds it changed. */
+/** Keeps the scheduler from picking a mapped host; an operator who is about to enable it as it was before finds it changed. */
 export async function disableHost(api: Database, host: string): Promise<void> {
   await query(
     api,

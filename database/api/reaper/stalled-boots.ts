@@ -10,11 +10,11 @@ export interface StalledBoot {
   servers: string[];
 }
 
-/** So many reservations at a time; the next run takes the next. */
+/** Reservations at a time; the next run takes the next. */
 const most = 100;
 
 /**
- * Takes boots whose workflow was not heard of for so many seconds away from it and names a new execution for each; the old one can do nothing any more.
+ * Takes boots whose last heartbeat is `silence` seconds old away from their workflow and names a new execution for each; the old one can do nothing any more.
  */
 export async function takeOverStalledBoots(api: Database, silence: number): Promise<StalledBoot[]> {
   return query<StalledBoot>(

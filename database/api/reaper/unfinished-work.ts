@@ -1,4 +1,4 @@
-/** Whether somebody must look again. */
+/** Whether the reaper must run again. */
 import { type Database, query } from '../../data-api/client.ts';
 
 /** What is left to do. */
@@ -9,7 +9,7 @@ export interface UnfinishedWork {
   awaitingCell: number;
 }
 
-/** Tells what is left to do, and how much of it waits for one cell. */
+/** Returns what is left to do, and how much of it waits for one cell. */
 export async function findUnfinishedWork(api: Database, cell: string): Promise<UnfinishedWork> {
   const [work] = await query<UnfinishedWork>(
     api,

@@ -1,13 +1,13 @@
 /**
- * The SQL of the scheduler's reading. The search comes first and stops early; the reasons are a look at all hosts, taken only when the search has failed.
+ * The SQL that the scheduler reads with. The search comes first and stops early; the reasons are read from all hosts, only when the search has failed.
  * A host is `h`, a row of host_states.
  */
 import { disabledTrait, failuresLast, type ResourceClass, resourceClasses } from '../hosts/allocations.ts';
 
-/** A host is taken to be starting a server for so long. */
+/** How long a host counts as starting a server. */
 const startLasts = '1 minute';
-/** Of a step that turned more hosts away than this, no names are told. */
-const namesTold = 10;
+/** Of a step that rejected more hosts than this, no names are listed. */
+const mostNames = 10;
 
 const columns: Readonly<Record<ResourceClass, string>> = { VCPU: 'vcpu', MEMORY_MB: 'memory_mb', DISK_GB: 'disk_gb' };
 
@@ -20,7 +20,7 @@ const each = (text: (column: string, resource: ResourceClass) => string, separat
 const amounts = (text: (column: string) => string) =>
   `jsonb_build_object(${each((column, resource) => `'${resource}', ${text(column)}`, ', ')})`;
 
-/** What the request asks for, and of whom. Amounts are what one host must have: under affinity it takes all servers. */
+/** What the request asks for. Amounts are what one host must have: under affinity it holds all servers. */
 export const request = `
   asked as (select jsonb_array_elements_text(:servers::jsonb)::uuid as uuid),
   waiting as (
@@ -66,20 +66,20 @@ export const request = `
     union select 'nova' from need where zone is null),
   failing as (select resource_provider_id as provider, builds from build_failures where last_at > now() - interval '${failuresLast}'),
   without as (
-    select array(select cell_id from turned_from) as cells, array(select jsonb_array_elements_text(:refused::jsonb)) as kinds,
+    select array(select cell_id from turned_from) as cells, array(select jsonb_array_elements_text(:rejected::jsonb)) as host_classes,
       array(select provider from members, team where policy = 'anti-affinity' and servers >= most) as hosts)`;
 
 /** Hosts of a short list that the request may have. */
 const fromList = (list: string, on: string, when: string) => `
   select h.*, false from need cross join without cross join ${list} join host_states h on ${on}
   where ${when} and h.pickable and (need.zone is null or h.zone = need.zone) and ${each((column) => `h.${column} >= need.${column}`, ' and ')}
-    and h.cell_id <> all (without.cells) and h.kind <> all (without.kinds) and h.resource_provider_id <> all (without.hosts)`;
+    and h.cell_id <> all (without.cells) and h.kind <> all (without.host_classes) and h.resource_provider_id <> all (without.hosts)`;
 
 /** Hosts that can hold at least one server, and whether all of them together hold too few. */
 export const search = `
   found as (
     select h.*, true as on_page from need cross join without cross join zones cross join lateral hosts_with_room(
-      zones.zone, ${each((column) => `need.${column}`, ', ')}, without.cells, without.kinds,
+      zones.zone, ${each((column) => `need.${column}`, ', ')}, without.cells, without.host_classes,
       without.hosts || array(select provider from failing), :limit::int) h
     where need.host is null and not need.with_members
     union all ${fromList('failing', 'h.resource_provider_id = failing.provider', 'need.host is null and not need.with_members')}
@@ -96,14 +96,14 @@ export const search = `
       or :reasons::boolean as fails
     from seekers, page)`;
 
-const room = (amount: string) => each((column) => `h.${column} >= ${amount}.${column}`, ' and ');
+const fits = (amount: string) => each((column) => `h.${column} >= ${amount}.${column}`, ' and ');
 
-/** Every host with the first step that turns it away, and how much it lacks. Room is asked about last but for kinds, so that only usable hosts count as near. */
+/** Every host with the first step that rejects it, and how much it lacks. Capacity comes last but for host classes, so that only usable hosts count as near. */
 export const reasons = `
   verdicts as materialized (
-    select h.host, ${columnList.map((column) => `h.${column}`).join(', ')}, verdict.step, case when verdict.step = 'kind' then h.kind end as kind,
+    select h.host, ${columnList.map((column) => `h.${column}`).join(', ')}, verdict.step, case when verdict.step = 'HostClass' then h.kind end as host_class,
       ${each((column) => `h.${column} >= need.${column} as enough_${column}`, ', ')},
-      ${room('one')} and not h.service_disabled and (need.host is null or h.host = need.host)
+      ${fits('one')} and not h.service_disabled and (need.host is null or h.host = need.host)
         and (need.zone is null or h.zone = need.zone) as candidate,
       case when verdict.step = 'Placement' then
         ${each((column) => `greatest(need.${column} - h.${column}, 0)::float8 / greatest(need.${column}, 1)`, ' + ')} end as lack
@@ -117,19 +117,19 @@ export const reasons = `
         when need.zone is not null and h.zone <> need.zone then 'AvailabilityZone'
         when h.resource_provider_id = any (without.hosts) then 'ServerGroupAntiAffinityFilter'
         when need.with_members and h.resource_provider_id not in (select provider from members) then 'ServerGroupAffinityFilter'
-        when not (${room('need')}) then 'Placement'
-        when h.kind = any (without.kinds) then 'kind'
+        when not (${fits('need')}) then 'Placement'
+        when h.kind = any (without.host_classes) then 'HostClass'
         else 'none'
       end as step) verdict),
   tallies as (
-    select step, kind, count(*) as hosts, count(*) filter (where candidate) as candidates,
+    select step, host_class, count(*) as hosts, count(*) filter (where candidate) as candidates,
       ${each((column) => `count(*) filter (where enough_${column}) as ${column}`, ', ')},
-      case when count(*) <= ${namesTold} then to_jsonb(array_agg(host)) end as names
-    from verdicts group by step, kind),
-  reached as (select * from tallies where step in ('Placement', 'kind', 'none')),
+      case when count(*) <= ${mostNames} then to_jsonb(array_agg(host)) end as names
+    from verdicts group by step, host_class),
+  reached as (select * from tallies where step in ('Placement', 'HostClass', 'none')),
   nearest as (select * from verdicts where lack is not null order by lack, host limit 1)`;
 
-/** The answer in parts: the state, the hosts, the reasons if the search has failed, and the kinds of the hosts. */
+/** The answer in parts: the state, the hosts, the reasons if the search has failed, and the classes of the hosts. */
 export const documents = `
   select 'state' as key, jsonb_build_object(
     'spec', (select spec from spec),
@@ -142,7 +142,7 @@ export const documents = `
     'more', (select more from page)) as doc
   union all
   select 'hosts', coalesce(jsonb_agg(jsonb_build_object(
-    'provider', h.resource_provider_id, 'host', h.host, 'cell', c.uuid, 'zone', h.zone, 'kind', h.kind, 'free', ${amounts((column) => `h.${column}`)},
+    'provider', h.resource_provider_id, 'host', h.host, 'cell', c.uuid, 'zone', h.zone, 'hostClass', h.kind, 'free', ${amounts((column) => `h.${column}`)},
     'members', coalesce(m.servers, 0), 'failedBuilds', coalesce(f.builds, 0),
     'starting', (
       select count(*) from allocations a where a.resource_provider_id = h.resource_provider_id and a.resource_class = 'VCPU'
@@ -159,8 +159,8 @@ export const documents = `
   union all
   select 'reasons', jsonb_build_object(
     'hosts', (select coalesce(sum(hosts), 0) from tallies),
-    'turnedAway', (
-      select coalesce(jsonb_agg(jsonb_build_object('step', step, 'kind', kind, 'hosts', hosts, 'names', names)), '[]')
+    'rejected', (
+      select coalesce(jsonb_agg(jsonb_build_object('step', step, 'hostClass', host_class, 'hosts', hosts, 'names', names)), '[]')
       from tallies where step <> 'none'),
     'asked', (select coalesce(sum(hosts), 0) from reached),
     'suffices', (select ${amounts((column) => `coalesce(sum(${column}), 0)`)} from reached),
@@ -168,7 +168,7 @@ export const documents = `
     'candidates', (select coalesce(sum(candidates), 0) from tallies))
   from outcome where fails
   union all
-  select 'kind ' || kind, (
+  select 'class ' || kind, (
     select jsonb_build_object('capabilities', p.capabilities, 'traits', array(select t from unnest(p.traits) t where t <> '${disabledTrait}'))
-    from resource_providers p where p.id = kinds.id)
-  from (select kind, min(resource_provider_id) as id from candidates group by kind) kinds`;
+    from resource_providers p where p.id = host_classes.id)
+  from (select kind, min(resource_provider_id) as id from candidates group by kind) host_classes`;

@@ -1,7 +1,7 @@
 /**
  * What the scheduler reads: the servers of a request, their group, and the hosts worth a look, in one call. What can be said in SQL is said before the
- * limit, over indexes that hold only hosts that may be picked; so the time does not grow with the hosts that are turned away here. All hosts are looked
- * at only when the answer is no, to tell why.
+ * limit, over indexes that hold only hosts that may be picked; so the time does not grow with the hosts that SQL rejects. All hosts are read only when none
+ * is found, to say why.
  */
 import { type Database, queryDocuments } from '../../data-api/client.ts';
 import type { Resources } from '../hosts/allocations.ts';
@@ -9,8 +9,8 @@ import type { GroupPolicy } from '../server-groups.ts';
 import type { RequestSpec } from '../servers/build-requests.ts';
 import { documents, reasons, request, search } from './scheduling-sql.ts';
 
-/** What hosts of one kind can do. */
-export interface HostKind {
+/** What the hosts of a class can do. */
+export interface HostClass {
   /** hypervisor_type, hypervisor_version, cpu_info, supported_instances, … */
   capabilities: Readonly<Record<string, unknown>>;
   /** All but that of a disabled service, which such a host does not show here. */
@@ -25,8 +25,8 @@ export interface HostState {
   /** uuid of its cell. */
   cell: string;
   zone: string;
-  /** Key of its kind. */
-  kind: string;
+  /** Key of its host class. */
+  hostClass: string;
   free: Resources;
   /** How many members of the request's server group are on it. */
   members: number;
@@ -69,11 +69,11 @@ export interface Group {
   placed: number;
 }
 
-/** Hosts that one step turned away. */
-export interface TurnedAway {
+/** Hosts that one step rejected. */
+export interface RejectedHosts {
   step: string;
-  /** The kind of host, where kinds were turned away. */
-  kind: string | null;
+  /** The host class, where a class was rejected. */
+  hostClass: string | null;
   hosts: number;
   /** Their names, when they are few. */
   names: string[] | null;
@@ -82,13 +82,13 @@ export interface TurnedAway {
 /** Why there is no host, over all hosts. */
 export interface Reasons {
   hosts: number;
-  turnedAway: TurnedAway[];
+  rejected: RejectedHosts[];
   /** Hosts that Placement was asked about, and on how many of them each resource suffices. */
   asked: number;
   suffices: Resources;
-  /** The host without room that lacks least, each lack measured by the need. */
+  /** The host without the capacity that lacks least, each lack measured by the need. */
   nearest: { host: string; free: Resources } | null;
-  /** Hosts with room for one server, whatever their cell: what Nova calls allocation candidates. */
+  /** Hosts with the capacity for one server, whatever their cell: what Nova calls allocation candidates. */
   candidates: number;
 }
 
@@ -105,8 +105,8 @@ export interface SchedulingState {
   hostExists: boolean;
   hosts: HostState[];
   /** By key; those of the hosts. */
-  kinds: ReadonlyMap<string, HostKind>;
-  /** Other hosts may have room, too. */
+  hostClasses: ReadonlyMap<string, HostClass>;
+  /** Other hosts may have the capacity, too. */
   more: boolean;
   /** Given when the hosts cannot hold all servers, or when asked for. */
   reasons: Reasons | null;
@@ -117,15 +117,15 @@ export interface Reading {
   /** About how many hosts are worth a look; at least as many as there are servers. */
   limit: number;
   /** Kinds of hosts that are not. */
-  refusedKinds: readonly string[];
-  /** Tell why there is no host. */
+  rejectedHostClasses: readonly string[];
+  /** Return the reasons why there is no host. */
   reasons: boolean;
   countServers: boolean;
   countAlikeProperties: boolean;
 }
 
 /**
- * Reads what an execution needs to place the servers of a request, which all ask for the same. Cells that one of them turned away from are left out, hosts
+ * Reads what an execution needs to schedule the servers of a request, which all ask for the same. Cells that one of them released as its target are left out, hosts
  * that failed builds lately come in addition to the page.
  * @throws DatabaseUnreachable
  */
@@ -142,17 +142,17 @@ export async function findSchedulingState(
       servers,
       execution,
       limit: reading.limit,
-      refused: reading.refusedKinds,
+      rejected: reading.rejectedHostClasses,
       reasons: reading.reasons,
       count_servers: reading.countServers,
       count_alike: reading.countAlikeProperties,
     },
     [request, search, reasons].join(','),
   );
-  const state = found.get('state') as Omit<SchedulingState, 'hosts' | 'kinds' | 'reasons'>;
-  const kinds = new Map<string, HostKind>();
-  for (const [key, doc] of found) if (key.startsWith('kind ')) kinds.set(key.slice('kind '.length), doc as HostKind);
-  // An answer holds so much and no more: a host whose kind did not fit in is left to a later reading.
-  const hosts = ((found.get('hosts') ?? []) as HostState[]).filter(({ kind }) => kinds.has(kind));
-  return { ...state, hosts, kinds, reasons: (found.get('reasons') ?? null) as Reasons | null };
+  const state = found.get('state') as Omit<SchedulingState, 'hosts' | 'hostClasses' | 'reasons'>;
+  const hostClasses = new Map<string, HostClass>();
+  for (const [key, doc] of found) if (key.startsWith('class ')) hostClasses.set(key.slice('class '.length), doc as HostClass);
+  // An answer is bounded: a host whose class did not fit into it is left to a later read.
+  const hosts = ((found.get('hosts') ?? []) as HostState[]).filter(({ hostClass }) => hostClasses.has(hostClass));
+  return { ...state, hosts, hostClasses, reasons: (found.get('reasons') ?? null) as Reasons | null };
 }

@@ -92,6 +92,6 @@ export async function findBootChoices(
       default_metadata_items: defaults.metadata_items,
     },
   );
-  if (!row) throw new Error('a select without from gives one row');
+  if (!row) throw new Error('a select without from returns one row');
   return row;
 }

@@ -1,5 +1,5 @@
 /**
- * Build requests: servers that are accepted but have no cell yet. Removing one is the single point where delete and build meet: whoever removes it
+ * Build requests: servers that are accepted but have no cell yet. Removing one is the single point where delete and build meet: the statement that removes it
  * decides what becomes of the server, in the same statement.
  */
 import { type Database, query, queryDocuments } from '../../data-api/client.ts';
@@ -17,7 +17,7 @@ export interface RequestSpec {
   /** The availability zone the client asked for. */
   availability_zone: string | null;
   scheduler_hints: Record<string, string[]>;
-  /** The one host an admin forces (`az:host:node`): filters and availability zone do not count, room and server group do. A host has one node of its name. */
+  /** The one host an admin forces (`az:host:node`): filters and availability zone do not count, capacity and server group do. A host has one node of its name. */
   forced_host?: NamedHost;
   /** The one host an admin asks for; everything counts. */
   requested_host?: NamedHost;
@@ -54,7 +54,7 @@ export interface Accepted {
   limits: Record<QuotaResource, number>;
   used: Record<QuotaResource, number>;
   /** How many more members the group may have; null when the request names none, or one that is gone. */
-  groupRoom: number | null;
+  groupCapacity: number | null;
 }
 
 /**
@@ -73,14 +73,14 @@ export async function acceptServers(api: Database, acceptance: Acceptance): Prom
      limits as (
        select key as resource, quota_limit(:project_id, key, value::int) as value
        from usage cross join jsonb_each_text(:default_limits::jsonb)),
-     room as (
+     within_quota as (
        select min(case when value < 0 or each = 0 then 2147483647 else (value - used) / each end)::int as count
        from (
          select value,
            case resource when 'instances' then 1 when 'cores' then :vcpus::int else :memory_mb::int end as each,
            case resource when 'instances' then instances when 'cores' then cores else ram end as used
          from limits cross join usage) each_limit),
-     wanted as (select least(room.count, (select count(*) from asked))::int as count from room where room.count >= :min_count),
+     wanted as (select least(within_quota.count, (select count(*) from asked))::int as count from within_quota where within_quota.count >= :min_count),
      ${joiningGroup},
      decision as (
        select case when sent_before.count > 0 then sent_before.count
@@ -111,7 +111,7 @@ export async function acceptServers(api: Database, acceptance: Acceptance): Prom
        insert into instance_mappings (instance_uuid, project_id, user_id)
        select uuid, :project_id, :user_id from accepted order by launch_index),
      ${joinGroup}
-     select count, (select room from group_room) as "groupRoom", (select jsonb_object_agg(resource, value) from limits) as limits,
+     select count, (select more from group_capacity) as "groupCapacity", (select jsonb_object_agg(resource, value) from limits) as limits,
        (select jsonb_build_object('instances', instances, 'cores', cores, 'ram', ram) from usage) as used
      from decision`,
     {
@@ -136,7 +136,7 @@ export async function acceptServers(api: Database, acceptance: Acceptance): Prom
   return row;
 }
 
-/** SQL that gives the document of a build request `b` in the shape of an Instance. */
+/** SQL of the document of a build request `b` in the shape of an Instance. */
 export const buildRequestDocument = `b.instance || jsonb_build_object('block_device_mappings', b.block_device_mappings, 'tags', b.tags)`;
 
 /** A server on its way into a cell, as the api database sees it. */
@@ -201,7 +201,7 @@ export async function setTargetCell(
 }
 
 /**
- * Gives the servers their cell: removes the build request and points the mapping, for each server whose build request is still this execution's, with
+ * Commits servers to their cell: removes the build request and points the mapping, for each server whose build request is still this execution's, with
  * this token and this target cell. They must be whole in the cell before, written with that token. Sent twice, it answers the same.
  * @param allocations what becomes of their allocations: cell0 has no hosts, so a burial releases them in the same statement.
  * @returns the uuids that this execution brought into this cell; the others were deleted, or have another owner.
@@ -240,7 +240,7 @@ export async function commitToCell(
 }
 
 /**
- * Turns away from the cell that a server was being written into: its allocations are released, what the cell may hold of it gets a pending cleanup, and
+ * Releases the target cell of a server: its allocations are released, what the cell may hold of it gets a pending cleanup, and
  * the fencing token grows, so that nothing written before can be committed any more.
  * @returns false when the server is not this execution's any more: deleted, or in its cell after all.
  */
@@ -261,7 +261,7 @@ export async function releaseTargetCell(api: Database, execution: string, server
 }
 
 /**
- * Ends a server that has no cell: removes its build request, marks its mapping deleted and gives back its quota and its allocations.
+ * Ends a server that has no cell: removes its build request, marks its mapping deleted and releases its quota and its allocations.
  * @returns false when the build request was gone already, because a cell has the server or someone deleted it.
  */
 export async function removeBuildRequest(api: Database, server: string): Promise<boolean> {

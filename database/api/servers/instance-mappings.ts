@@ -43,7 +43,7 @@ const joins = `
   left join request_specs s on s.instance_uuid = m.instance_uuid`;
 
 /**
- * Gives the mapping of a server; one that is being deleted only when asked for `all`.
+ * Returns the mapping of a server; one that is being deleted only when asked for `all`.
  * @param projectId restricts to a project; null sees all.
  */
 export async function findInstanceMapping(
@@ -68,7 +68,7 @@ export function findAnyInstanceMapping(api: Database, uuid: string, projectId: s
 }
 
 /**
- * Gives the mapping of a server that is about to be deleted, and notes that a delete began in its cell; so it is finished whatever happens to the caller.
+ * Returns the mapping of a server that is about to be deleted, and notes that a delete began in its cell; so it is finished whatever happens to the caller.
  * @param projectId restricts to a project; null sees all.
  */
 export async function findInstanceMappingToDelete(
@@ -111,7 +111,7 @@ export interface IndexRange {
   hidden: readonly string[];
 }
 
-/** Gives the next servers of the index by the time they were accepted; fewer than `limit` only when there are no more. */
+/** Returns the next servers of the index by the time they were accepted; fewer than `limit` only when there are no more. */
 export async function listInstanceMappings(api: Database, range: IndexRange): Promise<IndexPage> {
   const mappings: InstanceMapping[] = [];
   let { marker } = range;

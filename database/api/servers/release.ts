@@ -1,12 +1,12 @@
 /**
- * Giving back: what servers claimed on hosts, and what they used of their quota. Each is given back exactly once, however often it is asked for, because
+ * Releases of allocations and of quota. Each is released exactly once, however often it is asked for, because
  * what is given back follows from rows that the same statement turned or deleted.
  */
 import { type Database, query } from '../../data-api/client.ts';
 import type { FencedServer } from '../../servers/ownership.ts';
 import { leaveGroups } from '../server-groups.ts';
 
-/** Marks servers deleted that their cell has deleted, and gives back their quota and their room on hosts; then nothing is left to do for them there. */
+/** Marks servers deleted that their cell has deleted, and releases their quota and their allocations; then nothing is left to do for them there. */
 export async function releaseServers(api: Database, servers: readonly string[]): Promise<void> {
   await query(
     api,
@@ -59,10 +59,10 @@ export async function releaseUnusableAllocations(
 }
 
 /**
- * Gives back the room that deleted servers hold, because they were deleted while they were placed. `servers` narrows to these; null means any that was
- * deleted within a day, for nobody claims room for a server that is gone for longer.
+ * Releases the allocations of servers that were deleted while they were scheduled. `servers` narrows to these; null means any that was
+ * deleted within a day, for nothing is claimed for a server that is gone for longer.
  */
-export async function releaseClaimsOfDeleted(api: Database, servers: readonly string[] | null): Promise<number> {
+export async function releaseAllocationsOfDeleted(api: Database, servers: readonly string[] | null): Promise<number> {
   const which = servers === null ? `m.updated_at > now() - interval '1 day'` : `m.instance_uuid in (${asked})`;
   const deleted = `
     select distinct m.instance_uuid from instance_mappings m join allocations on consumer_id = m.instance_uuid
@@ -94,7 +94,7 @@ export function releaseQuota(servers: string): string {
 }
 
 /**
- * CTEs that free the room of servers. Inventories are locked in the order of their ids first, as a claim does, so that the two never deadlock; what is
+ * CTEs that release the allocations of servers. Inventories are locked in the order of their ids first, as a claim does, so that the two never deadlock; what is
  * freed follows from the rows that this statement deleted, so a second caller frees nothing.
  */
 export function releaseAllocations(servers: string): string {
@@ -106,7 +106,7 @@ export function releaseAllocations(servers: string): string {
     freed as (
       delete from allocations where consumer_id in (${servers}) and (select count(*) from held) > 0
       returning resource_provider_id, resource_class, used),
-    room_back as (
+    capacity_freed as (
       update inventories i set used = i.used - sums.used, updated_at = now()
       from (select resource_provider_id, resource_class, sum(used) as used from freed group by 1, 2) sums
       where i.resource_provider_id = sums.resource_provider_id and i.resource_class = sums.resource_class)`;

@@ -18,11 +18,11 @@ const history = {
   keypairTypes: { version: 2, what: 'key pairs have a type; made with 201, deleted with 204', where: ['keypairs'] },
   extendedAttributes: { version: 3, what: 'more attributes for admins, delete_on_termination of volumes', where: ['servers'] },
   ip6Filter: { version: 5, what: 'everybody filters by ip6', where: ['servers'] },
-  serverLocked: { version: 9, what: 'servers tell whether they are locked', where: ['servers'] },
+  serverLocked: { version: 9, what: 'servers show whether they are locked', where: ['servers'] },
   keypairsOfOthers: { version: 10, what: 'admins reach the key pairs of others', where: ['keypairs'] },
-  serverGroupOwners: { version: 13, what: 'groups tell their project and user', where: ['server-groups'] },
+  serverGroupOwners: { version: 13, what: 'groups show their project and user', where: ['server-groups'] },
   softPolicies: { version: 15, what: 'soft-affinity and soft-anti-affinity', where: ['server-groups'] },
-  hostStatus: { version: 16, what: 'servers tell the status of their host', where: ['servers'] },
+  hostStatus: { version: 16, what: 'servers show the status of their host', where: ['servers'] },
   serverDescription: { version: 19, what: 'servers have a description; before it was the name', where: ['servers'] },
   actionsOfDeleted: { version: 21, what: 'actions of deleted servers are shown', where: ['instance-actions'] },
   serverTags: { version: 26, what: 'servers have tags, and filters by them', where: ['servers'] },
@@ -34,41 +34,41 @@ const history = {
   invalidStatusRefused: { version: 38, what: 'a status that there is not is refused', where: ['servers'] },
   noImageMetadata: { version: 39, what: 'the limit of image metadata is gone', where: ['limits'] },
   deviceTagsAgain: { version: 42, what: 'networks and disks have tags again', where: ['servers'] },
-  embeddedFlavor: { version: 47, what: 'servers tell what their flavor was, not its id', where: ['servers'] },
-  completeQuotaClasses: { version: 50, what: 'quota classes tell of groups, and of networks no more', where: ['quota-sets'] },
+  embeddedFlavor: { version: 47, what: 'servers show what their flavor was, not its id', where: ['servers'] },
+  completeQuotaClasses: { version: 50, what: 'quota classes show groups, and of networks no more', where: ['quota-sets'] },
   eventsForOwners: { version: 51, what: 'everybody reads the events of actions', where: ['instance-actions'] },
   tagsAtCreate: { version: 52, what: 'servers are made with tags', where: ['servers'] },
   flavorDescription: { version: 55, what: 'flavors have a description', where: ['flavors'] },
   noPersonality: { version: 57, what: 'files, and their quotas, are gone', where: ['servers', 'limits', 'quota-sets'] },
   actionPages: { version: 58, what: 'lists of actions have pages and times', where: ['instance-actions'] },
-  flavorExtraSpecs: { version: 61, what: 'flavors tell their extra specs', where: ['flavors'] },
-  eventHosts: { version: 62, what: 'events tell their host', where: ['instance-actions'] },
+  flavorExtraSpecs: { version: 61, what: 'flavors show their extra specs', where: ['flavors'] },
+  eventHosts: { version: 62, what: 'events show their host', where: ['instance-actions'] },
   trustedCertificates: { version: 63, what: 'servers are made with trusted image certificates', where: ['servers'] },
   groupRules: { version: 64, what: 'a group has one policy, with rules', where: ['server-groups'] },
   changesBefore: { version: 66, what: 'changes-before', where: ['servers', 'instance-actions'] },
   volumeTypes: { version: 67, what: 'disks have a volume type', where: ['servers'] },
-  downCells: { version: 69, what: 'servers of a cell that does not answer are told in part', where: ['servers'] },
-  serverGroups: { version: 71, what: 'a server tells its groups', where: ['servers'] },
-  lockedReason: { version: 73, what: 'servers tell why they are locked, and are filtered and sorted by it', where: ['servers'] },
+  downCells: { version: 69, what: 'servers of a cell that does not answer are shown in part', where: ['servers'] },
+  serverGroups: { version: 71, what: 'a server shows its groups', where: ['servers'] },
+  lockedReason: { version: 73, what: 'servers show why they are locked, and are filtered and sorted by it', where: ['servers'] },
   requestedHosts: { version: 74, what: 'admins ask for a host', where: ['servers'] },
   strictRequests: {
     ...{ version: 75, what: 'unknown parameters and sort keys are refused; no swap is 0' },
     where: ['shared', 'servers', 'flavors'],
   },
   openFilters: { version: 83, what: 'everybody has more filters', where: ['servers'] },
-  eventDetails: { version: 84, what: 'events tell details to admins', where: ['instance-actions'] },
-  hostnames: { version: 90, what: 'servers are given a host name, and tell and filter by it', where: ['servers'] },
+  eventDetails: { version: 84, what: 'events show details to admins', where: ['instance-actions'] },
+  hostnames: { version: 90, what: 'servers get a host name, and show and filter by it', where: ['servers'] },
   noGeneratedKeypairs: { version: 92, what: 'key pairs are brought, with more characters in their names', where: ['keypairs'] },
   domainNames: { version: 94, what: 'a host name may be a domain name', where: ['servers'] },
-  pinnedZones: { version: 96, what: 'servers tell the zone they are pinned to', where: ['servers'] },
-  imageProperties: { version: 98, what: 'servers tell the properties of their image', where: ['servers'] },
-  schedulerHints: { version: 100, what: 'servers tell their scheduler hints', where: ['servers'] },
+  pinnedZones: { version: 96, what: 'servers show the zone they are pinned to', where: ['servers'] },
+  imageProperties: { version: 98, what: 'servers show the properties of their image', where: ['servers'] },
+  schedulerHints: { version: 100, what: 'servers show their scheduler hints', where: ['servers'] },
 } as const satisfies Record<string, Change>;
 
 /** The name of a change. */
 export type ChangeName = keyof typeof history;
 
-/** All changes by name, for whoever writes about them. */
+/** All changes by name, for those who write about them. */
 export const changes: Readonly<Record<string, Change>> = history;
 
 /** A microversion. There is one object of each. */
@@ -79,7 +79,7 @@ export class Microversion {
     this.#minor = minor;
   }
 
-  /** Tells whether it is the microversion of a change, or a later one. */
+  /** Returns whether it is the microversion of a change, or a later one. */
   has(change: ChangeName): boolean {
     return this.#minor >= history[change].version;
   }

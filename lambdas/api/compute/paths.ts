@@ -3,7 +3,7 @@ import type { Location } from '../http/routing/location.ts';
 
 const versionDocuments = new Set(['/', '/v2.1', '/v2']);
 
-/** Gives the place in the compute route table that a request's path means; paths outside the API mean none. */
+/** Returns the place in the compute route table that a request's path means; paths outside the API mean none. */
 export function locateCompute(path: string): Location | undefined {
   if (versionDocuments.has(path)) return { path, versioned: false };
   const [, version, projectId, rest] = /^\/(v2\.1|v2)(?:\/([0-9a-f]{32}))?(\/.+)$/.exec(path) ?? [];

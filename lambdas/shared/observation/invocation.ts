@@ -1,5 +1,5 @@
 /**
- * What a function tells of one invocation: log lines, metrics and a trace that carry the ids of its request. Each invocation has its own, so nothing of a
+ * What a function reports of one invocation: log lines, metrics and a trace that carry the ids of its request. Each invocation has its own, so nothing of a
  * request is left for the next one, nor mixed up on one machine, where many run at once in a process.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
@@ -34,7 +34,7 @@ const units = {
   BurialsWaiting: MetricUnit.Count,
   BootsStalled: MetricUnit.Count,
   ServersReleased: MetricUnit.Count,
-  StraysPurged: MetricUnit.Count,
+  OrphanedRowsPurged: MetricUnit.Count,
   AuditFindings: MetricUnit.Count,
   /** A value for each statement, so the number of samples is the number of calls. */
   DataApiLatency: MetricUnit.Milliseconds,
@@ -44,7 +44,7 @@ const units = {
 /** The name of a metric. */
 export type MetricName = keyof typeof units;
 
-/** The service under which unreachable databases are counted, whoever asked them. */
+/** The service under which unreachable databases are counted, whichever function asked them. */
 const databases = 'databases';
 
 const running = new AsyncLocalStorage<Invocation>();
@@ -52,7 +52,7 @@ const running = new AsyncLocalStorage<Invocation>();
 /** What is asked of the context of an invocation. */
 export type InvocationContext = Pick<Context, 'awsRequestId' | 'getRemainingTimeInMillis'>;
 
-/** In milliseconds: to answer that something did not, and to write what is told of the invocation. */
+/** In milliseconds: to answer that something did not, and to write what the invocation reports. */
 const timeToAnswer = 2_000;
 
 /**
@@ -87,7 +87,7 @@ export async function observed<Result>(
   }
 }
 
-/** Adds ids to all that the invocation tells from now on. */
+/** Adds ids to all that the invocation reports from now on. */
 export function identify(ids: Ids): void {
   const invocation = current();
   invocation.ids = { ...invocation.ids, ...ids };

@@ -1,6 +1,6 @@
 /**
  * Traces of X-Ray. Lambda makes a segment of each invocation; what happens within, its statements above all, we send as one subsegment to the daemon beside
- * the function. It is annotated with the ids, so whoever knows a request id finds the trace of the request, the workflow it started, and every statement.
+ * the function. It is annotated with the ids, so a request id leads to the trace of the request, the workflow it started, and every statement.
  * The SDK of X-Ray, on which Powertools' Tracer stands, would be a quarter of a bundle (docs/decisions/0012).
  */
 import { randomBytes } from 'node:crypto';

@@ -1,4 +1,4 @@
-/** The end of a boot, as logs and metrics tell it. */
+/** The end of a boot, in logs and metrics. */
 import type { EndedBuild } from '../../../compute/boot/build-on-host.ts';
 import { log, measure } from '../../shared/observation/invocation.ts';
 
@@ -8,7 +8,7 @@ const ends = {
   BootsFailedInCell: { message: 'in ERROR in its cell', time: 'TimeToError' },
 } as const;
 
-/** Logs and counts boots that ended, and how long they took. Those that a step finds ended before were told then. */
+/** Logs and counts boots that ended, and how long they took. Those that a step finds ended were reported before. */
 export function buildEnded(end: keyof typeof ends, builds: readonly EndedBuild[], cause?: string): void {
   const { message, time } = ends[end];
   let count = 0;

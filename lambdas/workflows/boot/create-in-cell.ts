@@ -2,7 +2,7 @@ import { createInCell } from '../../../compute/boot/create-in-cell.ts';
 import { apiDatabase } from '../../shared/database.ts';
 import { placement, step } from './step.ts';
 
-/** Step CreateInCell of boot.asl.json: gives what BuildOnHost needs, or throws OwnershipLost. */
+/** Step CreateInCell of boot.asl.json: returns what BuildOnHost needs, or throws OwnershipLost. */
 export const handler = step(
   'CreateInCell',
   placement,

@@ -5,7 +5,7 @@ import { apiDatabase } from '../../shared/database.ts';
 import { hostDriver } from '../../shared/host-driver.ts';
 import { caughtError, created, step } from './step.ts';
 
-/** Step Reschedule of boot.asl.json: gives the server on its next host, or throws MaxRetriesExceeded. */
+/** Step Reschedule of boot.asl.json: returns the server on its next host, or throws MaxRetriesExceeded. */
 export const handler = step(
   'Reschedule',
   z.object({ created, failure: caughtError }),

@@ -2,7 +2,7 @@ import { scheduleServers } from '../../../compute/boot/schedule-servers.ts';
 import { apiDatabase } from '../../shared/database.ts';
 import { servers, step } from './step.ts';
 
-/** Step ScheduleServers of boot.asl.json: gives the placements of all servers, or throws NoValidHost. */
+/** Step ScheduleServers of boot.asl.json: returns the placements of all servers, or throws NoValidHost. */
 export const handler = step(
   'ScheduleServers',
   servers,

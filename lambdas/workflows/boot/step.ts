@@ -5,7 +5,7 @@ import { type InvocationContext, identify, log, observed } from '../../shared/ob
 
 /** The ids that go with a boot from step to step. */
 const ids = {
-  /** The workflow that has the say over the servers. */
+  /** The execution that owns the servers. */
   execution: z.string(),
   /** Of the request of the client; null where the reaper goes on with servers of several. */
   request_id: z.string().nullable().default(null),
@@ -14,7 +14,7 @@ const ids = {
 /** All servers of the request. */
 export const servers = z.object({ ...ids, servers: z.array(z.uuid()) });
 
-/** A server on the host that claimed room for it. */
+/** A server on the host where it has its allocation. */
 export const placement = z.object({
   ...ids,
   server: z.uuid(),
@@ -41,7 +41,7 @@ export const created = z.object({
 /** What a Catch of the workflow puts into the state. */
 export const caughtError = z.object({ Error: z.string(), Cause: z.string() });
 
-/** What every slice of the state says of its servers, at its top or in the part that tells about one of them. */
+/** What every slice of the state says of its servers, at its top or in the part about one of them. */
 type Subject = { execution: string; request_id: string | null } & ({ server: string } | { servers: string[] });
 
 /**

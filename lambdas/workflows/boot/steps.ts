@@ -10,7 +10,7 @@ const step = (file: string, ...databases: WorkflowFunction['databases']): Workfl
   timeout,
 });
 
-/** The boot workflow. A state that can leave its work to another state gives up early, one that cannot is patient. */
+/** The boot workflow. A state that can leave its work to another state gives up early, one that cannot keeps trying. */
 export const boot = {
   definition: 'workflows/boot/boot.asl.json',
   functions: {

@@ -4,7 +4,7 @@ import { tryAnotherCell } from '../../../compute/boot/try-another-cell.ts';
 import { apiDatabase } from '../../shared/database.ts';
 import { caughtError, placement, step } from './step.ts';
 
-/** Step TryAnotherCell of boot.asl.json: gives the placement to go on with, or throws NoValidHost. */
+/** Step TryAnotherCell of boot.asl.json: returns the placement to go on with, or throws NoValidHost. */
 export const handler = step(
   'TryAnotherCell',
   z.object({ placement, failure: caughtError }),

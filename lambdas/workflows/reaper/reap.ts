@@ -8,7 +8,7 @@ import { startDailyAudit } from '../audit/start.ts';
 import { startBoot } from '../boot/start.ts';
 import { scheduleReaperAgain } from './schedule.ts';
 
-/** A step keeps at it for some two minutes (its Lambda's time and the workflow's retries) before it gives a sign or an end; in seconds. */
+/** A step keeps trying for some two minutes (its Lambda's time and the workflow's retries) before it ends or sends a heartbeat; in seconds. */
 const silence = 180;
 
 async function run(): Promise<Reaped> {
@@ -20,7 +20,7 @@ async function run(): Promise<Reaped> {
   }
   measure('BootsStalled', reaped.restarted + reaped.resumed);
   measure('ServersReleased', reaped.released);
-  measure('StraysPurged', reaped.purged);
+  measure('OrphanedRowsPurged', reaped.purged);
   const unfinished = await findUnfinishedWork(api);
   measure('BurialsWaiting', unfinished.awaitingCell);
   if (unfinished.any) await scheduleReaperAgain();

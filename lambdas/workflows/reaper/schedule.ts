@@ -1,6 +1,6 @@
 /**
  * A scheduled reap: an execution that waits and then runs the reaper. A request that is about to begin what may stop half-way schedules one first, so nothing
- * is ever left without a reaper that looks after it, and no reaper runs when nothing was begun: databases sleep. There is one for each minute at most, by
+ * is ever left without a reaper that finishes it, and no reaper runs when nothing was begun: databases sleep. There is one for each minute at most, by
  * its name.
  */
 import { setting } from '../../shared/environment.ts';

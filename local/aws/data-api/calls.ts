@@ -28,7 +28,7 @@ export interface CallLog {
   mark(): number;
   /** Calls that arrived after a mark. */
   since(mark: number): readonly Call[];
-  /** Forgets all calls; marks stay valid. */
+  /** Drops all calls; marks stay valid. */
   clear(): void;
 }
 
@@ -66,7 +66,7 @@ export function createCallLog(): WritableCallLog {
 }
 
 /**
- * Gives the longest chain of calls of which each began after the one before had ended: what a client waits for. Calls sent in parallel may by chance not
+ * Returns the longest chain of calls of which each began after the one before had ended: what a client waits for. Calls sent in parallel may by chance not
  * overlap and count as a chain; a `slow` fault on every call makes the number exact.
  */
 export function depth(calls: readonly Call[]): number {

@@ -13,12 +13,12 @@ export interface Target {
 /** The clusters that there are. What a request is refused with is Aurora's own error. */
 export interface Clusters {
   /**
-   * Gives the name of the cluster that a request means, as faults and the call log know it.
+   * Returns the name of the cluster that a request means, as faults and the call log know it.
    * @throws AwsError (BadRequestException) when it does not exist.
    */
   clusterOf(target: Target): Promise<string>;
   /**
-   * Opens the database that a request means and gives its name in the one PostgreSQL.
+   * Opens the database that a request means and returns its name in the one PostgreSQL.
    * @throws AwsError (SecretsErrorException, DatabaseErrorException) when the secret is unknown, opens another cluster, or the database is not there.
    */
   databaseOf(target: Target): Promise<string>;

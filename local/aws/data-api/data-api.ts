@@ -19,7 +19,7 @@ export interface DataApi {
   readonly service: AwsService;
   readonly calls: CallLog;
   readonly faults: Faults;
-  /** Tells a listener of every call once it is answered. Gives a function that ends this. */
+  /** Calls a listener with every call once it is answered. Returns a function that ends this. */
   onCall(listener: (call: Readonly<Call>) => void): () => void;
   /** Breaks running statements and open transactions off and closes all connections. */
   close(): Promise<void>;
@@ -30,9 +30,9 @@ export interface DataApiOptions {
   readonly postgres: Postgres;
   /** A cluster made later is served at once. */
   readonly clusters: Clusters;
-  /** Milliseconds a statement may run; the cloud's limit unless told otherwise. */
+  /** Milliseconds a statement may run; by default the cloud's limit. */
   readonly statementLimit?: number;
-  /** Milliseconds a transaction may be idle; the cloud's limit unless told otherwise. */
+  /** Milliseconds a transaction may be idle; by default the cloud's limit. */
   readonly transactionIdleLimit?: number;
 }
 
@@ -46,7 +46,7 @@ export function createDataApi(options: DataApiOptions): DataApi {
   const calls = createCallLog();
   const faults = createFaults();
   const listeners = new Set<(call: Readonly<Call>) => void>();
-  const surroundings = { transactions: createTransactions(transactionIdleLimit), statementLimit };
+  const context = { transactions: createTransactions(transactionIdleLimit), statementLimit };
   const databases = new Map<string, Database>();
 
   const open = (name: string): Database => {
@@ -60,9 +60,9 @@ export function createDataApi(options: DataApiOptions): DataApi {
     const cluster = await clusters.clusterOf(prepared.target);
     const call = calls.record({ cluster, operation, sql: prepared.sql });
     try {
-      const strikeAfter = await faults.strike(call);
-      const answer = await prepared.run(open(await clusters.databaseOf(prepared.target)), surroundings);
-      strikeAfter();
+      const applyAfter = await faults.apply(call);
+      const answer = await prepared.run(open(await clusters.databaseOf(prepared.target)), context);
+      applyAfter();
       return answer;
     } catch (error) {
       call.error = error instanceof Error ? error.name : 'Error';

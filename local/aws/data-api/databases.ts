@@ -1,6 +1,6 @@
 /**
  * Connections to the databases behind the Data API, and the one way a statement runs on them. Queries are prepared once a connection and keep their
- * plan; a statement that may change a schema or a session costs its connection and forgets all plans.
+ * plan; a statement that may change a schema or a session costs its connection and drops all plans.
  */
 
 import { Client, type ClientBase, type ClientConfig, DatabaseError, Pool, type QueryArrayConfig } from 'pg';
@@ -14,8 +14,8 @@ import { loadTypes, type TypeCatalogue } from './types.ts';
 export interface Database {
   /** Opens a connection of its own, for a transaction; its owner ends it. */
   connect(): Promise<Client>;
-  /** Lends a pooled connection to some work. */
-  lend<Result>(work: (client: ClientBase) => Promise<Result>): Promise<Result>;
+  /** Does some work with a pooled connection. */
+  withClient<Result>(work: (client: ClientBase) => Promise<Result>): Promise<Result>;
   /**
    * Runs one statement, with every value of the result as the text PostgreSQL sent.
    * @param prepared whether its plan is kept; not in a transaction, which would not survive a plan gone stale.
@@ -44,7 +44,7 @@ export function connectionId(client: ClientBase): number | undefined {
 }
 
 /**
- * Gives connections to one database of a server.
+ * Returns connections to one database of a server.
  * @param statementLimit milliseconds a statement may run.
  */
 export function openDatabase(connection: Postgres['connection'], database: string, statementLimit: number): Database {
@@ -60,7 +60,7 @@ export function openDatabase(connection: Postgres['connection'], database: strin
   const busy = new Set<ClientBase>();
   pool.on('acquire', (client) => busy.add(client));
   pool.on('release', (_error, client) => busy.delete(client));
-  const spoilt = new WeakSet<ClientBase>();
+  const tainted = new WeakSet<ClientBase>();
   const plans = new Map<string, string>();
   let plansMade = 0;
   let types: TypeCatalogue = new Map();
@@ -96,14 +96,14 @@ export function openDatabase(connection: Postgres['connection'], database: strin
       await client.connect();
       return client;
     },
-    async lend(work) {
+    async withClient(work) {
       const client = await pool.connect().catch((error: unknown) => {
         throw fromPostgres(error);
       });
       try {
         return await work(client);
       } finally {
-        client.release(spoilt.has(client));
+        client.release(tainted.has(client));
       }
     },
     async run(client, statement, values, prepared) {
@@ -116,7 +116,7 @@ export function openDatabase(connection: Postgres['connection'], database: strin
       } finally {
         if (!statement.isQuery) {
           plans.clear();
-          spoilt.add(client);
+          tainted.add(client);
         }
       }
     },

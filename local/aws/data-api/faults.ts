@@ -5,7 +5,7 @@ import { AnswerLost } from '../server.ts';
 import type { Call, Operation } from './calls.ts';
 import { type DataApiErrorName, dataApiError } from './errors.ts';
 
-/** Which calls a fault strikes; every member narrows. */
+/** Which calls a fault matches; every member narrows. */
 export interface FaultMatch {
   /** Name of the cluster. */
   readonly cluster?: string;
@@ -16,11 +16,11 @@ export interface FaultMatch {
   readonly nth?: number;
 }
 
-/** What happens to a call that a fault strikes. */
+/** What happens to a call that a fault matches. */
 export type FaultEffect =
-  /** The statement does not run; InternalServerErrorException unless told otherwise. */
+  /** The statement does not run; by default with InternalServerErrorException. */
   | { readonly kind: 'before'; readonly error?: DataApiErrorName }
-  /** The statement runs and commits and the caller never hears of it: an error instead of the answer, or without one a cut connection. */
+  /** The statement runs and commits and the caller gets no answer: an error instead, or without one a cut connection. */
   | { readonly kind: 'after'; readonly error?: DataApiErrorName }
   /** DatabaseResumingException; with `milliseconds` until that long after the first call, which is what wakes a paused cluster. */
   | { readonly kind: 'paused'; readonly milliseconds?: number }
@@ -33,7 +33,7 @@ export type FaultEffect =
 
 /** A fault in force. */
 export interface Fault {
-  /** How many calls it has struck. */
+  /** How many calls it has matched. */
   readonly hits: number;
   /** Ends it. */
   lift(): void;
@@ -50,10 +50,10 @@ export interface Faults {
 /** Faults as the Data API consults them around a statement. */
 export interface FaultPoints extends Faults {
   /**
-   * Waits or fails as the faults in force say, before the statement runs. Gives what to do once it has run.
+   * Waits or fails as the faults in force say, before the statement runs. Returns what to do once it has run.
    * @throws AwsError
    */
-  strike(call: Call): Promise<() => void>;
+  apply(call: Call): Promise<() => void>;
 }
 
 interface ActiveFault extends Fault {
@@ -75,11 +75,11 @@ export function createFaults(): FaultPoints {
       return fault;
     },
     clear: () => active.clear(),
-    async strike(call) {
+    async apply(call) {
       // All counts move before the first wait, so that "the n-th call" means the order of arrival.
-      const struck = [...active].filter((fault) => counts(fault, call));
-      for (const fault of struck) await before(fault);
-      const after = struck.find(({ rule }) => rule.kind === 'after')?.rule;
+      const matched = [...active].filter((fault) => counts(fault, call));
+      for (const fault of matched) await before(fault);
+      const after = matched.find(({ rule }) => rule.kind === 'after')?.rule;
       return after?.kind === 'after' ? () => lose(after.error) : nothing;
     },
   };

@@ -32,7 +32,7 @@ const batchRequest = target.extend({
 const endRequest = target.extend({ transactionId: z.string() });
 
 /** What operations work with. */
-export interface Surroundings {
+export interface StatementContext {
   readonly transactions: Transactions;
   /** Milliseconds a call waits for its statement. */
   readonly statementLimit: number;
@@ -43,18 +43,18 @@ export interface Prepared {
   readonly target: z.infer<typeof target>;
   /** Empty when the operation has none. */
   readonly sql: string;
-  run(database: Database, surroundings: Surroundings): Promise<string>;
+  run(database: Database, context: StatementContext): Promise<string>;
 }
 
 /** Reads a request body by operation. Each throws ZodError when the body has another form. */
 export const operations: Readonly<Record<Operation, (body: unknown) => Prepared>> = {
   Execute: (body) => {
     const request = executeRequest.parse(body);
-    return { target: request, sql: request.sql, run: (database, surroundings) => execute(request, database, surroundings) };
+    return { target: request, sql: request.sql, run: (database, context) => execute(request, database, context) };
   },
   BatchExecute: (body) => {
     const request = batchRequest.parse(body);
-    return { target: request, sql: request.sql, run: (database, surroundings) => batch(request, database, surroundings) };
+    return { target: request, sql: request.sql, run: (database, context) => batch(request, database, context) };
   },
   BeginTransaction: (body) => ({
     target: target.parse(body),
@@ -65,7 +65,7 @@ export const operations: Readonly<Record<Operation, (body: unknown) => Prepared>
   RollbackTransaction: (body) => end(body, 'rollback'),
 };
 
-async function execute(request: z.infer<typeof executeRequest>, database: Database, surroundings: Surroundings): Promise<string> {
+async function execute(request: z.infer<typeof executeRequest>, database: Database, context: StatementContext): Promise<string> {
   const statement = parseStatement(request.sql);
   const values = boundValues(request.parameters);
   const { transactionId } = request;
@@ -73,15 +73,15 @@ async function execute(request: z.infer<typeof executeRequest>, database: Databa
     const result = await database.run(client, statement, values, transactionId === undefined);
     return answer(result, await database.types(client, result), request);
   };
-  if (transactionId !== undefined) return await surroundings.transactions.within(transactionId, database, run);
-  if (request.continueAfterTimeout) return await untilTimeout(database, surroundings.statementLimit, run);
-  return await database.lend(run);
+  if (transactionId !== undefined) return await context.transactions.within(transactionId, database, run);
+  if (request.continueAfterTimeout) return await untilTimeout(database, context.statementLimit, run);
+  return await database.withClient(run);
 }
 
 /** Answers when the call's time is up at the latest, while the statement goes on to its end. */
 async function untilTimeout(database: Database, limit: number, run: (client: ClientBase) => Promise<string>): Promise<string> {
   let connection: number | undefined;
-  const running = database.lend(async (client) => {
+  const running = database.withClient(async (client) => {
     connection = connectionId(client);
     await client.query('set statement_timeout = 0');
     try {
@@ -95,20 +95,20 @@ async function untilTimeout(database: Database, limit: number, run: (client: Cli
     () => Promise.reject(statementTimeout(connection)),
     () => running,
   );
-  // Whoever loses the race has nobody left to tell.
+  // The one that loses the race has no caller any more.
   late.catch(() => {});
   running.catch(() => {}).finally(() => timer.abort());
   return await Promise.race([running, late]);
 }
 
-async function batch(request: z.infer<typeof batchRequest>, database: Database, { transactions }: Surroundings): Promise<string> {
+async function batch(request: z.infer<typeof batchRequest>, database: Database, { transactions }: StatementContext): Promise<string> {
   const statement = parseStatement(request.sql);
   const sets = request.parameterSets.length > 0 ? request.parameterSets : [[]];
   const runAll = async (client: ClientBase) => {
     for (const set of sets) await database.run(client, statement, boundValues(set), false);
   };
   if (request.transactionId !== undefined) await transactions.within(request.transactionId, database, runAll);
-  else await database.lend((client) => atomically(client, runAll));
+  else await database.withClient((client) => atomically(client, runAll));
   return JSON.stringify({ updateResults: sets.map(() => ({ generatedFields: [] })) });
 }
 
@@ -117,7 +117,7 @@ async function atomically(client: ClientBase, work: (client: ClientBase) => Prom
   try {
     await work(client);
   } catch (error) {
-    // A connection that cannot roll back is gone, and its transaction with it; the first error is the one to tell.
+    // A connection that cannot roll back is gone, and its transaction with it; the first error is the one to return.
     await client.query('rollback').catch(() => {});
     throw error;
   }

@@ -26,7 +26,7 @@ type SqlParameter = z.infer<typeof sqlParameter>;
 const hinted = { DATE: 'date', DECIMAL: 'numeric', JSON: 'jsonb', TIME: 'time', TIMESTAMP: 'timestamp', UUID: 'uuid' } as const;
 
 /**
- * Gives the values of parameters by name.
+ * Returns the values of parameters by name.
  * @throws AwsError (BadRequestException) for an array, which the Data API takes in results only, and for a parameter without a value.
  */
 export function boundValues(parameters: readonly SqlParameter[]): ReadonlyMap<string, BoundValue> {

@@ -29,7 +29,7 @@ export interface AnswerOptions {
 export type RawResult = QueryArrayResult<(string | null)[]>;
 
 /**
- * Gives the JSON text of an answer to ExecuteStatement.
+ * Returns the JSON text of an answer to ExecuteStatement.
  * @throws AwsError (UnsupportedResultException) when a row or the answer is too large, or an array has more than one dimension.
  */
 export function answer(result: RawResult, types: TypeCatalogue, options: AnswerOptions): string {

@@ -100,7 +100,7 @@ export function bind(statement: Statement, parameters: ReadonlyMap<string, Bound
   for (const [index, name] of statement.names.entries()) {
     const value = parameters.get(name);
     if (!value) throw new MissingParameter(name);
-    // Without a type each place gets a number of its own, because PostgreSQL gives a number one type.
+    // Without a type each place gets a number of its own, because PostgreSQL has one type for a number.
     const number = (value.type && numbers.get(name)) || values.push(value.text);
     numbers.set(name, number);
     text += `$${number}${value.type ? `::${value.type}` : ''}${statement.texts[index + 1] ?? ''}`;

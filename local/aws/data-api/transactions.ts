@@ -7,14 +7,14 @@ import { dataApiError, fromPostgres } from './errors.ts';
 
 /** The transactions of one Data API. */
 export interface Transactions {
-  /** Begins one on a database and gives its id. */
+  /** Begins one on a database and returns its id. */
   begin(database: Database): Promise<string>;
   /**
    * Runs some work in a transaction. An error ends the transaction and undoes it.
    * @throws AwsError (TransactionNotFoundException, DatabaseErrorException) when it is over, belongs to another database, or another call runs in it.
    */
   within<Result>(id: string, database: Database, work: (client: ClientBase) => Promise<Result>): Promise<Result>;
-  /** Ends a transaction and gives its status in words. */
+  /** Ends a transaction and returns its status in words. */
   end(id: string, database: Database, how: 'commit' | 'rollback'): Promise<string>;
 }
 
@@ -44,7 +44,7 @@ export function createTransactions(idleLimit: number): Transactions {
     await transaction.client.end();
   };
 
-  const watch = (id: string, transaction: Omit<Transaction, 'timer'>): NodeJS.Timeout => {
+  const startTimer = (id: string, transaction: Omit<Transaction, 'timer'>): NodeJS.Timeout => {
     const left = Math.min(idleLimit, transaction.diesAt - Date.now());
     return setTimeout(() => {
       const found = open.get(id);
@@ -60,7 +60,7 @@ export function createTransactions(idleLimit: number): Transactions {
     transaction.busy = true;
     try {
       const result = await work(transaction.client);
-      transaction.timer = watch(id, transaction);
+      transaction.timer = startTimer(id, transaction);
       return result;
     } catch (error) {
       await die(id, transaction);
@@ -77,7 +77,7 @@ export function createTransactions(idleLimit: number): Transactions {
         const client = await database.connect();
         await client.query('begin');
         const transaction = { client, database, diesAt: Date.now() + longestLife, busy: false };
-        open.set(id, { ...transaction, timer: watch(id, transaction) });
+        open.set(id, { ...transaction, timer: startTimer(id, transaction) });
       } catch (error) {
         throw fromPostgres(error);
       }

@@ -17,7 +17,7 @@ const greedyRoutes = routes
   .map((route) => ({ ...route, prefix: route.path.slice(0, 1 - greedy.length) }))
   .sort((one, other) => other.prefix.length - one.prefix.length);
 
-/** Gives the route of a path. A greedy route also takes the bare prefix with a slash at its end. */
+/** Returns the route of a path. A greedy route also takes the bare prefix with a slash at its end. */
 export function findRoute(path: string): GatewayRoute {
   const found = exactRoutes.find((route) => route.path === path) ?? greedyRoutes.find(({ prefix }) => path.startsWith(prefix));
   return found ? { routeKey: `ANY ${found.path}`, name: found.name } : { routeKey: '$default', name: gatewayRoutes.$default ?? 'compute' };

@@ -35,7 +35,7 @@ export class PortInUse extends Error {
 const largestBody = 10 * 1024 * 1024;
 /** What running requests get to end, in milliseconds. */
 const closePatience = 5_000;
-const sweepInterval = 20;
+const closeInterval = 20;
 
 /**
  * Listens; port 0 takes a free one.
@@ -65,10 +65,10 @@ function listen(server: Server, host: string, port: number): Promise<void> {
 function close(server: Server): Promise<void> {
   return new Promise((resolve) => {
     // A connection becomes idle when its last request ends, so they are ended as they come.
-    const sweep = setInterval(() => server.closeIdleConnections(), sweepInterval);
+    const closing = setInterval(() => server.closeIdleConnections(), closeInterval);
     const cut = setTimeout(() => server.closeAllConnections(), closePatience);
     server.close(() => {
-      clearInterval(sweep);
+      clearInterval(closing);
       clearTimeout(cut);
       resolve();
     });

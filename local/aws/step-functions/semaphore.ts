@@ -1,25 +1,25 @@
-/** So many things may be done at once; whoever comes later waits for his turn, in the order of coming. */
-export interface Slots {
-  /** Does something as soon as a slot is free, and gives its outcome. What takes longer than a slot is lent for goes on without one. */
-  lend<T>(work: () => Promise<T>): Promise<T>;
+/** A semaphore: it bounds how much work runs at once; work that comes later waits for its turn, in the order of coming. */
+export interface Semaphore {
+  /** Runs work as soon as there is a permit for it, and returns its outcome. Work that takes longer than a permit lasts goes on without one. */
+  acquire<T>(work: () => Promise<T>): Promise<T>;
 }
 
-/** Makes so many free slots, each lent for so many milliseconds at most. */
-export function createSlots(count: number, longest: number): Slots {
+/** Makes a semaphore of `count` permits, each of which lasts for `longest` milliseconds at most. */
+export function createSemaphore(count: number, longest: number): Semaphore {
   let free = count;
   const waiting: (() => void)[] = [];
-  const giveBack = () => {
+  const passOn = () => {
     const next = waiting.shift();
     if (next) next();
     else free += 1;
   };
   return {
-    async lend(work) {
+    async acquire(work) {
       if (free > 0) free -= 1;
       else await new Promise<void>((turn) => waiting.push(turn));
       let held = true;
       const release = () => {
-        if (held) giveBack();
+        if (held) passOn();
         held = false;
       };
       const timer = setTimeout(release, longest);

@@ -1,5 +1,5 @@
 /**
- * Step Functions on one machine: the very definition file of the cloud, whose Tasks are functions of this process. A task sees its input and gives its
+ * Step Functions on one machine: the very definition file of the cloud, whose Tasks are functions of this process. A task gets its input and returns its
  * output through JSON, and its errors look as a Lambda's do, so a workflow cannot lean on sharing a process.
  */
 
@@ -14,7 +14,7 @@ import {
 } from 'aws-local-stepfunctions';
 import { executionArn, functionArn, stateMachineArn } from '../arns.ts';
 import { createExecutions, type Execution } from './executions.ts';
-import { createSlots } from './semaphore.ts';
+import { createSemaphore } from './semaphore.ts';
 import type { StepFunctionsBackend } from './service.ts';
 import { createTaskFaults, type TaskFaults } from './workflow-faults.ts';
 import { unsupported } from './workflow-support.ts';
@@ -46,7 +46,7 @@ export interface TaskEvent {
 /** A workflow that can be started, to be served by `stepFunctionsService`. */
 export interface StepFunctions extends StepFunctionsBackend {
   readonly faults: TaskFaults;
-  /** Tells a listener what happens at Tasks. Gives a function that ends this. */
+  /** Calls a listener with what happens at Tasks. Returns a function that ends this. */
   onTask(listener: (event: TaskEvent) => void): () => void;
   /** Waits until no execution runs, those started meanwhile included. */
   drain(): Promise<void>;
@@ -94,7 +94,7 @@ export async function createStepFunctions({
   const faults = createTaskFaults();
   const listeners = new Set<(event: TaskEvent) => void>();
   const executions = createExecutions();
-  const slots = createSlots(mostAtOnce, longestTurn);
+  const semaphore = createSemaphore(mostAtOnce, longestTurn);
   const running = new Set<Promise<unknown>>();
 
   const runTask = async (execution: Execution, state: string, task: Task, given: unknown): Promise<unknown> => {
@@ -102,20 +102,20 @@ export async function createStepFunctions({
     if (execution.status !== 'RUNNING') throw new ExecutionAbortedError();
     const started = performance.now();
     const input = throughJson(given);
-    const tell = (phase: TaskEvent['phase'], outcome: Pick<TaskEvent, 'output' | 'error'> = {}) => {
+    const report = (phase: TaskEvent['phase'], outcome: Pick<TaskEvent, 'output' | 'error'> = {}) => {
       const event = { execution: execution.name, state, phase, input, ...outcome, milliseconds: performance.now() - started };
       for (const listener of listeners) listener(event);
     };
-    tell('entered');
+    report('entered');
     const point = faults.arrive(state);
     try {
       point('before');
-      const output = throughJson(await slots.lend(() => task(throughJson(given))));
+      const output = throughJson(await semaphore.acquire(() => task(throughJson(given))));
       point('after');
-      tell('succeeded', { output });
+      report('succeeded', { output });
       return output;
     } catch (error) {
-      tell('failed', { error });
+      report('failed', { error });
       throw asLambdaError(error);
     }
   };

@@ -8,7 +8,7 @@ export interface TaskFaultRule {
   readonly when: 'before' | 'after';
   /** Only the n-th run from now, from 1, repeats included; without it every run until the fault is lifted. */
   readonly nth?: number;
-  /** Name of the error the state fails with; what AWS says of a function that crashed unless told otherwise. */
+  /** Name of the error the state fails with; by default AWS's for a function that crashed. */
   readonly error?: string;
 }
 
@@ -36,7 +36,7 @@ interface ActiveFault extends TaskFault {
 /** Fails a run of a state at one of its two ends when a fault says so. */
 export type FaultPoint = (when: TaskFaultRule['when']) => void;
 
-/** Makes a switch with no fault in force. `arrive` counts a run of a state and gives its points. */
+/** Makes a switch with no fault in force. `arrive` counts a run of a state and returns its points. */
 export function createTaskFaults(): TaskFaults & { arrive(state: string): FaultPoint } {
   const active = new Set<ActiveFault>();
   return {
@@ -47,9 +47,9 @@ export function createTaskFaults(): TaskFaults & { arrive(state: string): FaultP
     },
     clear: () => active.clear(),
     arrive(state) {
-      const struck = [...active].filter((fault) => fault.rule.state === state && counts(fault));
+      const matched = [...active].filter((fault) => fault.rule.state === state && counts(fault));
       return (when) => {
-        const fault = struck.find(({ rule }) => rule.when === when);
+        const fault = matched.find(({ rule }) => rule.when === when);
         if (!fault) return;
         fault.hits += 1;
         const error = new Error(`a fault ${when} ${state}`);

@@ -87,7 +87,7 @@ function unknownFields(where: string, value: object, known: readonly string[]): 
     .map((key) => `${where}: field ${key}`);
 }
 
-/** The validator writes JSONPath into the definitions it sees, so only another language is told. */
+/** The validator writes JSONPath into the definitions it sees, so only another language is reported. */
 function languages(where: string, { QueryLanguage: language = 'JSONPath' }: Record<string, unknown>): string[] {
   return language === 'JSONPath' ? [] : [`${where}: query language ${language}`];
 }

@@ -79,7 +79,7 @@ function addList(cellV2: Command, perform: Perform): void {
       novaHelpEnd(
         `  cellzero cell_v2 list_cells
   cellzero cell_v2 list_cells --json | jq -r '.[] | select(.disabled) | .name'`,
-        { 0: 'they are listed' },
+        { 0: 'success' },
       ),
     )
     .action((options: CommonOptions & { verbose?: true }) =>
@@ -129,9 +129,9 @@ function addUpdate(cellV2: Command, perform: Perform): void {
         `  cellzero cell_v2 update_cell --cell_uuid UUID --disable
   cellzero cell_v2 update_cell --cell_uuid UUID --name west --enable`,
         {
-          0: 'it is changed, or was so before',
-          1: 'there is no such cell',
-          2: 'it cannot be changed so: the new database does not answer',
+          0: 'success, also when nothing changed',
+          1: 'cell not found',
+          2: 'refused: the new database does not answer',
           3: 'another cell has this database or transport URL',
           4: 'both --enable and --disable',
           5: 'cell0 can be neither disabled nor enabled',
@@ -184,8 +184,8 @@ function addDelete(cellV2: Command, perform: Perform): void {
   cellzero db archive_deleted_rows --until-complete
   cellzero cell_v2 delete_cell --cell_uuid UUID --force`,
         {
-          0: 'it is gone',
-          1: 'there is no such cell',
+          0: 'success',
+          1: 'cell not found',
           2: 'it has hosts',
           3: 'it has servers, or some are on their way there or not done with',
           4: 'the index still has deleted servers of it',

@@ -30,10 +30,10 @@ function addDiscover(cellV2: Command, perform: Perform): void {
   part(cellV2, 'discover_hosts')
     .summary('let the scheduler know new hosts')
     .description(
-      'Looks for hosts that a cell knows and the cloud does not, maps them and tells placement what they have. May run beside itself: a host is mapped once.',
+      'Finds hosts that a cell knows and the cloud does not, maps them and notes in placement what they have. May run beside itself: a host is mapped once.',
     )
     .option('--cell_uuid <cell_uuid>', 'only this cell')
-    .option('--verbose', 'tell what is found where')
+    .option('--verbose', 'print what is found where')
     .option('--strict', 'finding none is a failure')
     .option('--by-service', "accepted: every host is looked for, whatever its cell's tables say of it")
     .addHelpText(
@@ -103,14 +103,14 @@ function discoveryLines({ results }: InCells<Discovery>, cells: readonly CellMap
 function addList(cellV2: Command, perform: Perform): void {
   part(cellV2, 'list_hosts')
     .summary('list the hosts of cells')
-    .description('Lists the mapped hosts by name. "cellzero hosts" tells how full they are, too.')
+    .description('Lists the mapped hosts by name. "cellzero hosts" shows how full they are, too.')
     .option('--cell_uuid <cell_uuid>', 'only those of this cell')
     .addHelpText(
       'after',
       novaHelpEnd(
         `  cellzero cell_v2 list_hosts
   cellzero cell_v2 list_hosts --cell_uuid UUID --json | jq -r '.[].host'`,
-        { 0: 'they are listed', 1: 'there is no such cell' },
+        { 0: 'success', 1: 'cell not found' },
       ),
     )
     .action((options: CommonOptions & { cell_uuid?: string }) =>
@@ -139,9 +139,9 @@ function addDelete(cellV2: Command, perform: Perform): void {
     .addHelpText(
       'after',
       novaHelpEnd(`  cellzero cell_v2 delete_host --cell_uuid UUID --host cell1-host2`, {
-        0: 'it is gone',
-        1: 'there is no such cell',
-        2: 'there is no such host',
+        0: 'success',
+        1: 'cell not found',
+        2: 'host not found',
         3: 'it belongs to another cell',
         4: 'it has servers',
       }),

@@ -8,7 +8,7 @@ import { addSetup } from './setup.ts';
 
 /** Adds the group with its parts. */
 export function addCellV2(root: Command, perform: Perform): void {
-  const cellV2 = group(root, 'cell_v2', 'look after cells, their hosts and their servers, as "nova-manage cell_v2"');
+  const cellV2 = group(root, 'cell_v2', 'manage cells, their hosts and their servers, as "nova-manage cell_v2"');
   const asNovaDoes = asNova(perform);
   addSetup(cellV2, asNovaDoes);
   addCells(cellV2, asNovaDoes);

@@ -27,7 +27,7 @@ function addMap(cellV2: Command, perform: Perform): void {
       `Looks for servers of a cell that the index does not have, as after a database was restored, and takes them into it: deleted ones as deleted, living ones with their request spec, their share of the quota and their claim on their host. What is mapped is never mapped twice, so it may be stopped and run again.`,
     )
     .requiredOption('--cell_uuid <cell_uuid>', 'which cell')
-    .option('--max-count <max_count>', 'at most so many servers; run it again until it exits with 0')
+    .option('--max-count <max_count>', 'at most this number of servers; run it again until it exits with 0')
     .option('--reset', 'accepted: every run begins at the start and passes over what is mapped')
     .addHelpText(
       'after',
@@ -45,9 +45,9 @@ function addMap(cellV2: Command, perform: Perform): void {
         }
         const cell = await findCell(api, options.cell_uuid);
         if (!cell) throw new NotFound(`Cell with uuid ${options.cell_uuid} was not found.`);
-        const told = ({ seen, mapped }: MappedInstances) => progress(`${cell.name}: ${seen} servers seen, ${mapped} mapped`);
+        const report = ({ seen, mapped }: MappedInstances) => progress(`${cell.name}: ${seen} servers seen, ${mapped} mapped`);
         const mapped = await inCell(cell.database_connection, 'tending', (database) =>
-          mapInstances(api, cell, database, most, told),
+          mapInstances(api, cell, database, most, report),
         ).finally(() => progress(''));
         return { json: mapped, text: () => '', code: mapped.more ? 1 : 0 };
       }),
@@ -61,8 +61,8 @@ interface VerifyOptions extends CommonOptions {
 
 function addVerify(cellV2: Command, perform: Perform): void {
   part(cellV2, 'verify_instance')
-    .summary('tell whether the index and a cell agree about a server')
-    .description('Tells whether a server is mapped to a cell and is there. "cellzero explain" tells its whole story.')
+    .summary('check whether the index and a cell agree about a server')
+    .description('Checks whether a server is mapped to a cell and is there. "cellzero explain" shows all that is known of it.')
     .requiredOption('--uuid <instance_uuid>', 'which server', serverUuid)
     .option('--quiet', 'print nothing')
     .addHelpText(

@@ -99,7 +99,7 @@ function addMapCellAndHosts(cellV2: Command, perform: Perform): void {
     .addHelpText(
       'after',
       novaHelpEnd(`  cellzero cell_v2 map_cell_and_hosts --name cell3 --verbose --database_connection 'rds-data://…'`, {
-        0: 'it is done, or there is nothing to map',
+        0: 'success, or nothing to map',
         1: 'the database does not answer, or is that of cell0',
       }),
     )

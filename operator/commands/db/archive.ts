@@ -46,7 +46,7 @@ export function addArchive(db: Command, perform: Perform): void {
         {
           0: 'there was nothing to archive',
           1: 'something was archived; maybe there is more',
-          2: '--max_rows makes no sense',
+          2: '--max_rows is not valid',
           3: 'the api database does not answer',
           4: '--before is no date',
         },
@@ -62,8 +62,8 @@ async function archive(api: Database, options: Options): Promise<Outcome> {
   const before = options.before === undefined ? null : parseDate(options.before);
   if (before === undefined) return saying(`Invalid value for --before: ${options.before}`, 4);
   const untilComplete = options.untilComplete ?? false;
-  const told = (rows: number) => progress(`${rows} rows archived`);
-  const archiving: ArchiveOptions = { maxRows, before, untilComplete, sleep: untilComplete ? options.sleep : 0, told };
+  const report = (rows: number) => progress(`${rows} rows archived`);
+  const archiving: ArchiveOptions = { maxRows, before, untilComplete, sleep: untilComplete ? options.sleep : 0, progress: report };
   let archived: Archived;
   try {
     archived = await archiveDeletedRows(api, archiving).finally(() => progress(''));

@@ -7,9 +7,9 @@ import { addApiSchema, addCellSchemas } from './schema.ts';
 
 /** Adds both groups with their parts. */
 export function addDb(root: Command, perform: Perform): void {
-  const db = group(root, 'db', 'look after the databases of cell0 and all cells, as "nova-manage db"');
+  const db = group(root, 'db', 'manage the databases of cell0 and all cells, as "nova-manage db"');
   addCellSchemas(db, asNova(perform));
   addArchive(db, asNova(perform));
   addPurge(db, asNova(perform));
-  addApiSchema(group(root, 'api_db', 'look after the api database, as "nova-manage api_db"'), asNova(perform));
+  addApiSchema(group(root, 'api_db', 'manage the api database, as "nova-manage api_db"'), asNova(perform));
 }

@@ -60,7 +60,7 @@ async function purgeAll(api: Database, options: Options): Promise<Outcome> {
   );
 }
 
-/** Tells, in Nova's words, what was removed of each table. */
+/** Returns, in Nova's words, what was removed of each table. */
 export function purgeLines({ results }: InCells<Record<string, number>>, before: Date | null): string[] {
   return results.flatMap(({ cell: { uuid, name }, result }) =>
     Object.entries(result).map(([table, rows]) => {

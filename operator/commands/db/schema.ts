@@ -18,9 +18,9 @@ export function addCellSchemas(db: Command, perform: Perform): void {
     .addHelpText('after', help('db sync', { 0: 'all are up to date', 1: 'not all could be reached or moved; the others are up to date' }))
     .action((version: number | undefined, options: CommonOptions) => perform(options, (api) => syncAllCells(api, version)));
   part(db, 'version')
-    .summary('tell the version that all cells have reached')
-    .description('Tells the version that the databases of cell0 and all cells have reached; on stderr, which of them are further.')
-    .addHelpText('after', help('db version', { 0: 'it is told' }))
+    .summary('print the version that all cells have reached')
+    .description('Prints the version that the databases of cell0 and all cells have reached; on stderr, which of them are further.')
+    .addHelpText('after', help('db version', { 0: 'success' }))
     .action((options: CommonOptions) => perform(options, async (api) => versionOf(await readCellVersions(api))));
 }
 
@@ -35,9 +35,9 @@ export function addApiSchema(apiDb: Command, perform: Perform): void {
       }),
     );
   part(apiDb, 'version')
-    .summary('tell the version of the api database')
-    .description('Tells the version of the api database.')
-    .addHelpText('after', help('api_db version', { 0: 'it is told' }))
+    .summary('print the version of the api database')
+    .description('Prints the version of the api database.')
+    .addHelpText('after', help('api_db version', { 0: 'success' }))
     .action((options: CommonOptions) =>
       perform(options, async (api) => {
         const version = await schemaVersion(api);

@@ -23,7 +23,7 @@ beforeAll(async () => {
 afterAll(() => cloud?.stop());
 
 const archive = (options: Partial<ArchiveOptions> = {}) =>
-  archiveDeletedRows(cloud.service.api, { maxRows: 1_000, before: null, untilComplete: true, sleep: 0, told: () => {}, ...options });
+  archiveDeletedRows(cloud.service.api, { maxRows: 1_000, before: null, untilComplete: true, sleep: 0, progress: () => {}, ...options });
 const bury = () => buryThree(cloud, user, giant);
 const findings = async () => (await audit(cloud.service.api, { settled: true })).findings;
 

@@ -7,7 +7,7 @@ import { query } from '../../../database/data-api/client.ts';
 import { type Cloud, type ServerBody, startCloud } from '../../fixtures/cloud.ts';
 import { unfindable } from '../../fixtures/deleted-servers.ts';
 import { comeToRest } from '../../fixtures/rest.ts';
-import { bootAndDelete, missing, type Watched, watch, widenWindows } from '../../fixtures/traffic.ts';
+import { bootAndDelete, missing, type ProbedServer, probeDuring, widenWindows } from '../../fixtures/traffic.ts';
 
 let cloud: Cloud;
 beforeAll(async () => {
@@ -27,12 +27,12 @@ test('archive and purge beside boots and deletes lose nothing', { timeout: 180_0
      from jsonb_array_elements_text(:projects::jsonb) project, unnest(array['instances', 'cores', 'ram']) resource`,
     { projects: users.map(({ projectId }) => projectId) },
   );
-  const servers = users.map(() => new Map<string, Watched>());
+  const servers = users.map(() => new Map<string, ProbedServer>());
   widenWindows(cloud);
   const traffic = Promise.all(users.map((user, index) => bootAndDelete(cloud, user, tooLarge, servers[index] ?? new Map(), boots)));
   let archived = 0;
   const archiving = async () => {
-    const options = { maxRows: 50, before: null, untilComplete: true, sleep: 0, told: () => {} };
+    const options = { maxRows: 50, before: null, untilComplete: true, sleep: 0, progress: () => {} };
     const { tables, failures } = await archiveDeletedRows(api, options);
     archived += tables['API_DB.instance_mappings'] ?? 0;
     return failures.map(({ cell, reason }) => `${cell}: ${reason}`);
@@ -43,12 +43,12 @@ test('archive and purge beside boots and deletes lose nothing', { timeout: 180_0
     for (const { id, deleting } of [...(servers[index]?.values() ?? [])].filter((server) => !server.deleting)) {
       const { status, body } = await user.send<{ server: ServerBody }>('GET', `/servers/${id}`);
       if (servers[index]?.get(id)?.deleting || deleting) continue;
-      if (status !== 200) wrong.push(`${id} gives ${status}`);
+      if (status !== 200) wrong.push(`${id} answers ${status}`);
       else wrong.push(...missing(body.server).map((part) => `${id}: ${part}`));
     }
     return wrong;
   });
-  expect(await watch(traffic, [archiving, purging, ...looking])).toEqual([]);
+  expect(await probeDuring(traffic, [archiving, purging, ...looking])).toEqual([]);
   await comeToRest(cloud.service);
   // It met the traffic.
   expect(archived).toBeGreaterThan(5);

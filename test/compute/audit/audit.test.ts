@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { audit, isClean } from '../../../compute/audit/audit.ts';
-import { type Kind, kinds } from '../../../compute/audit/kinds.ts';
+import { type Kind, kinds } from '../../../compute/audit/findings.ts';
 import { purgeInstances } from '../../../database/cell/reaper.ts';
 import { parseDatabaseUrl } from '../../../database/data-api/url.ts';
 import { type Cloud, startCloud } from '../../fixtures/cloud.ts';
@@ -82,12 +82,12 @@ const damages: [Kind, string, Damage][] = [
   ['row-in-wrong-cell', 'a row in two cells', { who: 'active', do: (server) => writeRow(run, server.other, server) }],
   ['row-in-wrong-cell', 'a buried server in a cell', { who: 'buried', do: (server) => writeRow(run, 'cell1', server) }],
   ...(['instance_extra', 'instance_info_caches'] as const).map((table): (typeof damages)[number] => [
-    'half-server',
+    'incomplete-server',
     `a server without ${table}`,
     { who: 'active', do: (server) => run(server.cell, `delete from ${table} where instance_uuid = :id::uuid`, { id: server.id }) },
   ]),
   [
-    'half-server',
+    'incomplete-server',
     'a server without its create action',
     {
       who: 'active',
@@ -95,7 +95,7 @@ const damages: [Kind, string, Damage][] = [
     },
   ],
   [
-    'half-server',
+    'incomplete-server',
     'a buried server without the event of its action',
     {
       who: 'buried',
@@ -106,12 +106,12 @@ const damages: [Kind, string, Damage][] = [
     },
   ],
   [
-    'half-server',
+    'incomplete-server',
     'a server in ERROR without a fault',
     { who: 'active', do: (server) => inCell(server.cell, `vm_state = 'error'`, server) },
   ],
   [
-    'half-server',
+    'incomplete-server',
     'an active server without a host',
     {
       who: 'active',
@@ -186,9 +186,9 @@ const damages: [Kind, string, Damage][] = [
       },
     },
   ],
-  ['claim-without-server', 'a claim alone', { who: 'nobody', do: ({ id }) => claimOn(run, id, 'cell1-host1') }],
+  ['allocation-without-server', 'a claim alone', { who: 'nobody', do: ({ id }) => claimOn(run, id, 'cell1-host1') }],
   [
-    'claim-of-deleted',
+    'allocation-of-deleted',
     'a claim of a deleted server',
     {
       who: 'active',
@@ -199,7 +199,7 @@ const damages: [Kind, string, Damage][] = [
     },
   ],
   [
-    'claim-of-unhosted',
+    'allocation-without-host',
     'a claim of a server without a host',
     {
       who: 'active',
@@ -211,9 +211,9 @@ const damages: [Kind, string, Damage][] = [
       },
     },
   ],
-  ['host-without-claim', 'a server without a claim', { who: 'active', do: ({ id }) => unclaim(run, id) }],
+  ['host-without-allocation', 'a server without a claim', { who: 'active', do: ({ id }) => unclaim(run, id) }],
   [
-    'claim-on-wrong-host',
+    'allocation-on-wrong-host',
     'a claim on another host of the cell',
     { who: 'active', do: (server) => inCell(server.cell, `host = '${otherHost(server)}'`, server) },
   ],
@@ -252,7 +252,7 @@ const damages: [Kind, string, Damage][] = [
     },
   ],
   [
-    'group-member-of-nobody',
+    'stale-group-member',
     'a deleted server in a server group',
     {
       who: 'active',
@@ -290,7 +290,7 @@ const damages: [Kind, string, Damage][] = [
     { who: 'active', do: (server) => inCell(server.cell, `deleted = id, vm_state = 'deleted'`, server) },
   ],
   ['cell0-with-host', 'a buried server on a host', { who: 'buried', do: (server) => inCell('cell0', `host = 'cell1-host1'`, server) }],
-  ['cell0-with-claim', 'a buried server that claims room', { who: 'buried', do: ({ id }) => claimOn(run, id, 'cell1-host1') }],
+  ['cell0-with-allocation', 'a buried server with an allocation', { who: 'buried', do: ({ id }) => claimOn(run, id, 'cell1-host1') }],
   [
     'cell0-without-fault',
     'a buried server without a reason',
@@ -344,7 +344,7 @@ test('overbooked: a host that has less than is claimed of it', async () => {
   expect((await settled()).findings).toMatchObject([
     {
       kind: 'overbooked',
-      property: 'Room is real',
+      property: 'Capacity is real',
       ids: { host: server.host, resource: 'MEMORY_MB' },
       sentence: expect.stringContaining('256'),
     },
@@ -366,7 +366,7 @@ test('every kind of finding is tried', () => {
 });
 
 test('what is noted to be finished is pending, not broken', async () => {
-  const [half, stray] = [await someone('active'), await someone('active')];
+  const [half, orphan] = [await someone('active'), await someone('active')];
   const note = (id: string, cell: string) =>
     run('api', `insert into pending_cleanups (instance_uuid, cell_id) select :id::uuid, id from cell_mappings where name = :cell`, {
       id,
@@ -374,8 +374,8 @@ test('what is noted to be finished is pending, not broken', async () => {
     });
   await inCell(half.cell, `deleted = id, vm_state = 'deleted'`, half);
   await note(half.id, half.cell);
-  await writeRow(run, stray.other, stray);
-  await note(stray.id, stray.other);
+  await writeRow(run, orphan.other, orphan);
+  await note(orphan.id, orphan.other);
   const { findings, pending } = await settled();
   expect(findings).toEqual([]);
   expect(pending.reduce((sum, { servers }) => sum + servers, 0)).toBe(2);
@@ -387,7 +387,9 @@ test('a busy cloud with damage shows the damage alone, after a second look; a yo
   const [server, building] = [await someone('active'), await someone('active')];
   await unclaim(run, server.id);
   await inCell(building.cell, `vm_state = 'building'`, building);
-  expect((await audit(cloud.service.api)).findings.map(({ kind, ids }) => [kind, ids.server])).toEqual([['host-without-claim', server.id]]);
+  expect((await audit(cloud.service.api)).findings.map(({ kind, ids }) => [kind, ids.server])).toEqual([
+    ['host-without-allocation', server.id],
+  ]);
 });
 
 test('what heals by itself before the second look is no finding', async () => {

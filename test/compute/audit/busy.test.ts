@@ -17,7 +17,7 @@ afterAll(async () => {
 
 const audits = 20;
 
-/** Tears what an audit reads: on its way through all servers it hears of new ones before their cells do, in the close look of deletes before the index. */
+/** Tears what an audit reads: its scan reads new servers in the index before their cells have them, its recheck reads deletes in cells before the index. */
 function readLate(): void {
   const { faults } = cloud.service.dataApi;
   faults.add({ sql: 'stretch as (', kind: 'slow', milliseconds: 300 });

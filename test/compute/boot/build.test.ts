@@ -28,7 +28,7 @@ afterEach(async () => {
   await query(api, 'delete from build_failures');
 });
 
-/** Hosts that tell what they were asked. */
+/** Hosts that note what they were asked. */
 let asked: unknown[] = [];
 const driver: Driver = {
   spawn: async ({ host, server, fencing_token }) => void asked.push(['spawn', host, server, fencing_token]),
@@ -51,7 +51,7 @@ const failure: Failure = {
 };
 const aborted: Failure = { ...failure, error: 'BuildAborted', cause: 'BuildAborted' };
 
-test('a build that its host has started is ACTIVE, and tells how long it took', async () => {
+test('a build that its host has started is ACTIVE, and says how long it took', async () => {
   const { server, created: build, look } = await created();
   expect(await buildOnHost(driver, build)).toEqual({
     ...{ uuid: server.id, reservation_id: server.execution, request_id: server.requestId, seconds: expect.any(Number) },
@@ -129,7 +129,7 @@ test('a build that was aborted is tried on no other host', async () => {
   expect(await look()).toEqual(before);
 });
 
-test('whoever does not own the server moves it to no alternate', async () => {
+test('an execution that does not own the server moves it to no alternate', async () => {
   const { server, created: build, look } = await created();
   const before = await look();
   await expect(reschedule(api, driver, { ...build, fencing_token: 2 }, failure)).rejects.toThrow(OwnershipLost);
@@ -191,8 +191,8 @@ test.each([
     { Error: 'States.Timeout', Cause: '{"errorType": 3}' },
     { error: 'States.Timeout', cause: 'States.Timeout', sentence: 'States.Timeout', details: 'States.Timeout: {"errorType": 3}' },
   ],
-])('an error is told to the tenant in its first line when that is written for him, or by its class: %j', (caught, told) => {
-  expect(readFailure(caught)).toEqual(told);
+])('an error is shown to the tenant in its first line when that is written for him, or by its class: %j', (caught, failure) => {
+  expect(readFailure(caught)).toEqual(failure);
 });
 
 test('what belongs to the life of a boot is no fault', () => {

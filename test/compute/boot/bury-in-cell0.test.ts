@@ -1,4 +1,4 @@
-/** A burial does not depend on what made the build fail: what a database refuses of a server is left out, told, and holds up nothing else. */
+/** A burial does not depend on what made the build fail: what a database refuses of a server is left out, reported, and holds up nothing else. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { buryInCell0 } from '../../../compute/boot/bury-in-cell0.ts';
 import { readFailure } from '../../../compute/boot/failure.ts';
@@ -50,7 +50,7 @@ async function acceptAll(): Promise<void> {
   for (const [database, table] of refusing.splice(0)) await query(cloud.database(database), `drop trigger refused on ${table}`);
 }
 
-/** Boots servers that carry all that servers may, and fit nowhere unless told otherwise; gives them when nothing is at work any more. */
+/** Boots servers that carry all that servers may, and by default fit nowhere; returns them when nothing is at work any more. */
 async function buried(user: User, fields: Json = {}): Promise<ServerBody[]> {
   await user.send('POST', '/os-keypairs', { body: { keypair: { name: 'mine', public_key: publicKey } } });
   await user.boot({ ...fullServer, flavorRef: tooLarge, key_name: 'mine', security_groups: [{ name: 'web' }], ...fields });
@@ -150,8 +150,8 @@ test('one server that cell0 refuses a part of loses that part, the others of the
   const servers = await buried(user, { ...alike, min_count: 5, max_count: 5 });
   expect(servers.map(({ status }) => status)).toEqual(Array(5).fill('ERROR'));
   expect(servers.map(({ tags }) => tags)).toEqual([carried.tags, [], carried.tags, carried.tags, carried.tags]);
-  const told = servers.map(({ fault }) => fault?.details?.includes('cell0 refused tags'));
-  expect(told).toEqual([false, true, false, false, false]);
+  const reported = servers.map(({ fault }) => fault?.details?.includes('cell0 refused tags'));
+  expect(reported).toEqual([false, true, false, false, false]);
   await deleteAll(user);
 });
 
@@ -222,7 +222,7 @@ describe('when a cell refuses a server', () => {
     const end = workflow.onTask(({ state, phase }) => {
       if (state !== 'CreateInCell' || phase !== 'entered') return;
       cells += 1;
-      // So many cells take so long that the reaper cleans the first before the last is asked; then it may be picked again.
+      // This many cells take so long that the reaper cleans the first before the last is asked; then it may be picked again.
       if (cells < 20) void query(api, 'delete from pending_cleanups');
     });
     const user = await cloud.newUser();

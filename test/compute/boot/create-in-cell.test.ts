@@ -40,7 +40,7 @@ const failure: Failure = {
   details: 'It is down.',
 };
 
-test('the next step is told the server, its owner, its host and its alternates', async () => {
+test('the next step gets the server, its owner, its host and its alternates', async () => {
   const { server, placement } = await scheduled();
   expect(await createInCell(api, placement)).toEqual({
     ...{
@@ -70,7 +70,7 @@ test('a server that is deleted before its commit is orphaned in the cell, which 
   expect(await look()).toMatchObject({ rows: {}, cleanups: [] });
 });
 
-test('a server that is taken over before its commit keeps its new owner; the row that was written in vain is noted', async () => {
+test('a server that is taken over before its commit keeps its new owner; the row that was written without effect is noted', async () => {
   const { placement, look } = await scheduled();
   const meanwhile = () => takeOverStalledBoots(api, 0);
   await expect(beforeStatement(commit, meanwhile, () => createInCell(api, placement))).rejects.toThrow(OwnershipLost);
@@ -137,7 +137,7 @@ test('a server turns to another cell only while it waits for one', async () => {
   expect(server.execution).toBe(placement.execution);
 });
 
-test('when no other cell has a host, the reason tells why this one did not take the server', async () => {
+test('when no other cell has a host, the reason says why this one did not take the server', async () => {
   const { placement } = await scheduled();
   await stopAfter(cloud, 1, () => createInCell(api, placement));
   await query(api, 'update cell_mappings set disabled = true where uuid <> :cell::uuid', { cell: placement.cell });

@@ -8,7 +8,7 @@ import type { Failure } from '../../../compute/boot/failure.ts';
 import { reschedule } from '../../../compute/boot/reschedule.ts';
 import { type Placement, scheduleServers } from '../../../compute/boot/schedule-servers.ts';
 import { tryAnotherCell } from '../../../compute/boot/try-another-cell.ts';
-import { flawless, simulatedDriver } from '../../../compute/hosts/drivers/simulated.ts';
+import { noFailures, simulatedDriver } from '../../../compute/hosts/drivers/simulated.ts';
 import { listPendingCleanups } from '../../../database/api/cells/pending-cleanups.ts';
 import { takeOverBuilds } from '../../../database/api/reaper/stalled-boots.ts';
 import type { Database } from '../../../database/data-api/client.ts';
@@ -25,7 +25,7 @@ beforeAll(async () => {
 });
 afterAll(() => cloud?.stop());
 
-const driver = simulatedDriver(flawless);
+const driver = simulatedDriver(noFailures);
 const failure: Failure = { error: 'BuildFailure', cause: 'BuildFailure', sentence: 'It failed.', details: 'It failed.' };
 
 interface Placed {

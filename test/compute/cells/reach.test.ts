@@ -11,7 +11,7 @@ const cells = Array.from({ length: 200 }, (_, index) => ({
   database_connection: index === 7 ? 'mysql://old' : databaseUrl(`cell${index}`),
 }));
 
-test('200 cells are worked in 20 at a time; those that fail are told of', async () => {
+test('200 cells are worked in 20 at a time; those that fail are reported', async () => {
   let atWork = 0;
   let most = 0;
   const { results, failures, faults } = await inCells(cells, 'tending', async ({ name }, database) => {

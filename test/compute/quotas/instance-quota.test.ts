@@ -1,4 +1,4 @@
-/** Nova's default limits, and what a request is told that passes one. */
+/** Nova's default limits, and the sentence for a request that passes one. */
 import { expect, test } from 'vitest';
 import { defaultLimits, itemLimits, quotaExceeded } from '../../../compute/quotas/instance-quota.ts';
 import { quotaDefaults } from '../../../compute/quotas/quotas.ts';
@@ -14,29 +14,31 @@ test("the defaults are Nova's", () => {
 });
 
 /** Of a project that may use 10 of each and uses 4. */
-const told = (flavor: { vcpus: number; memory_mb: number }, min = 1, max = min, limits = {}) =>
+const sentence = (flavor: { vcpus: number; memory_mb: number }, min = 1, max = min, limits = {}) =>
   quotaExceeded({ limits: { instances: 10, cores: 10, ram: 10, ...limits }, used: { instances: 4, cores: 4, ram: 4 } }, flavor, min, max)
     ?.message;
 
 test('what just fills a limit passes none, and one more does', () => {
-  expect(told({ vcpus: 1, memory_mb: 1 }, 6)).toBeUndefined();
-  expect(told({ vcpus: 0, memory_mb: 0 }, 7)).toBe('Quota exceeded for instances: Requested 7, but already used 4 of 10 instances');
-  expect(told({ vcpus: 6, memory_mb: 6 })).toBeUndefined();
-  expect(told({ vcpus: 7, memory_mb: 6 })).toBe('Quota exceeded for cores: Requested 7, but already used 4 of 10 cores');
-  expect(told({ vcpus: 6, memory_mb: 7 })).toBe('Quota exceeded for ram: Requested 7, but already used 4 of 10 ram');
+  expect(sentence({ vcpus: 1, memory_mb: 1 }, 6)).toBeUndefined();
+  expect(sentence({ vcpus: 0, memory_mb: 0 }, 7)).toBe('Quota exceeded for instances: Requested 7, but already used 4 of 10 instances');
+  expect(sentence({ vcpus: 6, memory_mb: 6 })).toBeUndefined();
+  expect(sentence({ vcpus: 7, memory_mb: 6 })).toBe('Quota exceeded for cores: Requested 7, but already used 4 of 10 cores');
+  expect(sentence({ vcpus: 6, memory_mb: 7 })).toBe('Quota exceeded for ram: Requested 7, but already used 4 of 10 ram');
 });
 
 test('a limit of 0 lets nothing pass, one of -1 everything', () => {
-  expect(told({ vcpus: 1, memory_mb: 1 }, 1, 1, { cores: 0 })).toBe('Quota exceeded for cores: Requested 1, but already used 4 of 0 cores');
-  expect(told({ vcpus: 1_000, memory_mb: 1_000 }, 9, 9, { instances: -1, cores: -1, ram: -1 })).toBeUndefined();
+  expect(sentence({ vcpus: 1, memory_mb: 1 }, 1, 1, { cores: 0 })).toBe(
+    'Quota exceeded for cores: Requested 1, but already used 4 of 0 cores',
+  );
+  expect(sentence({ vcpus: 1_000, memory_mb: 1_000 }, 9, 9, { instances: -1, cores: -1, ram: -1 })).toBeUndefined();
 });
 
-test('all limits that the most asked for passes are told, but only when the least passes one', () => {
-  expect(told({ vcpus: 2, memory_mb: 2 }, 3, 9)).toBeUndefined();
-  expect(told({ vcpus: 2, memory_mb: 3 }, 3, 5)).toBe(
+test('all limits that the most asked for passes are named, but only when the least passes one', () => {
+  expect(sentence({ vcpus: 2, memory_mb: 2 }, 3, 9)).toBeUndefined();
+  expect(sentence({ vcpus: 2, memory_mb: 3 }, 3, 5)).toBe(
     'Quota exceeded for cores, ram: Requested 10, 15, but already used 4, 4 of 10, 10 cores, ram',
   );
-  expect(told({ vcpus: 1, memory_mb: 0 }, 7, 8)).toBe(
+  expect(sentence({ vcpus: 1, memory_mb: 0 }, 7, 8)).toBe(
     'Quota exceeded for cores, instances: Requested 8, 7-8, but already used 4, 4 of 10, 10 cores, instances',
   );
 });

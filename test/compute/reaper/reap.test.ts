@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildOnHost } from '../../../compute/boot/build-on-host.ts';
 import { type CreatedInCell, createInCell } from '../../../compute/boot/create-in-cell.ts';
 import { scheduleServers } from '../../../compute/boot/schedule-servers.ts';
-import { flawless, simulatedDriver } from '../../../compute/hosts/drivers/simulated.ts';
+import { noFailures, simulatedDriver } from '../../../compute/hosts/drivers/simulated.ts';
 import { type Reaper, reap, type StartedBoot } from '../../../compute/reaper/reap.ts';
 import { releaseTargetCell } from '../../../database/api/servers/build-requests.ts';
 import { findInstanceMappingToDelete } from '../../../database/api/servers/instance-mappings.ts';
@@ -25,7 +25,7 @@ afterAll(() => cloud?.stop());
 
 /** Starts nothing, so that what the reaper itself does is seen. */
 const runReaper = (changes: Partial<Reaper> = {}) =>
-  reap({ api, driver: simulatedDriver(flawless), startBoot: async () => undefined, silence: 0, ...changes });
+  reap({ api, driver: simulatedDriver(noFailures), startBoot: async () => undefined, silence: 0, ...changes });
 
 async function created(): Promise<{ server: Accepted; here: string; created: CreatedInCell }> {
   const server = await accept(cloud);
@@ -57,7 +57,7 @@ const silentBoot: Step = {
 };
 
 const endedBuild: Step = {
-  prepare: () => prepared(({ created }) => buildOnHost(simulatedDriver(flawless), created)),
+  prepare: () => prepared(({ created }) => buildOnHost(simulatedDriver(noFailures), created)),
   standings: [
     { ...inItsCell, shown: 'ACTIVE', rows: { here: { state: 'active', token: 1, host: 'allocated' } } },
     ...[...questions, {}],
@@ -138,7 +138,7 @@ test('a build that is silent in its cell gets another execution with the next to
   await comeToRest(cloud.service);
 });
 
-test('what a cell holds of a server that turned away from it is removed, and the cleanup with it', async () => {
+test('what a cell holds of a server that released it as its target is removed, and the cleanup with it', async () => {
   const server = await accept(cloud);
   const [placement] = await scheduleServers(api, server.execution, [server.id]);
   if (!placement) throw new Error('no placement');
@@ -151,15 +151,15 @@ test('what a cell holds of a server that turned away from it is removed, and the
   await comeToRest(cloud.service);
 });
 
-test('a host is told to end what a deleted server ran there, by its token', async () => {
+test('a host ends what a deleted server ran there, by its token', async () => {
   const { server, here, created: build } = await created();
   const { id, caller } = server;
   await findInstanceMappingToDelete(api, id, caller.projectId);
   await deleteInstance(cloud.database(here), id, { requestId: 'req', userId: caller.userId, projectId: caller.projectId, force: false });
-  const told: unknown[] = [];
-  const destroy = async (...guest: unknown[]) => void told.push(guest);
-  expect(await runReaper({ driver: { ...simulatedDriver(flawless), destroy } })).toMatchObject({ released: 1 });
-  expect(told).toEqual([[build.host, id, 1]]);
+  const destroyed: unknown[] = [];
+  const destroy = async (...guest: unknown[]) => void destroyed.push(guest);
+  expect(await runReaper({ driver: { ...simulatedDriver(noFailures), destroy } })).toMatchObject({ released: 1 });
+  expect(destroyed).toEqual([[build.host, id, 1]]);
 });
 
 test('a cell that does not answer delays its own part only', async () => {

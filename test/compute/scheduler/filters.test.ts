@@ -3,12 +3,12 @@ import { expect, test } from 'vitest';
 import { computeCapabilitiesFilter } from '../../../compute/scheduler/filters/compute-capabilities-filter.ts';
 import { matches } from '../../../compute/scheduler/filters/extra-specs-operators.ts';
 import { imagePropertiesFilter } from '../../../compute/scheduler/filters/image-properties-filter.ts';
-import { groupFilters, kindFilters, objectionOfGroup, objectionToKind } from '../../../compute/scheduler/filters/index.ts';
+import { groupFilters, hostClassFilters, rejectForGroup, rejectHostClass } from '../../../compute/scheduler/filters/index.ts';
 import { traitsFilter } from '../../../compute/scheduler/filters/traits-filter.ts';
-import { group, host, kind, spec } from './states.ts';
+import { group, host, hostClass, spec } from './states.ts';
 
 test("the filters are Nova's default ones, in its order", () => {
-  expect([...kindFilters, ...groupFilters].map(({ name }) => name)).toEqual([
+  expect([...hostClassFilters, ...groupFilters].map(({ name }) => name)).toEqual([
     'Traits',
     'ComputeCapabilitiesFilter',
     'ImagePropertiesFilter',
@@ -83,8 +83,8 @@ test.each<[Record<string, string>, Record<string, unknown>, string | undefined]>
     { cpu_info: { maxphysaddr: { bits: 46 } } },
     'capabilities:cpu_info:maxphysaddr:bits is "46", asked is ">= 48"',
   ],
-])('extra specs %j against capabilities %j', (extraSpecs, capabilities, objection) => {
-  expect(computeCapabilitiesFilter.objection(kind(capabilities), spec(extraSpecs))).toBe(objection);
+])('extra specs %j against capabilities %j', (extraSpecs, capabilities, reason) => {
+  expect(computeCapabilitiesFilter.rejectionReason(hostClass(capabilities), spec(extraSpecs))).toBe(reason);
 });
 
 const xen = {
@@ -117,8 +117,8 @@ test.each<[Record<string, string>, Record<string, unknown>, string | undefined]>
     { cpu_info: { maxphysaddr: { bits: 46 } } },
     'the image needs 48 bits of physical addresses, these are 46',
   ],
-])('image properties %j against capabilities %j', (properties, capabilities, objection) => {
-  expect(imagePropertiesFilter.objection(kind(capabilities), spec({}, properties))).toBe(objection);
+])('image properties %j against capabilities %j', (properties, capabilities, reason) => {
+  expect(imagePropertiesFilter.rejectionReason(hostClass(capabilities), spec({}, properties))).toBe(reason);
 });
 
 test.each([
@@ -145,47 +145,47 @@ test.each([
   [0, '>=9', true],
 ])('hypervisor version %i is in %j: %j', (hypervisor_version, img_hv_requested_version, expected) => {
   const image = { img_hv_type: 'xen', img_hv_requested_version };
-  const objection = imagePropertiesFilter.objection(kind({ ...xen, hypervisor_version }), spec({}, image));
-  expect(objection === undefined).toBe(expected);
+  const reason = imagePropertiesFilter.rejectionReason(hostClass({ ...xen, hypervisor_version }), spec({}, image));
+  expect(reason === undefined).toBe(expected);
 });
 
 test('a server without an image asks nothing of it', () => {
-  expect(objectionToKind(kind({ supported_instances: [] }), { ...spec(), image: null })).toBeUndefined();
+  expect(rejectHostClass(hostClass({ supported_instances: [] }), { ...spec(), image: null })).toBeUndefined();
 });
 
 test('traits are required and forbidden by the flavor and by the image', () => {
-  const fast = kind({}, ['HW_CPU_X86_AVX2']);
-  expect(traitsFilter.objection(fast, spec({ 'trait:HW_CPU_X86_AVX2': 'required' }))).toBeUndefined();
-  expect(traitsFilter.objection(kind(), spec({ 'trait:HW_CPU_X86_AVX2': 'required' }))).toBe('HW_CPU_X86_AVX2 is required');
-  expect(traitsFilter.objection(fast, spec({}, { 'trait:HW_CPU_X86_AVX2': 'forbidden' }))).toBe('HW_CPU_X86_AVX2 is forbidden');
-  expect(traitsFilter.objection(kind(), spec({ 'trait:HW_CPU_X86_AVX2': 'forbidden' }))).toBeUndefined();
-  expect(traitsFilter.objection(kind(), spec({ 'other:HW_CPU_X86_AVX2': 'required' }))).toBeUndefined();
+  const fast = hostClass({}, ['HW_CPU_X86_AVX2']);
+  expect(traitsFilter.rejectionReason(fast, spec({ 'trait:HW_CPU_X86_AVX2': 'required' }))).toBeUndefined();
+  expect(traitsFilter.rejectionReason(hostClass(), spec({ 'trait:HW_CPU_X86_AVX2': 'required' }))).toBe('HW_CPU_X86_AVX2 is required');
+  expect(traitsFilter.rejectionReason(fast, spec({}, { 'trait:HW_CPU_X86_AVX2': 'forbidden' }))).toBe('HW_CPU_X86_AVX2 is forbidden');
+  expect(traitsFilter.rejectionReason(hostClass(), spec({ 'trait:HW_CPU_X86_AVX2': 'forbidden' }))).toBeUndefined();
+  expect(traitsFilter.rejectionReason(hostClass(), spec({ 'other:HW_CPU_X86_AVX2': 'required' }))).toBeUndefined();
 });
 
-test('a kind of hosts is told the first objection only', () => {
-  expect(objectionToKind(kind(), spec({ hypervisor_type: 'QEMU' }, { img_hv_type: 'kvm' }))?.filter).toBe('ComputeCapabilitiesFilter');
-  expect(objectionToKind(kind(), spec())).toBeUndefined();
+test('a host class gets the first rejection only', () => {
+  expect(rejectHostClass(hostClass(), spec({ hypervisor_type: 'QEMU' }, { img_hv_type: 'kvm' }))?.filter).toBe('ComputeCapabilitiesFilter');
+  expect(rejectHostClass(hostClass(), spec())).toBeUndefined();
 });
 
 test('anti-affinity lets a host have as many members as the rule says', () => {
   const one = host('a', { members: 1 });
-  expect(objectionOfGroup(one, group('anti-affinity'))).toEqual({
+  expect(rejectForGroup(one, group('anti-affinity'))).toEqual({
     filter: 'ServerGroupAntiAffinityFilter',
-    why: '1 of at most 1 members of the group are there',
+    reason: '1 of at most 1 members of the group are there',
   });
-  expect(objectionOfGroup(one, group('anti-affinity', { mostPerHost: 2 }))).toBeUndefined();
-  expect(objectionOfGroup(host('b'), group('anti-affinity', { placed: 1 }))).toBeUndefined();
+  expect(rejectForGroup(one, group('anti-affinity', { mostPerHost: 2 }))).toBeUndefined();
+  expect(rejectForGroup(host('b'), group('anti-affinity', { placed: 1 }))).toBeUndefined();
 });
 
 test('affinity keeps the group together once it has a member', () => {
-  expect(objectionOfGroup(host('a'), group('affinity'))).toBeUndefined();
-  expect(objectionOfGroup(host('a'), group('affinity', { placed: 1 }))?.filter).toBe('ServerGroupAffinityFilter');
-  expect(objectionOfGroup(host('b', { members: 1 }), group('affinity', { placed: 1 }))).toBeUndefined();
+  expect(rejectForGroup(host('a'), group('affinity'))).toBeUndefined();
+  expect(rejectForGroup(host('a'), group('affinity', { placed: 1 }))?.filter).toBe('ServerGroupAffinityFilter');
+  expect(rejectForGroup(host('b', { members: 1 }), group('affinity', { placed: 1 }))).toBeUndefined();
 });
 
 test('soft policies turn nobody away', () => {
   for (const policy of ['soft-affinity', 'soft-anti-affinity'] as const) {
-    expect(objectionOfGroup(host('a', { members: 3 }), group(policy, { placed: 4 }))).toBeUndefined();
-    expect(objectionOfGroup(host('b'), group(policy, { placed: 4 }))).toBeUndefined();
+    expect(rejectForGroup(host('a', { members: 3 }), group(policy, { placed: 4 }))).toBeUndefined();
+    expect(rejectForGroup(host('b'), group(policy, { placed: 4 }))).toBeUndefined();
   }
 });

@@ -7,89 +7,89 @@ import { claim } from '../../../database/api/hosts/allocations.ts';
 import { type RequestSpec, releaseTargetCell } from '../../../database/api/servers/build-requests.ts';
 import { releaseAllocationsOfFailed } from '../../../database/api/servers/release.ts';
 import { query } from '../../../database/data-api/client.ts';
-import { type SchedulerBed, startSchedulerBed, tiny } from '../../../local/bench/scheduler-fixture.ts';
+import { type SchedulerFixture, startSchedulerFixture, tiny } from '../../../local/bench/scheduler-fixture.ts';
 import { sharedPostgres } from '../../fixtures/postgres.ts';
-import { addZone, checkRoom, countCalls, hostOf, newGroup, sql, unowned } from './scheduler-helpers.ts';
+import { addZone, checkCapacity, countCalls, hostOf, newGroup, sql, unowned } from './scheduler-helpers.ts';
 
-let bed: SchedulerBed;
+let fixture: SchedulerFixture;
 beforeAll(async () => {
-  bed = await startSchedulerBed(sharedPostgres());
+  fixture = await startSchedulerFixture(sharedPostgres());
 });
-afterAll(() => bed?.stop());
-beforeEach(() => bed.furnish({ cells: 2, hosts: 3 }));
+afterAll(() => fixture?.stop());
+beforeEach(() => fixture.addHosts({ cells: 2, hosts: 3 }));
 
 const boot = async (spec?: Partial<RequestSpec>, count = 1): Promise<Placement[]> => {
-  const { execution, servers } = await bed.accept(count, spec);
-  return scheduleServers(bed.api, execution, servers);
+  const { execution, servers } = await fixture.accept(count, spec);
+  return scheduleServers(fixture.api, execution, servers);
 };
 const hosts = (placements: readonly Placement[]) => placements.map(({ host }) => host);
 const half = { ...tiny, vcpus: 8 };
 
 test('a host is found in one reading and one claim, and that there is none in one reading', async () => {
-  const { execution, servers } = await bed.accept(3);
-  const calls = countCalls(bed);
-  expect(await scheduleServers(bed.api, execution, servers)).toHaveLength(3);
+  const { execution, servers } = await fixture.accept(3);
+  const calls = countCalls(fixture);
+  expect(await scheduleServers(fixture.api, execution, servers)).toHaveLength(3);
   expect(calls()).toBe(2);
-  const big = await bed.accept(1, { flavor: { ...tiny, memory_mb: 100_000 } });
-  const more = countCalls(bed);
-  await expect(scheduleServers(bed.api, big.execution, big.servers)).rejects.toThrow(NoValidHost);
+  const big = await fixture.accept(1, { flavor: { ...tiny, memory_mb: 100_000 } });
+  const more = countCalls(fixture);
+  await expect(scheduleServers(fixture.api, big.execution, big.servers)).rejects.toThrow(NoValidHost);
   expect(more()).toBe(1);
 });
 
-test('the step run again gives the places it claimed before, and claims nothing', async () => {
-  const { execution, servers } = await bed.accept(3);
-  const first = await scheduleServers(bed.api, execution, servers);
-  const before = await sql(bed, 'select consumer_id, resource_provider_id, resource_class, used from allocations order by id');
-  const calls = countCalls(bed);
-  const second = await scheduleServers(bed.api, execution, servers);
+test('the step run again returns the hosts it claimed before, and claims nothing', async () => {
+  const { execution, servers } = await fixture.accept(3);
+  const first = await scheduleServers(fixture.api, execution, servers);
+  const before = await sql(fixture, 'select consumer_id, resource_provider_id, resource_class, used from allocations order by id');
+  const calls = countCalls(fixture);
+  const second = await scheduleServers(fixture.api, execution, servers);
   expect(calls()).toBe(1);
   const places = (list: Placement[]) =>
     list.map(({ server, host, cell, zone }) => ({ server, host, cell, zone })).sort((a, b) => (a.server < b.server ? -1 : 1));
   expect(places(second)).toEqual(places(first));
   for (const { host, alternates } of second) expect(alternates).not.toContain(host);
-  expect(await sql(bed, 'select consumer_id, resource_provider_id, resource_class, used from allocations order by id')).toEqual(before);
-  await checkRoom(bed);
+  expect(await sql(fixture, 'select consumer_id, resource_provider_id, resource_class, used from allocations order by id')).toEqual(before);
+  await checkCapacity(fixture);
 });
 
 test('a claim that is sent twice claims once; another for the same servers does not hold', async () => {
-  const { execution, servers } = await bed.accept(2);
-  const [one, two] = await sql<{ id: number }>(bed, 'select id from resource_providers order by id limit 2');
+  const { execution, servers } = await fixture.accept(2);
+  const [one, two] = await sql<{ id: number }>(fixture, 'select id from resource_providers order by id limit 2');
   const claims = servers.map((server) => ({ server, provider: one?.id ?? 0, resources: { VCPU: 1, MEMORY_MB: 512, DISK_GB: 0 } }));
-  expect(await Promise.all([claim(bed.api, execution, claims, null), claim(bed.api, execution, claims, null)])).toContain(true);
-  expect(await claim(bed.api, execution, claims, null)).toBe(true);
-  expect(await sql(bed, 'select sum(used)::int as used from inventories')).toEqual([{ used: 2 * 513 }]);
+  expect(await Promise.all([claim(fixture.api, execution, claims, null), claim(fixture.api, execution, claims, null)])).toContain(true);
+  expect(await claim(fixture.api, execution, claims, null)).toBe(true);
+  expect(await sql(fixture, 'select sum(used)::int as used from inventories')).toEqual([{ used: 2 * 513 }]);
   const elsewhere = claims.map((each) => ({ ...each, provider: two?.id ?? 0 }));
-  expect(await claim(bed.api, execution, elsewhere, null)).toBe(false);
-  expect(await claim(bed.api, 'another', elsewhere, null)).toBe(true);
-  expect(await sql(bed, 'select count(distinct resource_provider_id)::int as hosts, count(*)::int as rows from allocations')).toEqual([
+  expect(await claim(fixture.api, execution, elsewhere, null)).toBe(false);
+  expect(await claim(fixture.api, 'another', elsewhere, null)).toBe(true);
+  expect(await sql(fixture, 'select count(distinct resource_provider_id)::int as hosts, count(*)::int as rows from allocations')).toEqual([
     { hosts: 1, rows: 4 },
   ]);
-  await checkRoom(bed);
+  await checkCapacity(fixture);
 });
 
 test('all servers of a request find a host, or none claims any', async () => {
-  await expect(boot({ flavor: half }, 13)).rejects.toThrow('The 6 hosts left can take 12 of 13 servers');
-  expect(await sql(bed, 'select * from allocations')).toEqual([]);
+  await expect(boot({ flavor: half }, 13)).rejects.toThrow('The 6 hosts left can hold 12 of 13 servers');
+  expect(await sql(fixture, 'select * from allocations')).toEqual([]);
   expect(new Set(hosts(await boot({ flavor: half }, 12))).size).toBe(6);
-  await checkRoom(bed);
+  await checkCapacity(fixture);
 });
 
-test('40 boots at once on nearly full hosts: never over, and as many find room as there is', async () => {
-  await query(bed.api, `update inventories set used = total - 2 where resource_class = 'VCPU'`);
+test('40 boots at once on nearly full hosts: never over, and as many find a host as there is capacity for', async () => {
+  await query(fixture.api, `update inventories set used = total - 2 where resource_class = 'VCPU'`);
   const outcomes = await Promise.allSettled(Array.from({ length: 40 }, () => boot()));
   expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(12);
   for (const outcome of outcomes) if (outcome.status === 'rejected') expect(outcome.reason).toBeInstanceOf(NoValidHost);
-  expect(await sql(bed, `select sum(free)::int as free from inventories where resource_class = 'VCPU'`)).toEqual([{ free: 0 }]);
-  await checkRoom(bed, 14 * 6);
+  expect(await sql(fixture, `select sum(free)::int as free from inventories where resource_class = 'VCPU'`)).toEqual([{ free: 0 }]);
+  await checkCapacity(fixture, 14 * 6);
 });
 
-test('reserved and overcommitted room count', async () => {
+test('reserved and overcommitted capacity counts', async () => {
   await query(
-    bed.api,
+    fixture.api,
     `update inventories set reserved = 15 where resource_class = 'VCPU' and resource_provider_id in (select id from resource_providers where name <> 'cell1-host1')`,
   );
   await query(
-    bed.api,
+    fixture.api,
     `update inventories set allocation_ratio = 2 where resource_class = 'VCPU' and resource_provider_id in (select id from resource_providers where name = 'cell1-host1')`,
   );
   expect(hosts(await boot({ flavor: { ...tiny, vcpus: 32 } }))).toEqual(['cell1-host1']);
@@ -98,44 +98,44 @@ test('reserved and overcommitted room count', async () => {
 });
 
 test('disabled services, disabled cells and unmapped hosts are never picked, however many boots there are', async () => {
-  await query(bed.api, `update resource_providers set traits = '{COMPUTE_STATUS_DISABLED}' where name = 'cell1-host1'`);
-  await query(bed.api, `delete from host_mappings where host = 'cell1-host2'`);
-  await query(bed.api, `update cell_mappings set disabled = true where name = 'cell2'`);
+  await query(fixture.api, `update resource_providers set traits = '{COMPUTE_STATUS_DISABLED}' where name = 'cell1-host1'`);
+  await query(fixture.api, `delete from host_mappings where host = 'cell1-host2'`);
+  await query(fixture.api, `update cell_mappings set disabled = true where name = 'cell2'`);
   const placed = await Promise.all(Array.from({ length: 10 }, () => boot()));
   expect(new Set(hosts(placed.flat()))).toEqual(new Set(['cell1-host3']));
   expect(placed.flatMap(([each]) => each?.alternates)).toEqual([]);
-  await query(bed.api, `update cell_mappings set disabled = false where name = 'cell2'`);
-  await query(bed.api, `update resource_providers set traits = '{}' where name = 'cell1-host1'`);
+  await query(fixture.api, `update cell_mappings set disabled = false where name = 'cell2'`);
+  await query(fixture.api, `update resource_providers set traits = '{}' where name = 'cell1-host1'`);
   expect(new Set(hosts(await boot({ flavor: half }, 8)))).toEqual(new Set(['cell1-host1', 'cell2-host1', 'cell2-host2', 'cell2-host3']));
 });
 
 test('a claim is given up when its host may not be picked any more', async () => {
-  const { execution, servers } = await bed.accept(1);
-  const [first] = await scheduleServers(bed.api, execution, servers);
-  await query(bed.api, `update resource_providers set traits = '{COMPUTE_STATUS_DISABLED}' where name = :host`, {
+  const { execution, servers } = await fixture.accept(1);
+  const [first] = await scheduleServers(fixture.api, execution, servers);
+  await query(fixture.api, `update resource_providers set traits = '{COMPUTE_STATUS_DISABLED}' where name = :host`, {
     host: first?.host ?? '',
   });
-  const [second] = await scheduleServers(bed.api, execution, servers);
+  const [second] = await scheduleServers(fixture.api, execution, servers);
   expect(second?.host).not.toBe(first?.host);
-  await checkRoom(bed);
-  await query(bed.api, 'delete from host_mappings where host = :host', { host: second?.host ?? '' });
-  expect(hosts(await scheduleServers(bed.api, execution, servers))).not.toContain(second?.host);
-  await checkRoom(bed);
+  await checkCapacity(fixture);
+  await query(fixture.api, 'delete from host_mappings where host = :host', { host: second?.host ?? '' });
+  expect(hosts(await scheduleServers(fixture.api, execution, servers))).not.toContain(second?.host);
+  await checkCapacity(fixture);
 });
 
 test('a cell that did not take the server is not tried again', async () => {
-  const { execution, servers } = await bed.accept(1);
+  const { execution, servers } = await fixture.accept(1);
   for (const cells of [1, 2]) {
-    const [{ server, cell } = { server: '', cell: '' }] = await scheduleServers(bed.api, execution, servers);
-    await query(bed.api, 'update build_requests set cell_id = (select id from cell_mappings where uuid = :cell::uuid)', { cell });
-    await releaseTargetCell(bed.api, execution, server);
-    expect(await sql(bed, 'select count(*)::int as cells from pending_cleanups')).toEqual([{ cells }]);
+    const [{ server, cell } = { server: '', cell: '' }] = await scheduleServers(fixture.api, execution, servers);
+    await query(fixture.api, 'update build_requests set cell_id = (select id from cell_mappings where uuid = :cell::uuid)', { cell });
+    await releaseTargetCell(fixture.api, execution, server);
+    expect(await sql(fixture, 'select count(*)::int as cells from pending_cleanups')).toEqual([{ cells }]);
   }
-  await expect(scheduleServers(bed.api, execution, servers)).rejects.toThrow('First cause: CellUnreachable.');
+  await expect(scheduleServers(fixture.api, execution, servers)).rejects.toThrow('First cause: CellUnreachable.');
 });
 
-test('a zone is where its aggregate says; a server is told the zone of its host, and its alternates are in it', async () => {
-  await addZone(bed, 'az1', ['cell1-host1', 'cell1-host2', 'cell2-host1']);
+test('a zone is where its aggregate says; a server shows the zone of its host, and its alternates are in it', async () => {
+  await addZone(fixture, 'az1', ['cell1-host1', 'cell1-host2', 'cell2-host1']);
   for (const { host, zone, alternates } of (
     await Promise.all(Array.from({ length: 12 }, () => boot({ availability_zone: 'az1' })))
   ).flat()) {
@@ -147,12 +147,12 @@ test('a zone is where its aggregate says; a server is told the zone of its host,
   expect(new Set(hosts(elsewhere))).toEqual(new Set(['cell1-host3', 'cell2-host2', 'cell2-host3']));
   expect(new Set((await boot({ flavor: half }, 6)).map(({ zone }) => zone))).toEqual(new Set(['az1', 'nova']));
   await expect(boot({ availability_zone: 'az2' })).rejects.toThrow('First cause: AvailabilityZone.');
-  await query(bed.api, `delete from aggregates where name = 'az1'`);
+  await query(fixture.api, `delete from aggregates where name = 'az1'`);
   await expect(boot({ availability_zone: 'az1' })).rejects.toThrow('First cause: AvailabilityZone.');
 });
 
-test('a forced host passes by zone and filters, not by room; it has no alternates', async () => {
-  await addZone(bed, 'az1', ['cell1-host1']);
+test('a forced host passes by zone and filters, not by capacity; it has no alternates', async () => {
+  await addZone(fixture, 'az1', ['cell1-host1']);
   const forced_host = { host: 'cell1-host1', node: null };
   const odd = { ...half, extra_specs: { hypervisor_type: 'QEMU' } };
   expect(await boot({ forced_host, availability_zone: 'nova', flavor: odd })).toMatchObject([
@@ -160,7 +160,7 @@ test('a forced host passes by zone and filters, not by room; it has no alternate
   ]);
   expect(hosts(await boot({ forced_host: { host: null, node: 'cell1-host1' }, flavor: half }))).toEqual(['cell1-host1']);
   await expect(boot({ forced_host })).rejects.toThrow('First cause: VCPU.');
-  await query(bed.api, `update resource_providers set traits = '{COMPUTE_STATUS_DISABLED}' where name = 'cell2-host1'`);
+  await query(fixture.api, `update resource_providers set traits = '{COMPUTE_STATUS_DISABLED}' where name = 'cell2-host1'`);
   await expect(boot({ forced_host: { host: 'cell2-host1', node: null } })).rejects.toThrow('First cause: ComputeFilter.');
   await expect(boot({ forced_host: { host: 'ghost', node: null } })).rejects.toThrow(
     /^No valid host was found\. No such host - host: ghost node: None \n/,
@@ -173,43 +173,43 @@ test('a requested host has to pass like any other', async () => {
   await expect(boot({ requested_host, flavor: { ...tiny, extra_specs: { hypervisor_type: 'QEMU' } } })).rejects.toThrow(
     'First cause: ComputeCapabilitiesFilter.',
   );
-  await addZone(bed, 'az1', ['cell2-host1']);
+  await addZone(fixture, 'az1', ['cell2-host1']);
   await expect(boot({ requested_host, availability_zone: 'az1' })).rejects.toThrow('First cause: AvailabilityZone.');
 });
 
 test('a limit never buries a server that fits: pages are read until every kind of host was seen', async () => {
-  await bed.furnish({ cells: 2, hosts: 50 });
+  await fixture.addHosts({ cells: 2, hosts: 50 });
   const flavor = { ...tiny, extra_specs: { 'capabilities:gpu': 's== yes' } };
-  await query(bed.api, `update resource_providers set capabilities = capabilities || jsonb_build_object('rack', id % 7)`);
-  await query(bed.api, `update resource_providers set capabilities = capabilities || '{"gpu": "yes"}' where name = 'cell2-host50'`);
-  // The only host that passes is the one with the least room.
+  await query(fixture.api, `update resource_providers set capabilities = capabilities || jsonb_build_object('rack', id % 7)`);
+  await query(fixture.api, `update resource_providers set capabilities = capabilities || '{"gpu": "yes"}' where name = 'cell2-host50'`);
+  // The only host that passes is the one with the least capacity.
   await query(
-    bed.api,
+    fixture.api,
     `update inventories set used = total - 600 where resource_class = 'MEMORY_MB' and resource_provider_id = ${hostOf('cell2-host50')}`,
   );
-  const { execution, servers } = await bed.accept(1, { flavor });
-  expect(hosts(await scheduleServers(bed.api, execution, servers, { ...configuration, candidates: 5 }))).toEqual(['cell2-host50']);
-  await expect(boot({ flavor })).rejects.toThrow('ComputeCapabilitiesFilter: 99 of 99 hosts turned away');
+  const { execution, servers } = await fixture.accept(1, { flavor });
+  expect(hosts(await scheduleServers(fixture.api, execution, servers, { ...configuration, candidates: 5 }))).toEqual(['cell2-host50']);
+  await expect(boot({ flavor })).rejects.toThrow('ComputeCapabilitiesFilter: 99 of 99 hosts rejected');
 });
 
 test('traits are required of the host', async () => {
-  await query(bed.api, `update resource_providers set traits = '{HW_CPU_X86_AVX2}' where name = 'cell2-host2'`);
+  await query(fixture.api, `update resource_providers set traits = '{HW_CPU_X86_AVX2}' where name = 'cell2-host2'`);
   expect(hosts(await boot({ flavor: { ...tiny, extra_specs: { 'trait:HW_CPU_X86_AVX2': 'required' } } }, 3))).toEqual(
     Array(3).fill('cell2-host2'),
   );
 });
 
 test('anti-affinity holds when all members of a group boot at once', async () => {
-  const group = await newGroup(bed, 'anti-affinity');
+  const group = await newGroup(fixture, 'anti-affinity');
   const outcomes = await Promise.allSettled(Array.from({ length: 12 }, () => boot({ group })));
   const placed = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? hosts(outcome.value) : []));
   expect(placed.toSorted()).toEqual(['cell1-host1', 'cell1-host2', 'cell1-host3', 'cell2-host1', 'cell2-host2', 'cell2-host3']);
   await expect(boot({ group })).rejects.toThrow('First cause: ServerGroupAntiAffinityFilter.');
-  await checkRoom(bed);
+  await checkCapacity(fixture);
 });
 
 test('max_server_per_host holds when all members of a group boot at once', async () => {
-  const group = await newGroup(bed, 'anti-affinity', { max_server_per_host: 2 });
+  const group = await newGroup(fixture, 'anti-affinity', { max_server_per_host: 2 });
   const outcomes = await Promise.allSettled([...Array.from({ length: 8 }, () => boot({ group })), boot({ group }, 3), boot({ group }, 3)]);
   const placed = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? hosts(outcome.value) : []));
   for (const count of Map.groupBy(placed, (name) => name).values()) expect(count.length).toBeLessThanOrEqual(2);
@@ -217,29 +217,29 @@ test('max_server_per_host holds when all members of a group boot at once', async
 });
 
 test('affinity holds when all members of a group boot at once, and a request of several goes where all fit', async () => {
-  const group = await newGroup(bed, 'affinity');
+  const group = await newGroup(fixture, 'affinity');
   const placed = (await Promise.all(Array.from({ length: 8 }, () => boot({ group })))).flat();
   expect(new Set(hosts(placed)).size).toBe(1);
   expect(placed.flatMap(({ alternates }) => alternates)).toEqual([]);
   await expect(boot({ group, flavor: { ...tiny, vcpus: 9 } })).rejects.toThrow('First cause: VCPU.');
 
-  await bed.furnish({ cells: 2, hosts: 3 });
+  await fixture.addHosts({ cells: 2, hosts: 3 });
   await query(
-    bed.api,
+    fixture.api,
     `update inventories set used = 15 where resource_class = 'VCPU' and resource_provider_id <> ${hostOf('cell2-host3')}`,
   );
-  expect(hosts(await boot({ group: await newGroup(bed, 'affinity') }, 16))).toEqual(Array(16).fill('cell2-host3'));
+  expect(hosts(await boot({ group: await newGroup(fixture, 'affinity') }, 16))).toEqual(Array(16).fill('cell2-host3'));
 });
 
 test('soft policies are kept while they can be', async () => {
-  const apart = await newGroup(bed, 'soft-anti-affinity');
+  const apart = await newGroup(fixture, 'soft-anti-affinity');
   const spread = new Set<string>();
   for (let server = 0; server < 6; server++) for (const host of hosts(await boot({ group: apart }))) spread.add(host);
   expect(spread.size).toBe(6);
   expect(await boot({ group: apart }, 6)).toHaveLength(6);
 
-  await bed.furnish({ cells: 2, hosts: 3 });
-  const together = await newGroup(bed, 'soft-affinity');
+  await fixture.addHosts({ cells: 2, hosts: 3 });
+  const together = await newGroup(fixture, 'soft-affinity');
   const close = new Set<string>();
   for (let server = 0; server < 6; server++) for (const host of hosts(await boot({ group: together }))) close.add(host);
   expect(close.size).toBe(1);
@@ -247,9 +247,9 @@ test('soft policies are kept while they can be', async () => {
 });
 
 test('members that are gone count no more', async () => {
-  const group = await newGroup(bed, 'anti-affinity');
+  const group = await newGroup(fixture, 'anti-affinity');
   const placed = await boot({ group }, 6);
   const [{ server, host } = { server: '', host: '' }] = placed;
-  await releaseAllocationsOfFailed(bed.api, [unowned(server)]);
+  await releaseAllocationsOfFailed(fixture.api, [unowned(server)]);
   expect(hosts(await boot({ group }))).toEqual([host]);
 });

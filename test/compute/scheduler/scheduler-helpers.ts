@@ -1,21 +1,21 @@
-/** What tests do to a scheduler's bed, and what must hold in it at all times. */
+/** What tests do to a scheduler's fixture, and what must hold in it at all times. */
 import { randomUUID } from 'node:crypto';
 import { expect } from 'vitest';
 import type { GroupPolicy, GroupRules } from '../../../database/api/server-groups.ts';
 import { query } from '../../../database/data-api/client.ts';
 import type { FencedServer } from '../../../database/servers/ownership.ts';
-import type { SchedulerBed } from '../../../local/bench/scheduler-fixture.ts';
+import type { SchedulerFixture } from '../../../local/bench/scheduler-fixture.ts';
 
-export const sql = <Row>({ api }: SchedulerBed, text: string): Promise<Row[]> => query<Row>(api, text);
+export const sql = <Row>({ api }: SchedulerFixture, text: string): Promise<Row[]> => query<Row>(api, text);
 
-/** A server whose mapping names no owner yet, as a scheduler's bed has them. */
+/** A server whose mapping names no owner yet, as a scheduler's fixture has them. */
 export const unowned = (uuid = ''): FencedServer => ({ uuid, fencing_token: 0 });
 
-/** SQL that gives the id of a host's resource provider. */
+/** SQL of the id of a host's resource provider. */
 export const hostOf = (name: string) => `(select id from resource_providers where name = '${name}')`;
 
 /** Counts the calls of the Data API from now on. */
-export function countCalls({ dataApi }: SchedulerBed): () => number {
+export function countCalls({ dataApi }: SchedulerFixture): () => number {
   let calls = 0;
   dataApi.onCall(() => {
     calls += 1;
@@ -24,7 +24,7 @@ export function countCalls({ dataApi }: SchedulerBed): () => number {
 }
 
 /** Makes an availability zone of hosts. */
-export async function addZone({ api }: SchedulerBed, zone: string, hosts: readonly string[]): Promise<void> {
+export async function addZone({ api }: SchedulerFixture, zone: string, hosts: readonly string[]): Promise<void> {
   await query(
     api,
     `with made as (insert into aggregates (name) values (:zone) returning id),
@@ -34,8 +34,8 @@ export async function addZone({ api }: SchedulerBed, zone: string, hosts: readon
   );
 }
 
-/** Makes a server group and gives its uuid. */
-export async function newGroup({ api }: SchedulerBed, policy: GroupPolicy, rules: GroupRules = {}): Promise<string> {
+/** Makes a server group and returns its uuid. */
+export async function newGroup({ api }: SchedulerFixture, policy: GroupPolicy, rules: GroupRules = {}): Promise<string> {
   const uuid = randomUUID();
   await query(
     api,
@@ -47,17 +47,20 @@ export async function newGroup({ api }: SchedulerBed, policy: GroupPolicy, rules
 }
 
 /**
- * Room is real: what is used is what is claimed, never more than there is, and what the scheduler sees of hosts is what follows from the other tables.
+ * Capacity is real: what is used is what is claimed, never more than there is, and what the scheduler sees of hosts is what follows from the other tables.
  * @param besides what a test took of processors without a claim.
  */
-export async function checkRoom(bed: SchedulerBed, besides = 0): Promise<void> {
-  expect(await sql(bed, 'select * from inventories where free < 0')).toEqual([]);
+export async function checkCapacity(fixture: SchedulerFixture, besides = 0): Promise<void> {
+  expect(await sql(fixture, 'select * from inventories where free < 0')).toEqual([]);
   expect(
-    await sql(bed, `select (select sum(used) from inventories)::int - (select coalesce(sum(used), 0) from allocations)::int as unclaimed`),
+    await sql(
+      fixture,
+      `select (select sum(used) from inventories)::int - (select coalesce(sum(used), 0) from allocations)::int as unclaimed`,
+    ),
   ).toEqual([{ unclaimed: besides }]);
   const seen =
     'select resource_provider_id, host, cell_id, cell_disabled, service_disabled, zone, kind, vcpu, memory_mb, disk_gb from host_states order by 1';
-  const before = await sql(bed, seen);
-  await query(bed.api, 'select refresh_host_states(array(select id from resource_providers)) is null as done');
-  expect(before).toEqual(await sql(bed, seen));
+  const before = await sql(fixture, seen);
+  await query(fixture.api, 'select refresh_host_states(array(select id from resource_providers)) is null as done');
+  expect(before).toEqual(await sql(fixture, seen));
 }

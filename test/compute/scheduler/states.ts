@@ -1,10 +1,10 @@
 /** Hosts and requests for tests of what is a function of them. */
 
 import { simulatedCapabilities } from '../../../database/api/hosts/hosts.ts';
-import type { Group, HostKind, HostState } from '../../../database/api/scheduler/scheduling-state.ts';
+import type { Group, HostClass, HostState } from '../../../database/api/scheduler/scheduling-state.ts';
 import type { RequestSpec } from '../../../database/api/servers/build-requests.ts';
 
-export const kind = (capabilities: Record<string, unknown> = {}, traits: string[] = []): HostKind => ({
+export const hostClass = (capabilities: Record<string, unknown> = {}, traits: string[] = []): HostClass => ({
   capabilities: { ...simulatedCapabilities, ...capabilities },
   traits,
 });
@@ -13,7 +13,14 @@ let providers = 0;
 export const host = (name: string, state: Partial<HostState> = {}): HostState => {
   providers += 1;
   return {
-    ...{ provider: providers, host: name, cell: 'cell1', zone: 'nova', kind: 'plain', free: { VCPU: 16, MEMORY_MB: 65_536, DISK_GB: 500 } },
+    ...{
+      provider: providers,
+      host: name,
+      cell: 'cell1',
+      zone: 'nova',
+      hostClass: 'plain',
+      free: { VCPU: 16, MEMORY_MB: 65_536, DISK_GB: 500 },
+    },
     ...{ members: 0, failedBuilds: 0, starting: 0, servers: 0, alikeProperties: 0 },
     ...state,
   };

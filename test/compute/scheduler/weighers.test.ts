@@ -4,16 +4,16 @@ import { configuration } from '../../../compute/scheduler/configuration.ts';
 import { resourcesOf, selectHosts } from '../../../compute/scheduler/select-hosts.ts';
 import { normalise, weigh, weighers } from '../../../compute/scheduler/weighers/index.ts';
 import type { Group, HostState } from '../../../database/api/scheduler/scheduling-state.ts';
-import { group, host, kind, spec } from './states.ts';
+import { group, host, hostClass, spec } from './states.ts';
 
 const { multipliers } = configuration;
 const none = Object.fromEntries(Object.keys(multipliers).map((name) => [name, 0])) as unknown as typeof multipliers;
-const kinds = new Map([
-  ['plain', kind()],
-  ['new', kind({ hypervisor_version: 2 })],
+const hostClasses = new Map([
+  ['plain', hostClass()],
+  ['new', hostClass({ hypervisor_version: 2 })],
 ]);
 const order = (hosts: HostState[], weights = multipliers, of: Group | null = null) =>
-  weigh(hosts, { group: of, kinds }, weights, ({ provider }) => provider).map((each) => each.host);
+  weigh(hosts, { group: of, hostClasses }, weights, ({ provider }) => provider).map((each) => each.host);
 const free = (VCPU: number, MEMORY_MB: number, DISK_GB: number) => ({ free: { VCPU, MEMORY_MB, DISK_GB } });
 
 test('every multiplier has its weigher', () => {
@@ -31,7 +31,7 @@ test("the settings are Nova's", () => {
   });
 });
 
-test('free room and starts count from nothing, all else from the least among the hosts', () => {
+test('free capacity and starts count from nothing, all else from the least among the hosts', () => {
   expect(weighers.filter(({ least }) => least === 0).map(({ name }) => name)).toEqual(['ram', 'cpu', 'disk', 'io_ops']);
   expect(weighers.filter(({ least }) => least !== 0 && least !== undefined)).toEqual([]);
 });
@@ -55,7 +55,7 @@ test('each weigher prefers its own', () => {
   expect(preferred('ram', free(1, 2, 1))).toEqual(['better', 'other']);
   expect(preferred('cpu', free(2, 1, 1))).toEqual(['better', 'other']);
   expect(preferred('disk', free(1, 1, 2))).toEqual(['better', 'other']);
-  expect(preferred('hypervisor_version', { kind: 'new' })).toEqual(['better', 'other']);
+  expect(preferred('hypervisor_version', { hostClass: 'new' })).toEqual(['better', 'other']);
   expect(preferred('num_instances', { servers: 1 })).toEqual(['better', 'other']);
   expect(preferred('io_ops', { starting: 0 })).toEqual(['better', 'other']);
   expect(preferred('image_props', { alikeProperties: 1 })).toEqual(['better', 'other']);
@@ -74,7 +74,7 @@ test('a negative multiplier turns a preference round, and failed builds outweigh
 
 const need = { VCPU: 1, MEMORY_MB: 512, DISK_GB: 1 };
 const select = (hosts: HostState[], servers: string[], of: Group | null = null, breadth = 1) => {
-  const { selections, after } = selectHosts({ need, group: of, hosts, kinds }, servers, configuration, breadth);
+  const { selections, after } = selectHosts({ need, group: of, hosts, hostClasses }, servers, configuration, breadth);
   return {
     hosts: [...selections.values()].map((each) => each.host.host),
     alternates: [...selections.values()].map((each) => each.alternates),
@@ -82,7 +82,7 @@ const select = (hosts: HostState[], servers: string[], of: Group | null = null, 
   };
 };
 
-test('the same state gives the same hosts; servers of a request spread, and take what the ones before left', () => {
+test('the same state leads to the same hosts; servers of a request spread, and take what the ones before left', () => {
   const hosts = [host('a'), host('b'), host('c', free(1, 512, 1))];
   expect(select(hosts, ['s1', 's2'])).toEqual(select(hosts, ['s1', 's2']));
   expect(new Set(select(hosts, ['s1', 's2']).hosts)).toEqual(new Set(['a', 'b']));
@@ -110,7 +110,7 @@ test('disk is root, ephemeral and swap; swap counts in whole GiB', () => {
   expect([1, 1_024, 1_025].map((swap) => disk(swap).DISK_GB)).toEqual([31, 31, 32]);
 });
 
-test('a host has room when each resource just suffices', () => {
+test('a host has the capacity when each resource just suffices', () => {
   expect(select([host('a', free(1, 512, 1))], ['s1']).hosts).toEqual(['a']);
   for (const short of [free(0, 512, 1), free(1, 511, 1), free(1, 512, 0)]) expect(select([host('a', short)], ['s1']).hosts).toEqual([]);
 });
@@ -143,7 +143,7 @@ test('groups hold within one request', () => {
   expect(select(hosts(), ['s1', 's2'], group('soft-anti-affinity', { placed: 1 })).hosts.toSorted()).toEqual(['a', 'b']);
 });
 
-test('boots that keep taking each other the room spread over more of the best hosts', () => {
+test('boots that keep claiming the same hosts spread over more of the best hosts', () => {
   const hosts = Array.from({ length: 16 }, (_, index) => host(`h${index}`, free(16, 65_536 - index, 500)));
   const picked = (breadth: number) =>
     new Set(Array.from({ length: 100 }, (_, server) => select(hosts, [`s${server}`], null, breadth).hosts[0]));

@@ -5,7 +5,7 @@ import { buildOnHost } from '../../../compute/boot/build-on-host.ts';
 import { buryInCell0 } from '../../../compute/boot/bury-in-cell0.ts';
 import { createInCell } from '../../../compute/boot/create-in-cell.ts';
 import { scheduleServers } from '../../../compute/boot/schedule-servers.ts';
-import { flawless, simulatedDriver } from '../../../compute/hosts/drivers/simulated.ts';
+import { noFailures, simulatedDriver } from '../../../compute/hosts/drivers/simulated.ts';
 import { deleteServer } from '../../../compute/servers/delete-server.ts';
 import { setTargetCell } from '../../../database/api/servers/build-requests.ts';
 import type { Database } from '../../../database/data-api/client.ts';
@@ -22,7 +22,7 @@ beforeAll(async () => {
 });
 afterAll(() => cloud?.stop());
 
-const driver = simulatedDriver(flawless);
+const driver = simulatedDriver(noFailures);
 
 /** A delete that was acknowledged before finds nothing. */
 const remove = ({ id, caller }: Accepted) =>
@@ -102,13 +102,13 @@ describe.each<[string, Step]>([
   test('runs twice, from wherever it stopped', () => runsTwice(cloud, step));
 });
 
-test('the host is told to end what it runs, with the token that it was started with', async () => {
+test('the host ends what it runs, with the token that it was started with', async () => {
   const { server, placement } = await scheduled();
   await buildOnHost(driver, await createInCell(api, placement));
-  const told: unknown[] = [];
-  const destroy = async (...guest: unknown[]) => void told.push(guest);
+  const destroyed: unknown[] = [];
+  const destroy = async (...guest: unknown[]) => void destroyed.push(guest);
   await deleteServer(api, { ...driver, destroy }, server.caller, 'req-delete', server.id);
-  expect(told).toEqual([[placement.host, server.id, 1]]);
+  expect(destroyed).toEqual([[placement.host, server.id, 1]]);
 });
 
 test('another project finds no server to delete', async () => {

@@ -2,25 +2,25 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createKeyPair, deleteKeyPair, findKeyPair, listKeyPairs } from '../../../database/api/keypairs.ts';
 import { query } from '../../../database/data-api/client.ts';
-import { type SchedulerBed, startSchedulerBed } from '../../../local/bench/scheduler-fixture.ts';
+import { type SchedulerFixture, startSchedulerFixture } from '../../../local/bench/scheduler-fixture.ts';
 import { changesNothing } from '../../fixtures/contents.ts';
 import { sharedPostgres } from '../../fixtures/postgres.ts';
 
-let bed: SchedulerBed;
+let fixture: SchedulerFixture;
 beforeAll(async () => {
-  bed = await startSchedulerBed(sharedPostgres());
+  fixture = await startSchedulerFixture(sharedPostgres());
 });
-afterAll(() => bed?.stop());
-beforeEach(() => query(bed.api, 'truncate key_pairs, quotas'));
+afterAll(() => fixture?.stop());
+beforeEach(() => query(fixture.api, 'truncate key_pairs, quotas'));
 
 let requests = 0;
 const key = { type: 'ssh', fingerprint: 'aa:bb', public_key: 'ssh-rsa AAAA' } as const;
 const create = (name: string, fallback = 100, { user = 'one', id = `req-${requests++}` } = {}) =>
-  createKeyPair(bed.api, { ...key, user_id: user, name }, { id, projectId: 'project' }, fallback);
+  createKeyPair(fixture.api, { ...key, user_id: user, name }, { id, projectId: 'project' }, fallback);
 const names = async (user = 'one', marker: string | null = null, limit: number | null = null) =>
-  (await listKeyPairs(bed.api, user, { marker, limit }))?.map(({ name }) => name);
+  (await listKeyPairs(fixture.api, user, { marker, limit }))?.map(({ name }) => name);
 const limit = (hardLimit: number, project = 'project') =>
-  query(bed.api, `insert into quotas (project_id, resource, hard_limit) values (:project, 'key_pairs', :hardLimit::int)`, {
+  query(fixture.api, `insert into quotas (project_id, resource, hard_limit) values (:project, 'key_pairs', :hardLimit::int)`, {
     hardLimit,
     project,
   });
@@ -28,7 +28,7 @@ const limit = (hardLimit: number, project = 'project') =>
 test('a key pair is added while its user has fewer than the limit', async () => {
   expect(await create('a', 2)).toEqual({ keyPair: expect.objectContaining({ ...key, user_id: 'one', name: 'a' }), full: false });
   expect((await create('b', 2)).keyPair?.name).toBe('b');
-  expect(await changesNothing(bed.api, () => create('c', 2))).toEqual({ keyPair: null, full: true });
+  expect(await changesNothing(fixture.api, () => create('c', 2))).toEqual({ keyPair: null, full: true });
   expect((await create('c', 3)).keyPair?.name).toBe('c');
 });
 
@@ -50,10 +50,10 @@ test('the limit of the project counts before the default', async () => {
   expect(await create('b', 9)).toEqual({ keyPair: null, full: true });
 });
 
-test('a name is the user’s once; the request that took it is told so again, also at the limit', async () => {
+test('a name is the user’s once; the request that took it gets the same answer again, also at the limit', async () => {
   const first = await create('a', 1, { id: 'req' });
-  expect(await changesNothing(bed.api, () => create('a', 1, { id: 'req' }))).toEqual({ keyPair: first.keyPair, full: true });
-  expect(await changesNothing(bed.api, () => create('a', 9))).toEqual({ keyPair: null, full: false });
+  expect(await changesNothing(fixture.api, () => create('a', 1, { id: 'req' }))).toEqual({ keyPair: first.keyPair, full: true });
+  expect(await changesNothing(fixture.api, () => create('a', 9))).toEqual({ keyPair: null, full: false });
   await create('a', 9, { user: 'other', id: 'req' });
   expect((await create('b', 9, { id: 'req' })).keyPair?.name).toBe('b');
 });
@@ -75,7 +75,7 @@ test('a list that one answer does not hold is read on', async () => {
   const public_key = 'x'.repeat(16_000);
   for (let number = 10; number < 90; number++) {
     await createKeyPair(
-      bed.api,
+      fixture.api,
       { ...key, public_key, user_id: 'one', name: `key${number}` },
       { id: `big-${number}`, projectId: 'project' },
       -1,
@@ -89,11 +89,11 @@ test('a key pair is found and removed by its user and its name', async () => {
   await create('a');
   await create('a', 9, { user: 'other' });
   await create('b');
-  expect(await findKeyPair(bed.api, 'one', 'a')).toMatchObject({ user_id: 'one', name: 'a' });
-  expect(await findKeyPair(bed.api, 'nobody', 'a')).toBeUndefined();
-  expect(await findKeyPair(bed.api, 'one', 'c')).toBeUndefined();
-  await changesNothing(bed.api, () => deleteKeyPair(bed.api, 'one', 'c'));
-  await changesNothing(bed.api, () => deleteKeyPair(bed.api, 'nobody', 'a'));
-  await deleteKeyPair(bed.api, 'one', 'a');
+  expect(await findKeyPair(fixture.api, 'one', 'a')).toMatchObject({ user_id: 'one', name: 'a' });
+  expect(await findKeyPair(fixture.api, 'nobody', 'a')).toBeUndefined();
+  expect(await findKeyPair(fixture.api, 'one', 'c')).toBeUndefined();
+  await changesNothing(fixture.api, () => deleteKeyPair(fixture.api, 'one', 'c'));
+  await changesNothing(fixture.api, () => deleteKeyPair(fixture.api, 'nobody', 'a'));
+  await deleteKeyPair(fixture.api, 'one', 'a');
   expect([await names(), await names('other')]).toEqual([['b'], ['a']]);
 });

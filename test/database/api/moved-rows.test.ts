@@ -1,5 +1,5 @@
 /**
- * A statement that waits for another one's lock works on the row as that one leaves it, and is judged by what it makes of that row; not by what it would
+ * A statement that waits for another one's lock works on the row as that one leaves it, and is checked by what it makes of that row; not by what it would
  * have made of the row as it was when the statement began.
  */
 import {
@@ -23,7 +23,7 @@ afterAll(() => cloud?.stop());
 
 interface Transaction {
   execute(sql: string): Promise<unknown>;
-  /** Waits until so many statements wait for locks. */
+  /** Waits until a number of statements wait for locks. */
   blocks(count: number): Promise<void>;
   commit(): Promise<unknown>;
 }
@@ -60,7 +60,7 @@ function afterChanges<Result>(statements: readonly string[], run: () => Promise<
   });
 }
 
-test('a boot that waits for a delete takes the quota that it gives back, and no more', async () => {
+test('a boot that waits for a delete takes the quota that it releases, and no more', async () => {
   const { api } = cloud.service;
   const user = await cloud.newUser();
   await user.settled(await user.boot());
@@ -108,7 +108,7 @@ test('a statement that PostgreSQL undoes because of a deadlock is sent again', a
     const running = query(api, `with one as (${lock(second)}), two as (${lock(first)}) select one.id as one, two.id as two from one, two`);
     running.catch(() => undefined);
     await blocks(1);
-    // Who has waited for longer finds the deadlock, and gives way.
+    // The one that has waited for longer finds the deadlock, and is undone.
     await execute(lock(second));
     await commit();
     return running;

@@ -1,4 +1,4 @@
-/** When a database has failed, how long it is waited for, and what is sent again: against the real client and a Data API that fails as told. */
+/** When a database has failed, how long it is waited for, and what is sent again: against the real client and a Data API with faults. */
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Database, DatabaseUnreachable, query } from '../../../database/data-api/client.ts';
 import { withDeadline } from '../../../database/data-api/deadline.ts';

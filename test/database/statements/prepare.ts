@@ -6,7 +6,7 @@ import { boundValues, sqlParameter } from '../../../local/aws/data-api/parameter
 import { bind, parseStatement } from '../../../local/aws/data-api/statement.ts';
 
 /**
- * Prepares a statement as the Data API would and gives its columns, none for one that answers with no rows.
+ * Prepares a statement as the Data API would and returns its columns, none for one that answers with no rows.
  * @throws DatabaseError when PostgreSQL refuses it.
  */
 export function prepare(client: Client, { sql = '', parameters }: Partial<ExecuteStatementCommandInput>): Promise<FieldDef[]> {

@@ -5,7 +5,7 @@ import ts from 'typescript';
 const deepest = 6;
 
 /**
- * Gives values of a type: the first is the usual one, each of the others differs from it in one place, so that every alternative of every union occurs.
+ * Returns values of a type: the first is the usual one, each of the others differs from it in one place, so that every alternative of every union occurs.
  * Every text is a UUID, which some functions look for; every condition in SQL is true.
  */
 export function samplesOf(checker: ts.TypeChecker, type: ts.Type, depth = 0): unknown[] {

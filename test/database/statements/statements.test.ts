@@ -59,7 +59,7 @@ async function collect({ name, file, schema, calls }: Sender): Promise<void> {
   }
 }
 
-/** What `query` gives for a column: a type of JavaScript, or anything for JSON. */
+/** What `query` returns for a column: a type of JavaScript, or anything for JSON. */
 function given({ name, member, element }: ColumnType): string {
   if (element) return `${given(element)}[]`;
   if (name === 'json' || name === 'jsonb') return 'anything';
@@ -72,7 +72,7 @@ const flags: Readonly<Record<string, ts.TypeFlags>> = {
   boolean: ts.TypeFlags.BooleanLike,
 };
 
-/** Tells whether a type reads such a value; a column may be null, whatever it is. */
+/** Returns whether a type reads such a value; a column may be null, whatever it is. */
 function reads(type: ts.Type, value: string): boolean {
   const present = checker.getNonNullableType(type);
   if (value === 'anything') return true;

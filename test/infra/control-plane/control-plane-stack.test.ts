@@ -111,7 +111,7 @@ describe('every function', () => {
     }
   });
 
-  test('may write into its own log, and no managed policy gives it more', () => {
+  test('may write into its own log, and no managed policy grants it more', () => {
     for (const { LoggingConfig, Role } of functions) {
       const logs = statementsOf(template, Role['Fn::GetAtt'][0]).filter(({ actions }) =>
         actions.some((action) => action.startsWith('logs:')),

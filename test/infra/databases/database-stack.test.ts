@@ -117,7 +117,7 @@ describe.each(names)('the database of %s', (name) => {
     expect(read).toMatchObject({ actions: ['secretsmanager:GetSecretValue'], resources: [{ Ref: secret }] });
   });
 
-  test('tells its URL', () => {
+  test('outputs its URL', () => {
     template.hasOutput('DatabaseUrl', { Value: { 'Fn::Join': ['', Match.arrayWith(['rds-data://arn:', '/cellzero?secret='])] } });
   });
 });

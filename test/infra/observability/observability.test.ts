@@ -15,7 +15,7 @@ const anchors = [...readFileSync(new URL('../../../docs/runbook.md', import.meta
 );
 
 describe('alarms', () => {
-  test.each(alarms.map((alarm) => [alarm.AlarmName, alarm]))('%s has its page in the runbook, and is told', (name, alarm) => {
+  test.each(alarms.map((alarm) => [alarm.AlarmName, alarm]))('%s has its page in the runbook, and notifies', (name, alarm) => {
     const [, page] = /docs\/runbook\.md#(\S+)$/.exec(alarm.AlarmDescription) ?? [];
     expect(anchors).toContain(page);
     expect(name).toBe(`cellzero-${page}`);

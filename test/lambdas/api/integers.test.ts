@@ -62,7 +62,7 @@ const anything = [
 /** Columns of sums and products of integers; an integer would not do. */
 const sums = ['api quota_usages.cores', 'api quota_usages.ram', 'api allocations.used', 'api inventories.used', 'api inventories.free'];
 
-/** Columns with numbers that no request names: ids of ours, counts of rows, what operators' commands give, what hosts have. */
+/** Columns with numbers that no request names: ids of ours, counts of rows, what operators' commands set, what hosts have. */
 const ours = [
   ...[
     'api schema_migrations.version',
@@ -124,7 +124,7 @@ function numbersOf(routes: readonly Route[]): Map<string, [least: number, most: 
   return found;
 }
 
-/** The types of all columns with numbers, but for fencing tokens, ids that PostgreSQL gives, references to them, and the mark of a deleted row. */
+/** The types of all columns with numbers, but for fencing tokens, ids that PostgreSQL generates, references to them, and the mark of a deleted row. */
 async function numericColumns(): Promise<Map<string, string>> {
   const columns = await Promise.all(
     (['api', 'cell1'] as const).map(async (database) => {
@@ -163,7 +163,7 @@ describe('a number of a body', () => {
     }
   });
 
-  test('or sum of them has a column for it, and no column is forgotten', async () => {
+  test('or sum of them has a column for it, and no column is left out', async () => {
     const types = await numericColumns();
     const stored = new Set(Object.values(numbers).flat());
     expect([...types.keys()].filter((column) => ![...stored, ...sums, ...ours].includes(column))).toEqual([]);
@@ -202,7 +202,7 @@ describe('the largest servers there can be', () => {
     expect(await used()).toMatchObject({ limits: { absolute: { totalInstancesUsed: 0, totalCoresUsed: 0, totalRAMUsed: 0 } } });
   });
 
-  test('find room where there is more than an integer of it', async () => {
+  test('find capacity where there is more than an integer of it', async () => {
     const user = await unlimited();
     const { api } = cloud.service;
     const flavor = { name: 'broad', id: 'broad', ram: 1, vcpus: 1, disk: most, 'OS-FLV-EXT-DATA:ephemeral': most };

@@ -1,4 +1,4 @@
-/** A statement whose answer is lost is sent again. Whoever changes something by it is told what the first sending did, not what the second one finds. */
+/** A statement whose answer is lost is sent again. A client that changes something by it gets what the first sending did, not what the second one finds. */
 import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { changeFlavor } from '../../../compute/flavors/flavors.ts';
@@ -115,7 +115,7 @@ test('every route that changes something is here', () => {
   expect(changing.toSorted()).toEqual([...Object.keys(changes), ...withoutWrite].toSorted());
 });
 
-describe('with the answer of any of its statements lost, the client is told what was done', () => {
+describe('with the answer of any of its statements lost, the client gets what was done', () => {
   test.each(Object.entries(changes))('%s', async (route, prepare) => {
     const [method = ''] = route.split(' ');
     const statements = await losingEach(async () => {
@@ -125,7 +125,7 @@ describe('with the answer of any of its statements lost, the client is told what
         expect([reply.status, reply.body]).toEqual([status, status === 204 || method === 'DELETE' ? undefined : expect.any(Object)]);
         if (method === 'DELETE' && !path.includes('quota')) expect((await who.send(method, path)).status).toBe(404);
         if (method !== 'POST') return;
-        // The limit is 1, or the name is taken: what is there counts once and is not told twice.
+        // The limit is 1, or the name is taken: what is there counts once and is not reported twice.
         const again = await who.send(method, path, { body });
         expect(again.status).toBe(path === '/flavors' ? 409 : 403);
       };

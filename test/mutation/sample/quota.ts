@@ -1,7 +1,7 @@
 /** Something small to mutate. */
 const granted: number[] = [];
 
-/** Grants what is asked for as long as the sum is within the limit, and tells whether it did. */
+/** Grants what is asked for as long as the sum is within the limit, and returns whether it did. */
 export function grant(asked: number, limit: number): boolean {
   let sum = asked;
   for (const each of granted) sum += each;

@@ -21,7 +21,7 @@ afterAll(async () => {
   await rm(parent, { recursive: true, force: true });
 });
 
-/** An account of AWS of which nothing is known: whoever looks there asks for the region first. */
+/** An account of AWS of which nothing is known: an SDK that asks there wants the region first. */
 const nobody = { AWS_CONFIG_FILE: '/dev/null', AWS_SHARED_CREDENTIALS_FILE: '/dev/null', AWS_EC2_METADATA_DISABLED: 'true' };
 const asksForRegion = { code: 3, stdout: '', stderr: expect.stringContaining('which AWS region?') };
 const reached = { code: 0, stderr: '', stdout: expect.stringContaining('cell1-host1') };
@@ -54,7 +54,7 @@ test('what is typed counts before the environment, and there API_DATABASE, the s
   expect(none).toMatchObject({ code: 3, stderr: expect.stringContaining('/.cellzero holds no deployment') });
 });
 
-test('who cannot look into AWS is told what to do', async () => {
+test('an operator who cannot ask AWS reads what to do', async () => {
   const [noCredentials, noStage, noUrl, twoWays, unknownStage] = await Promise.all([
     cellzero(['hosts', '--stage', 'production'], { ...nobody, AWS_REGION: 'us-east-1' }),
     cellzero(['hosts'], { ...nobody, CELLZERO_STAGE: 'prod' }),

@@ -1,5 +1,5 @@
 /**
- * Every single statement of every story is disturbed in every way, and afterwards all eight properties hold: what was accepted is ACTIVE, in ERROR or
+ * Every single statement of every scenario is disturbed in every way, and afterwards all eight properties hold: what was accepted is ACTIVE, in ERROR or
  * deleted, listed exactly once, and the audit finds nothing in any database.
  */
 import { writeSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { audit } from '../../../compute/audit/audit.ts';
 import { type Cloud, startCloud, type User } from '../../fixtures/cloud.ts';
 import { disturbances } from '../../fixtures/disturbances.ts';
 import { comeToRest } from '../../fixtures/rest.ts';
-import { type Stage, type Story, stories } from './requests.ts';
+import { type Scenario, type Stage, scenarios } from './scenarios.ts';
 
 const steps = [
   'ScheduleServers',
@@ -23,7 +23,7 @@ const steps = [
 
 let cloud: Cloud;
 let giant: string;
-let told = 0;
+let done = 0;
 beforeAll(async () => {
   cloud = await startCloud({ retryAfter: 5 });
   giant = await cloud.newFlavor({ disk: 1_000 });
@@ -31,7 +31,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await cloud?.stop();
   // Past the runner, which keeps the output of tests that pass to itself.
-  writeSync(1, `\n${told} stories told, each with its audit\n`);
+  writeSync(1, `\n${done} scenarios done, each with its audit\n`);
 });
 
 async function expectProperties({ user }: Stage): Promise<void> {
@@ -56,15 +56,15 @@ async function newGroup(user: User): Promise<string> {
   return (await user.send<{ server_group: { id: string } }>('POST', '/os-server-groups', { body })).body.server_group.id;
 }
 
-/** Tells a story with a disturbance at its k-th call; gives how many calls it made. */
-async function tell(story: Story, disturb: (k: number) => void, k: number): Promise<number> {
-  told += 1;
-  process.env.SIMULATION = JSON.stringify(story.simulation ?? {});
+/** Runs a scenario with a disturbance at its k-th call; returns how many calls it made. */
+async function run(scenario: Scenario, disturb: (k: number) => void, k: number): Promise<number> {
+  done += 1;
+  process.env.SIMULATION = JSON.stringify(scenario.simulation ?? {});
   const user = await cloud.newUser();
   const stage = { user, giant, group: await newGroup(user) };
   const mark = cloud.service.dataApi.calls.mark();
   disturb(k);
-  await story.tell(stage);
+  await scenario.run(stage);
   await cloud.service.workflow.drain();
   const calls = cloud.service.dataApi.calls.since(mark).length;
   await comeToRest(cloud.service);
@@ -72,22 +72,22 @@ async function tell(story: Story, disturb: (k: number) => void, k: number): Prom
   return calls;
 }
 
-describe.each(Object.entries(stories))('%s', (_, story) => {
+describe.each(Object.entries(scenarios))('%s', (_, scenario) => {
   let calls: number;
   beforeAll(async () => {
-    calls = await tell(story, () => {}, 0);
+    calls = await run(scenario, () => {}, 0);
   });
   test('every step runs twice', { timeout: 60_000 }, async () => {
     for (const state of steps) {
       const loseFirstResult = () =>
         void cloud.service.workflow.faults.add({ state, when: 'after', nth: 1, error: 'Lambda.ServiceException' });
-      await tell(story, loseFirstResult, 0);
+      await run(scenario, loseFirstResult, 0);
       cloud.service.workflow.faults.clear();
     }
   });
   test.each(Object.entries(disturbances))('%s, at each statement', { timeout: 120_000 }, async (_, disturbance) => {
     for (let k = 1; k <= calls; k++) {
-      await tell(story, (call) => disturbance(cloud.service, call), k).catch((error: unknown) => {
+      await run(scenario, (call) => disturbance(cloud.service, call), k).catch((error: unknown) => {
         throw new Error(`at statement ${k} of ${calls}`, { cause: error });
       });
     }

@@ -2,7 +2,7 @@
 import { expect } from 'vitest';
 import { NotFound } from '../../../common/errors.ts';
 import { audit } from '../../../compute/audit/audit.ts';
-import { flawless, simulatedDriver } from '../../../compute/hosts/drivers/simulated.ts';
+import { noFailures, simulatedDriver } from '../../../compute/hosts/drivers/simulated.ts';
 import { reap, type StartedBoot } from '../../../compute/reaper/reap.ts';
 import { deleteServer } from '../../../compute/servers/delete-server.ts';
 import { findServer } from '../../../compute/servers/find-server.ts';
@@ -71,9 +71,9 @@ function caught(error: unknown) {
   return { Error: error.name, Cause: error.message };
 }
 
-/** The reaper, to which everything that is not finished is abandoned; it runs what it starts itself. */
+/** The reaper; everything that is not finished counts as stalled. It runs what it starts itself. */
 export async function reapAndBoot(cloud: Cloud): Promise<void> {
-  await reap({ api: cloud.service.api, driver: simulatedDriver(flawless), startBoot: boot, silence: 0 });
+  await reap({ api: cloud.service.api, driver: simulatedDriver(noFailures), startBoot: boot, silence: 0 });
 }
 
 /** Who may meet at a server. */
@@ -95,7 +95,7 @@ export async function meetAt(
   const lifetime: { deletion: 'none' | 'begun' | 'acknowledged' } = { deletion: 'none' };
   const remove = async () => {
     lifetime.deletion = 'begun';
-    await deleteServer(api, simulatedDriver(flawless), caller, requestId, id).catch(notFound);
+    await deleteServer(api, simulatedDriver(noFailures), caller, requestId, id).catch(notFound);
     lifetime.deletion = 'acknowledged';
   };
   const find = () => findServer(api, caller, id).then(({ instance }) => instance, notFound);

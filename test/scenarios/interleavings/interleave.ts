@@ -54,15 +54,15 @@ export function guardStatements(): () => void {
 
 /**
  * Runs the actors to their ends.
- * @param choose tells who goes next.
+ * @param choose returns who goes next.
  * @param afterEach looks at the world after each statement.
  * @returns the choices that were made.
  * @throws what an actor, or the look, throws.
  */
 async function run(actors: Actors, choose: (ready: readonly string[]) => string, afterEach: () => Promise<void>): Promise<Choice[]> {
   let sent = Promise.withResolvers<void>();
-  const cast: Actor[] = Object.keys(actors).map((name) => ({ name, waiting: [], done: false, moved: Promise.withResolvers() }));
-  const ends = cast.map((actor) =>
+  const players: Actor[] = Object.keys(actors).map((name) => ({ name, waiting: [], done: false, moved: Promise.withResolvers() }));
+  const ends = players.map((actor) =>
     current.run({ actor, sent: () => sent.resolve() }, async () => {
       try {
         await actors[actor.name]?.();
@@ -73,12 +73,12 @@ async function run(actors: Actors, choose: (ready: readonly string[]) => string,
     }),
   );
   const all = Promise.all(ends);
-  // An actor that fails is told of at the end; until then the others go on.
+  // An actor that fails is reported at the end; until then the others go on.
   all.catch(() => {});
   const choices: Choice[] = [];
   for (;;) {
-    for (const actor of cast) if (actor.waiting.length === 0 && !actor.done) await actor.moved.promise;
-    const ready = cast.filter(({ waiting }) => waiting.length > 0);
+    for (const actor of players) if (actor.waiting.length === 0 && !actor.done) await actor.moved.promise;
+    const ready = players.filter(({ waiting }) => waiting.length > 0);
     if (ready.length === 0) break;
     const names = ready.map(({ name }) => name);
     const chosen = choose(names);
@@ -100,7 +100,7 @@ async function run(actors: Actors, choose: (ready: readonly string[]) => string,
 /** A world in which actors meet: made anew for each order. */
 export interface Meeting {
   actors: Actors;
-  /** Looks after each statement; throws for what must never be seen. */
+  /** Checks after each statement; throws for what must never be seen. */
   afterEach(): Promise<void>;
   /** Looks when all actors have ended. */
   afterAll(): Promise<void>;

@@ -30,7 +30,7 @@ function expectConflict(error: unknown): void {
 }
 
 const archive = () =>
-  archiveDeletedRows(cloud.service.api, { maxRows: 1_000, before: null, untilComplete: true, sleep: 0, told: () => undefined });
+  archiveDeletedRows(cloud.service.api, { maxRows: 1_000, before: null, untilComplete: true, sleep: 0, progress: () => undefined });
 
 /** As `meetAt`, with nothing from before that the archive could find. */
 async function meetAlone(actors: Parameters<typeof meetAt>[1]): ReturnType<typeof meetAt> {
@@ -81,7 +81,7 @@ test('map_instances and a server that leaves an orphaned row, is cleaned up and 
   expect(await inEveryOrder(newMeeting, preemptions, Array(4).fill('boot'))).toBeGreaterThan(1);
 });
 
-test('a host that is drained and enabled at once is picked only where its cell agrees', { timeout: 0 }, async () => {
+test('a host that is disabled and enabled at once is picked only where its cell agrees', { timeout: 0 }, async () => {
   const { api } = cloud.service;
   const host = 'cell1-host1';
   const newMeeting = async () => ({

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { query } from '../../../database/data-api/client.ts';
 import { type Cloud, type ServerBody, startCloud } from '../../fixtures/cloud.ts';
 import { comeToRest } from '../../fixtures/rest.ts';
-import { bootAndDelete, missing, type Watched, watch, widenWindows } from '../../fixtures/traffic.ts';
+import { bootAndDelete, missing, type ProbedServer, probeDuring, widenWindows } from '../../fixtures/traffic.ts';
 
 interface Buried {
   uuid: string;
@@ -21,7 +21,7 @@ beforeAll(async () => {
 });
 afterAll(() => cloud?.stop());
 
-/** Tells what in cell0 has no business there. */
+/** Returns what in cell0 has no business there. */
 async function inspect(unschedulable: Set<string> | undefined): Promise<string[]> {
   const rows = await query<Buried>(
     cloud.database('cell0'),
@@ -43,8 +43,8 @@ test('cell0 holds the unschedulable and nothing else, on the ordinary path', asy
   const tooLarge = await cloud.newFlavor({ disk: 10_000 });
   const users = await Promise.all(Array.from({ length: 3 }, () => cloud.newUser()));
   widenWindows(cloud);
-  const traffic = users.map((user) => bootAndDelete(cloud, user, tooLarge, new Map<string, Watched>(), 12));
-  expect(await watch(Promise.all(traffic), [() => inspect(undefined)])).toEqual([]);
+  const traffic = users.map((user) => bootAndDelete(cloud, user, tooLarge, new Map<string, ProbedServer>(), 12));
+  expect(await probeDuring(Promise.all(traffic), [() => inspect(undefined)])).toEqual([]);
   // A server that was deleted while it was buried leaves a row that nobody sees, until the reaper comes.
   await comeToRest(cloud.service);
 
@@ -80,7 +80,7 @@ test('cell0 holds the unschedulable and nothing else, on the ordinary path', asy
 
 test('a request of which one server finds no host goes there whole, and claims nothing', async () => {
   const user = await cloud.newUser();
-  // Each of the four hosts has room for one of them.
+  // Each of the four hosts has the capacity for one of them.
   const half = await cloud.newFlavor({ disk: 300 });
   const first = await user.boot({ flavorRef: half, min_count: 5, max_count: 5 });
   await user.settled(first);

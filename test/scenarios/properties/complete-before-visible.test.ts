@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Cloud, type ServerBody, startCloud, type User } from '../../fixtures/cloud.ts';
-import { bootAndDelete, fullServer, missing, type Watched, watch, widenWindows } from '../../fixtures/traffic.ts';
+import { bootAndDelete, fullServer, missing, type ProbedServer, probeDuring, widenWindows } from '../../fixtures/traffic.ts';
 
 let cloud: Cloud;
 let tooLarge: string;
@@ -56,7 +56,7 @@ describe('complete before visible', () => {
     widenWindows(cloud);
     const probes: (() => Promise<string[]>)[] = [];
     const traffic = users.map((user) => {
-      const servers = new Map<string, Watched>();
+      const servers = new Map<string, ProbedServer>();
       probes.push(async () => {
         const { body } = await user.send<{ servers: ServerBody[] }>('GET', '/servers/detail');
         return body.servers.flatMap((server) => missing(server).map((problem) => `${server.id}: ${problem}`));
@@ -71,7 +71,7 @@ describe('complete before visible', () => {
       });
       return bootAndDelete(cloud, user, tooLarge, servers, 12);
     });
-    expect(await watch(Promise.all(traffic), probes)).toEqual([]);
+    expect(await probeDuring(Promise.all(traffic), probes)).toEqual([]);
     cloud.service.dataApi.faults.clear();
   });
 });

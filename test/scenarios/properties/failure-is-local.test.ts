@@ -81,7 +81,7 @@ test('a silent cell holds a delete no longer than the function lasts', async () 
   expect((await user.send<{ server: ServerBody }>('GET', `/servers/${servers.cell1}`)).body.server.status).toBe('ACTIVE');
 });
 
-test('a silent cell costs a listing 8 s, and its servers are told as UNKNOWN, or left out before 2.69', { timeout: 40_000 }, async () => {
+test('a silent cell costs a listing 8 s, and its servers are shown as UNKNOWN, or left out before 2.69', { timeout: 40_000 }, async () => {
   cloud.service.dataApi.faults.add({ kind: 'hangs', cluster: 'cell1' });
   const mark = cloud.service.dataApi.calls.mark();
   const start = performance.now();
@@ -152,7 +152,7 @@ describe('the reaper sees to every other cell', () => {
     expect((await left()).map(({ name }) => name)).toEqual(['cell1']);
   });
 
-  test('when there is a fault of ours in one, which it tells in the end', async () => {
+  test('when there is a fault of ours in one, which it reports in the end', async () => {
     await beginDeletes();
     await query(
       cloud.service.api,

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Cloud, type ServerBody, startCloud } from '../../fixtures/cloud.ts';
-import { bootAndDelete, type Watched, watch, widenWindows } from '../../fixtures/traffic.ts';
+import { bootAndDelete, type ProbedServer, probeDuring, widenWindows } from '../../fixtures/traffic.ts';
 
 let cloud: Cloud;
 beforeAll(async () => {
@@ -15,7 +15,7 @@ test('never lost: until its delete, a server is shown by its id and stands exact
   const probes: (() => Promise<string[]>)[] = [];
   let looks = 0;
   const traffic = users.map((user) => {
-    const servers = new Map<string, Watched>();
+    const servers = new Map<string, ProbedServer>();
     probes.push(
       async () => {
         const wrong: string[] = [];
@@ -40,6 +40,6 @@ test('never lost: until its delete, a server is shown by its id and stands exact
     );
     return bootAndDelete(cloud, user, tooLarge, servers, 12);
   });
-  expect(await watch(Promise.all(traffic), probes)).toEqual([]);
+  expect(await probeDuring(Promise.all(traffic), probes)).toEqual([]);
   expect(looks).toBeGreaterThan(200);
 });

@@ -4,7 +4,7 @@ import { query } from '../../../database/data-api/client.ts';
 import { parseDatabaseUrl } from '../../../database/data-api/url.ts';
 import { type Cloud, startCloud } from '../../fixtures/cloud.ts';
 import { comeToRest } from '../../fixtures/rest.ts';
-import { bootAndDelete, carried, type Watched, watch, widenWindows } from '../../fixtures/traffic.ts';
+import { bootAndDelete, carried, type ProbedServer, probeDuring, widenWindows } from '../../fixtures/traffic.ts';
 
 interface Mapping {
   uuid: string;
@@ -55,8 +55,8 @@ test('one home: a mapping goes from none to one cell, once; where it points, the
     }
     return wrong;
   };
-  const traffic = users.map((user) => bootAndDelete(cloud, user, tooLarge, new Map<string, Watched>(), 12));
-  expect(await watch(Promise.all(traffic), [probe, probe])).toEqual([]);
+  const traffic = users.map((user) => bootAndDelete(cloud, user, tooLarge, new Map<string, ProbedServer>(), 12));
+  expect(await probeDuring(Promise.all(traffic), [probe, probe])).toEqual([]);
   expect(await probe()).toEqual([]);
   expect(new Set(homes.values()).size).toBe(3);
 

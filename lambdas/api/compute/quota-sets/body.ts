@@ -8,7 +8,7 @@ import { booleanValue, integerFrom, largestInteger } from '../shared/parameters.
 const networks: readonly string[] = ['fixed_ips', 'floating_ips', 'security_groups', 'security_group_rules'] satisfies QuotaName[];
 const files: readonly string[] = ['injected_files', 'injected_file_content_bytes', 'injected_file_path_bytes'] satisfies QuotaName[];
 
-/** Gives the names that are told: networks left with a microversion that depends on the resource, files left with 2.57. */
+/** Returns the names that are shown: networks left with a microversion that depends on the resource, files left with 2.57. */
 export function shownQuotas(microversion: Microversion, withoutNetworks: ChangeName = 'noNetworkProxies'): QuotaName[] {
   const names = Object.keys(quotaDefaults) as QuotaName[];
   return names.filter((name) => {

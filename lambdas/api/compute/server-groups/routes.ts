@@ -37,7 +37,7 @@ const bodyWithPolicy = z
   })
   .transform(({ server_group: { name, policy, rules } }): NewGroup => ({ name, policy, rules: storable(rules) }));
 
-/** The list has room for one. */
+/** The list holds one. */
 function bodyWithPolicies(policies: readonly GroupPolicy[]) {
   return z
     .strictObject({ server_group: z.strictObject({ name, policies: z.array(z.enum(policies)).min(1).max(1) }) })

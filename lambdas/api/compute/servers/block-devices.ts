@@ -6,7 +6,7 @@ import type { NewBlockDevice } from '../../../../compute/servers/block-devices.t
 import type { Microversion } from '../microversions.ts';
 import { booleanValue, integerFrom, largestInteger, leastInteger, tag, text, uuid, when } from '../shared/parameters.ts';
 
-/** Gives the schema of an item. Tags came with 2.32, were lost until 2.42. */
+/** Returns the schema of an item. Tags came with 2.32, were lost until 2.42. */
 export function blockDeviceSchema(microversion: Microversion) {
   const withTags = (microversion.has('deviceTags') && !microversion.has('noDiskTags')) || microversion.has('deviceTagsAgain');
   return z.strictObject({

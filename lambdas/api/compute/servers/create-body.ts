@@ -70,7 +70,7 @@ function serverSchema(microversion: Microversion) {
   });
 }
 
-/** Gives the schema of the whole body at a microversion. */
+/** Returns the schema of the whole body at a microversion. */
 export function createBody(microversion: Microversion) {
   return z.strictObject({
     server: serverSchema(microversion),

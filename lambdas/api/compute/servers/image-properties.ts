@@ -31,7 +31,7 @@ const known = new Set([
   `),
 ]);
 
-/** Tells whether Nova knows a property of an image by this name. */
+/** Returns whether Nova knows a property of an image by this name. */
 export function isImageProperty(name: string): boolean {
   return known.has(name);
 }

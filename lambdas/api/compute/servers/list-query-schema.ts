@@ -51,7 +51,7 @@ function sortKeySchema(microversion: Microversion) {
   return z.array(z.enum(known)).optional();
 }
 
-/** Gives the schema at a microversion. */
+/** Returns the schema at a microversion. */
 export function serverQuery(microversion: Microversion): z.ZodType<ServerQuery> {
   const shape: Record<string, z.ZodType<string[] | undefined>> = {
     ...all(texts, anyText),

@@ -98,7 +98,7 @@ export function readListing(caller: Caller, microversion: Microversion, query: S
   };
 }
 
-/** Tells whether the listing can only be empty: a status that no server can have, or an address, was asked for. */
+/** Returns whether the listing can only be empty: a status that no server can have, or an address, was asked for. */
 export function isEmpty({ filters }: Listing): boolean {
   return filters.states?.length === 0 || filters.address === true;
 }

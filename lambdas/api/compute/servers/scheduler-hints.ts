@@ -22,7 +22,7 @@ export const schedulerHints = z
   })
   .optional();
 
-/** Gives the hints as Nova keeps them: each a list of texts, without those that are Nova's own. */
+/** Returns the hints as Nova keeps them: each a list of texts, without those that are Nova's own. */
 export function hintLists(given: Readonly<Record<string, unknown>>): Record<string, string[]> {
   const kept = Object.entries(given).filter(([key]) => !key.startsWith('_nova'));
   return Object.fromEntries(kept.map(([key, value]) => [key, (Array.isArray(value) ? value : [value]).map(textOf)]));

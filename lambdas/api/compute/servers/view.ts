@@ -22,13 +22,13 @@ export interface View {
 const withProgress = new Set(['ACTIVE', 'BUILD', 'REBUILD', 'RESIZE', 'VERIFY_RESIZE', 'MIGRATING']);
 const withFault = new Set(['ERROR', 'DELETED']);
 
-/** Gives a server as `GET /servers` lists it. */
+/** Returns a server as `GET /servers` lists it. */
 export function serverSummary({ mapping, instance }: Server, { baseUrl }: View): object {
   const links = selfLinks(baseUrl, 'servers', mapping.uuid);
   return instance ? { id: mapping.uuid, name: instance.display_name, links } : { id: mapping.uuid, status: 'UNKNOWN', links };
 }
 
-/** Gives a server whole. */
+/** Returns a server whole. */
 export function serverDetail({ mapping, instance }: Server, view: View): object {
   if (!instance) return unreachableServer(mapping, view);
   const { caller, microversion, baseUrl } = view;
@@ -121,7 +121,7 @@ function adminAttributes(instance: Instance, microversion: Microversion): object
   };
 }
 
-/** Tells tenants apart on a host without telling which host it is. */
+/** Distinguishes hosts for tenants without naming them. */
 function hostId({ host, project_id }: Instance): string {
   return host ? createHash('sha224').update(`${project_id}${host}`).digest('hex') : '';
 }
@@ -147,8 +147,8 @@ function embeddedFlavor({ vcpus, memory_mb, root_gb, ephemeral_gb, swap, name, e
 }
 
 function faultView({ code, message, details, created_at }: NonNullable<Instance['fault']>, admin: boolean): object {
-  const told = details && (admin || code !== 500);
-  return { code, created: seconds(created_at), message, ...(told ? { details } : {}) };
+  const shown = details && (admin || code !== 500);
+  return { code, created: seconds(created_at), message, ...(shown ? { details } : {}) };
 }
 
 function volumes({ block_device_mappings }: Instance, microversion: Microversion): object[] {

@@ -1,4 +1,4 @@
-/** Forms of values that several requests of the Compute API share, as Nova's schemas allow them, with the reasons its validator gives. */
+/** Forms of values that several requests of the Compute API share, as Nova's schemas allow them, with the reasons of its validator. */
 import * as z from 'zod';
 import { BadRequest } from '../../../../common/errors.ts';
 import { pythonText } from '../../http/validation/python-text.ts';
@@ -29,13 +29,13 @@ const queryWords: Readonly<Record<string, boolean>> = Object.fromEntries([
   ...['0', 'f', 'false', 'off', 'n', 'no'].map((word) => [word, false]),
 ]);
 
-/** Gives what a word of a query means as a boolean, if anything. */
+/** Returns what a word of a query means as a boolean, if anything. */
 export function queryBoolean(word: string): boolean | undefined {
   return queryWords[word.trim().toLowerCase()];
 }
 
 /**
- * Gives what a word of a query means as a boolean.
+ * Returns what a word of a query means as a boolean.
  * @throws BadRequest in the words of OpenStack's common library.
  */
 export function strictQueryBoolean(word: string): boolean {
@@ -108,7 +108,7 @@ export const metadata = z.record(z.string().regex(/^[a-zA-Z0-9-_:. ]{1,255}$/), 
 /** A tag of a server or of one of its devices. */
 export const tag = text(60, 1).regex(/^[^,/]*$/);
 
-/** Gives an optional field from some microversion on; before that it is one that Nova does not know. */
+/** Returns an optional field from some microversion on; before that it is one that Nova does not know. */
 export function when<Schema extends z.ZodType>(there: boolean, key: string, schema: Schema) {
   return there ? schema.optional() : z.never({ error: `Additional properties are not allowed ('${key}' was unexpected)` }).optional();
 }

@@ -33,7 +33,7 @@ function texts(isValid: (value: string) => boolean, format: string) {
 /** As lenient as the parser of OpenStack: a date with or without hyphens, down to any part of the time, UTC unless it says otherwise. */
 const isoForm = /^(\d{4})(?:-?(\d{2})(?:-?(\d{2})(?:[ T](\d{2})(?::?(\d{2})(?::?(\d{2})(?:[.,](\d+))?)?)?(Z|[+-]\d{2}(?::?\d{2})?)?)?)?)?$/;
 
-/** Gives a time in the form every database reads, or undefined when it is none. */
+/** Returns a time in the form every database reads, or undefined when it is none. */
 export function isoTime(value: string): string | undefined {
   const parts = isoForm.exec(value);
   if (!parts) return undefined;

@@ -16,7 +16,7 @@ const tellAnswer: NonNullable<Middleware['after']> = ({ event, response }) => {
   });
 };
 
-/** Gives every line the request id, and tells the answer; stands first, so that it is the last to see the answer. */
+/** Adds the request id to every line, and logs the answer; stands first, so that it is the last to see the answer. */
 export const accessLog: Middleware = {
   before: ({ event }) => identify({ request_id: event.exchange.requestId }),
   after: tellAnswer,

@@ -17,7 +17,7 @@ export const bodyParser: Middleware = {
 };
 
 /**
- * Gives the JSON object of the body.
+ * Returns the JSON object of the body.
  * @throws HttpError 413 or 415, BadRequest when it is not a JSON object.
  */
 function parseBody({ body, headers, isBase64Encoded }: APIGatewayProxyEventV2): object {

@@ -1,4 +1,4 @@
-/** Chooses the microversion of a request from its headers, and tells the client which one it got, on errors too. */
+/** Chooses the microversion of a request from its headers, and answers with the one that was chosen, on errors too. */
 import { BadRequest } from '../../../../common/errors.ts';
 import { findMicroversion, latest, type Microversion, oldest } from '../../compute/microversions.ts';
 import type { Middleware } from './exchange.ts';

@@ -12,7 +12,7 @@ export interface FoundRoute {
   params: Readonly<Record<string, string>>;
 }
 
-/** Answers which route serves a method, a path and a microversion; a fault is returned, because whoever lacks a token must not see it. */
+/** Returns which route serves a method, a path and a microversion; a fault is returned, because a client without a token must not see it. */
 export type RouteTable = (method: string, path: string | undefined, microversion: Microversion) => FoundRoute | HttpError;
 
 interface Pattern {

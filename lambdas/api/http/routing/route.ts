@@ -74,7 +74,7 @@ export interface Route {
   method: Method;
   path: string;
   policy: Rule | 'authenticated' | 'public';
-  /** Tells whether a microversion has it. */
+  /** Returns whether a microversion has it. */
   isIn(microversion: Microversion): boolean;
   /** The schemas of what it reads, at a microversion. */
   body: ((microversion: Microversion) => z.ZodType) | undefined;

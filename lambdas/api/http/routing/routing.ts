@@ -1,4 +1,4 @@
-/** Finds out where a request goes. A wrong path or method is only remembered here: it is told after the token check. */
+/** Finds out where a request goes. A wrong path or method is only noted here: it is answered after the token check. */
 import { BadRequest } from '../../../../common/errors.ts';
 import { oldest } from '../../compute/microversions.ts';
 import type { Middleware } from '../pipeline/exchange.ts';

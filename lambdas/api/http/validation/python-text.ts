@@ -1,6 +1,6 @@
 /** OpenStack's messages show values as Python prints them. */
 
-/** Gives a JSON value as Python's `repr` would. */
+/** Returns a JSON value as Python's `repr` would. */
 export function pythonText(value: unknown): string {
   if (value === null || value === undefined) return 'None';
   if (typeof value === 'boolean') return value ? 'True' : 'False';

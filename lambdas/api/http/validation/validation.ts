@@ -10,7 +10,7 @@ type RawIssue = Parameters<z.core.$ZodErrorMap>[0];
 const shownLength = 100;
 
 /**
- * Gives the body as the schema makes it.
+ * Returns the body as the schema makes it.
  * @throws BadRequest `Invalid input for field/attribute <name>. Value: <value>. <why>`.
  */
 export function validateBody<Body>(schema: z.ZodType<Body>, body: unknown): Body {
@@ -18,7 +18,7 @@ export function validateBody<Body>(schema: z.ZodType<Body>, body: unknown): Body
 }
 
 /**
- * Gives the query as the schema makes it.
+ * Returns the query as the schema makes it.
  * @throws BadRequest `Invalid input for query parameters <name>. Value: <value>. <why>`.
  */
 export function validateQuery<Query>(schema: z.ZodType<Query>, query: QueryParameters): Query {

@@ -2,7 +2,7 @@
 
 export const domain = { id: 'default', name: 'Default' };
 
-/** Tells whether a reference by id or name means the domain. */
+/** Returns whether a reference by id or name means the domain. */
 export function isOurDomain(reference: { id?: string | undefined; name?: string | undefined }): boolean {
   return reference.id === undefined ? reference.name === domain.name : reference.id === domain.id;
 }

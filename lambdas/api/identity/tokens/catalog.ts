@@ -12,7 +12,7 @@ const services = [
   { type: 'image', name: 'glance', path: '/image' },
 ] as const;
 
-/** Gives the service catalog as Keystone shows it. */
+/** Returns the service catalog as Keystone shows it. */
 export function catalog(baseUrl: string): object[] {
   return services.map(({ type, name, path }) => ({
     id: fixedId(type),

@@ -35,13 +35,13 @@ interface Reference {
   domain?: { id?: string | undefined; name?: string | undefined } | undefined;
 }
 
-/** Gives the user or project that is meant; none when it is in a domain that is not ours or not named at all. */
+/** Returns the user or project that is meant; none when it is in a domain that is not ours or not named at all. */
 export function keyOf({ id, name, domain }: Reference): UserKey | undefined {
   if (id !== undefined) return { id };
   return name !== undefined && domain && isOurDomain(domain) ? { name } : undefined;
 }
 
-/** Gives the project asked for: `default` is the user's own, `impossible` a scope that nobody has here (a domain, the system). */
+/** Returns the project asked for: `default` is the user's own, `impossible` a scope that nobody has here (a domain, the system). */
 export function scopeOf(scope: Credentials['scope']): { project: ProjectKey } | 'impossible' {
   if (scope === undefined || scope === 'unscoped') return { project: undefined };
   const project = scope.project && keyOf(scope.project);

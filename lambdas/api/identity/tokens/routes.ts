@@ -83,7 +83,7 @@ export const tokenRoutes: readonly Route[] = [
   }),
 ];
 
-/** Gives a token for good credentials; nothing for others, whatever is wrong with them. */
+/** Returns a token for good credentials; nothing for others, whatever is wrong with them. */
 async function login(auth: Credentials): Promise<{ text: string; token: Token } | undefined> {
   const { identity } = auth;
   const [method, ...more] = identity.methods;
@@ -105,7 +105,7 @@ async function loginWithToken(text: string, project: ProjectKey): Promise<{ text
 }
 
 /**
- * Gives the token that the request asks about.
+ * Returns the token that the request asks about.
  * @throws NotFound when it is not valid, Forbidden when it is another user's and the caller is no admin.
  */
 async function subject({ caller, headers }: ApiRequest<unknown, unknown>): Promise<{ text: string; token: Token }> {

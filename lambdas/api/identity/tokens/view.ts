@@ -3,7 +3,7 @@ import type { Token } from '../../http/tokens/token.ts';
 import { domain } from '../shared/domain.ts';
 import { catalog } from './catalog.ts';
 
-/** Gives the body of an answer about a token; the catalog only when `baseUrl` is given. */
+/** Returns the body of an answer about a token; the catalog only when `baseUrl` is given. */
 export function tokenView(token: Token, baseUrl?: string): object {
   return {
     token: {

@@ -1,7 +1,7 @@
 /** An image as Glance shows it: its properties stand beside its own keys, and links have no host. */
 import type { Image } from '../../../../image/images.ts';
 
-/** Gives the body of one image. */
+/** Returns the body of one image. */
 export function imageView(image: Image): object {
   const path = `/v2/images/${image.id}`;
   return {

@@ -4,30 +4,30 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { completeCleanups, listPendingCleanups, noteOrphanedRows } from '../../../../database/api/cells/pending-cleanups.ts';
 import { findUnfinishedWork } from '../../../../database/api/reaper/unfinished-work.ts';
 import { query } from '../../../../database/data-api/client.ts';
-import { type SchedulerBed, startSchedulerBed } from '../../../../local/bench/scheduler-fixture.ts';
+import { type SchedulerFixture, startSchedulerFixture } from '../../../../local/bench/scheduler-fixture.ts';
 import { sql } from '../../../compute/scheduler/scheduler-helpers.ts';
 import { changesNothing } from '../../../fixtures/contents.ts';
 import { sharedPostgres } from '../../../fixtures/postgres.ts';
 
-let bed: SchedulerBed;
+let fixture: SchedulerFixture;
 let cells: string[];
 beforeAll(async () => {
-  bed = await startSchedulerBed(sharedPostgres());
-  await bed.furnish({ cells: 2, hosts: 0 });
-  cells = (await sql<{ uuid: string }>(bed, 'select uuid from cell_mappings order by id')).map(({ uuid }) => uuid);
+  fixture = await startSchedulerFixture(sharedPostgres());
+  await fixture.addHosts({ cells: 2, hosts: 0 });
+  cells = (await sql<{ uuid: string }>(fixture, 'select uuid from cell_mappings order by id')).map(({ uuid }) => uuid);
 });
-afterAll(() => bed?.stop());
-beforeEach(() => query(bed.api, 'truncate pending_cleanups, instance_mappings, build_requests'));
+afterAll(() => fixture?.stop());
+beforeEach(() => query(fixture.api, 'truncate pending_cleanups, instance_mappings, build_requests'));
 
 const cell = (index: number) => cells[index] ?? '';
-const note = (server: string, fencing_token: number, of = 0) => noteOrphanedRows(bed.api, cell(of), [{ uuid: server, fencing_token }]);
-const noted = (server: string) => sql(bed, `select fencing_token from pending_cleanups where instance_uuid = '${server}'`);
+const note = (server: string, fencing_token: number, of = 0) => noteOrphanedRows(fixture.api, cell(of), [{ uuid: server, fencing_token }]);
+const noted = (server: string) => sql(fixture, `select fencing_token from pending_cleanups where instance_uuid = '${server}'`);
 /** Lets time pass for what was noted. */
 const age = (seconds: number) =>
-  query(bed.api, `update pending_cleanups set created_at = now() - make_interval(secs => :seconds)`, { seconds });
+  query(fixture.api, `update pending_cleanups set created_at = now() - make_interval(secs => :seconds)`, { seconds });
 const map = (server: string, of: number | null, fencing_token = 3) =>
   query(
-    bed.api,
+    fixture.api,
     `insert into instance_mappings (instance_uuid, project_id, user_id, fencing_token, cell_id)
      values (:server::uuid, 'p', 'u', :fencing_token, (select id from cell_mappings where uuid = :cell::uuid))`,
     { server, fencing_token, cell: of === null ? null : cell(of) },
@@ -35,7 +35,7 @@ const map = (server: string, of: number | null, fencing_token = 3) =>
 
 test('orphaned rows are noted with their token, and noted again with the greatest', async () => {
   const [one, two] = [randomUUID(), randomUUID()];
-  await noteOrphanedRows(bed.api, cell(0), [
+  await noteOrphanedRows(fixture.api, cell(0), [
     { uuid: one, fencing_token: 2 },
     { uuid: two, fencing_token: 5 },
   ]);
@@ -50,20 +50,20 @@ test('what is noted again counts from now', async () => {
   await note(server, 1);
   await age(60);
   await note(server, 1);
-  expect(await listPendingCleanups(bed.api, 30)).toEqual([]);
+  expect(await listPendingCleanups(fixture.api, 30)).toEqual([]);
 });
 
 test('nothing is noted of a cell that is not registered', async () => {
-  await changesNothing(bed.api, () => noteOrphanedRows(bed.api, randomUUID(), [{ uuid: randomUUID(), fencing_token: 1 }]));
+  await changesNothing(fixture.api, () => noteOrphanedRows(fixture.api, randomUUID(), [{ uuid: randomUUID(), fencing_token: 1 }]));
 });
 
 test('a cleanup is due when it was noted that long ago, not before', async () => {
   await note(randomUUID(), 1);
   await age(180.5);
-  expect(await listPendingCleanups(bed.api, 180)).toHaveLength(1);
+  expect(await listPendingCleanups(fixture.api, 180)).toHaveLength(1);
   await age(179.5);
-  expect(await listPendingCleanups(bed.api, 180)).toEqual([]);
-  expect(await listPendingCleanups(bed.api, 0)).toHaveLength(1);
+  expect(await listPendingCleanups(fixture.api, 180)).toEqual([]);
+  expect(await listPendingCleanups(fixture.api, 0)).toHaveLength(1);
 });
 
 test('a server is its own cell’s with the token of its owner, and orphaned in any other with that of the cleanup', async () => {
@@ -74,7 +74,7 @@ test('a server is its own cell’s with the token of its owner, and orphaned in 
     await note(server, 2, 0);
     await note(server, 2, 1);
   }
-  const found = await listPendingCleanups(bed.api, 0);
+  const found = await listPendingCleanups(fixture.api, 0);
   const shape = (list: readonly { uuid: string; fencing_token: number }[]) =>
     list.map(({ uuid, fencing_token }) => ({ uuid, fencing_token })).toSorted((a, b) => (a.uuid < b.uuid ? -1 : 1));
   const orphaned = [mapped, unmapped, unknown].map((uuid) => ({ uuid, fencing_token: 2 }));
@@ -90,38 +90,38 @@ test('a server is its own cell’s with the token of its owner, and orphaned in 
 test('a cleanup that is done goes; one noted again since, another server’s or another cell’s stays', async () => {
   const [done, renewed, other] = [randomUUID(), randomUUID(), randomUUID()];
   for (const server of [done, renewed, other]) await note(server, 1);
-  const [{ orphaned } = { orphaned: [] }] = await listPendingCleanups(bed.api, 0);
+  const [{ orphaned } = { orphaned: [] }] = await listPendingCleanups(fixture.api, 0);
   await note(renewed, 1);
   await note(done, 1, 1);
-  await changesNothing(bed.api, () => completeCleanups(bed.api, cell(1), orphaned));
+  await changesNothing(fixture.api, () => completeCleanups(fixture.api, cell(1), orphaned));
   await completeCleanups(
-    bed.api,
+    fixture.api,
     cell(0),
     orphaned.filter(({ uuid }) => uuid !== other),
   );
-  expect(await sql(bed, 'select p.instance_uuid, c.name from pending_cleanups p join cell_mappings c on c.id = p.cell_id')).toEqual(
+  expect(await sql(fixture, 'select p.instance_uuid, c.name from pending_cleanups p join cell_mappings c on c.id = p.cell_id')).toEqual(
     expect.arrayContaining([
       { instance_uuid: renewed, name: 'cell1' },
       { instance_uuid: other, name: 'cell1' },
       { instance_uuid: done, name: 'cell2' },
     ]),
   );
-  expect(await sql(bed, 'select 1 from pending_cleanups')).toHaveLength(3);
+  expect(await sql(fixture, 'select 1 from pending_cleanups')).toHaveLength(3);
 });
 
 test('work is unfinished while a server is on its way, or a cleanup is pending', async () => {
-  expect(await findUnfinishedWork(bed.api, cell(0))).toEqual({ any: false, awaitingCell: 0 });
+  expect(await findUnfinishedWork(fixture.api, cell(0))).toEqual({ any: false, awaitingCell: 0 });
   await note(randomUUID(), 1);
-  expect(await findUnfinishedWork(bed.api, cell(0))).toEqual({ any: true, awaitingCell: 0 });
-  await query(bed.api, 'truncate pending_cleanups');
-  await bed.accept(2);
+  expect(await findUnfinishedWork(fixture.api, cell(0))).toEqual({ any: true, awaitingCell: 0 });
+  await query(fixture.api, 'truncate pending_cleanups');
+  await fixture.accept(2);
   await query(
-    bed.api,
+    fixture.api,
     `update build_requests set cell_id = (select id from cell_mappings where uuid = :cell::uuid) where id = (select min(id) from build_requests)`,
     {
       cell: cell(0),
     },
   );
-  expect(await findUnfinishedWork(bed.api, cell(0))).toEqual({ any: true, awaitingCell: 1 });
-  expect(await findUnfinishedWork(bed.api, cell(1))).toEqual({ any: true, awaitingCell: 0 });
+  expect(await findUnfinishedWork(fixture.api, cell(0))).toEqual({ any: true, awaitingCell: 1 });
+  expect(await findUnfinishedWork(fixture.api, cell(1))).toEqual({ any: true, awaitingCell: 0 });
 });

@@ -1,4 +1,4 @@
-/** Hosts in placement: saved once, listed with what is claimed of them, disabled and enabled by whoever has seen their latest state. */
+/** Hosts in placement: saved once, listed with their allocations, disabled and enabled by those who have seen their latest state. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { claim, disabledTrait } from '../../../../database/api/hosts/allocations.ts';
@@ -9,52 +9,57 @@ import {
   findHost,
   lastHostNumber,
   listAvailabilityZones,
-  listHostRooms,
+  listHostCapacities,
   listHosts,
   type NewHost,
   saveHosts,
   simulatedCapabilities,
 } from '../../../../database/api/hosts/hosts.ts';
 import { query } from '../../../../database/data-api/client.ts';
-import { type SchedulerBed, startSchedulerBed } from '../../../../local/bench/scheduler-fixture.ts';
+import { type SchedulerFixture, startSchedulerFixture } from '../../../../local/bench/scheduler-fixture.ts';
 import { addZone, hostOf, sql } from '../../../compute/scheduler/scheduler-helpers.ts';
 import { changesNothing } from '../../../fixtures/contents.ts';
 import { sharedPostgres } from '../../../fixtures/postgres.ts';
 
-let bed: SchedulerBed;
+let fixture: SchedulerFixture;
 let cells: string[];
 beforeAll(async () => {
-  bed = await startSchedulerBed(sharedPostgres());
+  fixture = await startSchedulerFixture(sharedPostgres());
 });
-afterAll(() => bed?.stop());
+afterAll(() => fixture?.stop());
 beforeEach(async () => {
-  await bed.furnish({ cells: 2, hosts: 2 });
-  cells = (await sql<{ uuid: string }>(bed, 'select uuid from cell_mappings order by name')).map(({ uuid }) => uuid);
+  await fixture.addHosts({ cells: 2, hosts: 2 });
+  cells = (await sql<{ uuid: string }>(fixture, 'select uuid from cell_mappings order by name')).map(({ uuid }) => uuid);
 });
 
 const [h11, h12, h21, h22] = ['cell1-host1', 'cell1-host2', 'cell2-host1', 'cell2-host2'] as const;
 const cell = (index: number) => cells[index] ?? '';
 const total = { VCPU: 4, MEMORY_MB: 1_024, DISK_GB: 10 };
 const newHost = (host: string, rest: Partial<NewHost> = {}): NewHost => ({ uuid: randomUUID(), host, total, ...rest });
-const nothing = <Result>(run: () => Promise<Result>) => changesNothing(bed.api, run);
-const provider = (host: string) => sql(bed, `select uuid, capabilities, traits from resource_providers where name = '${host}'`);
+const nothing = <Result>(run: () => Promise<Result>) => changesNothing(fixture.api, run);
+const provider = (host: string) => sql(fixture, `select uuid, capabilities, traits from resource_providers where name = '${host}'`);
 const stock = (host: string) =>
-  sql(bed, `select resource_class, total, used::int from inventories where resource_provider_id = ${hostOf(host)} order by 1`);
+  sql(fixture, `select resource_class, total, used::int from inventories where resource_provider_id = ${hostOf(host)} order by 1`);
 
-/** Claims room for a server on a host. */
+/** Makes the allocations of a server on a host. */
 async function occupy(host: string): Promise<void> {
-  const { execution, servers } = await bed.accept(1);
-  const [{ id } = { id: 0 }] = await sql<{ id: number }>(bed, `select id from resource_providers where name = '${host}'`);
-  await claim(bed.api, execution, [{ server: servers[0] ?? '', provider: id, resources: { VCPU: 2, MEMORY_MB: 512, DISK_GB: 1 } }], null);
+  const { execution, servers } = await fixture.accept(1);
+  const [{ id } = { id: 0 }] = await sql<{ id: number }>(fixture, `select id from resource_providers where name = '${host}'`);
+  await claim(
+    fixture.api,
+    execution,
+    [{ server: servers[0] ?? '', provider: id, resources: { VCPU: 2, MEMORY_MB: 512, DISK_GB: 1 } }],
+    null,
+  );
 }
 
 test('a new host is mapped to its cell, with what it has and can do', async () => {
   const [plain, able] = [newHost('new1'), newHost('new2', { capabilities: { gpu: true }, disabled: true })];
-  expect(await saveHosts(bed.api, cell(0), [plain, able])).toEqual([
+  expect(await saveHosts(fixture.api, cell(0), [plain, able])).toEqual([
     { host: 'new1', mapped: true, elsewhere: null },
     { host: 'new2', mapped: true, elsewhere: null },
   ]);
-  expect(await findHostMapping(bed.api, 'new1')).toEqual({ host: 'new1', cell: 'cell1', cell_uuid: cell(0) });
+  expect(await findHostMapping(fixture.api, 'new1')).toEqual({ host: 'new1', cell: 'cell1', cell_uuid: cell(0) });
   expect(await provider('new1')).toEqual([{ uuid: plain.uuid, capabilities: simulatedCapabilities, traits: [] }]);
   expect(await provider('new2')).toEqual([{ uuid: able.uuid, capabilities: { gpu: true }, traits: [disabledTrait] }]);
   expect(await stock('new1')).toEqual([
@@ -66,10 +71,10 @@ test('a new host is mapped to its cell, with what it has and can do', async () =
 
 test('a host that is known keeps what is claimed on it, and whether it is disabled; what it has and can do is new', async () => {
   await occupy(h11);
-  await disableHost(bed.api, h11);
-  const [before] = await sql<{ uuid: string }>(bed, `select uuid from resource_providers where name = '${h11}'`);
+  await disableHost(fixture.api, h11);
+  const [before] = await sql<{ uuid: string }>(fixture, `select uuid from resource_providers where name = '${h11}'`);
   const again = newHost(h11, { capabilities: { gpu: true }, disabled: false });
-  expect(await saveHosts(bed.api, cell(0), [again])).toEqual([{ host: h11, mapped: false, elsewhere: null }]);
+  expect(await saveHosts(fixture.api, cell(0), [again])).toEqual([{ host: h11, mapped: false, elsewhere: null }]);
   expect(await provider(h11)).toEqual([{ uuid: before?.uuid, capabilities: { gpu: true }, traits: [disabledTrait] }]);
   expect(await stock(h11)).toMatchObject([
     { total: 10, used: 1 },
@@ -81,137 +86,138 @@ test('a host that is known keeps what is claimed on it, and whether it is disabl
 
 test('a host of another cell stays as it is, and hinders no other', async () => {
   const before = [await provider(h21), await stock(h21)];
-  expect(await saveHosts(bed.api, cell(0), [newHost(h21, { capabilities: {} }), newHost('new')])).toEqual([
+  expect(await saveHosts(fixture.api, cell(0), [newHost(h21, { capabilities: {} }), newHost('new')])).toEqual([
     { host: h21, mapped: false, elsewhere: cell(1) },
     { host: 'new', mapped: true, elsewhere: null },
   ]);
   expect([await provider(h21), await stock(h21)]).toEqual(before);
-  expect((await findHostMapping(bed.api, h21))?.cell).toBe('cell2');
+  expect((await findHostMapping(fixture.api, h21))?.cell).toBe('cell2');
 });
 
 test('a zone is available while one of its mapped hosts is enabled', async () => {
-  await addZone(bed, 'az1', [h11, h12]);
-  await query(bed.api, `update resource_providers set traits = array[:disabledTrait] where name = :h11`, { disabledTrait, h11 });
+  await addZone(fixture, 'az1', [h11, h12]);
+  await query(fixture.api, `update resource_providers set traits = array[:disabledTrait] where name = :h11`, { disabledTrait, h11 });
   const zones = (...of: [string, boolean][]) => of.map(([name, available]) => ({ name, available }));
-  expect(await listAvailabilityZones(bed.api)).toEqual(zones(['az1', true], ['nova', true]));
-  await disableHost(bed.api, h12);
-  expect(await listAvailabilityZones(bed.api)).toEqual(zones(['az1', false], ['nova', true]));
-  await query(bed.api, `delete from host_mappings where host like 'cell1%'`);
-  expect(await listAvailabilityZones(bed.api)).toEqual(zones(['nova', true]));
+  expect(await listAvailabilityZones(fixture.api)).toEqual(zones(['az1', true], ['nova', true]));
+  await disableHost(fixture.api, h12);
+  expect(await listAvailabilityZones(fixture.api)).toEqual(zones(['az1', false], ['nova', true]));
+  await query(fixture.api, `delete from host_mappings where host like 'cell1%'`);
+  expect(await listAvailabilityZones(fixture.api)).toEqual(zones(['nova', true]));
 });
 
 test('hosts are listed by name, with their cell, their zone and whether they are enabled', async () => {
-  await addZone(bed, 'az1', [h22]);
-  await disableHost(bed.api, h12);
-  await query(bed.api, 'delete from host_mappings where host = :h21', { h21 });
+  await addZone(fixture, 'az1', [h22]);
+  await disableHost(fixture.api, h12);
+  await query(fixture.api, 'delete from host_mappings where host = :h21', { h21 });
   const at = expect.stringMatching(/^\d{4}-/);
-  expect(await listHosts(bed.api)).toEqual([
+  expect(await listHosts(fixture.api)).toEqual([
     { host: h11, cell: 'cell1', zone: 'nova', enabled: true, updatedAt: at },
     { host: h12, cell: 'cell1', zone: 'nova', enabled: false, updatedAt: at },
     { host: h22, cell: 'cell2', zone: 'az1', enabled: true, updatedAt: at },
   ]);
-  const [{ updatedAt: made } = { updatedAt: '' }, { updatedAt: changed } = { updatedAt: '' }] = await listHosts(bed.api);
+  const [{ updatedAt: made } = { updatedAt: '' }, { updatedAt: changed } = { updatedAt: '' }] = await listHosts(fixture.api);
   expect(Date.parse(changed)).toBeGreaterThan(Date.parse(made));
 });
 
-test('what is claimed of hosts is told, of one cell or of all', async () => {
+test('what is allocated of hosts is listed, of one cell or of all', async () => {
   await occupy(h11);
   await occupy(h11);
   await query(
-    bed.api,
+    fixture.api,
     `update inventories set reserved = 1, allocation_ratio = 2 where resource_class = 'VCPU' and resource_provider_id = ${hostOf(h11)}`,
   );
-  await disableHost(bed.api, h12);
-  await query(bed.api, `update cell_mappings set disabled = true where name = 'cell2'`);
-  const [first, second, ...others] = await listHostRooms(bed.api, null);
+  await disableHost(fixture.api, h12);
+  await query(fixture.api, `update cell_mappings set disabled = true where name = 'cell2'`);
+  const [first, second, ...others] = await listHostCapacities(fixture.api, null);
   expect(first).toEqual({
     ...{ host: h11, cell: 'cell1', zone: 'nova', enabled: true, pickable: true, servers: 2 },
-    room: { VCPU: { total: 30, used: 4 }, MEMORY_MB: { total: 65_536, used: 1_024 }, DISK_GB: { total: 500, used: 2 } },
+    capacity: { VCPU: { total: 30, used: 4 }, MEMORY_MB: { total: 65_536, used: 1_024 }, DISK_GB: { total: 500, used: 2 } },
   });
   expect(second).toMatchObject({ host: h12, enabled: false, pickable: false, servers: 0 });
   expect(others).toMatchObject([
     { host: h21, cell: 'cell2', enabled: true, pickable: false },
     { host: h22, cell: 'cell2', enabled: true, pickable: false },
   ]);
-  expect((await listHostRooms(bed.api, 'cell2')).map(({ host }) => host)).toEqual([h21, h22]);
-  expect(await listHostRooms(bed.api, 'cell3')).toEqual([]);
+  expect((await listHostCapacities(fixture.api, 'cell2')).map(({ host }) => host)).toEqual([h21, h22]);
+  expect(await listHostCapacities(fixture.api, 'cell3')).toEqual([]);
 });
 
 test('more hosts than one answer holds are read on', async () => {
-  await bed.furnish({ cells: 3, hosts: 1_500 });
-  expect(new Set((await listHosts(bed.api)).map(({ host }) => host)).size).toBe(4_500);
-  expect(await listHosts(bed.api)).toHaveLength(4_500);
-  const rooms = await listHostRooms(bed.api, 'cell2');
-  expect(rooms).toHaveLength(1_500);
-  expect(new Set(rooms.map(({ cell: name }) => name))).toEqual(new Set(['cell2']));
-  const mappings = await listHostMappings(bed.api, null);
+  await fixture.addHosts({ cells: 3, hosts: 1_500 });
+  expect(new Set((await listHosts(fixture.api)).map(({ host }) => host)).size).toBe(4_500);
+  expect(await listHosts(fixture.api)).toHaveLength(4_500);
+  const capacities = await listHostCapacities(fixture.api, 'cell2');
+  expect(capacities).toHaveLength(1_500);
+  expect(new Set(capacities.map(({ cell: name }) => name))).toEqual(new Set(['cell2']));
+  const mappings = await listHostMappings(fixture.api, null);
   expect(new Set(mappings.map(({ host }) => host)).size).toBe(4_500);
   expect(mappings).toHaveLength(4_500);
 });
 
 test('the numbers of hosts go on from the highest behind the prefix', async () => {
-  for (const host of ['web-9', 'web-10', 'web-x', 'web-1234567890', 'other-77', 'web']) await saveHosts(bed.api, cell(0), [newHost(host)]);
-  expect(await lastHostNumber(bed.api, 'web-')).toBe(10);
-  expect(await lastHostNumber(bed.api, 'other-')).toBe(77);
-  expect(await lastHostNumber(bed.api, 'none-')).toBe(0);
-  expect(await lastHostNumber(bed.api, 'cell1-host')).toBe(2);
+  for (const host of ['web-9', 'web-10', 'web-x', 'web-1234567890', 'other-77', 'web'])
+    await saveHosts(fixture.api, cell(0), [newHost(host)]);
+  expect(await lastHostNumber(fixture.api, 'web-')).toBe(10);
+  expect(await lastHostNumber(fixture.api, 'other-')).toBe(77);
+  expect(await lastHostNumber(fixture.api, 'none-')).toBe(0);
+  expect(await lastHostNumber(fixture.api, 'cell1-host')).toBe(2);
 });
 
 test('a mapped host is found with its cell and its servers', async () => {
   await occupy(h11);
-  expect(await findHost(bed.api, h11)).toEqual({
+  expect(await findHost(fixture.api, h11)).toEqual({
     cell: 'cell1',
     database_connection: 'rds-data://none/cell1?secret=none',
     generation: 0,
     servers: 1,
   });
-  expect(await findHost(bed.api, h21)).toMatchObject({ cell: 'cell2', servers: 0 });
-  await query(bed.api, 'delete from host_mappings where host = :h12', { h12 });
-  expect(await findHost(bed.api, h12)).toBeUndefined();
+  expect(await findHost(fixture.api, h21)).toMatchObject({ cell: 'cell2', servers: 0 });
+  await query(fixture.api, 'delete from host_mappings where host = :h12', { h12 });
+  expect(await findHost(fixture.api, h12)).toBeUndefined();
 });
 
 test('a host is disabled once however often it is asked, and enabled only as it was found', async () => {
-  await disableHost(bed.api, h11);
-  await disableHost(bed.api, h11);
+  await disableHost(fixture.api, h11);
+  await disableHost(fixture.api, h11);
   expect(
-    await sql(bed, `select name, traits, generation, updated_at is not null as touched from resource_providers where generation > 0`),
+    await sql(fixture, `select name, traits, generation, updated_at is not null as touched from resource_providers where generation > 0`),
   ).toEqual([{ name: h11, traits: [disabledTrait], generation: 2, touched: true }]);
-  expect(await nothing(() => enableHost(bed.api, h11, 1)), 'disabled since').toBe(false);
-  expect(await nothing(() => enableHost(bed.api, h11, 3))).toBe(false);
-  await query(bed.api, 'update resource_providers set generation = 2, updated_at = null, traits = array[:disabledTrait, :other]', {
+  expect(await nothing(() => enableHost(fixture.api, h11, 1)), 'disabled since').toBe(false);
+  expect(await nothing(() => enableHost(fixture.api, h11, 3))).toBe(false);
+  await query(fixture.api, 'update resource_providers set generation = 2, updated_at = null, traits = array[:disabledTrait, :other]', {
     disabledTrait,
     other: 'HW',
   });
-  expect(await enableHost(bed.api, h11, 2)).toBe(true);
-  expect(await sql(bed, `select traits, updated_at is not null as touched from resource_providers order by name`)).toEqual([
+  expect(await enableHost(fixture.api, h11, 2)).toBe(true);
+  expect(await sql(fixture, `select traits, updated_at is not null as touched from resource_providers order by name`)).toEqual([
     { traits: ['HW'], touched: true },
     ...Array.from({ length: 3 }, () => ({ traits: [disabledTrait, 'HW'], touched: false })),
   ]);
 });
 
 test('a host that is not mapped is neither disabled nor enabled', async () => {
-  await query(bed.api, 'delete from host_mappings where host = :h11', { h11 });
-  await nothing(() => disableHost(bed.api, h11));
-  expect(await nothing(() => enableHost(bed.api, h11, 0))).toBe(false);
+  await query(fixture.api, 'delete from host_mappings where host = :h11', { h11 });
+  await nothing(() => disableHost(fixture.api, h11));
+  expect(await nothing(() => enableHost(fixture.api, h11, 0))).toBe(false);
 });
 
 test('mappings are listed by host, of one cell or of all', async () => {
-  expect((await listHostMappings(bed.api, null)).map(({ host }) => host)).toEqual([h11, h12, h21, h22]);
-  expect(await listHostMappings(bed.api, cell(1))).toEqual([
+  expect((await listHostMappings(fixture.api, null)).map(({ host }) => host)).toEqual([h11, h12, h21, h22]);
+  expect(await listHostMappings(fixture.api, cell(1))).toEqual([
     { host: h21, cell: 'cell2', cell_uuid: cell(1) },
     { host: h22, cell: 'cell2', cell_uuid: cell(1) },
   ]);
-  expect(await findHostMapping(bed.api, 'none')).toBeUndefined();
+  expect(await findHostMapping(fixture.api, 'none')).toBeUndefined();
 });
 
 test('a host without allocations is removed, with all that placement knows of it; one with any stays', async () => {
   await occupy(h12);
-  expect(await nothing(() => removeHost(bed.api, h12))).toBe(false);
-  expect(await removeHost(bed.api, h11)).toBe(true);
-  expect((await listHostMappings(bed.api, null)).map(({ host }) => host)).toEqual([h12, h21, h22]);
+  expect(await nothing(() => removeHost(fixture.api, h12))).toBe(false);
+  expect(await removeHost(fixture.api, h11)).toBe(true);
+  expect((await listHostMappings(fixture.api, null)).map(({ host }) => host)).toEqual([h12, h21, h22]);
   expect(await provider(h11)).toEqual([]);
-  expect(await sql(bed, 'select count(distinct resource_provider_id)::int as hosts, count(*)::int as rows from inventories')).toEqual([
+  expect(await sql(fixture, 'select count(distinct resource_provider_id)::int as hosts, count(*)::int as rows from inventories')).toEqual([
     { hosts: 3, rows: 9 },
   ]);
-  expect(await nothing(() => removeHost(bed.api, 'none'))).toBe(true);
+  expect(await nothing(() => removeHost(fixture.api, 'none'))).toBe(true);
 });

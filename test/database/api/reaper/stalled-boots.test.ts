@@ -5,30 +5,30 @@ import { listPendingCleanups, type PendingCleanup } from '../../../../database/a
 import { takeOverBuilds, takeOverStalledBoots } from '../../../../database/api/reaper/stalled-boots.ts';
 import { commitToCell, setTargetCell } from '../../../../database/api/servers/build-requests.ts';
 import { query } from '../../../../database/data-api/client.ts';
-import { type SchedulerBed, startSchedulerBed } from '../../../../local/bench/scheduler-fixture.ts';
+import { type SchedulerFixture, startSchedulerFixture } from '../../../../local/bench/scheduler-fixture.ts';
 import { sql } from '../../../compute/scheduler/scheduler-helpers.ts';
 import { changesNothing } from '../../../fixtures/contents.ts';
 import { sharedPostgres } from '../../../fixtures/postgres.ts';
 
-let bed: SchedulerBed;
+let fixture: SchedulerFixture;
 let cells: string[];
 beforeAll(async () => {
-  bed = await startSchedulerBed(sharedPostgres());
-  await bed.furnish({ cells: 2, hosts: 0 });
-  cells = (await sql<{ uuid: string }>(bed, 'select uuid from cell_mappings order by id')).map(({ uuid }) => uuid);
+  fixture = await startSchedulerFixture(sharedPostgres());
+  await fixture.addHosts({ cells: 2, hosts: 0 });
+  cells = (await sql<{ uuid: string }>(fixture, 'select uuid from cell_mappings order by id')).map(({ uuid }) => uuid);
 });
-afterAll(() => bed?.stop());
-beforeEach(() => query(bed.api, 'truncate pending_cleanups, instance_mappings, build_requests, request_specs'));
+afterAll(() => fixture?.stop());
+beforeEach(() => query(fixture.api, 'truncate pending_cleanups, instance_mappings, build_requests, request_specs'));
 
 const silent = (seconds: number, which = 'true') =>
-  query(bed.api, `update build_requests set updated_at = now() - make_interval(secs => :seconds) where ${which}`, { seconds });
+  query(fixture.api, `update build_requests set updated_at = now() - make_interval(secs => :seconds) where ${which}`, { seconds });
 
 test('a boot is taken over when it was silent that long, not before', async () => {
-  const { execution, servers } = await bed.accept(2);
+  const { execution, servers } = await fixture.accept(2);
   await silent(179.5);
-  expect(await changesNothing(bed.api, () => takeOverStalledBoots(bed.api, 180))).toEqual([]);
+  expect(await changesNothing(fixture.api, () => takeOverStalledBoots(fixture.api, 180))).toEqual([]);
   await silent(180.5);
-  const [boot, ...others] = await takeOverStalledBoots(bed.api, 180);
+  const [boot, ...others] = await takeOverStalledBoots(fixture.api, 180);
   expect(others).toEqual([]);
   expect(boot).toEqual({
     execution: expect.stringMatching(new RegExp(`^${execution}-\\d{13,}$`)),
@@ -37,37 +37,37 @@ test('a boot is taken over when it was silent that long, not before', async () =
   });
   expect(boot?.servers.toSorted()).toEqual(servers.toSorted());
   const taken = await sql(
-    bed,
+    fixture,
     `select execution, fencing_token, updated_at > now() - interval '10 seconds' as touched from build_requests`,
   );
   expect(taken).toEqual(servers.map(() => ({ execution: boot?.execution, fencing_token: 2, touched: true })));
-  expect(await changesNothing(bed.api, () => takeOverStalledBoots(bed.api, 180)), 'a second time').toEqual([]);
+  expect(await changesNothing(fixture.api, () => takeOverStalledBoots(fixture.api, 180)), 'a second time').toEqual([]);
 });
 
-test('a server of the reservation that was heard of keeps its execution', async () => {
-  const { execution, servers } = await bed.accept(2);
+test('a server of the reservation with a later heartbeat keeps its execution', async () => {
+  const { execution, servers } = await fixture.accept(2);
   await silent(200, `instance_uuid = '${servers[0]}'`);
-  expect(await takeOverStalledBoots(bed.api, 180)).toMatchObject([{ servers: [servers[0]] }]);
-  expect(await sql(bed, `select execution, fencing_token from build_requests where instance_uuid = '${servers[1]}'`)).toEqual([
+  expect(await takeOverStalledBoots(fixture.api, 180)).toMatchObject([{ servers: [servers[0]] }]);
+  expect(await sql(fixture, `select execution, fencing_token from build_requests where instance_uuid = '${servers[1]}'`)).toEqual([
     { execution, fencing_token: 1 },
   ]);
 });
 
 test('boots of two reservations get an execution each', async () => {
-  const [one, two] = [await bed.accept(1), await bed.accept(1)];
+  const [one, two] = [await fixture.accept(1), await fixture.accept(1)];
   await silent(200);
-  const boots = await takeOverStalledBoots(bed.api, 180);
+  const boots = await takeOverStalledBoots(fixture.api, 180);
   expect(boots.map(({ servers }) => servers).toSorted()).toEqual([one.servers, two.servers].toSorted());
   expect(new Set(boots.map(({ execution }) => execution)).size).toBe(2);
 });
 
 /** A build that stopped in its cell, as the reaper lists it. */
 async function listedBuild(): Promise<{ server: string; execution: string; listed: PendingCleanup }> {
-  const { execution, servers } = await bed.accept(1);
+  const { execution, servers } = await fixture.accept(1);
   const [server = ''] = servers;
-  await setTargetCell(bed.api, execution, [server], cells[0] ?? '');
-  await commitToCell(bed.api, execution, [{ uuid: server, fencing_token: 1 }], cells[0] ?? '', 'keep');
-  const [found] = await listPendingCleanups(bed.api, 0);
+  await setTargetCell(fixture.api, execution, [server], cells[0] ?? '');
+  await commitToCell(fixture.api, execution, [{ uuid: server, fencing_token: 1 }], cells[0] ?? '', 'keep');
+  const [found] = await listPendingCleanups(fixture.api, 0);
   const listed = found?.own.find(({ uuid }) => uuid === server);
   if (!listed) throw new Error('the build is pending');
   return { server, execution, listed };
@@ -75,16 +75,19 @@ async function listedBuild(): Promise<{ server: string; execution: string; liste
 
 test('a build in a cell is taken over: the mapping names its new owner, and its cleanup counts from now', async () => {
   const { server, listed } = await listedBuild();
-  await query(bed.api, `update instance_mappings set updated_at = null`);
-  expect(await takeOverBuilds(bed.api, 'resume', cells[0] ?? '', [listed])).toEqual([server]);
-  expect(await sql(bed, 'select execution, fencing_token, updated_at is not null as touched from instance_mappings')).toEqual([
+  await query(fixture.api, `update instance_mappings set updated_at = null`);
+  expect(await takeOverBuilds(fixture.api, 'resume', cells[0] ?? '', [listed])).toEqual([server]);
+  expect(await sql(fixture, 'select execution, fencing_token, updated_at is not null as touched from instance_mappings')).toEqual([
     { execution: 'resume', fencing_token: 2, touched: true },
   ]);
-  const [after] = await listPendingCleanups(bed.api, 0);
+  const [after] = await listPendingCleanups(fixture.api, 0);
   expect(after?.own).toEqual([{ uuid: server, fencing_token: 2, noted_at: expect.any(String) }]);
   expect(after?.own[0]?.noted_at).not.toBe(listed.noted_at);
-  expect(await sql(bed, 'select fencing_token from pending_cleanups')).toEqual([{ fencing_token: 2 }]);
-  expect(await changesNothing(bed.api, () => takeOverBuilds(bed.api, 'late', cells[0] ?? '', [listed])), 'as it was listed').toEqual([]);
+  expect(await sql(fixture, 'select fencing_token from pending_cleanups')).toEqual([{ fencing_token: 2 }]);
+  expect(
+    await changesNothing(fixture.api, () => takeOverBuilds(fixture.api, 'late', cells[0] ?? '', [listed])),
+    'as it was listed',
+  ).toEqual([]);
 });
 
 interface Named {
@@ -94,7 +97,7 @@ interface Named {
 
 /** Changes the api database after the build was listed; `:server` is its server. */
 const changed = (statement: string) => async (server: string) => {
-  await query(bed.api, statement, { server });
+  await query(fixture.api, statement, { server });
   return {};
 };
 
@@ -117,14 +120,14 @@ test.each<[string, (server: string, listed: PendingCleanup) => Named | Promise<N
 ])('a build %s is left alone', async (_, prepare) => {
   const build = await listedBuild();
   const { cell = cells[0] ?? '', listed = build.listed } = await prepare(build.server, build.listed);
-  expect(await changesNothing(bed.api, () => takeOverBuilds(bed.api, 'resume', cell, [listed]))).toEqual([]);
+  expect(await changesNothing(fixture.api, () => takeOverBuilds(fixture.api, 'resume', cell, [listed]))).toEqual([]);
 });
 
 test('only the builds that are named are taken over', async () => {
   const other = await listedBuild();
   const { server, listed } = await listedBuild();
-  expect(await takeOverBuilds(bed.api, 'resume', cells[0] ?? '', [listed])).toEqual([server]);
-  expect(await sql(bed, `select execution, fencing_token from instance_mappings where instance_uuid = '${other.server}'`)).toEqual([
+  expect(await takeOverBuilds(fixture.api, 'resume', cells[0] ?? '', [listed])).toEqual([server]);
+  expect(await sql(fixture, `select execution, fencing_token from instance_mappings where instance_uuid = '${other.server}'`)).toEqual([
     { execution: other.execution, fencing_token: 1 },
   ]);
 });

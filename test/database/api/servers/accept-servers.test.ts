@@ -3,35 +3,35 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { acceptServers } from '../../../../database/api/servers/build-requests.ts';
 import { query } from '../../../../database/data-api/client.ts';
-import { type SchedulerBed, startSchedulerBed } from '../../../../local/bench/scheduler-fixture.ts';
+import { type SchedulerFixture, startSchedulerFixture } from '../../../../local/bench/scheduler-fixture.ts';
 import { newGroup, sql } from '../../../compute/scheduler/scheduler-helpers.ts';
 import { type AcceptanceOptions, accept, newAcceptance } from '../../../fixtures/acceptance.ts';
 import { contentsOf } from '../../../fixtures/contents.ts';
 import { sharedPostgres } from '../../../fixtures/postgres.ts';
 
-let bed: SchedulerBed;
+let fixture: SchedulerFixture;
 beforeAll(async () => {
-  bed = await startSchedulerBed(sharedPostgres());
-  await query(bed.api, `insert into quota_usages (project_id) values ('project')`);
+  fixture = await startSchedulerFixture(sharedPostgres());
+  await query(fixture.api, `insert into quota_usages (project_id) values ('project')`);
 });
-afterAll(() => bed?.stop());
+afterAll(() => fixture?.stop());
 
 /** A project that uses something already. */
 async function newProject(instances: number, cores: number, ram: number): Promise<string> {
   const project = randomUUID();
-  await query(bed.api, 'insert into quota_usages (project_id, instances, cores, ram) values (:project, :instances, :cores, :ram)', {
+  await query(fixture.api, 'insert into quota_usages (project_id, instances, cores, ram) values (:project, :instances, :cores, :ram)', {
     ...{ project, instances, cores, ram },
   });
   return project;
 }
 
 const limit = (project: string, resource: string, hardLimit: number) =>
-  query(bed.api, 'insert into quotas (project_id, resource, hard_limit) values (:project, :resource, :hardLimit::int)', {
+  query(fixture.api, 'insert into quotas (project_id, resource, hard_limit) values (:project, :resource, :hardLimit::int)', {
     ...{ project, resource, hardLimit },
   });
 
-const countOf = async (options: AcceptanceOptions) => (await accept(bed.api, options)).accepted.count;
-const useOf = (project: string) => sql(bed, `select instances, cores, ram from quota_usages where project_id = '${project}'`);
+const countOf = async (options: AcceptanceOptions) => (await accept(fixture.api, options)).accepted.count;
+const useOf = (project: string) => sql(fixture, `select instances, cores, ram from quota_usages where project_id = '${project}'`);
 
 test.each<[string, [number, number, number], number]>([
   ['instances', [8, 0, 0], 2],
@@ -55,15 +55,15 @@ test.each<[string, [number, number, number], number]>([
 
 test('fewer than the least wanted are none, and nothing is written', async () => {
   const projectId = await newProject(8, 0, 0);
-  const before = await contentsOf(bed.api);
-  const { accepted } = await accept(bed.api, { projectId, count: 4, minCount: 3 });
+  const before = await contentsOf(fixture.api);
+  const { accepted } = await accept(fixture.api, { projectId, count: 4, minCount: 3 });
   expect(accepted).toEqual({
     count: 0,
     limits: { instances: 10, cores: 20, ram: 51_200 },
     used: { instances: 8, cores: 0, ram: 0 },
-    groupRoom: null,
+    groupCapacity: null,
   });
-  expect(await contentsOf(bed.api)).toEqual({ ...before, quota_usages: expect.anything() });
+  expect(await contentsOf(fixture.api)).toEqual({ ...before, quota_usages: expect.anything() });
   expect(await useOf(projectId)).toEqual([{ instances: 8, cores: 0, ram: 0 }]);
   expect(await countOf({ projectId, count: 4, minCount: 2 })).toBe(2);
 });
@@ -73,7 +73,7 @@ test("a project's own limit counts before the default, and -1 is none", async ()
   await limit(projectId, 'instances', 12);
   await limit(projectId, 'cores', -1);
   await limit(projectId, 'ram', -1);
-  const { accepted } = await accept(bed.api, { projectId, count: 5 });
+  const { accepted } = await accept(fixture.api, { projectId, count: 5 });
   expect(accepted).toMatchObject({ count: 2, limits: { instances: 12, cores: -1, ram: -1 } });
   await limit(await newProject(0, 0, 0), 'instances', 0);
   expect(await countOf({ count: 5 })).toBe(5);
@@ -104,9 +104,9 @@ test('everything of each server is there: spec, build request and mapping', asyn
       tag: null,
     },
   };
-  const { uuids, reservationId, requestId, template, spec } = await accept(bed.api, { count: 2, blockDeviceMappings: [device] });
+  const { uuids, reservationId, requestId, template, spec } = await accept(fixture.api, { count: 2, blockDeviceMappings: [device] });
   const rows = await sql<{ instance: { created_at: string }; block_device_mappings: { uuid: string }[]; [column: string]: unknown }>(
-    bed,
+    fixture,
     `select b.*, s.spec, m.user_id, m.project_id as owner, m.cell_id as mapped_to, m.queued_for_delete from build_requests b
      join request_specs s using (instance_uuid) join instance_mappings m using (instance_uuid)
      where b.project_id = '${template.project_id}' order by m.id`,
@@ -130,10 +130,10 @@ test('everything of each server is there: spec, build request and mapping', asyn
 
 test('a server that is alone keeps the name that was asked for', async () => {
   const projectId = await newProject(9, 0, 0);
-  await accept(bed.api, { projectId, count: 2 });
+  await accept(fixture.api, { projectId, count: 2 });
   expect(
     await sql(
-      bed,
+      fixture,
       `select instance->'display_name' as name, instance->'launch_index' as index from build_requests where project_id = '${projectId}'`,
     ),
   ).toEqual([{ name: 'server', index: 0 }]);
@@ -142,15 +142,17 @@ test('a server that is alone keeps the name that was asked for', async () => {
 test('sent twice, it accepts once and answers the same', async () => {
   const projectId = await newProject(8, 0, 0);
   const acceptance = newAcceptance({ projectId, count: 3 });
-  expect((await acceptServers(bed.api, acceptance)).count).toBe(2);
-  const before = await contentsOf(bed.api);
-  expect((await acceptServers(bed.api, acceptance)).count).toBe(2);
-  expect(await contentsOf(bed.api)).toEqual({ ...before, quota_usages: expect.anything() });
+  expect((await acceptServers(fixture.api, acceptance)).count).toBe(2);
+  const before = await contentsOf(fixture.api);
+  expect((await acceptServers(fixture.api, acceptance)).count).toBe(2);
+  expect(await contentsOf(fixture.api)).toEqual({ ...before, quota_usages: expect.anything() });
   expect(await useOf(projectId)).toEqual([{ instances: 10, cores: 2, ram: 1_024 }]);
 });
 
 test('a project without its row of use is a fault', async () => {
-  await expect(acceptServers(bed.api, newAcceptance({ projectId: 'nobody' }))).rejects.toThrow('project nobody has no row in quota_usages');
+  await expect(acceptServers(fixture.api, newAcceptance({ projectId: 'nobody' }))).rejects.toThrow(
+    'project nobody has no row in quota_usages',
+  );
 });
 
 test('a project uses what it accepts, and no other does', async () => {
@@ -164,32 +166,32 @@ test('a project uses what it accepts, and no other does', async () => {
 const membersOf = async (group: string) =>
   (
     await sql<{ uuid: string }>(
-      bed,
+      fixture,
       `select instance_uuid as uuid from instance_group_member m join instance_groups g on g.id = m.group_id where g.uuid = '${group}' order by m.id`,
     )
   ).map(({ uuid }) => uuid);
 const inGroup = (group: string, options: AcceptanceOptions = {}) =>
-  accept(bed.api, { projectId: 'project', spec: { group }, defaultGroupMembers: 3, ...options });
+  accept(fixture.api, { projectId: 'project', spec: { group }, defaultGroupMembers: 3, ...options });
 
 test('a group takes as many members as it may have, all of a request or none', async () => {
-  const group = await newGroup(bed, 'anti-affinity');
+  const group = await newGroup(fixture, 'anti-affinity');
   const first = await inGroup(group, { count: 2 });
-  expect(first.accepted).toMatchObject({ count: 2, groupRoom: 3 });
+  expect(first.accepted).toMatchObject({ count: 2, groupCapacity: 3 });
   expect(await membersOf(group)).toEqual(first.uuids);
-  expect((await inGroup(group, { count: 2 })).accepted).toMatchObject({ count: 0, groupRoom: 1 });
-  expect((await inGroup(group, { count: 1 })).accepted).toMatchObject({ count: 1, groupRoom: 1 });
-  expect((await inGroup(group, { count: 1 })).accepted).toMatchObject({ count: 0, groupRoom: 0 });
+  expect((await inGroup(group, { count: 2 })).accepted).toMatchObject({ count: 0, groupCapacity: 1 });
+  expect((await inGroup(group, { count: 1 })).accepted).toMatchObject({ count: 1, groupCapacity: 1 });
+  expect((await inGroup(group, { count: 1 })).accepted).toMatchObject({ count: 0, groupCapacity: 0 });
   await limit('project', 'server_group_members', -1);
-  expect((await inGroup(group, { count: 4 })).accepted).toMatchObject({ count: 4, groupRoom: 2_147_483_647 });
-  await query(bed.api, `update quotas set hard_limit = 0 where project_id = 'project'`);
-  expect((await inGroup(group)).accepted).toMatchObject({ count: 0, groupRoom: -7 });
-  await query(bed.api, `delete from quotas where project_id = 'project'`);
+  expect((await inGroup(group, { count: 4 })).accepted).toMatchObject({ count: 4, groupCapacity: 2_147_483_647 });
+  await query(fixture.api, `update quotas set hard_limit = 0 where project_id = 'project'`);
+  expect((await inGroup(group)).accepted).toMatchObject({ count: 0, groupCapacity: -7 });
+  await query(fixture.api, `delete from quotas where project_id = 'project'`);
 });
 
 test("a group that is gone, or another project's, takes no server", async () => {
-  const group = await newGroup(bed, 'affinity');
-  expect((await inGroup(randomUUID())).accepted).toMatchObject({ count: 0, groupRoom: null });
-  expect((await inGroup(group, { projectId: randomUUID() })).accepted).toMatchObject({ count: 0, groupRoom: null });
-  expect((await accept(bed.api, { projectId: 'project' })).accepted).toMatchObject({ count: 1, groupRoom: null });
+  const group = await newGroup(fixture, 'affinity');
+  expect((await inGroup(randomUUID())).accepted).toMatchObject({ count: 0, groupCapacity: null });
+  expect((await inGroup(group, { projectId: randomUUID() })).accepted).toMatchObject({ count: 0, groupCapacity: null });
+  expect((await accept(fixture.api, { projectId: 'project' })).accepted).toMatchObject({ count: 1, groupCapacity: null });
   expect(await membersOf(group)).toEqual([]);
 });

@@ -1,7 +1,7 @@
 import { request } from 'node:http';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Cloud, startCloud, type User } from '../../../fixtures/cloud.ts';
-import { badRequest, expectNothing, good, sendRaw, type Told } from './raw-requests.ts';
+import { type Answer, badRequest, expectNothing, good, sendRaw } from './raw-requests.ts';
 
 let cloud: Cloud;
 let user: User;
@@ -12,7 +12,7 @@ beforeAll(async () => {
 afterAll(() => cloud?.stop());
 afterEach(() => expectNothing(user));
 
-function send(method: string, path: string, body?: string | Buffer, headers: Record<string, string> = {}): Promise<Told> {
+function send(method: string, path: string, body?: string | Buffer, headers: Record<string, string> = {}): Promise<Answer> {
   return sendRaw(cloud, user, method, path, body, headers);
 }
 
@@ -51,13 +51,13 @@ describe('a body that is none', () => {
   });
 
   test('is too large at 2 MB', async () => {
-    const told = await send('POST', '/servers', JSON.stringify({ server: { ...good, user_data: 'A'.repeat(2_000_000) } }));
-    expect(told).toMatchObject({ status: 413, fault: 'overLimit' });
+    const answer = await send('POST', '/servers', JSON.stringify({ server: { ...good, user_data: 'A'.repeat(2_000_000) } }));
+    expect(answer).toMatchObject({ status: 413, fault: 'overLimit' });
   });
 
   test('has another type', async () => {
-    const told = await send('POST', '/servers', '<server/>', { 'Content-Type': 'application/xml' });
-    expect(told).toEqual({ status: 415, fault: 'badMediaType', message: expect.stringMatching(/^Unsupported Content-Type/) });
+    const answer = await send('POST', '/servers', '<server/>', { 'Content-Type': 'application/xml' });
+    expect(answer).toEqual({ status: 415, fault: 'badMediaType', message: expect.stringMatching(/^Unsupported Content-Type/) });
   });
 });
 

@@ -2,8 +2,8 @@
 import { expect } from 'vitest';
 import type { Cloud, User } from '../../../fixtures/cloud.ts';
 
-/** What an answer tells. */
-export interface Told {
+/** What an answer says. */
+export interface Answer {
   status: number;
   /** Name of the fault. */
   fault: string;
@@ -23,7 +23,7 @@ export function badField(field: string, value: string, why: string) {
   return badRequest(`Invalid input for field/attribute ${field}. Value: ${value}. ${why}`);
 }
 
-/** Sends exactly this, and gives what the answer tells. */
+/** Sends exactly this, and returns what the answer says. */
 export async function sendRaw(
   cloud: Cloud,
   user: User,
@@ -31,7 +31,7 @@ export async function sendRaw(
   path: string,
   body?: string | Buffer,
   headers: Record<string, string> = {},
-): Promise<Told> {
+): Promise<Answer> {
   const url = `${cloud.service.url}${path.startsWith('/v2') ? '' : '/v2.1'}${path}`;
   const sent = {
     'X-Auth-Token': user.token,

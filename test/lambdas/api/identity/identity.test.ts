@@ -48,7 +48,7 @@ async function tokenOf(name: string, password: string, project?: string): Promis
 }
 
 describe('a login', () => {
-  test('by name gives a token for the project, with the catalog', async () => {
+  test('by name answers with a token for the project, with the catalog', async () => {
     const { status, body, headers } = await login(
       { name: 'ann', ...inDefault, password: 'secret' },
       { project: { name: 'demo', ...inDefault } },

@@ -65,7 +65,7 @@ describe('a listing of images', () => {
     expect(await names('?os_hidden=False&name=cirros')).toEqual(['cirros']);
   });
 
-  test('is newest first, unless told otherwise', async () => {
+  test('is newest first by default', async () => {
     expect(await names('')).toEqual(['i3', 'i2', 'cirros']);
     expect(await names('?sort=size:asc,name:desc')).toEqual(['i2', 'i3', 'cirros']);
   });

@@ -73,7 +73,7 @@ test('a boot to ACTIVE is counted once', async () => {
   expect([measured('BootsBuried'), measured('TimeToError')]).toEqual([{}, {}]);
 });
 
-test('a burial is counted once by first cause, and told with it', async () => {
+test('a burial is counted once by first cause, and logged with it', async () => {
   const { id, requestId } = await boot({ flavorRef: tooLarge });
   expect(measured('BootsBuried')).toEqual({ 'BuryInCell0/DISK_GB': [1] });
   expect(measured('TimeToError')).toEqual({ BuryInCell0: plausible });
@@ -88,7 +88,7 @@ test('a boot whose hosts all fail is counted once', async () => {
   await query(cloud.service.api, 'delete from build_failures');
 });
 
-test.each(['BuildOnHost', 'BuryInCell0'])('a run of %s that nobody heard of is not counted again', async (state) => {
+test.each(['BuildOnHost', 'BuryInCell0'])('a run of %s whose answer was lost is not counted again', async (state) => {
   cloud.service.workflow.faults.add({ state, when: 'after', nth: 1, error: 'DatabaseUnreachable' });
   await boot(state === 'BuryInCell0' ? { flavorRef: tooLarge } : {});
   cloud.service.workflow.faults.clear();
@@ -114,7 +114,7 @@ test('the first run of the reaper of a day starts an audit, later ones do not', 
   await expect.poll(() => output.lines().filter(({ message }) => message === 'audited').length, { timeout: 10_000 }).toBe(1);
 });
 
-test('the reaper tells what it did, and how many burials wait', async () => {
+test('the reaper reports what it did, and how many burials wait', async () => {
   cloud.service.workflow.faults.add({ state: 'ScheduleServers', when: 'before', error: 'Crash' });
   cloud.service.dataApi.faults.add({ cluster: 'cell0', kind: 'down' });
   const { requestId } = await boot();
@@ -132,7 +132,7 @@ test('the reaper tells what it did, and how many burials wait', async () => {
   expect(active).toMatchObject({ request_id: requestId, execution: expect.stringMatching(`^${active?.reservation}-`) });
 });
 
-test('an audit counts what it finds and tells each finding', async () => {
+test('an audit counts what it finds and reports each finding', async () => {
   const project = user.projectId;
   await query(cloud.service.api, 'insert into quota_usages (project_id, ram) values (:project, 1)', { project });
   await audit();
@@ -185,7 +185,7 @@ describe('no line holds', () => {
   });
 });
 
-test('all metrics that alarms and the dashboard watch were emitted here', async () => {
+test('all metrics that alarms and the dashboard use were emitted here', async () => {
   await fetch(`${cloud.service.url}/image/v2/images`, { headers: { 'x-auth-token': user.token } });
   const template = JSON.stringify(templateOf(synthesise(), 'cellzero-control-plane').toJSON()).replaceAll('\\', '');
   const watched = [

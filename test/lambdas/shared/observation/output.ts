@@ -18,7 +18,7 @@ export interface Output {
   /** Since the start. */
   everMeasured(): Metric[];
   clear(): void;
-  /** Gives the terminal back. */
+  /** Returns the terminal back. */
   stop(): void;
 }
 

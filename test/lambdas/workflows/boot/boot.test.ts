@@ -1,6 +1,6 @@
-/** What becomes of a boot, told over HTTP. */
+/** What becomes of a boot, over HTTP. */
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { flawless, simulatedDriver } from '../../../../compute/hosts/drivers/simulated.ts';
+import { noFailures, simulatedDriver } from '../../../../compute/hosts/drivers/simulated.ts';
 import { reap } from '../../../../compute/reaper/reap.ts';
 import { query } from '../../../../database/data-api/client.ts';
 import { startBoot } from '../../../../lambdas/workflows/boot/start.ts';
@@ -23,12 +23,12 @@ afterEach(async () => {
   await query(cloud.service.api, 'delete from build_failures');
 });
 
-const reapNow = () => reap({ api: cloud.service.api, driver: simulatedDriver(flawless), startBoot, silence: 0 });
+const reapNow = () => reap({ api: cloud.service.api, driver: simulatedDriver(noFailures), startBoot, silence: 0 });
 const claimed = () => query<{ used: number }>(cloud.service.api, 'select used from inventories where used > 0');
 const used = async () => (await user.send<{ limits: { absolute: object } }>('GET', '/limits')).body.limits.absolute;
 const asAdmin = async (id: string) => (await admin.send<{ server: ServerBody }>('GET', `/servers/${id}`)).body.server;
 
-test('a server that fits becomes ACTIVE on a host, and gives everything back when it is deleted', async () => {
+test('a server that fits becomes ACTIVE on a host, and releases everything when it is deleted', async () => {
   const id = await user.boot();
   expect(await user.settled(id)).toMatchObject({ status: 'ACTIVE', 'OS-EXT-STS:power_state': 1 });
   expect((await asAdmin(id))['OS-EXT-SRV-ATTR:host']).toMatch(/^cell\d-host\d$/);

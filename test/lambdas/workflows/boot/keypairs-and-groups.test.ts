@@ -1,4 +1,4 @@
-/** What a boot takes from key pairs, server groups and the limits on them, told over HTTP. */
+/** What a boot takes from key pairs, server groups and the limits on them, over HTTP. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { query } from '../../../../database/data-api/client.ts';

@@ -6,7 +6,7 @@ import { setting } from '../../../../lambdas/shared/environment.ts';
 import { handler as reap } from '../../../../lambdas/workflows/reaper/reap.ts';
 import { type Cloud, startCloud, type User } from '../../../fixtures/cloud.ts';
 
-/** Time enough to make a boot look abandoned before the reaper runs. */
+/** Time enough to make a boot look stalled before the reaper runs. */
 const reapAfter = 1_500;
 
 let cloud: Cloud;

@@ -45,7 +45,7 @@ describe('a fault', () => {
     expect([$metadata.attempts, fault.hits, await count()]).toEqual([2, 1, 1]);
   });
 
-  it('strikes the n-th matching call only', async () => {
+  it('matches the n-th call only', async () => {
     data.api.faults.add({ kind: 'before', error: 'BadRequestException', sql: (sql) => sql.startsWith('insert'), nth: 2 });
     await insert(1);
     await count();
@@ -88,8 +88,8 @@ describe('a fault', () => {
 
 describe('calls', () => {
   it('are recorded in order, with what they were and how they ended', async () => {
-    const heard: Readonly<Call>[] = [];
-    const leave = data.api.onCall((call) => heard.push(call));
+    const listened: Readonly<Call>[] = [];
+    const leave = data.api.onCall((call) => listened.push(call));
     const mark = data.api.calls.mark();
     await insert(1);
     await expect(run('select nonsense', [], target('cell2'))).rejects.toThrow();
@@ -102,7 +102,7 @@ describe('calls', () => {
       ['cell1', 'Execute', undefined],
     ]);
     expect(calls[0]?.sql).toMatch(/^insert into notes/);
-    expect(heard).toEqual(calls.slice(0, 2));
+    expect(listened).toEqual(calls.slice(0, 2));
     data.api.calls.clear();
     expect(data.api.calls.all()).toEqual([]);
   });

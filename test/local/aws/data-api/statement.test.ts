@@ -70,7 +70,7 @@ it('each name gets one number and its type as a cast', () => {
   });
 });
 
-it('a name without a value is told', () => {
+it('a name without a value is reported', () => {
   expect(() => bind(parseStatement('select :a'), new Map())).toThrow('Cannot find parameter: a');
 });
 

@@ -71,7 +71,7 @@ describe('results', () => {
     await expect(run('select array[[1],[2]]')).rejects.toMatchObject({ name: 'UnsupportedResultException' });
   });
 
-  it('give numbers as the caller asks', async () => {
+  it('return numbers as the caller asks', async () => {
     const sql = 'select 9007199254740993::int8 a, 7::numeric b, 1.25::numeric c, 3::int4 d';
     const options = { resultSetOptions: { longReturnType: 'STRING', decimalReturnType: 'DOUBLE_OR_LONG' } } as const;
     expect((await run(sql, [], options)).records).toEqual([
@@ -172,7 +172,7 @@ describe('a call', () => {
     await run('select 1;');
   });
 
-  it('tells errors of the database with their state', async () => {
+  it('returns errors of the database with their state', async () => {
     await run(`insert into things (name) values ('a')`);
     await expect(run(`insert into things (name) values ('a')`)).rejects.toMatchObject({
       name: 'DatabaseErrorException',

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { createSlots } from '../../../../local/aws/step-functions/semaphore.ts';
+import { createSemaphore } from '../../../../local/aws/step-functions/semaphore.ts';
 
-it('does so many things at once, and the others in the order of their coming', async () => {
-  const slots = createSlots(2, 10_000);
+it('runs as much work at once as it has permits, and the rest in the order of coming', async () => {
+  const semaphore = createSemaphore(2, 10_000);
   const order: number[] = [];
   let running = 0;
   let most = 0;
@@ -14,15 +14,15 @@ it('does so many things at once, and the others in the order of their coming', a
     running -= 1;
     return number;
   };
-  expect(await Promise.all([1, 2, 3, 4, 5].map((number) => slots.lend(work(number))))).toEqual([1, 2, 3, 4, 5]);
+  expect(await Promise.all([1, 2, 3, 4, 5].map((number) => semaphore.acquire(work(number))))).toEqual([1, 2, 3, 4, 5]);
   expect(order).toEqual([1, 2, 3, 4, 5]);
   expect(most).toBe(2);
 });
 
-it('gives a slot on when its work takes too long, and once only', async () => {
-  const slots = createSlots(1, 20);
-  const slow = slots.lend(() => sleep(200, 'slow'));
-  expect(await Promise.race([slow, slots.lend(async () => 'quick')])).toBe('quick');
+it('passes a permit on when its work takes too long, and once only', async () => {
+  const semaphore = createSemaphore(1, 20);
+  const slow = semaphore.acquire(() => sleep(200, 'slow'));
+  expect(await Promise.race([slow, semaphore.acquire(async () => 'quick')])).toBe('quick');
   expect(await slow).toBe('slow');
   let running = 0;
   const alone = async () => {
@@ -30,11 +30,11 @@ it('gives a slot on when its work takes too long, and once only', async () => {
     await sleep(2);
     running -= 1;
   };
-  await Promise.all([slots.lend(alone), slots.lend(alone), slots.lend(alone)]);
+  await Promise.all([semaphore.acquire(alone), semaphore.acquire(alone), semaphore.acquire(alone)]);
 });
 
-it('gives a slot back when its work fails', async () => {
-  const slots = createSlots(1, 10_000);
-  await expect(slots.lend(() => Promise.reject(new Error('failed')))).rejects.toThrow('failed');
-  expect(await slots.lend(async () => 'next')).toBe('next');
+it('releases a permit when its work fails', async () => {
+  const semaphore = createSemaphore(1, 10_000);
+  await expect(semaphore.acquire(() => Promise.reject(new Error('failed')))).rejects.toThrow('failed');
+  expect(await semaphore.acquire(async () => 'next')).toBe('next');
 });

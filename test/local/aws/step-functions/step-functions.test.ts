@@ -190,7 +190,7 @@ describe('an execution', () => {
 });
 
 describe('observers', () => {
-  it('are told what happens at tasks', async () => {
+  it('are called with what happens at tasks', async () => {
     const events: TaskEvent[] = [];
     const leave = workflow.onTask((event) => events.push(event));
     tasks.Build = async () => {

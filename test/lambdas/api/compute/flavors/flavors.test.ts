@@ -119,7 +119,7 @@ describe('an admin', () => {
     expect(await answer(admin, 'DELETE', '/flavors/a.b_c-d%201')).toMatchObject([404, {}]);
   });
 
-  test('needs no id, and may give a number', async () => {
+  test('needs no id, and may name a number', async () => {
     expect((await create({ id: null })).id).toMatch(/^[0-9a-f-]{36}$/);
     expect((await create({ id: 4711 })).id).toBe('4711');
   });

@@ -53,7 +53,7 @@ test('its request is the one that the client saw', async () => {
   });
 });
 
-test('its event tells its owner since 2.51 that it failed, and an admin always why', async () => {
+test('its event shows its owner since 2.51 that it failed, and an admin always why', async () => {
   const event = {
     event: 'conductor_schedule_and_build_instances',
     start_time: microsecond,

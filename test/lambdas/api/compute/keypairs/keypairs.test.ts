@@ -1,4 +1,4 @@
-/** Key pairs, told over HTTP. */
+/** Key pairs over HTTP. */
 import { createPrivateKey } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type Cloud, startCloud, type User } from '../../../../fixtures/cloud.ts';
@@ -15,7 +15,7 @@ interface FaultBody {
   [name: string]: { code: number; message: string };
 }
 
-/** Made by ssh-keygen, their fingerprints told by `ssh-keygen -l -E md5`. */
+/** Made by ssh-keygen, their fingerprints by `ssh-keygen -l -E md5`. */
 const keys = {
   rsa: {
     public_key:
@@ -33,7 +33,7 @@ const keys = {
   },
 } as const;
 
-/** Made by openssl, its fingerprint told by `openssl x509 -fingerprint -sha1`. */
+/** Made by openssl, its fingerprint by `openssl x509 -fingerprint -sha1`. */
 const certificate = {
   public_key: `-----BEGIN CERTIFICATE-----
 MIIBezCCASGgAwIBAgIUXachjINxNef988auJvlOp/zjKlYwCgYIKoZIzj0EAwIw
@@ -261,7 +261,7 @@ test('a list that is larger than an answer of the database is whole', async () =
   expect(names((await lister.send<ListBody>('GET', path)).body)).toEqual(all);
 });
 
-test('creators at once never pass the limit, and each key pair that goes makes room for one', async () => {
+test('creators at once never pass the limit, and each key pair that goes makes way for one', async () => {
   const busy = await cloud.newUser();
   await limit(busy, 5);
   const creators = () => Promise.all(Array.from({ length: 20 }, (_, index) => add(busy, `key-${index}`)));

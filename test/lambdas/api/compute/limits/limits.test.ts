@@ -1,4 +1,4 @@
-/** The limits resource, told over HTTP. */
+/** The limits resource over HTTP. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Cloud, startCloud, type User } from '../../../../fixtures/cloud.ts';
 
@@ -41,7 +41,7 @@ test.each([
   expect((await limits(user, '', microversion)).body).toEqual({ limits: { rate: [], absolute } });
 });
 
-test('what is used is told in one call of the database', async () => {
+test('what is used is shown with one call of the database', async () => {
   const owner = await cloud.newUser();
   await owner.send('POST', '/os-server-groups', { body: { server_group: { name: 'group', policy: 'affinity' } } });
   const id = await owner.boot();

@@ -1,4 +1,4 @@
-/** Quota sets, told over HTTP. */
+/** Quota sets over HTTP. */
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -61,7 +61,7 @@ test('what a project has of its own comes before the defaults, until it is taken
   expect(await get(user, '', 56)).toEqual({ id: user.projectId, ...at(56) });
 });
 
-test('use is told, and no limit is set below it unless it must be', async () => {
+test('use is shown, and no limit is set below it unless it must be', async () => {
   const owner = await cloud.newUser();
   const admin = await cloud.newUser('admin', owner.projectId);
   const id = await owner.boot();

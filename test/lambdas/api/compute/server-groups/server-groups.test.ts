@@ -1,4 +1,4 @@
-/** Server groups, told over HTTP. */
+/** Server groups over HTTP. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { query } from '../../../../../database/data-api/client.ts';

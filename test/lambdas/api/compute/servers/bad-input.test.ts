@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Cloud, startCloud, type User } from '../../../../fixtures/cloud.ts';
-import { badField, badRequest, expectNothing, good, sendRaw, type Told } from '../raw-requests.ts';
+import { type Answer, badField, badRequest, expectNothing, good, sendRaw } from '../raw-requests.ts';
 
 let cloud: Cloud;
 let user: User;
@@ -11,7 +11,7 @@ beforeAll(async () => {
 afterAll(() => cloud?.stop());
 afterEach(() => expectNothing(user));
 
-function post(server: object, microversion = 100, beside: object = {}): Promise<Told> {
+function post(server: object, microversion = 100, beside: object = {}): Promise<Answer> {
   const body = JSON.stringify({ server, ...beside });
   return sendRaw(cloud, user, 'POST', '/servers', body, { 'OpenStack-API-Version': `compute 2.${microversion}` });
 }
@@ -86,8 +86,8 @@ describe('a field', () => {
     [{ personality: [] }, badRequest(expect.stringContaining("'personality' was unexpected"))],
     [{ unknown: 1, other: 2 }, badRequest(expect.stringContaining("('unknown', 'other' were unexpected)"))],
     [{ constructor: 1 }, badRequest(expect.stringContaining("'constructor' was unexpected"))],
-  ])('that is wrong: %j', async (wrong, told) => {
-    expect(await post({ ...good, ...wrong })).toEqual(told);
+  ])('that is wrong: %j', async (wrong, answer) => {
+    expect(await post({ ...good, ...wrong })).toEqual(answer);
   });
 
   const network = '11111111-0000-4000-8000-000000000001';
@@ -107,8 +107,8 @@ describe('a field', () => {
     [[{ uuid: network, tag: 'a' }], badRequest(`Network ${network} could not be found.`), 42],
     [[{ port: network }, { port: network }], badRequest(expect.stringContaining('was specified twice')), 100],
     [[{ port: network, fixed_ip: '192.0.2.1' }], badRequest(expect.stringContaining('the two cannot be specified together')), 100],
-  ])('networks %j gets %o at 2.%i', async (networks, told, microversion) => {
-    expect(await post({ ...good, networks }, microversion)).toEqual(told);
+  ])('networks %j gets %o at 2.%i', async (networks, answer, microversion) => {
+    expect(await post({ ...good, networks }, microversion)).toEqual(answer);
   });
 
   const device = (details: string) => badRequest(`Block Device Mapping is Invalid: ${details}`);
@@ -159,9 +159,9 @@ describe('a field', () => {
       ],
       badRequest('Swap drive requested is larger than instance type allows.'),
     ],
-  ])('block_device_mapping_v2 %j gets %o', async (devices, told, microversion = 100) => {
+  ])('block_device_mapping_v2 %j gets %o', async (devices, answer, microversion = 100) => {
     const networks = microversion >= 37 ? 'none' : undefined;
-    expect(await post({ ...good, networks, block_device_mapping_v2: devices }, microversion)).toEqual(told);
+    expect(await post({ ...good, networks, block_device_mapping_v2: devices }, microversion)).toEqual(answer);
   });
 
   test.each<[object, unknown]>([
@@ -183,8 +183,8 @@ describe('a field', () => {
       [89, 'hostname', 'host'],
     ] as const) {
       const server = microversion >= 37 ? good : old;
-      const told = await post({ ...server, [field]: value }, microversion);
-      expect(told.message, field).toContain(`Additional properties are not allowed ('${field}' was unexpected)`);
+      const answer = await post({ ...server, [field]: value }, microversion);
+      expect(answer.message, field).toContain(`Additional properties are not allowed ('${field}' was unexpected)`);
     }
     expect((await post({ ...good, hostname: 'a.b' }, 93)).message).toContain('hostname');
   });

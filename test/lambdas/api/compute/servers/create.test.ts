@@ -95,7 +95,7 @@ describe('names', () => {
     expect(await shown(user, body.server.id)).toMatchObject({ name: 'Ünï_code.x 1', 'OS-EXT-SRV-ATTR:hostname': 'ünï-code-x-1' });
   });
 
-  test('without a letter that a host name may have give Server-<id>', async () => {
+  test('without a letter that a host name may have become Server-<id>', async () => {
     const user = await cloud.newUser();
     const { body } = await post(user, { name: '日本' });
     expect(await shown(user, body.server.id)).toMatchObject({ name: '日本', 'OS-EXT-SRV-ATTR:hostname': `Server-${body.server.id}` });
@@ -216,7 +216,7 @@ describe('what is asked for is shown', () => {
 });
 
 describe('quota', () => {
-  test('gives fewer servers than the most asked for, when it allows the least', async () => {
+  test('allows fewer servers than the most asked for, when it allows the least', async () => {
     const user = await cloud.newUser();
     await setLimit(user, 'cores', 3);
     const { status } = await post(user, { min_count: 2, max_count: 1e15 });
@@ -225,7 +225,7 @@ describe('quota', () => {
     expect(await quotaUse(user)).toEqual([3, 3, 1536]);
   });
 
-  test('that leaves room for one gives one, under its own name', async () => {
+  test('that leaves one allows one, under its own name', async () => {
     const user = await cloud.newUser();
     await setLimit(user, 'instances', 1);
     await post(user, { max_count: 5 });

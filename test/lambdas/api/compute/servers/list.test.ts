@@ -199,15 +199,15 @@ describe('a query is refused', () => {
     ['sort_key=uuid&sort_dir=asc&sort_dir=asc', [400, 'badRequest: Invalid input received: Sort direction size exceeds sort key size']],
     ['sort_key=nonsense', [400, expect.stringMatching(/^badRequest: Invalid input for query parameters sort_key. Value: nonsense. /)]],
     ['sort_key=id', [400, expect.stringMatching(/^badRequest: Invalid input for query parameters sort_key. Value: id. /)], 75],
-  ])('to a member: %s', async (query, told, microversion) => {
-    expect(await refusal(user, query, microversion)).toEqual(told);
+  ])('to a member: %s', async (query, answer, microversion) => {
+    expect(await refusal(user, query, microversion)).toEqual(answer);
   });
 
   test.each([
     ['metadata=x', [400, 'badRequest: Invalid filter field: metadata.']],
     ['name=a%7B2%2C1%7D', [400, expect.stringMatching(/^badRequest: /)]],
-  ])('to an admin: %s', async (query, told) => {
-    expect(await refusal(admin, query)).toEqual(told);
+  ])('to an admin: %s', async (query, answer) => {
+    expect(await refusal(admin, query)).toEqual(answer);
   });
 });
 

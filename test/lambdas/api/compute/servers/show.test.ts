@@ -99,7 +99,7 @@ describe('a server in cell0', () => {
     }
   });
 
-  test('tells an admin the whole reason and the attributes of the host it does not have', async () => {
+  test('shows an admin the whole reason and the attributes of the host it does not have', async () => {
     const admin = await cloud.newUser('admin');
     const id = await admin.boot({ flavorRef: tooLarge });
     await admin.settled(id);

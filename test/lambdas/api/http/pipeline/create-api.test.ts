@@ -213,7 +213,7 @@ describe('microversions', () => {
     expect((await ask('/v2.1/echo', { method: 'POST', body, ...at(19) })).status).toBe(202);
   });
 
-  test('are told on errors too, and are nothing to /v2', async () => {
+  test('are answered on errors too, and are nothing to /v2', async () => {
     const failed = await ask('/v2.1/nothing', { token, headers: { 'openstack-api-version': 'compute 2.50' } });
     expect([failed.status, failed.headers['openstack-api-version']]).toEqual([404, 'compute 2.50']);
     const legacy = await ask('/v2/echo/1', { token, headers: { 'openstack-api-version': 'compute 2.999' } });
@@ -284,7 +284,7 @@ describe('a fault', () => {
     expect(log).toHaveBeenCalledOnce();
   });
 
-  test('of ours tells the client its class, and the log everything but the request', async () => {
+  test('of ours shows the client its class, and the log everything but the request', async () => {
     const log = vi.spyOn(console, 'error').mockImplementation(() => {});
     const { status, body, headers } = await ask('/v2.1/fail/broken', { token });
     expect(status).toBe(500);

@@ -38,7 +38,7 @@ describe('a route table', () => {
     expect(found('DELETE', '/servers/detail')).toBe(remove);
   });
 
-  test('gives parameters by name, taken literally', () => {
+  test('returns parameters by name, taken literally', () => {
     expect(find('GET', '/servers/a b%/tags/ä', at(26))).toMatchObject({ params: { server: 'a b%', tag: 'ä' } });
   });
 

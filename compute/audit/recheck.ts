@@ -1,20 +1,20 @@
-/** A close look at some servers: everything that every database holds of them, read at about one moment. */
+/** A recheck of some servers by everything that every database holds of them, read at about one moment. */
 import { readServers } from '../../database/api/audit/servers.ts';
 import { readInstances, type ServerRow } from '../../database/cell/audit.ts';
 import type { Database } from '../../database/data-api/client.ts';
-import { judgeServer, type Surroundings } from './judge-server.ts';
-import type { Finding } from './kinds.ts';
-import type { CellDatabase } from './sweep.ts';
+import { type AuditContext, checkServer } from './check-server.ts';
+import type { Finding } from './findings.ts';
+import type { CellDatabase } from './scan.ts';
 
 /** Servers read at a time. */
 const batchLength = 500;
 
-/** Gives what is wrong with these servers. */
-export async function look(
+/** Returns the findings about these servers. */
+export async function recheck(
   api: Database,
   cells: readonly CellDatabase[],
   uuids: readonly string[],
-  surroundings: Surroundings,
+  context: AuditContext,
 ): Promise<Finding[]> {
   const findings: Finding[] = [];
   for (let start = 0; start < uuids.length; start += batchLength) {
@@ -28,7 +28,7 @@ export async function look(
       for (const row of rowsOfCells[index] ?? []) rows.get(row.uuid)?.set(cell.uuid, row);
     }
     for (const records of servers) {
-      findings.push(...judgeServer({ uuid: records.uuid, records, rows: rows.get(records.uuid) ?? new Map() }, surroundings));
+      findings.push(...checkServer({ uuid: records.uuid, records, rows: rows.get(records.uuid) ?? new Map() }, context));
     }
   }
   return findings;

@@ -1,4 +1,4 @@
-/** What can be wrong in the databases of a cloud: the properties that must always hold, and the ways in which rows can break them. */
+/** What an audit can find in the databases of a cloud: the properties that must always hold, and the ways in which rows can break them. */
 
 /** The properties of the design, by name. `Failure is local` has no rows to show: a database that cannot be read is reported beside the findings. */
 export type Property =
@@ -6,7 +6,7 @@ export type Property =
   | 'One home'
   | 'Delete is final'
   | 'Nothing hangs'
-  | 'Room is real'
+  | 'Capacity is real'
   | 'Quota is exact'
   | 'Cell0 holds the unschedulable and nothing else'
   | 'Failure is local';
@@ -20,29 +20,29 @@ export const kinds = {
   'row-without-mapping': { property: 'Never lost', meaning: 'a cell has a server that the index does not have' },
   'orphan-build-request': { property: 'One home', meaning: 'a build request of a server that has its cell' },
   'row-in-wrong-cell': { property: 'One home', meaning: 'a server in a cell that the index does not point to' },
-  'half-server': { property: 'One home', meaning: 'a server in its cell that lacks some of its parts' },
+  'incomplete-server': { property: 'One home', meaning: 'a server in its cell without some of its rows' },
   'host-of-another-cell': { property: 'One home', meaning: 'a server on a host that belongs to another cell' },
   'build-request-of-deleted': { property: 'Delete is final', meaning: 'a build request of a deleted server' },
   'row-of-deleted': { property: 'Delete is final', meaning: 'a cell still has a server that is marked deleted in the index' },
-  'group-member-of-nobody': { property: 'Delete is final', meaning: 'a server group has a member that is no living server' },
+  'stale-group-member': { property: 'Delete is final', meaning: 'a server group has a member that is not a living server' },
   stuck: { property: 'Nothing hangs', meaning: 'a server that is neither built nor in ERROR for too long' },
   'cell0-missing': { property: 'Nothing hangs', meaning: 'no cell0 is registered: what cannot be scheduled stays in BUILD' },
-  'claim-without-server': { property: 'Room is real', meaning: 'room claimed for a server that the index does not have' },
-  'claim-of-deleted': { property: 'Room is real', meaning: 'room still claimed for a deleted server' },
-  'claim-of-unhosted': { property: 'Room is real', meaning: 'room claimed for a server without a host' },
-  'host-without-claim': { property: 'Room is real', meaning: 'a server on a host where it has claimed no room' },
-  'claim-on-wrong-host': { property: 'Room is real', meaning: 'room claimed on another host than the server is on' },
-  'inventory-drift': { property: 'Room is real', meaning: 'what a host counts as used is not the sum of the claims on it' },
+  'allocation-without-server': { property: 'Capacity is real', meaning: 'an allocation of a server that the index does not have' },
+  'allocation-of-deleted': { property: 'Capacity is real', meaning: 'an allocation of a deleted server' },
+  'allocation-without-host': { property: 'Capacity is real', meaning: 'an allocation of a server without a host' },
+  'host-without-allocation': { property: 'Capacity is real', meaning: 'a server on a host where it has no allocation' },
+  'allocation-on-wrong-host': { property: 'Capacity is real', meaning: 'an allocation on another host than the server is on' },
+  'inventory-drift': { property: 'Capacity is real', meaning: 'what a host counts as used is not the sum of the allocations on it' },
   'host-state-drift': {
-    property: 'Room is real',
-    meaning: 'what the scheduler believes of a host is not what placement and the cells say',
+    property: 'Capacity is real',
+    meaning: 'the row of a host for the scheduler is not what placement and the cells say',
   },
-  overbooked: { property: 'Room is real', meaning: 'more is claimed of a host than it has' },
+  overbooked: { property: 'Capacity is real', meaning: 'more is allocated on a host than it has' },
   'quota-drift': { property: 'Quota is exact', meaning: 'what a project counts as used is not what its servers add up to' },
-  'mapping-without-request-spec': { property: 'Quota is exact', meaning: 'a server without a request spec: its quota is never given back' },
+  'mapping-without-request-spec': { property: 'Quota is exact', meaning: 'a server without a request spec: its quota is never released' },
   'deleted-but-not-released': { property: 'Quota is exact', meaning: 'a server deleted in its cell that still counts in the index' },
   'cell0-with-host': { property: 'Cell0 holds the unschedulable and nothing else', meaning: 'a server in cell0 that is on a host' },
-  'cell0-with-claim': { property: 'Cell0 holds the unschedulable and nothing else', meaning: 'a server in cell0 that claims room' },
+  'cell0-with-allocation': { property: 'Cell0 holds the unschedulable and nothing else', meaning: 'a server in cell0 with an allocation' },
   'cell0-without-fault': { property: 'Cell0 holds the unschedulable and nothing else', meaning: 'a server in cell0 without a reason' },
   'cell0-not-in-error': { property: 'Cell0 holds the unschedulable and nothing else', meaning: 'a server in cell0 that is not in ERROR' },
 } as const satisfies Record<string, { property: Property; meaning: string }>;

@@ -8,13 +8,13 @@ export type Tone = 'plain' | 'title' | 'good' | 'bad' | 'quiet';
 /** A cell of a table. */
 export type Cell = string | { text: string; tone: Tone };
 
-/** Where the story is written. */
-export interface Page {
+/** What the demo writes into. */
+export interface Report {
   /** The headline of all. */
   title(text: string): void;
-  /** Begins the next chapter; its number is counted. */
-  chapter(title: string): void;
-  /** Ends the chapter with what it took, in milliseconds since it began. */
+  /** Begins the next section; its number is counted. */
+  section(title: string): void;
+  /** Ends the section with what it took, in milliseconds since it began. */
   took(what?: string): void;
   /** Running text, wrapped. */
   say(text: string): void;
@@ -41,8 +41,8 @@ export function paint(tone: Tone, text: string): string {
   return tone === 'plain' ? text : styleText(formats[tone], text, { stream: process.stdout });
 }
 
-/** Makes an empty page; `write` gets its lines one by one. */
-export function createPage(write: (line: string) => void): Page {
+/** Makes an empty report; `write` gets its lines one by one. */
+export function createReport(write: (line: string) => void): Report {
   let blank = false;
   const print = (...lines: string[]) => {
     for (const line of lines.map((text) => text.trimEnd())) {
@@ -51,14 +51,14 @@ export function createPage(write: (line: string) => void): Page {
       blank = line === '';
     }
   };
-  let chapters = 0;
+  let sections = 0;
   let began = 0;
   return {
     title: (text) => print('', indent + paint('title', text), ''),
-    chapter(title) {
-      chapters += 1;
+    section(title) {
+      sections += 1;
       began = performance.now();
-      print('', `${String(chapters).padStart(2)} ${paint('title', title)}`, '');
+      print('', `${String(sections).padStart(2)} ${paint('title', title)}`, '');
     },
     took(what = 'took') {
       print(`${indent}${paint('quiet', `${what} ${milliseconds(performance.now() - began)}`)}`);

@@ -1,21 +1,21 @@
-/** The kinds of requests whose every statement is disturbed. A story tells what a client does; whatever fails, a client asks again. */
+/** The requests whose every statement is disturbed. A scenario is what a client does; whatever fails, a client asks again. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { User } from '../../fixtures/cloud.ts';
 
-/** What a story may use. */
+/** What a scenario may use. */
 export interface Stage {
   user: User;
-  /** A flavor that no host has room for. */
+  /** A flavor that no host has the capacity for. */
   giant: string;
   /** An anti-affinity group of the user. */
   group: string;
 }
 
-/** A story, and how the simulated hosts behave in it. */
-export interface Story {
+/** A scenario, and how the simulated hosts behave in it. */
+export interface Scenario {
   simulation?: object;
   /** What a client does. Ends when he is done, not when the servers are. */
-  tell(stage: Stage): Promise<void>;
+  run(stage: Stage): Promise<void>;
 }
 
 async function boot({ user }: Stage, server: object = {}): Promise<string | undefined> {
@@ -42,29 +42,29 @@ async function bootAndRemove(stage: Stage, wait: number, server?: object): Promi
   await remove(stage, id);
 }
 
-/** The stories by name. */
-export const stories: Readonly<Record<string, Story>> = {
-  fits: { tell: async (stage) => void (await boot(stage)) },
-  'fits nowhere': { tell: async (stage) => void (await boot(stage, { flavorRef: stage.giant })) },
-  'three at once': { tell: async (stage) => void (await boot(stage, { min_count: 3, max_count: 3 })) },
+/** The scenarios by name. */
+export const scenarios: Readonly<Record<string, Scenario>> = {
+  fits: { run: async (stage) => void (await boot(stage)) },
+  'fits nowhere': { run: async (stage) => void (await boot(stage, { flavorRef: stage.giant })) },
+  'three at once': { run: async (stage) => void (await boot(stage, { min_count: 3, max_count: 3 })) },
   'three at once fit nowhere': {
-    tell: async (stage) => void (await boot(stage, { min_count: 3, max_count: 3, flavorRef: stage.giant })),
+    run: async (stage) => void (await boot(stage, { min_count: 3, max_count: 3, flavorRef: stage.giant })),
   },
   'two in a group': {
-    async tell({ user, group }) {
+    async run({ user, group }) {
       const image = 'c1220500-0000-4000-8000-000000000001';
       const server = { name: 'apart', imageRef: image, flavorRef: '1', networks: 'none', min_count: 2, max_count: 2 };
       await user.send('POST', '/servers', { body: { server, 'os:scheduler_hints': { group } } });
     },
   },
-  'the first host fails': { simulation: { failingHosts: ['cell1-host1', 'cell2-host1'] }, tell: async (stage) => void (await boot(stage)) },
-  'all hosts fail': { simulation: { failureChance: 1 }, tell: async (stage) => void (await boot(stage)) },
-  'deleted at once': { tell: (stage) => bootAndRemove(stage, 0) },
-  'deleted while it builds': { simulation: { delay: 15 }, tell: (stage) => bootAndRemove(stage, 15) },
-  'deleted when active': { tell: (stage) => bootAndRemove(stage, 80) },
-  'deleted when buried': { tell: (stage) => bootAndRemove(stage, 80, { flavorRef: stage.giant }) },
+  'the first host fails': { simulation: { failingHosts: ['cell1-host1', 'cell2-host1'] }, run: async (stage) => void (await boot(stage)) },
+  'all hosts fail': { simulation: { failureChance: 1 }, run: async (stage) => void (await boot(stage)) },
+  'deleted at once': { run: (stage) => bootAndRemove(stage, 0) },
+  'deleted while it builds': { simulation: { delay: 15 }, run: (stage) => bootAndRemove(stage, 15) },
+  'deleted when active': { run: (stage) => bootAndRemove(stage, 80) },
+  'deleted when buried': { run: (stage) => bootAndRemove(stage, 80, { flavorRef: stage.giant }) },
   'deleted by two': {
-    async tell(stage) {
+    async run(stage) {
       const id = await boot(stage);
       await sleep(10);
       await Promise.all([remove(stage, id), remove(stage, id)]);

@@ -1,30 +1,30 @@
 /**
- * Going through all servers of all databases at once. Every database gives its servers by uuid, a page at a time, so what it holds of one server meets
- * in one place and memory does not grow with the cloud.
+ * A scan of all servers of all databases at once. Every database returns its servers by uuid, a page at a time, so what all hold of one server is merged, and
+ * memory does not grow with the cloud.
  */
-import { firstUuid, sweepServers } from '../../database/api/audit/servers.ts';
-import { type ServerRow, sweepInstances } from '../../database/cell/audit.ts';
+import { firstUuid, scanServers } from '../../database/api/audit/servers.ts';
+import { type ServerRow, scanInstances } from '../../database/cell/audit.ts';
 import type { Database } from '../../database/data-api/client.ts';
-import type { ServerFacts } from './judge-server.ts';
+import type { ServerFacts } from './check-server.ts';
 
 /** A cell whose database is read. */
 export interface CellDatabase {
   uuid: string;
-  /** Runs a read, and tells of a failure instead of throwing it. */
+  /** Runs a read, and notes a failure instead of throwing it. */
   attempt<Row>(read: (database: Database) => Promise<Row[]>): Promise<Row[]>;
 }
 
-/** Servers a page; the widest rows of so many fit an answer of 1 MiB. */
+/** Servers a page; the widest rows of as many fit an answer of 1 MiB. */
 const pageLength = 1_000;
 
-/** The next page is on its way while a page is gone through. */
+/** Reads the next page while a page is scanned. */
 async function* inPages<Row extends { uuid: string }>(read: (after: string) => Promise<Row[]>): AsyncGenerator<Row> {
-  for (let coming: Promise<Row[]> | undefined = read(firstUuid); coming; ) {
-    const page: Row[] = await coming;
+  for (let next: Promise<Row[]> | undefined = read(firstUuid); next; ) {
+    const page: Row[] = await next;
     const last = page.at(-1);
-    coming = last && page.length === pageLength ? read(last.uuid) : undefined;
+    next = last && page.length === pageLength ? read(last.uuid) : undefined;
     // A failure is met when the page is wanted.
-    coming?.catch(() => {});
+    next?.catch(() => {});
     yield* page;
   }
 }
@@ -32,7 +32,7 @@ async function* inPages<Row extends { uuid: string }>(read: (after: string) => P
 /** A stream whose next row is known. */
 interface Head<Row> {
   row: Row | undefined;
-  /** Gives the next row if it is this server's, and moves on. */
+  /** Returns the next row if it is this server's, and moves on. */
   take(uuid: string): Promise<Row | undefined>;
 }
 
@@ -54,13 +54,13 @@ async function headOf<Row extends { uuid: string }>(rows: AsyncGenerator<Row>): 
 }
 
 /**
- * Gives every server of which anything living is left, by uuid. The databases are read one after another while the cloud runs, so what does not fit
- * together needs a closer look.
+ * Returns every server of which anything living is left, by uuid. The databases are read one after another while the cloud runs, so what contradicts itself
+ * needs a recheck.
  */
-export async function* sweep(api: Database, cells: readonly CellDatabase[]): AsyncGenerator<ServerFacts> {
+export async function* scan(api: Database, cells: readonly CellDatabase[]): AsyncGenerator<ServerFacts> {
   const [records, ...heads] = await Promise.all([
-    headOf(inPages((after) => sweepServers(api, after, pageLength))),
-    ...cells.map(({ attempt }) => headOf(inPages((after) => attempt((database) => sweepInstances(database, after, pageLength))))),
+    headOf(inPages((after) => scanServers(api, after, pageLength))),
+    ...cells.map(({ attempt }) => headOf(inPages((after) => attempt((database) => scanInstances(database, after, pageLength))))),
   ]);
   for (;;) {
     let uuid = records.row?.uuid;
