@@ -3,6 +3,7 @@
  * makes of an error, elsewhere it is the plain message.
  */
 import * as z from 'zod';
+import { NoValidHost } from '../scheduler/no-valid-host.ts';
 import { OwnershipLost } from './ownership-lost.ts';
 
 /** An error as the workflow's Catch hands it on. */
@@ -23,18 +24,28 @@ export interface Failure {
 
 const lambdaCause = z.object({ errorType: z.string(), errorMessage: z.string() });
 
+/** What an error knows beside its text; it goes through Step Functions as the last line of the message. */
+const lastLine = z.object({ first_cause: z.string() });
+
+/** Returns the error as a step throws it to the workflow, which keeps nothing of an error but its name and its message. */
+export function handOn(error: unknown): unknown {
+  if (!(error instanceof NoValidHost) || !error.report) return error;
+  const { first_cause } = error.report;
+  return new NoValidHost(`${error.message}\n${JSON.stringify({ first_cause } satisfies z.infer<typeof lastLine>)}`, { cause: error });
+}
+
 /**
  * Reads a caught error. Errors of ours speak for themselves in the first line of their message; of any other error the tenant learns its class only, as
  * in Nova.
  */
 export function readFailure({ Error: name, Cause: cause }: CaughtError): Failure {
-  const { errorType, errorMessage: message } = parseCause(cause) ?? { errorType: name, errorMessage: cause };
+  const { errorType, errorMessage: message } = parse(lambdaCause, cause) ?? { errorType: name, errorMessage: cause };
+  const data = parse(lastLine, message.slice(message.lastIndexOf('\n') + 1));
   // NUL and half a surrogate pair are no text of PostgreSQL, and a reason must not keep a server from its end.
-  const errorMessage = message.replaceAll('\0', '').toWellFormed();
-  const [, firstCause = errorType] = /First cause: ([^.\n]+)/.exec(errorMessage) ?? [];
-  if (!tenantReadableErrors.has(errorType))
-    return { error: errorType, cause: firstCause, sentence: errorType, details: `${errorType}: ${errorMessage}` };
-  return { error: errorType, cause: firstCause, sentence: errorMessage.split('\n', 1)[0] ?? errorType, details: errorMessage };
+  const errorMessage = (data ? message.slice(0, message.lastIndexOf('\n')) : message).replaceAll('\0', '').toWellFormed();
+  const failure = { error: errorType, cause: data?.first_cause ?? errorType };
+  if (!tenantReadableErrors.has(errorType)) return { ...failure, sentence: errorType, details: `${errorType}: ${errorMessage}` };
+  return { ...failure, sentence: errorMessage.split('\n', 1)[0] ?? errorType, details: errorMessage };
 }
 
 /** Errors whose first line is written for the tenant. */
@@ -45,9 +56,9 @@ export function isForeseen(error: unknown): boolean {
   return error instanceof Error && (tenantReadableErrors.has(error.name) || error instanceof OwnershipLost);
 }
 
-function parseCause(cause: string): z.infer<typeof lambdaCause> | undefined {
+function parse<Content>(schema: z.ZodType<Content>, text: string): Content | undefined {
   try {
-    return lambdaCause.safeParse(JSON.parse(cause)).data;
+    return schema.safeParse(JSON.parse(text)).data;
   } catch {
     return undefined;
   }

@@ -21,14 +21,15 @@ export interface Flavor {
 /** A flavor before it has a row. */
 export type NewFlavor = Omit<Flavor, 'id' | 'disabled' | 'extra_specs'>;
 
-/** SQL of a flavor's columns, over `flavors f`. */
-export const flavorColumns = `
-  f.id, flavorid, f.name, memory_mb, vcpus, root_gb, ephemeral_gb, swap, rxtx_factor, f.disabled, is_public, f.description,
-  (select coalesce(jsonb_object_agg(key, value), '{}') from flavor_extra_specs where flavor_id = f.id) as extra_specs`;
+/** SQL of the columns of a flavor, a row of flavors. */
+export const flavorColumns = (f: string) => `
+  ${f}.id, ${f}.flavorid, ${f}.name, ${f}.memory_mb, ${f}.vcpus, ${f}.root_gb, ${f}.ephemeral_gb, ${f}.swap, ${f}.rxtx_factor, ${f}.disabled,
+  ${f}.is_public, ${f}.description,
+  (select coalesce(jsonb_object_agg(key, value), '{}') from flavor_extra_specs where flavor_id = ${f}.id) as extra_specs`;
 
-/** SQL that is true of the flavors a project may see; a null project sees all. */
-export const flavorVisible = `
-  (:project_id::text is null or is_public or exists (select from flavor_projects where flavor_id = f.id and project_id = :project_id))`;
+/** SQL that is true of the flavors, rows of flavors, that the project `:project_id` may see; null sees all. */
+export const flavorVisible = (f: string) => `
+  (:project_id::text is null or ${f}.is_public or exists (select from flavor_projects where flavor_id = ${f}.id and project_id = :project_id))`;
 
 /** What flavors can be listed by. */
 export const flavorSortKeys = [
@@ -82,9 +83,9 @@ function readFlavors(api: Database, { sortKey, sortDirection, marker, ...filter 
          and (:is_public::boolean is null or is_public = :is_public or (:is_public and ${shared}))
          ${marker === null ? '' : 'and position > (select position from marker)'}
        order by position limit :limit)
-     select 'header' as key, jsonb_build_object('markerFound', ${marker === null ? 'true' : 'exists (select from marker)'}) as doc
+     select 'header' as key, jsonb_build_object('markerFound', ${marker === null ? 'true' : 'exists (select from marker)'}) as doc, 0 as position
      union all
-     (select 'flavor ' || flavorid, (select to_jsonb(shown) from (select ${flavorColumns}) shown) from page f order by position)`,
+     select 'flavor ' || flavorid, (select to_jsonb(shown) from (select ${flavorColumns('f')}) shown), position from page f`,
     {
       project_id: filter.projectId,
       sees_all: filter.seesAll,
@@ -94,6 +95,7 @@ function readFlavors(api: Database, { sortKey, sortDirection, marker, ...filter 
       marker,
       limit: filter.limit,
     },
+    { order: 'position' },
   );
 }
 
@@ -101,8 +103,8 @@ function readFlavors(api: Database, { sortKey, sortDirection, marker, ...filter 
 export async function findFlavor(api: Database, flavorId: string, projectId: string | null): Promise<Flavor | undefined> {
   const { documents } = await queryDocuments<Flavor>(
     api,
-    `select flavorid as key, (select to_jsonb(shown) from (select ${flavorColumns}) shown) as doc from flavors f
-     where flavorid = :flavor_id and ${flavorVisible}`,
+    `select flavorid as key, (select to_jsonb(shown) from (select ${flavorColumns('f')}) shown) as doc from flavors f
+     where flavorid = :flavor_id and ${flavorVisible('f')}`,
     { flavor_id: flavorId, project_id: projectId },
   );
   return documents.get(flavorId);

@@ -18,7 +18,7 @@ export interface KeyPair {
 export type NewKeyPair = Pick<KeyPair, 'user_id' | 'name' | 'type' | 'fingerprint' | 'public_key'>;
 
 /** SQL of a key pair's document, over `key_pairs k`; for a boot, too, which looks for `:key_name` among those of `:user_id`. */
-export const keyPairDocument = `to_jsonb(k) - 'request_id'`;
+export const keyPairDocument = (keyPair: string) => `to_jsonb(${keyPair}) - 'request_id'`;
 
 /**
  * Adds a key pair, unless its user has as many as the project of the request allows, or has one of that name.
@@ -42,7 +42,7 @@ export async function createKeyPair(
        select :user_id, :name, :type, :fingerprint, :public_key, :request_id from quota where hard_limit < 0 or count < hard_limit
        on conflict (user_id, name) do nothing
        returning *)
-     select (select ${keyPairDocument} from (select * from made union all select * from mine) k) as "keyPair",
+     select (select ${keyPairDocument('k')} from (select * from made union all select * from mine) k) as "keyPair",
        hard_limit >= 0 and count >= hard_limit as full
      from quota`,
     { ...keyPair, project_id: request.projectId, request_id: request.id, fallback },
@@ -62,7 +62,7 @@ export async function listKeyPairs(
     // A page begins with its marker, so that one read says whether the marker exists.
     const { documents, truncated } = await queryDocuments<KeyPair>(
       api,
-      `select k.name as key, ${keyPairDocument} as doc from key_pairs k
+      `select k.name as key, ${keyPairDocument('k')} as doc from key_pairs k
        where user_id = :user_id and (:from::text is null or name >= :from)
        order by name limit :limit::int`,
       { user_id: userId, from, limit: limit === null ? null : limit + 1 },
@@ -82,7 +82,7 @@ export async function listKeyPairs(
 export async function findKeyPair(api: Database, userId: string, name: string): Promise<KeyPair | undefined> {
   const [row] = await query<{ doc: KeyPair }>(
     api,
-    `select ${keyPairDocument} as doc from key_pairs k where user_id = :user_id and name = :name`,
+    `select ${keyPairDocument('k')} as doc from key_pairs k where user_id = :user_id and name = :name`,
     { user_id: userId, name },
   );
   return row?.doc;

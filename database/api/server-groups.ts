@@ -66,9 +66,10 @@ export async function listServerGroups(
   for (let more = true; more; ) {
     const page = await queryDocuments<ServerGroup>(
       api,
-      `select uuid as key, doc from (${documents}) g where :project_id::text is null or project_id = :project_id
+      `select uuid as key, doc, id from (${documents}) g where :project_id::text is null or project_id = :project_id
        order by id offset :offset::int limit :limit::int`,
       { project_id: projectId, offset: offset + found.size, limit: limit - found.size },
+      { order: 'id' },
     );
     for (const [uuid, group] of page.documents) found.set(uuid, group);
     more = page.truncated;
@@ -100,36 +101,44 @@ export async function deleteServerGroup(api: Database, uuid: string): Promise<vo
 
 /**
  * CTEs for acceptance: the group that a request names by `:group` (null when it names none), if it is the project's, and how many more members it may
- * have (`:group_members` where the project has no limit of its own). It locks the group after the project's row of quota_usages, as everyone does who
- * takes both. They need a CTE `usage`; `group_capacity` has no row when there is no such group any more.
+ * have (`:group_members` where the project has no limit of its own): `group_capacity`, without a row when there is no such group any more.
+ * @param usage the CTE that locks the project's row of quota_usages; the group is locked after it, as by everyone who takes both.
  */
-export const joiningGroup = `
+export const joiningGroup = (usage: string) => `
+  -- The group that the request names, under lock, and how many members it has.
   joining as (
     select g.id as group_id, count_group_members(g.id) as count
-    from usage cross join instance_groups g where g.uuid = :group::uuid and g.project_id = :project_id),
+    from ${usage} cross join instance_groups g where g.uuid = :group::uuid and g.project_id = :project_id),
+  -- How many it may have.
   group_quota as (
     select group_id, count, quota_limit(:project_id, 'server_group_members', :group_members::int) as hard_limit from joining),
+  -- How many more.
   group_capacity as (
     select group_id, (case when hard_limit < 0 then 2147483647 else hard_limit - count end)::int as more
     from group_quota where count is not null)`;
 
-/** Returns SQL that is true when this number of servers (an SQL expression) may join the group, or the request names none. */
+/** Returns SQL that is true when this number of servers (an SQL expression) may join the group of `joiningGroup`, or the request names none. */
 export function mayJoin(servers: string): string {
   return `(:group::uuid is null or coalesce((select more from group_capacity) >= ${servers}, false))`;
 }
 
-/** A CTE that makes the servers of the CTE `accepted` members of the group, in the order of their launch. */
-export const joinGroup = `
+/** A CTE that makes servers members of the group of `joiningGroup`: those of a CTE `(uuid, launch_index)`, in the order of their launch. */
+export const joinGroup = (servers: string) => `
+  -- They are members of their group.
   joined as (
     insert into instance_group_member (group_id, instance_uuid)
-    select group_id, uuid from accepted cross join group_capacity order by launch_index)`;
+    select group_id, uuid from ${servers} cross join group_capacity order by launch_index)`;
 
 /**
- * CTEs that take the servers of the CTE `ended` out of their groups, beside `held`, the lock of what they held on hosts. Members are locked after
- * hosts and before groups, in the order of their ids; so this, a claim and the removal of a group never wait for each other in a circle.
+ * CTEs that take servers out of their groups. Members are locked after hosts and before groups, in the order of their ids; so this, a claim and the
+ * removal of a group never wait for each other in a circle.
+ * @param servers a CTE `(instance_uuid)`.
+ * @param hosts the CTE that locks what they held on hosts.
  */
-export const leaveGroups = `
+export const leaveGroups = (servers: string, hosts: string) => `
+  -- Their memberships, under lock.
   members_held as (
-    select member.id from instance_group_member member join ended using (instance_uuid)
-    where (select count(*) from held) >= 0 order by member.id for update of member),
+    select member.id from instance_group_member member join ${servers} using (instance_uuid)
+    where (select count(*) from ${hosts}) >= 0 order by member.id for update of member),
+  -- They are members no more.
   left_groups as (delete from instance_group_member where id in (select id from members_held))`;

@@ -82,7 +82,7 @@ export async function listUsersWithRoles(api: Database): Promise<UserWithRoles[]
            select p.name as project, jsonb_agg(r.name order by r.name) as roles
            from role_assignments a join projects p on p.id = a.project_id join roles r on r.id = a.role_id
            where a.user_id = u.id group by p.name) assigned), '{}')) as doc
-       from users u where name > :after order by name`,
+       from users u where name > :after`,
       { after: users.at(-1)?.name ?? '' },
     );
     users.push(...documents.values());

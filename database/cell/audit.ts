@@ -72,18 +72,20 @@ export interface Burials {
 const mostGroups = 1_000;
 
 /**
- * Counts what is in cell0 by the first cause that the burial named (where it named none, by the sentence of the fault), newest first.
+ * Counts what is in cell0 by the first cause that the burial noted (where it noted none, by the sentence of the fault), newest first.
  * @param days only what was buried in the last days; null for all.
  */
 export async function countBurials(cell0: Database, days: number | null): Promise<Burials[]> {
   return query<Burials>(
     cell0,
     `with latest as (
-       select distinct on (f.instance_uuid) f.*, i.project_id from instance_faults f join instances i on i.uuid = f.instance_uuid
+       select distinct on (f.instance_uuid) f.*, i.project_id, noted.value as first_cause
+       from instance_faults f join instances i on i.uuid = f.instance_uuid
+       left join instance_system_metadata noted on noted.instance_uuid = i.uuid and noted.key = 'first_cause' and noted.deleted = 0
        where i.deleted = 0 and f.deleted = 0 and (:days::int is null or f.created_at >= now() - make_interval(days => :days::int))
        order by f.instance_uuid, f.created_at desc, f.id desc)
      select to_char(created_at at time zone 'UTC', 'YYYY-MM-DD') as day, project_id as project,
-       coalesce(substring(details from 'First cause: ([^.\\n]+)'), message, '') as cause,
+       coalesce(first_cause, message, '') as cause,
        count(*)::int as servers, min(created_at) as first, max(created_at) as last
      from latest group by 1, 2, 3 order by 1 desc, 4 desc, 2, 3 limit ${mostGroups}`,
     { days },

@@ -65,8 +65,10 @@ const whole = `
     'action', (select to_jsonb(shown) from (select ${columns}) shown),
     'events', (
       select coalesce(jsonb_agg(to_jsonb(e) order by e.created_at desc, e.id desc), '[]') from instance_actions_events e
-      where action_id = a.id)) as doc
+      where action_id = a.id)) as doc, a.created_at, a.id
   from instance_actions a where instance_uuid = :server::uuid`;
+
+const newestFirst = { order: 'created_at desc, id desc' };
 
 /** Returns the action of a request on a server. */
 export async function findInstanceAction(cell: Database, server: string, requestId: string): Promise<WholeInstanceAction | undefined> {
@@ -74,12 +76,18 @@ export async function findInstanceAction(cell: Database, server: string, request
     cell,
     `${whole} and request_id = :request_id order by a.created_at desc, a.id desc limit 1`,
     { server, request_id: requestId },
+    newestFirst,
   );
   return documents.values().next().value;
 }
 
 /** Returns the latest actions of a server, newest first, as many as fit one answer. */
 export async function latestInstanceActions(cell: Database, server: string): Promise<WholeInstanceAction[]> {
-  const { documents } = await queryDocuments<WholeInstanceAction>(cell, `${whole} order by a.created_at desc, a.id desc`, { server });
+  const { documents } = await queryDocuments<WholeInstanceAction>(
+    cell,
+    `${whole} order by a.created_at desc, a.id desc`,
+    { server },
+    newestFirst,
+  );
   return [...documents.values()];
 }

@@ -9,66 +9,79 @@ export interface NewInstance {
   action: CreateAction;
 }
 
-/** What a server consists of beside its row, by the table that holds it, with the CTEs that write it from the CTE `written`. */
-const writes = {
-  instance_metadata: `
+/** What a server consists of beside its row, by the table that holds it, with the CTEs that write it from a CTE `(uuid, doc, action)`. */
+const writes = (written: string) =>
+  ({
+    instance_metadata: `
+     -- What the client noted on it.
      metadata as (
        insert into instance_metadata (instance_uuid, key, value)
-       select uuid, key, value from written cross join lateral jsonb_each_text(doc->'metadata'))`,
-  instance_system_metadata: `
+       select uuid, key, value from ${written} cross join lateral jsonb_each_text(doc->'metadata'))`,
+    instance_system_metadata: `
+     -- What Nova notes of its image.
      system_metadata as (
        insert into instance_system_metadata (instance_uuid, key, value)
-       select uuid, key, value from written cross join lateral jsonb_each_text(doc->'system_metadata'))`,
-  tags: `
+       select uuid, key, value from ${written} cross join lateral jsonb_each_text(doc->'system_metadata'))`,
+    tags: `
+     -- Its tags.
      tags as (
-       insert into tags (resource_id, tag) select uuid, tag from written cross join lateral jsonb_array_elements_text(doc->'tags') tag)`,
-  block_device_mapping: `
+       insert into tags (resource_id, tag) select uuid, tag from ${written} cross join lateral jsonb_array_elements_text(doc->'tags') tag)`,
+    block_device_mapping: `
+     -- Its disks.
      devices as (
        insert into block_device_mapping (uuid, instance_uuid, source_type, destination_type, guest_format, device_type, disk_bus, boot_index,
          device_name, delete_on_termination, snapshot_id, volume_id, volume_size, volume_type, image_id, tag)
        select b.uuid, w.uuid, b.source_type, b.destination_type, b.guest_format, b.device_type, b.disk_bus, b.boot_index, b.device_name,
          b.delete_on_termination, b.snapshot_id, b.volume_id, b.volume_size, b.volume_type, b.image_id, b.tag
-       from written w cross join lateral jsonb_populate_recordset(null::block_device_mapping, doc->'block_device_mappings') b)`,
-  security_group_instance_association: `
+       from ${written} w cross join lateral jsonb_populate_recordset(null::block_device_mapping, doc->'block_device_mappings') b)`,
+    security_group_instance_association: `
+     -- The security groups it names.
      group_names as (
        select distinct w.uuid, name, doc->>'project_id' as project_id, doc->>'user_id' as user_id
-       from written w cross join lateral jsonb_array_elements_text(doc->'security_groups') name),
+       from ${written} w cross join lateral jsonb_array_elements_text(doc->'security_groups') name),
+     -- They exist from here on; the lock of one that existed keeps it.
      groups as (
        insert into security_groups (name, description, project_id, user_id)
        select distinct on (project_id, name) name, name, project_id, user_id from group_names
        on conflict (project_id, name, deleted) do update set updated_at = now()
        returning id, name, project_id),
+     -- It is in them.
      memberships as (
        insert into security_group_instance_association (security_group_id, instance_uuid)
        select groups.id, uuid from group_names join groups using (project_id, name))`,
-  instance_extra: `
-     extra as (insert into instance_extra (instance_uuid, flavor) select uuid, doc->'flavor' from written)`,
-  instance_info_caches: `
-     info_cache as (insert into instance_info_caches (instance_uuid) select uuid from written)`,
-  instance_faults: `
+    instance_extra: `
+     -- Its flavor as it was at the boot.
+     extra as (insert into instance_extra (instance_uuid, flavor) select uuid, doc->'flavor' from ${written})`,
+    instance_info_caches: `
+     -- Its networks, of which it has none yet.
+     info_cache as (insert into instance_info_caches (instance_uuid) select uuid from ${written})`,
+    instance_faults: `
+     -- The reason, when it is buried.
      faults as (
        insert into instance_faults (instance_uuid, code, message, details, host)
        select uuid, f.code, left(f.message, 255), f.details, 'cellzero'
-       from written cross join lateral jsonb_populate_record(null::instance_faults, doc->'fault') f where jsonb_typeof(doc->'fault') = 'object')`,
-  instance_actions: `
+       from ${written} cross join lateral jsonb_populate_record(null::instance_faults, doc->'fault') f where jsonb_typeof(doc->'fault') = 'object')`,
+    instance_actions: `
+     -- Its create action
      actions as (
        insert into instance_actions (instance_uuid, action, request_id, user_id, project_id, start_time, finish_time, message, updated_at)
        select uuid, 'create', action->>'request_id', doc->>'user_id', doc->>'project_id', (action->>'start_time')::timestamptz,
          (action->>'finish_time')::timestamptz, action->>'message', now()
-       from written
+       from ${written}
        returning id, instance_uuid),
+     -- with the one event.
      events as (
        insert into instance_actions_events (action_id, event, start_time, finish_time, result, details, host)
        select actions.id, action->>'event', (action->>'start_time')::timestamptz, (action->>'finish_time')::timestamptz, action->>'result',
          action->>'details', 'cellzero'
-       from actions join written on written.uuid = actions.instance_uuid)`,
-} as const;
+       from actions join ${written} w on w.uuid = actions.instance_uuid)`,
+  }) as const;
 
 /** A part of a server beside its row. */
-export type Relation = keyof typeof writes;
+export type Relation = keyof ReturnType<typeof writes>;
 
 /** All parts of a server; those that come from its client stand first. */
-export const instanceRelations = Object.keys(writes) as Relation[];
+export const instanceRelations = Object.keys(writes('')) as Relation[];
 
 /**
  * Writes servers with their relations, the `create` action and a fault, if they have one, among them. A server that an earlier owner had written is taken
@@ -85,15 +98,20 @@ export async function createInstances(
   const kept = instanceRelations.filter((relation) => !leftOut.includes(relation));
   const rows = await query<{ uuid: string }>(
     cell,
-    `with documents as (select value->'instance' as doc, value->'action' as action from jsonb_array_elements(:servers::jsonb)),
+    `with
+     -- The servers as they were accepted, with their create actions.
+     documents as (select value->'instance' as doc, value->'action' as action from jsonb_array_elements(:servers::jsonb)),
+     -- Their rows, but for what was purged with this token or a later one.
      rows as (select r.*, doc, action from documents cross join lateral jsonb_populate_record(null::instances, doc - 'id') r
        where not is_fenced(r.uuid, r.fencing_token)),
+     -- Those that an earlier owner wrote, taken over, on the host that is claimed now.
      taken_over as (
        update instances i
        set execution = r.execution, fencing_token = r.fencing_token, host = r.host, node = r.node, launched_on = r.host,
          availability_zone = r.availability_zone, updated_at = now()
        from rows r where i.uuid = r.uuid and i.fencing_token < r.fencing_token
        returning i.uuid),
+     -- Those that were not here.
      new as (
        insert into instances (uuid, user_id, project_id, image_ref, kernel_id, ramdisk_id, hostname, display_name, display_description, launch_index,
          key_name, key_data, power_state, vm_state, task_state, memory_mb, vcpus, root_gb, ephemeral_gb, host, node, launched_on, instance_type_id,
@@ -106,8 +124,9 @@ export async function createInstances(
        from rows
        on conflict (uuid) do nothing
        returning uuid),
+     -- All else of a server is written with its row or not at all.
      written as (select n.uuid, doc, action from new n join rows using (uuid))
-     ${kept.map((relation) => `,${writes[relation]}`).join('')}
+     ${kept.map((relation) => `,${writes('written')[relation]}`).join('')}
      select uuid from new
      union select uuid from taken_over
      union select i.uuid from instances i join rows r on r.uuid = i.uuid and r.fencing_token = i.fencing_token`,
@@ -117,23 +136,24 @@ export async function createInstances(
 }
 
 /** Of a server whose flavor is lost, its sizes are known. */
-const flavorOfRow = `jsonb_build_object('flavorid', '', 'name', '', 'memory_mb', i.memory_mb, 'vcpus', i.vcpus, 'root_gb', i.root_gb,
-      'ephemeral_gb', i.ephemeral_gb, 'swap', 0, 'extra_specs', jsonb_build_object())`;
+const flavorOfRow = (i: string) => `jsonb_build_object('flavorid', '', 'name', '', 'memory_mb', ${i}.memory_mb, 'vcpus', ${i}.vcpus,
+      'root_gb', ${i}.root_gb, 'ephemeral_gb', ${i}.ephemeral_gb, 'swap', 0, 'extra_specs', jsonb_build_object())`;
 
-const document = `
-  to_jsonb(i) || jsonb_build_object(
-    'flavor', coalesce((select flavor from instance_extra where instance_uuid = i.uuid), ${flavorOfRow}),
-    'metadata', (select coalesce(jsonb_object_agg(key, value), '{}') from instance_metadata where instance_uuid = i.uuid and deleted = 0),
+/** SQL of the document of a server, a row of instances. */
+const document = (i: string) => `
+  to_jsonb(${i}) || jsonb_build_object(
+    'flavor', coalesce((select flavor from instance_extra where instance_uuid = ${i}.uuid), ${flavorOfRow(i)}),
+    'metadata', (select coalesce(jsonb_object_agg(key, value), '{}') from instance_metadata where instance_uuid = ${i}.uuid and deleted = 0),
     'system_metadata',
-      (select coalesce(jsonb_object_agg(key, value), '{}') from instance_system_metadata where instance_uuid = i.uuid and deleted = 0),
-    'tags', (select coalesce(jsonb_agg(tag order by tag), '[]') from tags where resource_id = i.uuid),
+      (select coalesce(jsonb_object_agg(key, value), '{}') from instance_system_metadata where instance_uuid = ${i}.uuid and deleted = 0),
+    'tags', (select coalesce(jsonb_agg(tag order by tag), '[]') from tags where resource_id = ${i}.uuid),
     'block_device_mappings',
-      (select coalesce(jsonb_agg(to_jsonb(b) order by b.id), '[]') from block_device_mapping b where instance_uuid = i.uuid and deleted = 0),
+      (select coalesce(jsonb_agg(to_jsonb(b) order by b.id), '[]') from block_device_mapping b where instance_uuid = ${i}.uuid and deleted = 0),
     'security_groups', (
       select coalesce(jsonb_agg(g.name order by g.name), '[]') from security_group_instance_association a
-      join security_groups g on g.id = a.security_group_id where a.instance_uuid = i.uuid and a.deleted = 0),
+      join security_groups g on g.id = a.security_group_id where a.instance_uuid = ${i}.uuid and a.deleted = 0),
     'fault', (
-      select to_jsonb(f) from instance_faults f where instance_uuid = i.uuid and deleted = 0 order by created_at desc, id desc limit 1))`;
+      select to_jsonb(f) from instance_faults f where instance_uuid = ${i}.uuid and deleted = 0 order by created_at desc, id desc limit 1))`;
 
 const conditions = { living: 'i.deleted = 0', deleted: 'i.deleted <> 0', all: 'true' };
 
@@ -149,7 +169,7 @@ export async function findInstances(
     const { documents, truncated } = await queryDocuments<Instance>(
       cell,
       `select key, doc from (
-         select i.uuid as key, ${document} as doc from instances i
+         select i.uuid as key, ${document('i')} as doc from instances i
          where i.uuid = any (array(select jsonb_array_elements_text(:uuids::jsonb)::uuid)) and ${conditions[which]}) servers
        where ${filter?.sql ?? 'true'}`,
       { uuids: wanted, ...filter?.parameters },
@@ -202,16 +222,16 @@ export async function activateInstance(
        update instances set vm_state = 'active', task_state = null, power_state = 1, launched_at = coalesce(launched_at, now()), updated_at = now()
        where uuid = :uuid::uuid and host = :host and fencing_token = :fencing_token and deleted = 0 and vm_state in ('building', 'active')
        returning uuid, reservation_id, created_at),
-     ${endAction(`'Success'`, 'null')}
+     ${endAction('ended', `'Success'`, 'null')}
      select uuid, reservation_id, (select request_id from action),
-       case when before.vm_state = 'building' then ${secondsSinceAcceptance} end as seconds
+       case when before.vm_state = 'building' then ${secondsSince('ended.created_at')} end as seconds
      from ended cross join before`,
     { uuid, host, fencing_token },
   );
   return ended;
 }
 
-const secondsSinceAcceptance = 'extract(epoch from now() - created_at)::float8';
+const secondsSince = (time: string) => `extract(epoch from now() - ${time})::float8`;
 
 /**
  * Ends the build of a server in ERROR in its own cell, without a host, with the fault that says why. Sent twice, it writes one fault.
@@ -232,8 +252,8 @@ export async function failInstance(
      fault as (
        insert into instance_faults (instance_uuid, code, message, details, host)
        select uuid, :code, left(:message, 255), :details, 'cellzero' from ended),
-     ${endAction(`'Error'`, ':message')}
-     select uuid, reservation_id, (select request_id from action), ${secondsSinceAcceptance} as seconds from ended
+     ${endAction('ended', `'Error'`, ':message')}
+     select uuid, reservation_id, (select request_id from action), ${secondsSince('ended.created_at')} as seconds from ended
      union all
      select uuid, reservation_id, null, null from instances
      where uuid = :uuid::uuid and fencing_token = :fencing_token and deleted = 0 and vm_state = 'error' and host is null`,
@@ -242,11 +262,11 @@ export async function failInstance(
   return ended;
 }
 
-/** Ends the `create` action and its event for the servers in the statement's `ended`. */
-function endAction(result: string, details: string): string {
+/** CTEs that end the `create` action and its event for the servers of a CTE `(uuid)`, with SQL of what its event says. */
+function endAction(ended: string, result: string, details: string): string {
   return `action as (
       update instance_actions set finish_time = now(), updated_at = now(), message = nullif(${result}, 'Success')
-      from ended where instance_uuid = ended.uuid and action = 'create' returning id, request_id),
+      from ${ended} ended where instance_uuid = ended.uuid and action = 'create' returning id, request_id),
     event as (
       update instance_actions_events set finish_time = now(), updated_at = now(), result = ${result}, details = ${details}
       from action where action_id = action.id)`;

@@ -168,19 +168,24 @@ const answerBytes = 700_000;
 
 /**
  * Runs a read whose rows are `(key, doc jsonb)` and returns the documents by key, however large they are: the Data API's limits for a row and for an
- * answer are met by cutting. `ctes` go before it, for what the read depends on. `truncated` says that more rows exist than fit one answer; ask again without the keys already answered.
+ * answer are met by cutting. `ctes` go before it, for what the read depends on; `order` is a list of its columns, by their key unless it says otherwise.
+ * `truncated` says that more rows exist than fit one answer, the last in that order; ask again without the keys already answered.
  * @throws DatabaseUnreachable as `query` does.
  */
 export async function queryDocuments<Doc>(
   database: Database,
   sql: string,
   parameters: Readonly<Record<string, Parameter>>,
-  ctes?: string,
+  { ctes, order = 'key' }: { ctes?: string; order?: string } = {},
 ): Promise<{ documents: Map<string, Doc>; truncated: boolean }> {
   const rows = await query<{ key: string; piece: string; left_out: boolean }>(
     database,
-    `with ${ctes ? `${ctes},` : ''} documents as (${sql}),
-     sized as (select key::text, doc::text as text, row_number() over () as position from documents),
+    `with ${ctes ? `${ctes},` : ''} 
+     -- What is read.
+     documents as (${sql}),
+     -- As text, in order.
+     sized as (select key::text, doc::text as text, row_number() over (order by ${order}) as position from documents),
+     -- With what each adds to the answer.
      counted as (select *, sum(octet_length(to_json(text)::text)) over (order by position) as bytes, count(*) over () as total from sized)
      select key, substr(text, number * ${pieceLength} + 1, ${pieceLength}) as piece,
        (max(position) over ()) < total as left_out

@@ -6,6 +6,9 @@ import { createHash } from 'node:crypto';
 import { type Database, query } from '../data-api/client.ts';
 import type { Migration } from './migration.ts';
 
+/** A migration may take as long as the Data API lets a statement run, which is 45 s. */
+const patience = { each: 50_000, left: Number.POSITIVE_INFINITY, attempts: 3 };
+
 /** Any constant; serialises migrators of one database. */
 const lock = 20_260_101;
 
@@ -19,7 +22,8 @@ export class MigrationChanged extends Error {
  * @returns the versions that this call applied, none when the database is up to date.
  * @throws MigrationChanged before anything is applied; DatabaseUnreachable, or the Data API's error of the migration that failed; earlier ones stay applied.
  */
-export async function migrate(database: Database, migrations: readonly Migration[]): Promise<number[]> {
+export async function migrate(where: Database, migrations: readonly Migration[]): Promise<number[]> {
+  const database = { ...where, patience };
   await query(
     database,
     `do $migrator$ begin

@@ -39,13 +39,13 @@ export const seconds = (since: string) => `extract(epoch from now() - ${since}):
 /** Returns SQL that finds a row by index; a limit keeps the planner from reading whole tables for a page. */
 const lookup = (select: string) => `lateral (${select} limit 1)`;
 
-/** Reads the servers in the CTE `asked (uuid)`. */
-const records = `
+/** Reads the servers of a CTE `(uuid)`. */
+const records = (servers: string) => `
   select asked.uuid, m.id is not null as mapped, coalesce(m.queued_for_delete, false) as deleted, c.uuid as cell,
     ${seconds('b.created_at')} as requested, target.uuid as target_cell, s.id is not null as specified,
     held.hosts, held.host_cells, ${seconds('greatest(held.changed, m.updated_at)')} as allocated,
     array(select w.uuid::text from pending_cleanups join cell_mappings w on w.id = cell_id where instance_uuid = asked.uuid) as cleanups
-  from asked
+  from ${servers} asked
   left join ${lookup('select * from instance_mappings where instance_uuid = asked.uuid')} m on true
   left join cell_mappings c on c.id = m.cell_id
   left join ${lookup('select * from build_requests where instance_uuid = asked.uuid')} b on true
@@ -72,10 +72,14 @@ export async function scanServers(api: Database, after: string, limit: number): 
         where ${column} > :after::uuid and ${column} <= (select last from stretch) ${and} order by 1 limit :limit)`;
   return query<ServerRecords>(
     api,
-    `with living as (
+    `with
+     -- The next living servers.
+     living as (
        select instance_uuid from instance_mappings where not queued_for_delete and instance_uuid > :after::uuid order by 1 limit :limit),
+     -- How far these reach; to the end when they are fewer than asked for.
      stretch as (
        select coalesce((select instance_uuid from living order by 1 offset :limit - 1 limit 1), '${lastUuid}') as last),
+     -- With them, all servers of the stretch of which anything else is left.
      asked (uuid) as (
        select instance_uuid from living
        union ${next('build_requests', 'instance_uuid')}
@@ -87,14 +91,16 @@ export async function scanServers(api: Database, after: string, limit: number): 
          'and not exists (select from instance_mappings m where m.instance_uuid = s.instance_uuid)',
        )}
        order by 1 limit :limit)
-     ${records}`,
+     ${records('asked')}`,
     { after, limit },
   );
 }
 
 /** Returns what the api database holds of these servers: a row for each, also for those it does not have. */
 export async function readServers(api: Database, uuids: readonly string[]): Promise<ServerRecords[]> {
-  return query<ServerRecords>(api, `with asked as (select jsonb_array_elements_text(:uuids::jsonb)::uuid as uuid) ${records}`, { uuids });
+  return query<ServerRecords>(api, `with asked as (select jsonb_array_elements_text(:uuids::jsonb)::uuid as uuid) ${records('asked')}`, {
+    uuids,
+  });
 }
 
 /** A server in the api database, for a person to read. Amounts are in the units of placement. */

@@ -39,38 +39,50 @@ export interface AdoptedServer {
 export async function adoptServers(api: Database, cell: string, servers: readonly AdoptedServer[]): Promise<number> {
   const [row] = await query<{ count: number }>(
     api,
-    `with asked as (
+    `with
+     -- The servers as their cell has them.
+     asked as (
        select (value->>'uuid')::uuid as uuid, value->>'project_id' as project_id, value->>'user_id' as user_id, value->>'host' as host,
          (value->>'created_at')::timestamptz as created_at, (value->>'deleted_at')::timestamptz as deleted_at, (value->>'building')::boolean as building,
          value->'spec' as spec, value->'resources' as resources
        from jsonb_array_elements(:servers::jsonb)),
+     -- Their cell.
      cell as (select id from cell_mappings where uuid = :cell::uuid),
+     -- Those that the index did not have; all else follows from these rows, so nothing is counted twice.
      mapped as (
        insert into instance_mappings (instance_uuid, cell_id, project_id, user_id, queued_for_delete, created_at, updated_at)
        select asked.uuid, cell.id, project_id, user_id, deleted_at is not null, created_at, deleted_at from asked cross join cell order by created_at
        on conflict (instance_uuid) do nothing
        returning instance_uuid),
+     -- The living ones among them.
      living as (select asked.* from asked join mapped on instance_uuid = uuid where deleted_at is null),
+     -- What they would have asked for.
      specs as (insert into request_specs (instance_uuid, spec) select uuid, spec from living on conflict (instance_uuid) do nothing),
+     -- A build that is not at its end, for the reaper.
      work as (${notePending('select uuid, cell.id, 0 from living cross join cell where building')}),
+     -- Their share of the quota.
      used as (
        insert into quota_usages (project_id, instances, cores, ram)
        select project_id, count(*)::int, sum((spec->'flavor'->>'vcpus')::bigint)::bigint, sum((spec->'flavor'->>'memory_mb')::bigint)::bigint
        from living group by project_id order by project_id
        on conflict (project_id) do update set instances = quota_usages.instances + excluded.instances, cores = quota_usages.cores + excluded.cores,
          ram = quota_usages.ram + excluded.ram, updated_at = now()),
+     -- What they take on their hosts.
      wanted as (
        select living.uuid, p.id as provider, key as resource_class, amount::bigint as amount
        from living join resource_providers p on p.name = living.host cross join lateral jsonb_each_text(resources) as amounts (key, amount)
        where amount::bigint > 0),
+     -- The inventories concerned, under lock in the order of their ids.
      held as (
        select i.id from inventories i where (i.resource_provider_id, i.resource_class) in (select provider, resource_class from wanted)
        order by i.id for update),
+     -- Their claims,
      claimed as (
        insert into allocations (consumer_id, resource_provider_id, resource_class, used)
        select uuid, provider, resource_class, amount from wanted where (select count(*) from held) >= 0
        on conflict (consumer_id, resource_class) do nothing
        returning resource_provider_id, resource_class, used),
+     -- and the room that these take.
      taken as (
        update inventories i set used = i.used + sums.used, updated_at = now()
        from (select resource_provider_id, resource_class, sum(used) as used from claimed group by 1, 2) sums

@@ -36,42 +36,55 @@ export interface Claim {
 export async function claim(api: Database, execution: string, claims: readonly Claim[], group: Group | null): Promise<boolean> {
   const [row] = await query<{ holds: boolean }>(
     api,
-    `with asked as (
+    `with
+     -- The servers, each with its host and what it takes there.
+     asked as (
        select (value->>'server')::uuid as server, (value->>'provider')::int as provider, value->'resources' as resources
        from jsonb_array_elements(:claims::jsonb)),
+     -- Those that still wait and that this execution owns. First lock of all, as for whoever takes a build request away.
      waiting as (
        select b.instance_uuid as server from build_requests b join asked on server = b.instance_uuid
        where b.execution = :execution order by b.id for update of b),
+     -- A row for each allocation that they need.
      wanted as (
        select server, provider, key as resource_class, amount::bigint as amount
        from asked join waiting using (server) cross join lateral jsonb_each_text(resources) as amounts (key, amount) where amount::bigint > 0),
+     -- Allocations that an earlier sending of this statement made, and whether it made all of them on these hosts.
      before as (
        select count(*) as any, count(*) filter (where a.resource_provider_id = wanted.provider) = (select count(*) from wanted) as all
        from wanted join allocations a on a.consumer_id = server and a.resource_class = wanted.resource_class),
+     -- What each host must have in all; nothing when this was sent before.
      sums as (select provider, resource_class, sum(amount) as amount from wanted, before where before.any = 0 group by 1, 2),
+     -- The inventories under lock, in the order of their ids, of hosts that may still be picked.
      held as (
        select i.id, i.free >= sums.amount as fits, sums.amount
        from inventories i join sums on i.resource_provider_id = sums.provider and i.resource_class = sums.resource_class
        join host_states h on h.resource_provider_id = sums.provider and h.pickable
        order by i.id for update of i),
+     -- Whether all of them are there and have the capacity.
      capacity as (
        select before.any = 0 and coalesce((select bool_and(fits) from held), true) and (select count(*) from held) = (select count(*) from sums) as fits
        from before),
+     -- The group as it was when the hosts were picked; whoever claims for another member now comes too late.
      alone as (
        update instance_groups g set generation = generation + 1, updated_at = now()
        from capacity where capacity.fits and g.id = :group::int and g.generation = :generation::int and exists (select from sums)
        returning g.id),
+     -- All or nothing.
      verdict as (
        select fits and (:group::int is null or exists (select from alone) or not exists (select from sums)) as fits from capacity),
+     -- The claim.
      claimed as (
        insert into allocations (consumer_id, resource_provider_id, resource_class, used)
        select server, provider, resource_class, amount from wanted, verdict where verdict.fits
        on conflict (consumer_id, resource_class) do nothing
        returning resource_provider_id, resource_class, used),
+     -- The room that it takes.
      taken as (
        update inventories i set used = i.used + amount, updated_at = now()
        from (select resource_provider_id, resource_class, sum(used) as amount from claimed group by 1, 2) c
        where i.resource_provider_id = c.resource_provider_id and i.resource_class = c.resource_class),
+     -- The reaper sees that the execution lives.
      marked as (
        update build_requests b set updated_at = now()
        from waiting, verdict where b.instance_uuid = waiting.server and verdict.fits)
@@ -112,21 +125,28 @@ async function tryMoveAllocations(
 ) {
   const [row] = await query<{ known: boolean; host: string | null; raced: boolean }>(
     api,
-    `with owned as (
+    `with
+     -- The server, if the caller acts for its owner.
+     owned as (
        select instance_uuid from instance_mappings where instance_uuid = :server::uuid and fencing_token = :fencing_token for update),
+     -- Its allocations, wherever they are.
      held_now as (
        select a.id, a.resource_provider_id, a.resource_class, a.used, p.name from allocations a
        join resource_providers p on p.id = a.resource_provider_id
        where a.consumer_id = (select instance_uuid from owned) order by a.id for update of a),
+     -- Those on the host that failed; none when an earlier sending of this statement has moved them.
      claimed as (select * from held_now where name = :from),
+     -- Its group, if the policy binds.
      team as (
        select g.id, g.generation, p.policy, coalesce((p.rules->>'max_server_per_host')::int, 1) as most
        from instance_group_member m join instance_groups g on g.id = m.group_id join instance_group_policy p on p.group_id = g.id
        where m.instance_uuid = :server::uuid and p.policy in ('affinity', 'anti-affinity')),
+     -- Where the other members are.
      others as (
        select a.resource_provider_id as provider, count(*) as servers
        from team join instance_group_member m on m.group_id = team.id and m.instance_uuid <> :server::uuid
        join allocations a on a.consumer_id = m.instance_uuid and a.resource_class = 'VCPU' group by 1),
+     -- The alternates that may be picked and keep the policy.
      alternates as (
        select h.resource_provider_id as id, h.host as name, position
        from jsonb_array_elements_text(:alternates::jsonb) with ordinality as list (name, position) join host_states h on h.host = list.name
@@ -135,31 +155,40 @@ async function tryMoveAllocations(
          when 'anti-affinity' then coalesce(o.servers, 0) < team.most
          when 'affinity' then not exists (select from others where provider <> h.resource_provider_id)
          else true end),
+     -- Their inventories and those of the host that failed, under lock, in the order of their ids.
      held as (
        select i.id, i.resource_provider_id, i.resource_class, i.free >= claimed.used as fits
        from inventories i join claimed using (resource_class)
        where i.resource_provider_id in (select id from alternates union select resource_provider_id from claimed)
        order by i.id for update of i),
+     -- The first one with room for all of it.
      best as (
        select id, name from alternates a
        where (select bool_and(fits) and count(*) = (select count(*) from claimed) from held where resource_provider_id = a.id)
        order by position limit 1),
+     -- The group as it is; another member that moves now comes too late.
      alone as (
        update instance_groups g set generation = g.generation + 1, updated_at = now()
        from team, best where g.id = team.id and g.generation = team.generation
        returning g.id),
+     -- The host it goes to.
      chosen as (select * from best where not exists (select from team) or exists (select from alone)),
+     -- Another member was first, so that what was seen of the group no longer holds.
      raced as (select exists (select from best) and not exists (select from chosen) as raced),
+     -- The failure counts against the host, unless all of this is looked at again.
      failed as (
        insert into build_failures (resource_provider_id) select distinct resource_provider_id from claimed, raced where not raced
        on conflict (resource_provider_id) do update set last_at = now(),
          builds = case when build_failures.last_at > now() - interval '${failuresLast}' then build_failures.builds + 1 else 1 end),
+     -- The room goes back to the one host,
      freed as (
        update inventories i set used = i.used - claimed.used, updated_at = now() from claimed, chosen
        where i.resource_provider_id = claimed.resource_provider_id and i.resource_class = claimed.resource_class),
+     -- is taken on the other,
      taken as (
        update inventories i set used = i.used + claimed.used, updated_at = now() from claimed, chosen
        where i.resource_provider_id = chosen.id and i.resource_class = claimed.resource_class),
+     -- and the claim goes there.
      moved as (
        update allocations a set resource_provider_id = chosen.id, updated_at = now() from claimed, chosen where a.id = claimed.id)
      select exists (select from held_now where name = :from or name in (select jsonb_array_elements_text(:alternates::jsonb))) as known,

@@ -138,7 +138,7 @@ export async function listHostCapacities(api: Database, cell: string | null): Pr
            from inventories where resource_provider_id = h.resource_provider_id),
          'servers', (select count(*) from allocations where resource_provider_id = h.resource_provider_id and resource_class = 'VCPU')) as doc
        from host_states h join cell_mappings c on c.id = h.cell_id
-       where (:cell::text is null or c.name = :cell::text) and host > :after order by host`,
+       where (:cell::text is null or c.name = :cell::text) and host > :after`,
       { cell, after: hosts.at(-1)?.host ?? '' },
     );
     hosts.push(...documents.values());

@@ -22,30 +22,40 @@ const amounts = (text: (column: string) => string) =>
 
 /** What the request asks for. Amounts are what one host must have: under affinity it holds all servers. */
 export const request = `
+  -- The servers of the request.
   asked as (select jsonb_array_elements_text(:servers::jsonb)::uuid as uuid),
+  -- Those that have no cell yet, if this execution still owns them, with what they ask for.
   waiting as (
     select uuid, s.spec from asked join build_requests b on b.instance_uuid = uuid and b.execution = :execution
     join request_specs s on s.instance_uuid = uuid),
+  -- Cells that one of them turned away from.
   turned_from as (select distinct cell_id from pending_cleanups join waiting on instance_uuid = uuid),
+  -- Those that hold a claim of an earlier run, with its host, and whether that will still do.
   claimed as (
     select waiting.uuid as server, h.resource_provider_id as provider, h.host, h.zone, c.uuid as cell,
       h.pickable and h.cell_id not in (select cell_id from turned_from) as usable
     from waiting join allocations a on a.consumer_id = waiting.uuid and a.resource_class = 'VCPU'
     join host_states h using (resource_provider_id) left join cell_mappings c on c.id = h.cell_id),
+  -- Those that have their cell and host.
   placed as (
     select asked.uuid as server, c.uuid as cell, h.host, h.zone
     from asked join instance_mappings m on m.instance_uuid = asked.uuid and not m.queued_for_delete
     join cell_mappings c on c.id = m.cell_id
     join allocations a on a.consumer_id = asked.uuid and a.resource_class = 'VCPU' join host_states h using (resource_provider_id)),
+  -- What they all ask for.
   spec as (select spec from waiting limit 1),
+  -- The group they are in.
   team as (
     select g.id, g.name, g.generation, p.policy, coalesce((p.rules->>'max_server_per_host')::int, 1) as most
     from spec join instance_groups g on g.uuid = (spec->>'group')::uuid join instance_group_policy p on p.group_id = g.id),
+  -- How many of its members each host has.
   members as (
     select a.resource_provider_id as provider, count(*)::int as servers
     from team join instance_group_member m on m.group_id = team.id
     join allocations a on a.consumer_id = m.instance_uuid and a.resource_class = 'VCPU' group by 1),
+  -- How many servers need a host.
   seekers as (select count(*) as servers from waiting where uuid not in (select server from claimed)),
+  -- What one server asks for.
   one as (
     select (spec->'flavor'->>'vcpus')::bigint as vcpu, (spec->'flavor'->>'memory_mb')::bigint as memory_mb,
       (spec->'flavor'->>'root_gb')::bigint + (spec->'flavor'->>'ephemeral_gb')::bigint
@@ -54,17 +64,21 @@ export const request = `
       case when spec->'forced_host' is null then spec->>'availability_zone' end as zone,
       (select policy from team) as policy
     from spec),
+  -- What one host must have, and which one may be named; under affinity it takes all of them.
   need as (
     select ${each((column) => `${column} * times as ${column}`, ', ')}, zone, policy,
       coalesce(named->>'host', named->>'node') as host,
       policy = 'affinity' and exists (select from members) as with_members
     from one cross join (
       select case when (select policy from team) = 'affinity' then greatest(servers, 1) else 1 end as times from seekers) t),
+  -- The availability zones to search.
   zones as (
     select zone from need where zone is not null
     union select value from aggregate_metadata join need on zone is null where key = 'availability_zone'
     union select 'nova' from need where zone is null),
+  -- Hosts that failed builds lately.
   failing as (select resource_provider_id as provider, builds from build_failures where last_at > now() - interval '${failuresLast}'),
+  -- Cells, kinds of hosts, and hosts full of the group that the search leaves out.
   without as (
     select array(select cell_id from turned_from) as cells, array(select jsonb_array_elements_text(:rejected::jsonb)) as host_classes,
       array(select provider from members, team where policy = 'anti-affinity' and servers >= most) as hosts)`;
@@ -77,6 +91,7 @@ const fromList = (list: string, on: string, when: string) => `
 
 /** Hosts that can hold at least one server, and whether all of them together hold too few. */
 export const search = `
+  -- Hosts with room, a page of each zone, and those that are worth a look beside it.
   found as (
     select h.*, true as on_page from need cross join without cross join zones cross join lateral hosts_with_room(
       zones.zone, ${each((column) => `need.${column}`, ', ')}, without.cells, without.host_classes,
@@ -85,8 +100,11 @@ export const search = `
     union all ${fromList('failing', 'h.resource_provider_id = failing.provider', 'need.host is null and not need.with_members')}
     union all ${fromList('members', 'h.resource_provider_id = members.provider', `need.host is null and need.policy in ('affinity', 'soft-affinity')`)}
     union all ${fromList('(select) named', 'h.host = need.host', '(not need.with_members or h.resource_provider_id in (select provider from members))')}),
+  -- Each of them once.
   candidates as (select distinct on (resource_provider_id) * from found order by resource_provider_id),
+  -- Whether a zone may have more.
   page as (select exists (select from found where on_page group by zone having count(*) >= :limit::int) as more),
+  -- Whether the search has failed, or the reasons are asked for anyhow.
   outcome as (
     select seekers.servers > 0 and not page.more and seekers.servers > (
         select coalesce(sum(case when one.policy = 'affinity' then seekers.servers else least(
@@ -100,6 +118,7 @@ const fits = (amount: string) => each((column) => `h.${column} >= ${amount}.${co
 
 /** Every host with the first step that rejects it, and how much it lacks. Capacity comes last but for host classes, so that only usable hosts count as near. */
 export const reasons = `
+  -- Every host, if the search has failed.
   verdicts as materialized (
     select h.host, ${columnList.map((column) => `h.${column}`).join(', ')}, verdict.step, case when verdict.step = 'HostClass' then h.kind end as host_class,
       ${each((column) => `h.${column} >= need.${column} as enough_${column}`, ', ')},
@@ -121,12 +140,15 @@ export const reasons = `
         when h.kind = any (without.host_classes) then 'HostClass'
         else 'none'
       end as step) verdict),
+  -- How many hosts each step turned away.
   tallies as (
     select step, host_class, count(*) as hosts, count(*) filter (where candidate) as candidates,
       ${each((column) => `count(*) filter (where enough_${column}) as ${column}`, ', ')},
       case when count(*) <= ${mostNames} then to_jsonb(array_agg(host)) end as names
     from verdicts group by step, host_class),
+  -- What Placement was asked about.
   reached as (select * from tallies where step in ('Placement', 'HostClass', 'none')),
+  -- The host that lacks least.
   nearest as (select * from verdicts where lack is not null order by lack, host limit 1)`;
 
 /** The answer in parts: the state, the hosts, the reasons if the search has failed, and the classes of the hosts. */
@@ -139,7 +161,7 @@ export const documents = `
     'group', (select jsonb_build_object('id', id, 'name', name, 'policy', policy, 'mostPerHost', most, 'generation', generation,
       'placed', (select coalesce(sum(servers), 0) from members)) from team),
     'hostExists', (select need.host is null or exists (select from host_states h where h.host = need.host) from need),
-    'more', (select more from page)) as doc
+    'more', (select more from page)) as doc, 1 as position
   union all
   select 'hosts', coalesce(jsonb_agg(jsonb_build_object(
     'provider', h.resource_provider_id, 'host', h.host, 'cell', c.uuid, 'zone', h.zone, 'hostClass', h.kind, 'free', ${amounts((column) => `h.${column}`)},
@@ -153,7 +175,7 @@ export const documents = `
     'alikeProperties', case when :count_alike::boolean then (
       select count(*) from allocations a join request_specs s on s.instance_uuid = a.consumer_id
       cross join lateral jsonb_each(s.spec->'image'->'properties') property join spec on spec.spec->'image'->'properties'->property.key = property.value
-      where a.resource_provider_id = h.resource_provider_id and a.resource_class = 'VCPU') else 0 end)), '[]')
+      where a.resource_provider_id = h.resource_provider_id and a.resource_class = 'VCPU') else 0 end)), '[]'), 2
   from candidates h join cell_mappings c on c.id = h.cell_id
   left join members m on m.provider = h.resource_provider_id left join failing f on f.provider = h.resource_provider_id
   union all
@@ -165,10 +187,10 @@ export const documents = `
     'asked', (select coalesce(sum(hosts), 0) from reached),
     'suffices', (select ${amounts((column) => `coalesce(sum(${column}), 0)`)} from reached),
     'nearest', (select jsonb_build_object('host', host, 'free', ${amounts((column) => column)}) from nearest),
-    'candidates', (select coalesce(sum(candidates), 0) from tallies))
+    'candidates', (select coalesce(sum(candidates), 0) from tallies)), 3
   from outcome where fails
   union all
   select 'class ' || kind, (
     select jsonb_build_object('capabilities', p.capabilities, 'traits', array(select t from unnest(p.traits) t where t <> '${disabledTrait}'))
-    from resource_providers p where p.id = host_classes.id)
+    from resource_providers p where p.id = host_classes.id), 4
   from (select kind, min(resource_provider_id) as id from candidates group by kind) host_classes`;

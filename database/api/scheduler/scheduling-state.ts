@@ -147,7 +147,7 @@ export async function findSchedulingState(
       count_servers: reading.countServers,
       count_alike: reading.countAlikeProperties,
     },
-    [request, search, reasons].join(','),
+    { ctes: [request, search, reasons].join(','), order: 'position, key' },
   );
   const state = found.get('state') as Omit<SchedulingState, 'hosts' | 'hostClasses' | 'reasons'>;
   const hostClasses = new Map<string, HostClass>();

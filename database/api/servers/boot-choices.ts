@@ -65,11 +65,11 @@ export async function findBootChoices(
        on conflict do nothing)
      select
        (select to_jsonb(found) - 'description' from (
-          select ${flavorColumns} from flavors f where flavorid = :flavor_id and not f.disabled and ${flavorVisible}) found) as flavor,
+          select ${flavorColumns('f')} from flavors f where flavorid = :flavor_id and not f.disabled and ${flavorVisible('f')}) found) as flavor,
        (select to_jsonb(found) from (
           select id, name, status, size, min_disk, min_ram, disk_format, container_format, properties from images
           where id = :image_id::uuid and (visibility <> 'private' or owner = :project)) found) as image,
-       (select ${keyPairDocument} from key_pairs k where user_id = :user_id and name = :key_name) as "keyPair",
+       (select ${keyPairDocument('k')} from key_pairs k where user_id = :user_id and name = :key_name) as "keyPair",
        exists (select from instance_groups where uuid = :group::uuid and project_id = :project) as "groupExists",
        exists (select from host_states where zone = :zone and cell_id is not null and not service_disabled) as "zoneAvailable",
        exists (

@@ -65,14 +65,20 @@ export async function acceptServers(api: Database, acceptance: Acceptance): Prom
   const { template, spec, servers, defaultLimits } = acceptance;
   const [row] = await query<Accepted>(
     api,
-    `with asked as (
+    `with
+     -- The servers at most wanted, in order, with the names they get when there are several.
+     asked as (
        select value as names, (value->>'uuid')::uuid as uuid, position
        from jsonb_array_elements(:servers::jsonb) with ordinality as list (value, position)),
+     -- How many of them an earlier sending of this statement accepted.
      sent_before as (select count(*)::int as count from instance_mappings where instance_uuid in (select uuid from asked)),
+     -- What the project uses. Who accepts holds this lock, so that the boots of a project are measured one after another.
      usage as (select * from quota_usages where project_id = :project_id for update),
+     -- The quota of the project by resource.
      limits as (
        select key as resource, quota_limit(:project_id, key, value::int) as value
        from usage cross join jsonb_each_text(:default_limits::jsonb)),
+     -- How many servers each resource still allows, and so all of them; -1 is unlimited.
      within_quota as (
        select min(case when value < 0 or each = 0 then 2147483647 else (value - used) / each end)::int as count
        from (
@@ -80,25 +86,31 @@ export async function acceptServers(api: Database, acceptance: Acceptance): Prom
            case resource when 'instances' then 1 when 'cores' then :vcpus::int else :memory_mb::int end as each,
            case resource when 'instances' then instances when 'cores' then cores else ram end as used
          from limits cross join usage) each_limit),
+     -- How many servers that makes; no row when it is less than the least the client takes.
      wanted as (select least(within_quota.count, (select count(*) from asked))::int as count from within_quota where within_quota.count >= :min_count),
-     ${joiningGroup},
+     ${joiningGroup('usage')},
+     -- How many are taken, or were when the statement was sent before.
      decision as (
        select case when sent_before.count > 0 then sent_before.count
          when ${mayJoin('wanted.count')} then coalesce(wanted.count, 0)
          else 0 end as count,
          sent_before.count = 0 as first_time
        from sent_before left join wanted on true),
+     -- The servers that are taken now, each whole.
      accepted as (
        select uuid, position - 1 as launch_index,
          :template::jsonb || case when count > 1 then names else '{}' end
            || jsonb_build_object('uuid', uuid, 'launch_index', position - 1, 'created_at', now()) as instance
        from asked cross join decision where first_time and position <= count),
+     -- They count against the quota from here on.
      moved as (
        update quota_usages q
        set instances = q.instances + n, cores = q.cores + n * :vcpus::bigint, ram = q.ram + n * :memory_mb::bigint, updated_at = now()
        from (select count(*)::int as n from accepted) accepted_count
        where q.project_id = :project_id),
+     -- What they ask for, for the scheduler and for whoever gives their quota back.
      specs as (insert into request_specs (instance_uuid, spec) select uuid, :spec::jsonb from accepted),
+     -- The servers themselves until they have a cell. Their owner is the execution named after the reservation.
      requests as (
        insert into build_requests (instance_uuid, project_id, reservation_id, request_id, execution, instance, block_device_mappings, tags)
        select uuid, :project_id, :reservation_id, :request_id, :reservation_id, instance,
@@ -107,10 +119,11 @@ export async function acceptServers(api: Database, acceptance: Acceptance): Prom
           from jsonb_array_elements(:block_device_mappings::jsonb) where accepted.uuid is not null),
          :tags::jsonb
        from accepted),
+     -- The index knows them, without a cell.
      mappings as (
        insert into instance_mappings (instance_uuid, project_id, user_id)
        select uuid, :project_id, :user_id from accepted order by launch_index),
-     ${joinGroup}
+     ${joinGroup('accepted')}
      select count, (select more from group_capacity) as "groupCapacity", (select jsonb_object_agg(resource, value) from limits) as limits,
        (select jsonb_build_object('instances', instances, 'cores', cores, 'ram', ram) from usage) as used
      from decision`,
@@ -136,8 +149,10 @@ export async function acceptServers(api: Database, acceptance: Acceptance): Prom
   return row;
 }
 
-/** SQL of the document of a build request `b` in the shape of an Instance. */
-export const buildRequestDocument = `b.instance || jsonb_build_object('block_device_mappings', b.block_device_mappings, 'tags', b.tags)`;
+/** Returns SQL of the document of a build request in the shape of an Instance. */
+export function buildRequestDocument(request: string): string {
+  return `${request}.instance || jsonb_build_object('block_device_mappings', ${request}.block_device_mappings, 'tags', ${request}.tags)`;
+}
 
 /** A server on its way into a cell, as the api database sees it. */
 export interface BuildRequest {
@@ -168,7 +183,7 @@ export async function setTargetCell(
     const { documents, truncated } = await queryDocuments<BuildRequest>(
       api,
       `select m.instance_uuid as key, jsonb_build_object(
-         'instance', case when b.id is not null then ${buildRequestDocument} end,
+         'instance', case when b.id is not null then ${buildRequestDocument('b')} end,
          'requestId', b.request_id,
          'spec', s.spec,
          'mappedTo', c.uuid,
@@ -180,19 +195,26 @@ export async function setTargetCell(
        left join targeted b on b.instance_uuid = asked.uuid
        left join cell_mappings c on c.id = m.cell_id`,
       { servers: wanted, cell, execution },
-      `cell as (select id, database_connection from cell_mappings where uuid = :cell::uuid),
+      {
+        ctes: `
+       -- The cell they go to; without a row nothing is written and no one has a connection.
+       cell as (select id, database_connection from cell_mappings where uuid = :cell::uuid),
+       -- The servers asked for.
        asked as (select jsonb_array_elements_text(:servers::jsonb)::uuid as uuid),
-       -- As they are under the lock: another owner or target cell since the statement began counts.
+       -- Those this execution owns, as they are under the lock, where another owner or target cell since the statement began counts.
        owned as (
          select b.id, b.instance_uuid, b.cell_id, b.fencing_token from build_requests b join asked on asked.uuid = b.instance_uuid
          where b.execution = :execution order by b.id for update of b),
+       -- Their target cell. Whoever changes it may write there alone, so the token grows.
        targeted as (
          update build_requests b
          set cell_id = cell.id, updated_at = now(), fencing_token = owned.fencing_token + case when owned.cell_id <> cell.id then 1 else 0 end
          from owned, cell where b.id = owned.id
          returning b.*),
+       -- The cell they turned from may hold them already.
        left_behind as (${notePending(`
          select instance_uuid, owned.cell_id, fencing_token from owned cross join cell where owned.cell_id <> cell.id`)})`,
+      },
     );
     for (const [uuid, request] of documents) found.set(uuid, request);
     wanted = truncated ? wanted.filter((uuid) => !documents.has(uuid)) : [];
@@ -215,19 +237,26 @@ export async function commitToCell(
 ): Promise<Set<string>> {
   const rows = await query<{ uuid: string }>(
     api,
-    `with cell as (select id from cell_mappings where uuid = :cell::uuid),
+    `with
+     -- The cell that shall have them.
+     cell as (select id from cell_mappings where uuid = :cell::uuid),
+     -- The servers, with the token each was written with.
      asked as (select * from jsonb_to_recordset(:servers::jsonb) as list (uuid uuid, fencing_token int)),
+     -- Those whose build request is still as their writer knew it. Who removes it decides over the server.
      won as (
        delete from build_requests b using asked, cell
        where b.instance_uuid = asked.uuid and b.execution = :execution and b.fencing_token = asked.fencing_token and b.cell_id = cell.id
        returning b.instance_uuid, b.cell_id, b.fencing_token),
+     -- The index points to the cell, and names the owner who wrote there.
      moved as (
        update instance_mappings m set cell_id = won.cell_id, execution = :execution, fencing_token = won.fencing_token, updated_at = now()
        from won where m.instance_uuid = won.instance_uuid and m.cell_id is null
        returning m.instance_uuid)
      ${
        allocations === 'keep'
-         ? `, to_be_built as (${notePending('select instance_uuid, cell_id, fencing_token from won')})`
+         ? `,
+     -- The reaper looks after it until its build has ended.
+     to_be_built as (${notePending('select instance_uuid, cell_id, fencing_token from won')})`
          : `, ${releaseAllocations('select instance_uuid from won')}`
      }
      select instance_uuid as uuid from moved
@@ -247,11 +276,15 @@ export async function commitToCell(
 export async function releaseTargetCell(api: Database, execution: string, server: string): Promise<boolean> {
   const rows = await query(
     api,
-    `with owned as (
+    `with
+     -- The server, if this execution still owns it.
+     owned as (
        select instance_uuid, cell_id, fencing_token from build_requests where instance_uuid = :server::uuid and execution = :execution for update),
+     -- It goes to no cell now, and what was written before can be committed no more.
      turned as (
        update build_requests b set cell_id = null, fencing_token = owned.fencing_token + 1, updated_at = now()
        from owned where b.instance_uuid = owned.instance_uuid and owned.cell_id is not null),
+     -- The cell may hold it.
      left_behind as (${notePending('select instance_uuid, cell_id, fencing_token from owned where cell_id is not null')}),
      ${releaseAllocations('select instance_uuid from owned')}
      select instance_uuid from owned`,
@@ -267,7 +300,10 @@ export async function releaseTargetCell(api: Database, execution: string, server
 export async function removeBuildRequest(api: Database, server: string): Promise<boolean> {
   const rows = await query(
     api,
-    `with gone as (delete from build_requests where instance_uuid = :server::uuid returning instance_uuid, cell_id, fencing_token),
+    `with
+     -- Who removes it decides over the server.
+     gone as (delete from build_requests where instance_uuid = :server::uuid returning instance_uuid, cell_id, fencing_token),
+     -- A cell that it was on its way into may hold it.
      left_behind as (${notePending('select instance_uuid, cell_id, fencing_token from gone where cell_id is not null')}),
      ${releaseQuota('select instance_uuid from gone')}
      select instance_uuid from gone`,

@@ -26,7 +26,7 @@ export interface InstanceMapping {
 
 /** SQL of a mapping's document; a build request that does not match the filter is left out of it. */
 function document(filter?: DocumentFilter): string {
-  const request = `select doc from (select ${buildRequestDocument} as doc) request where ${filter?.sql ?? 'true'}`;
+  const request = `select doc from (select ${buildRequestDocument('b')} as doc) request where ${filter?.sql ?? 'true'}`;
   return `jsonb_build_object(
   'uuid', m.instance_uuid, 'projectId', m.project_id, 'userId', m.user_id, 'createdAt', m.created_at, 'queuedForDelete', m.queued_for_delete,
   'cell', case when c.id is not null then jsonb_build_object('uuid', c.uuid, 'name', c.name, 'database_connection', c.database_connection) end,
@@ -37,7 +37,8 @@ function document(filter?: DocumentFilter): string {
   'spec', s.spec)`;
 }
 
-const joins = `
+/** SQL that joins all of that to mappings. */
+const joined = (mappings: string) => `${mappings} m
   left join cell_mappings c on c.id = m.cell_id
   left join build_requests b on b.instance_uuid = m.instance_uuid
   left join request_specs s on s.instance_uuid = m.instance_uuid`;
@@ -54,7 +55,7 @@ export async function findInstanceMapping(
 ): Promise<InstanceMapping | undefined> {
   const { documents } = await queryDocuments<InstanceMapping>(
     api,
-    `select m.instance_uuid as key, ${document()} as doc from instance_mappings m ${joins}
+    `select m.instance_uuid as key, ${document()} as doc from ${joined('instance_mappings')}
      where m.instance_uuid = :uuid::uuid and ${which === 'all' ? 'true' : 'not m.queued_for_delete'}
        and (:project_id::text is null or m.project_id = :project_id)`,
     { uuid, project_id: projectId },
@@ -78,12 +79,17 @@ export async function findInstanceMappingToDelete(
 ): Promise<InstanceMapping | undefined> {
   const { documents } = await queryDocuments<InstanceMapping>(
     api,
-    `select m.instance_uuid as key, ${document()} as doc from found m ${joins}`,
+    `select m.instance_uuid as key, ${document()} as doc from ${joined('found')}`,
     { uuid, project_id: projectId },
-    `found as (
-       select * from instance_mappings
-       where instance_uuid = :uuid::uuid and not queued_for_delete and (:project_id::text is null or project_id = :project_id)),
-     begun as (${notePending('select instance_uuid, cell_id, fencing_token from found where cell_id is not null')})`,
+    {
+      ctes: `
+       -- The server, if it lives and is of the project.
+       found as (
+         select * from instance_mappings
+         where instance_uuid = :uuid::uuid and not queued_for_delete and (:project_id::text is null or project_id = :project_id)),
+       -- Its delete has begun in its cell.
+       begun as (${notePending('select instance_uuid, cell_id, fencing_token from found where cell_id is not null')})`,
+    },
   );
   return documents.get(uuid);
 }
@@ -142,9 +148,10 @@ function readRange(api: Database, { projectId, deleted, marker, limit, direction
          ${hidden.length === 0 ? '' : `and (cell_id is null or cell_id not in (${hiddenCells}))`}
          ${marker === null ? '' : `and (created_at, id) ${before} (select created_at, id from marker)`}
        order by created_at ${order}, id ${order} limit :limit)
-     select 'header' as key, jsonb_build_object('markerFound', ${marker === null ? 'true' : 'exists (select from marker)'}) as doc
+     select 'header' as key, jsonb_build_object('markerFound', ${marker === null ? 'true' : 'exists (select from marker)'}) as doc, 0 as position
      union all
-     (select m.instance_uuid::text, ${document(filter)} from page m ${joins} order by m.created_at ${order}, m.id ${order})`,
+     select m.instance_uuid::text, ${document(filter)}, row_number() over (order by m.created_at ${order}, m.id ${order}) from ${joined('page')}`,
     { project_id: projectId, marker, limit, ...(hidden.length === 0 ? {} : { hidden }), ...filter?.parameters },
+    { order: 'position' },
   );
 }

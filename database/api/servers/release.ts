@@ -11,6 +11,7 @@ export async function releaseServers(api: Database, servers: readonly string[]):
   await query(
     api,
     `with ${releaseQuota(asked)},
+     -- Nothing is left to do for them in the cell they are mapped to; what another cell may hold stays noted.
      done as (
        delete from pending_cleanups p using instance_mappings m
        where m.instance_uuid = p.instance_uuid and m.cell_id = p.cell_id and p.instance_uuid in (${asked}))
@@ -77,10 +78,13 @@ const asked = 'select jsonb_array_elements_text(:servers::jsonb)::uuid as instan
 
 /** CTEs that end the servers of a selection. The turn of `queued_for_delete` lets quota be given back exactly once. */
 export function releaseQuota(servers: string): string {
-  return `ended as (
+  return `
+    -- Their end in the index. Only who turns this gives anything back.
+    ended as (
       update instance_mappings m set queued_for_delete = true, updated_at = now()
       from (${servers}) s where m.instance_uuid = s.instance_uuid and not m.queued_for_delete
       returning m.instance_uuid, m.project_id),
+    -- The quota that they used.
     returned as (
       update quota_usages q
       set instances = q.instances - sums.count, cores = q.cores - sums.cores, ram = q.ram - sums.ram, updated_at = now()
@@ -90,7 +94,7 @@ export function releaseQuota(servers: string): string {
         from ended join request_specs using (instance_uuid) group by project_id) sums
       where q.project_id = sums.project_id),
     ${releaseAllocations(servers)},
-    ${leaveGroups}`;
+    ${leaveGroups('ended', 'held')}`;
 }
 
 /**
@@ -98,14 +102,18 @@ export function releaseQuota(servers: string): string {
  * freed follows from the rows that this statement deleted, so a second caller frees nothing.
  */
 export function releaseAllocations(servers: string): string {
-  return `held as (
+  return `
+    -- The inventories of their hosts, under lock in the order of their ids.
+    held as (
       select i.id from inventories i
       where (i.resource_provider_id, i.resource_class) in (
         select resource_provider_id, resource_class from allocations where consumer_id in (${servers}))
       order by i.id for update),
+    -- Their allocations end.
     freed as (
       delete from allocations where consumer_id in (${servers}) and (select count(*) from held) > 0
       returning resource_provider_id, resource_class, used),
+    -- The capacity that these took.
     capacity_freed as (
       update inventories i set used = i.used - sums.used, updated_at = now()
       from (select resource_provider_id, resource_class, sum(used) as used from freed group by 1, 2) sums

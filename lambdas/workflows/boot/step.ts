@@ -1,6 +1,6 @@
 /** What all steps of the boot workflow share: the slice of the state that a step takes is checked where it comes in, and what it does is observed. */
 import * as z from 'zod';
-import { isForeseen } from '../../../compute/boot/failure.ts';
+import { handOn, isForeseen } from '../../../compute/boot/failure.ts';
 import { type InvocationContext, identify, log, observed } from '../../shared/observation/invocation.ts';
 
 /** The ids that go with a boot from step to step. */
@@ -63,7 +63,7 @@ export function step<Input, Output>(
         return await run(slice);
       } catch (error) {
         log()[isForeseen(error) ? 'info' : 'warn']('the step failed', { error });
-        throw error;
+        throw handOn(error);
       }
     });
 }

@@ -171,7 +171,7 @@ const faultOf = ({ id }: Accepted) =>
 
 test.each([
   [
-    { Error: 'NoValidHost', Cause: 'No valid host was found. \nAsked: 1 server.\nFirst cause: VCPU.' },
+    { Error: 'NoValidHost', Cause: 'No valid host was found. \nAsked: 1 server.\nFirst cause: VCPU.\n{"first_cause":"VCPU"}' },
     {
       error: 'NoValidHost',
       cause: 'VCPU',

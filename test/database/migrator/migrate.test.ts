@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { apiMigrations } from '../../../database/api/migrations/index.ts';
 import { cellMigrations } from '../../../database/cell/migrations/index.ts';
-import { query } from '../../../database/data-api/client.ts';
+import { type Call, calls, query } from '../../../database/data-api/client.ts';
 import { checksum, MigrationChanged, migrate, schemaVersion } from '../../../database/migrator/migrate.ts';
 import { type Cloud, startCloud } from '../../fixtures/cloud.ts';
 import released from './released.json' with { type: 'json' };
@@ -21,6 +21,15 @@ const schema = (name: string) =>
   );
 const indexes = (name: string) =>
   query(cloud.database(name), `select indexname, indexdef from pg_indexes where schemaname = 'public' order by indexname`);
+
+test('a migration is waited for as long as the Data API lets it run', async () => {
+  const patience: unknown[] = [];
+  const listen = (message: unknown) => patience.push((message as Call).database.patience?.each);
+  calls.subscribe(listen);
+  await migrate(cloud.database('cell1'), cellMigrations);
+  calls.unsubscribe(listen);
+  expect(new Set(patience)).toEqual(new Set([50_000]));
+});
 
 test('migrations are numbered from 1 without a gap', () => {
   for (const migrations of [apiMigrations, cellMigrations]) {

@@ -8,6 +8,7 @@ import ts from 'typescript';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type ColumnType, loadTypes, type TypeCatalogue } from '../../../local/aws/data-api/types.ts';
 import { sharedPostgres } from '../../fixtures/postgres.ts';
+import { ctesOf } from './ctes.ts';
 import { prepare } from './prepare.ts';
 import { type Place, readSources, root, type Sender } from './sources.ts';
 
@@ -103,4 +104,20 @@ test.each(places)('the statement at $at is what PostgreSQL takes and its reader 
       if (column) expect(reads(type, column.value), `${name} is ${column.value}`).toBe(true);
     }
   }
+});
+
+/** Lines up to which a statement is taken in at a glance. */
+const short = 25;
+
+test('each part of a long statement says what it is for', () => {
+  const silent = [...sent.values()].flatMap(({ place, sql = '' }) => {
+    if (sql.split('\n').length <= short) return [];
+    return ctesOf(sql).flatMap(({ name, comment }) => (comment === '' ? [`${place.at} ${name}`] : []));
+  });
+  expect([...new Set(silent)]).toEqual([]);
+});
+
+test('rows are numbered in an order', () => {
+  const unordered = [...sent.values()].filter(({ sql = '' }) => /row_number\(\) over \(\s*\)/.test(sql));
+  expect(unordered.map(({ place }) => place.at)).toEqual([]);
 });
