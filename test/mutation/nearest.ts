@@ -20,7 +20,6 @@ const others: Readonly<Record<string, readonly string[]>> = {
   'compute/quotas/quotas': [`${api}/compute/quota-sets/quota-sets.test.ts`],
   'compute/scheduler/': [`${scheduler}/filters.test.ts`, `${scheduler}/weighers.test.ts`],
   'compute/scheduler/no-valid-host': [`${scheduler}/no-valid-host.test.ts`],
-  'database/api/archive': ['test/compute/archive/archive.test.ts'],
   'database/api/audit/': ['test/compute/audit/audit.test.ts'],
   'database/api/flavors': [`${api}/compute/flavors/flavors.test.ts`, 'test/operator/catalogue.test.ts'],
   'database/api/hosts/host-mappings': ['test/database/api/hosts/hosts.test.ts'],
@@ -32,9 +31,7 @@ const others: Readonly<Record<string, readonly string[]>> = {
     `${scheduler}/host-states.test.ts`,
   ],
   'database/api/server-groups': [`${servers}/accept-servers.test.ts`],
-  'database/api/servers/boot-choices': [`${api}/compute/servers/create.test.ts`],
   'database/api/servers/build-requests': [`${servers}/accept-servers.test.ts`],
-  'database/api/servers/instance-mappings': [`${api}/compute/servers/list.test.ts`, `${api}/compute/servers/show.test.ts`],
   'database/api/users': [`${api}/identity/identity.test.ts`, 'test/operator/user.test.ts'],
 };
 
