@@ -28,7 +28,7 @@ export const request = `
   waiting as (
     select uuid, s.spec from asked join build_requests b on b.instance_uuid = uuid and b.execution = :execution
     join request_specs s on s.instance_uuid = uuid),
-  -- Cells that one of them has left.
+  -- Cells that one of them released as its target.
   turned_from as (select distinct cell_id from pending_cleanups join waiting on instance_uuid = uuid),
   -- Those that hold a claim of an earlier run, with its host, and whether that will still do.
   claimed as (
@@ -91,7 +91,7 @@ const fromList = (list: string, on: string, when: string) => `
 
 /** Hosts that can hold at least one server, and whether all of them together hold too few. */
 export const search = `
-  -- Hosts with capacity, a page of each zone, and those that are worth a look beside it.
+  -- Hosts with the capacity, a page of each zone, and those that are worth a look beside it.
   found as (
     select h.*, true as on_page from need cross join without cross join zones cross join lateral hosts_with_room(
       zones.zone, ${each((column) => `need.${column}`, ', ')}, without.cells, without.host_classes,

@@ -21,7 +21,7 @@ beforeEach(async () => {
 const [noon, later] = ['2026-01-01T12:00:00Z', '2026-01-01T12:00:01Z'];
 const cell = (index: number) => cells[index] ?? '';
 
-/** A server that was deleted at noon; in the first cell unless another is named. */
+/** A server that was deleted at noon; by default in the first cell. */
 async function gone(of: number | null = 0, group?: string): Promise<string> {
   const {
     servers: [server = ''],
