@@ -1,5 +1,5 @@
 /**
- * One deadline an invocation. It is set where a function is called (`lambdas/observe/invocation.ts`) and read where a statement is sent, so nobody between the
+ * One deadline an invocation. It is set where a function is called (`lambdas/shared/observation/invocation.ts`) and read where a statement is sent, so nobody between the
  * two can forget to hand it on, and no statement outlives its caller.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
