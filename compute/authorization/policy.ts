@@ -16,6 +16,7 @@ const rules = {
   'os_compute_api:servers:create': 'member',
   'os_compute_api:servers:create:forced_host': 'admin',
   'os_compute_api:servers:create:requested_destination': 'admin',
+  'os_compute_api:servers:create:trusted_certs': 'member',
   'os_compute_api:servers:create:zero_disk_flavor': 'admin',
   'os_compute_api:servers:delete': 'member',
   'os_compute_api:os-extended-server-attributes': 'admin',

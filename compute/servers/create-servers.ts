@@ -51,6 +51,8 @@ export interface BootRequest {
   networks: RequestedNetwork[];
   securityGroups: string[];
   blockDeviceMappings: NewBlockDevice[];
+  /** Ids of the certificates by which the image may be signed. */
+  trustedCerts: string[] | null;
   schedulerHints: Record<string, string[]>;
 }
 
@@ -73,6 +75,10 @@ export async function createServers(api: Database, caller: Caller, requestId: st
   const { imageId, minCount, maxCount, keyName } = request;
   const group = request.schedulerHints.group?.[0] ?? null;
   const { zone, forced } = placeOf(request, caller);
+  if (request.trustedCerts) authorize(caller, 'os_compute_api:servers:create:trusted_certs');
+  if (request.trustedCerts && imageId === null) {
+    throw new BadRequest('Image certificate validation is not supported when booting from volume');
+  }
   if (imageId === null && request.blockDeviceMappings.length === 0) throw new BadRequest('Missing imageRef attribute');
   const choices = await findBootChoices(
     api,
@@ -235,8 +241,8 @@ function template(caller: Caller, request: BootRequest, flavor: BootFlavor, imag
     display_name: request.name,
     display_description: request.description,
     power_state: 0,
-    vm_state: 'building',
-    task_state: 'scheduling',
+    vm_state: 'building' as const,
+    task_state: 'scheduling' as const,
     memory_mb: flavor.memory_mb,
     vcpus: flavor.vcpus,
     root_gb: flavor.root_gb,
@@ -263,6 +269,7 @@ function template(caller: Caller, request: BootRequest, flavor: BootFlavor, imag
     metadata: request.metadata,
     system_metadata: systemMetadata(caller, image),
     security_groups: request.securityGroups,
+    trusted_certs: request.trustedCerts,
     fault: null,
   };
 }

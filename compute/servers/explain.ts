@@ -15,8 +15,8 @@ import { statusOf } from './status.ts';
 export interface ServerState {
   name: string | null;
   status: string;
-  vm_state: string;
-  task_state: string | null;
+  vm_state: Instance['vm_state'];
+  task_state: Instance['task_state'];
   host: string | null;
   /** null when this part of the server is missing. */
   flavor: string | null;

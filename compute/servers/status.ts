@@ -1,20 +1,22 @@
 /** The status that clients read, as Nova derives it from vm_state and task_state (nova-facts 1.6). */
 
+import type { TaskState, VmState } from '../../database/servers/document.ts';
+
 interface Status {
   /** The status of this vm_state unless the task says otherwise. */
   otherwise: string;
   /** Statuses by task_state. */
-  byTask?: Readonly<Record<string, string>>;
+  byTask?: Readonly<Partial<Record<TaskState, string>>>;
 }
 
-function tasks(status: string, ...names: string[]): Record<string, string> {
+function tasks(status: string, ...names: TaskState[]): Partial<Record<TaskState, string>> {
   return Object.fromEntries(names.map((name) => [name, status]));
 }
 
 const rebuilding = tasks('REBUILD', 'rebuilding', 'rebuild_block_device_mapping', 'rebuild_spawning');
 const resizing = tasks('RESIZE', 'resize_prep', 'resize_migrating', 'resize_migrated', 'resize_finish');
 
-const statuses: Readonly<Record<string, Status>> = {
+const statuses: Readonly<Record<VmState, Status>> = {
   building: { otherwise: 'BUILD' },
   active: {
     otherwise: 'ACTIVE',
@@ -40,10 +42,11 @@ const statuses: Readonly<Record<string, Status>> = {
 };
 
 /** Returns the status of a server. */
-export function statusOf(instance: { vm_state: string; task_state: string | null; deleted: number }): string {
+export function statusOf(instance: { vm_state: VmState; task_state: TaskState | null; deleted: number }): string {
   if (instance.deleted !== 0) return 'DELETED';
-  const status = statuses[instance.vm_state];
-  return status?.byTask?.[instance.task_state ?? ''] ?? status?.otherwise ?? 'UNKNOWN';
+  // A row may hold what a later version of this service wrote.
+  const status: Status | undefined = statuses[instance.vm_state];
+  return (instance.task_state && status?.byTask?.[instance.task_state]) ?? status?.otherwise ?? 'UNKNOWN';
 }
 
 /** States that show as one status: a vm_state with one of `tasks`, or, where that is empty, with any task but `except`. */
@@ -57,7 +60,8 @@ export interface States {
 export function statesOf(name: string): States[] {
   const wanted = name.toUpperCase();
   return Object.entries(statuses).flatMap(([vm_state, { otherwise, byTask = {} }]): States[] => {
-    const [same, others] = [Object.keys(byTask).filter((task) => byTask[task] === wanted), Object.keys(byTask)];
+    const others = Object.keys(byTask);
+    const same = Object.entries(byTask).flatMap(([task, status]) => (status === wanted ? [task] : []));
     if (otherwise === wanted) return [{ vm_state, tasks: [], except: others }];
     return same.length > 0 ? [{ vm_state, tasks: same, except: [] }] : [];
   });

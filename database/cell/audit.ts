@@ -1,10 +1,11 @@
 /** What an audit reads of a cell: the state of each server, and which rows it lacks. */
 import { type Database, query } from '../data-api/client.ts';
+import type { VmState } from '../servers/document.ts';
 
 /** A server's row in a cell. */
 export interface ServerRow {
   uuid: string;
-  vm_state: string;
+  vm_state: VmState;
   host: string | null;
   deleted: boolean;
   /** Seconds since the server was accepted. */

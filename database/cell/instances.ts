@@ -50,8 +50,10 @@ const writes = (written: string) =>
        insert into security_group_instance_association (security_group_id, instance_uuid)
        select groups.id, uuid from group_names join groups using (project_id, name))`,
     instance_extra: `
-     -- Its flavor as it was at the boot.
-     extra as (insert into instance_extra (instance_uuid, flavor) select uuid, doc->'flavor' from ${written})`,
+     -- Its flavor as it was at the boot, and the certificates by which its image may be signed.
+     extra as (
+        insert into instance_extra (instance_uuid, flavor, trusted_certs)
+        select uuid, doc->'flavor', nullif(doc->'trusted_certs', 'null') from ${written})`,
     instance_info_caches: `
      -- Its networks, of which it has none yet.
      info_cache as (insert into instance_info_caches (instance_uuid) select uuid from ${written})`,
@@ -143,6 +145,7 @@ const flavorOfRow = (i: string) => `jsonb_build_object('flavorid', '', 'name', '
 const document = (i: string) => `
   to_jsonb(${i}) || jsonb_build_object(
     'flavor', coalesce((select flavor from instance_extra where instance_uuid = ${i}.uuid), ${flavorOfRow(i)}),
+    'trusted_certs', (select trusted_certs from instance_extra where instance_uuid = ${i}.uuid),
     'metadata', (select coalesce(jsonb_object_agg(key, value), '{}') from instance_metadata where instance_uuid = ${i}.uuid and deleted = 0),
     'system_metadata',
       (select coalesce(jsonb_object_agg(key, value), '{}') from instance_system_metadata where instance_uuid = ${i}.uuid and deleted = 0),

@@ -1,10 +1,11 @@
 /** What the reaper looks at and removes in a cell. */
 import { type Database, query } from '../data-api/client.ts';
+import type { VmState } from '../servers/document.ts';
 import type { FencedServer } from '../servers/ownership.ts';
 
 /** How far a server is. */
 export interface InstanceState extends FencedServer {
-  vm_state: string;
+  vm_state: VmState;
   host: string | null;
   deleted: boolean;
 }

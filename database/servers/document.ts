@@ -49,6 +49,18 @@ export interface InstanceFault {
   created_at: string;
 }
 
+/** What has become of a server, in Nova's words. */
+export type VmState =
+  | ('building' | 'active' | 'stopped' | 'paused' | 'suspended' | 'rescued' | 'resized' | 'error')
+  | ('deleted' | 'soft-delete' | 'shelved' | 'shelved_offloaded');
+
+/** What is being done to a server, in Nova's words. */
+export type TaskState =
+  | ('scheduling' | 'spawning' | 'updating_password' | 'migrating')
+  | ('rebooting' | 'reboot_pending' | 'reboot_started' | 'rebooting_hard' | 'reboot_pending_hard' | 'reboot_started_hard')
+  | ('rebuilding' | 'rebuild_block_device_mapping' | 'rebuild_spawning')
+  | ('resize_prep' | 'resize_migrating' | 'resize_migrated' | 'resize_finish' | 'resize_reverting');
+
 /** Timestamps are ISO 8601 with an offset. `id` exists once a cell holds the server. */
 export interface Instance {
   id?: number;
@@ -63,8 +75,8 @@ export interface Instance {
   key_name: string | null;
   key_data: string | null;
   power_state: number;
-  vm_state: string;
-  task_state: string | null;
+  vm_state: VmState;
+  task_state: TaskState | null;
   memory_mb: number;
   vcpus: number;
   root_gb: number;
@@ -93,6 +105,8 @@ export interface Instance {
   tags: string[];
   block_device_mappings: BlockDeviceMapping[];
   security_groups: string[];
+  /** Ids of the certificates by which the image may be signed; null or absent for none. */
+  trusted_certs?: string[] | null;
   fault: InstanceFault | null;
 }
 

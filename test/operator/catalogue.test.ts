@@ -113,7 +113,7 @@ test('an image of a project is seen by it alone; one of several of a name goes b
   expect((await run('image', 'delete', id)).code).toBe(0);
 });
 
-test('what makes no sense is refused', async () => {
+test('what is not valid is refused', async () => {
   const senseless = [
     ['flavor'],
     ['flavor', 'set', 'm1.tiny'],

@@ -119,7 +119,7 @@ test('explain shows why a server is buried, where one runs, and what became of a
   expect(deleted.actions.map(({ action: { action } }: { action: { action: string } }) => action)).toEqual(['delete', 'create']);
 
   const unknown = await atDataDir('explain', '00000000-0000-4000-8000-000000000000');
-  expect(unknown).toMatchObject({ code: 1, stdout: expect.stringContaining('There is no server') });
+  expect(unknown).toMatchObject({ code: 1, stdout: expect.stringContaining('not found') });
 });
 
 test('buried counts by first cause', async () => {

@@ -124,7 +124,7 @@ test('added hosts take servers, and keep their numbers', { timeout: 60_000 }, as
   expect(await hosts('add', 'cell9')).toMatchObject({ code: 1, stderr: 'cellzero: There is no cell cell9.\n' });
 });
 
-test('what makes no sense changes nothing', async () => {
+test('what is not valid changes nothing', async () => {
   const senseless = [['drain'], ['add', 'cell1', '--count', '0'], ['add', 'cell1', '--vcpus', 'x'], ['remove', 'cell1-host1']];
   for (const { code, stdout } of await Promise.all(senseless.map((args) => hosts(...args)))) expect([code, stdout]).toEqual([2, '']);
   for (const ended of await Promise.all(['drain', 'enable'].map((verb) => hosts(verb, 'nowhere')))) {

@@ -82,7 +82,7 @@ export async function adoptServers(api: Database, cell: string, servers: readonl
        select uuid, provider, resource_class, amount from wanted where (select count(*) from held) >= 0
        on conflict (consumer_id, resource_class) do nothing
        returning resource_provider_id, resource_class, used),
-     -- and the room that these take.
+     -- and the capacity that these take.
      taken as (
        update inventories i set used = i.used + sums.used, updated_at = now()
        from (select resource_provider_id, resource_class, sum(used) as used from claimed group by 1, 2) sums

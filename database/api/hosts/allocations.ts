@@ -41,7 +41,7 @@ export async function claim(api: Database, execution: string, claims: readonly C
      asked as (
        select (value->>'server')::uuid as server, (value->>'provider')::int as provider, value->'resources' as resources
        from jsonb_array_elements(:claims::jsonb)),
-     -- Those that still wait and that this execution owns. First lock of all, as for whoever takes a build request away.
+     -- Those that still wait and that this execution owns. First lock of all, as for all who take a build request away.
      waiting as (
        select b.instance_uuid as server from build_requests b join asked on server = b.instance_uuid
        where b.execution = :execution order by b.id for update of b),
@@ -65,7 +65,7 @@ export async function claim(api: Database, execution: string, claims: readonly C
      capacity as (
        select before.any = 0 and coalesce((select bool_and(fits) from held), true) and (select count(*) from held) = (select count(*) from sums) as fits
        from before),
-     -- The group as it was when the hosts were picked; whoever claims for another member now comes too late.
+     -- The group as it was when the hosts were picked; a claim for another member now comes too late.
      alone as (
        update instance_groups g set generation = generation + 1, updated_at = now()
        from capacity where capacity.fits and g.id = :group::int and g.generation = :generation::int and exists (select from sums)
@@ -79,7 +79,7 @@ export async function claim(api: Database, execution: string, claims: readonly C
        select server, provider, resource_class, amount from wanted, verdict where verdict.fits
        on conflict (consumer_id, resource_class) do nothing
        returning resource_provider_id, resource_class, used),
-     -- The room that it takes.
+     -- The capacity that it takes.
      taken as (
        update inventories i set used = i.used + amount, updated_at = now()
        from (select resource_provider_id, resource_class, sum(used) as amount from claimed group by 1, 2) c
@@ -161,7 +161,7 @@ async function tryMoveAllocations(
        from inventories i join claimed using (resource_class)
        where i.resource_provider_id in (select id from alternates union select resource_provider_id from claimed)
        order by i.id for update of i),
-     -- The first one with room for all of it.
+     -- The first one with the capacity for all of it.
      best as (
        select id, name from alternates a
        where (select bool_and(fits) and count(*) = (select count(*) from claimed) from held where resource_provider_id = a.id)
@@ -180,7 +180,7 @@ async function tryMoveAllocations(
        insert into build_failures (resource_provider_id) select distinct resource_provider_id from claimed, raced where not raced
        on conflict (resource_provider_id) do update set last_at = now(),
          builds = case when build_failures.last_at > now() - interval '${failuresLast}' then build_failures.builds + 1 else 1 end),
-     -- The room goes back to the one host,
+     -- The capacity of the one host is released,
      freed as (
        update inventories i set used = i.used - claimed.used, updated_at = now() from claimed, chosen
        where i.resource_provider_id = claimed.resource_provider_id and i.resource_class = claimed.resource_class),

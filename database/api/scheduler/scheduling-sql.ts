@@ -28,7 +28,7 @@ export const request = `
   waiting as (
     select uuid, s.spec from asked join build_requests b on b.instance_uuid = uuid and b.execution = :execution
     join request_specs s on s.instance_uuid = uuid),
-  -- Cells that one of them turned away from.
+  -- Cells that one of them released as its target.
   turned_from as (select distinct cell_id from pending_cleanups join waiting on instance_uuid = uuid),
   -- Those that hold a claim of an earlier run, with its host, and whether that will still do.
   claimed as (
@@ -91,7 +91,7 @@ const fromList = (list: string, on: string, when: string) => `
 
 /** Hosts that can hold at least one server, and whether all of them together hold too few. */
 export const search = `
-  -- Hosts with room, a page of each zone, and those that are worth a look beside it.
+  -- Hosts with the capacity, a page of each zone, and those that are worth a look beside it.
   found as (
     select h.*, true as on_page from need cross join without cross join zones cross join lateral hosts_with_room(
       zones.zone, ${each((column) => `need.${column}`, ', ')}, without.cells, without.host_classes,
@@ -140,7 +140,7 @@ export const reasons = `
         when h.kind = any (without.host_classes) then 'HostClass'
         else 'none'
       end as step) verdict),
-  -- How many hosts each step turned away.
+  -- How many hosts each step rejected.
   tallies as (
     select step, host_class, count(*) as hosts, count(*) filter (where candidate) as candidates,
       ${each((column) => `count(*) filter (where enough_${column}) as ${column}`, ', ')},

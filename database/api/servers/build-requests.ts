@@ -108,7 +108,7 @@ export async function acceptServers(api: Database, acceptance: Acceptance): Prom
        set instances = q.instances + n, cores = q.cores + n * :vcpus::bigint, ram = q.ram + n * :memory_mb::bigint, updated_at = now()
        from (select count(*)::int as n from accepted) accepted_count
        where q.project_id = :project_id),
-     -- What they ask for, for the scheduler and for whoever gives their quota back.
+     -- What they ask for, for the scheduler and for the release of their quota.
      specs as (insert into request_specs (instance_uuid, spec) select uuid, :spec::jsonb from accepted),
      -- The servers themselves until they have a cell. Their owner is the execution named after the reservation.
      requests as (
@@ -205,7 +205,7 @@ export async function setTargetCell(
        owned as (
          select b.id, b.instance_uuid, b.cell_id, b.fencing_token from build_requests b join asked on asked.uuid = b.instance_uuid
          where b.execution = :execution order by b.id for update of b),
-       -- Their target cell. Whoever changes it may write there alone, so the token grows.
+       -- Their target cell. The owner that changes it may write there alone, so the token grows.
        targeted as (
          update build_requests b
          set cell_id = cell.id, updated_at = now(), fencing_token = owned.fencing_token + case when owned.cell_id <> cell.id then 1 else 0 end

@@ -79,7 +79,7 @@ const asked = 'select jsonb_array_elements_text(:servers::jsonb)::uuid as instan
 /** CTEs that end the servers of a selection. The turn of `queued_for_delete` lets quota be given back exactly once. */
 export function releaseQuota(servers: string): string {
   return `
-    -- Their end in the index. Only who turns this gives anything back.
+    -- Their end in the index. Only the statement that turns this releases anything.
     ended as (
       update instance_mappings m set queued_for_delete = true, updated_at = now()
       from (${servers}) s where m.instance_uuid = s.instance_uuid and not m.queued_for_delete

@@ -21,7 +21,7 @@ beforeEach(async () => {
 const [noon, later] = ['2026-01-01T12:00:00Z', '2026-01-01T12:00:01Z'];
 const cell = (index: number) => cells[index] ?? '';
 
-/** A server that was deleted at noon; in the first cell unless told otherwise. */
+/** A server that was deleted at noon; by default in the first cell. */
 async function gone(of: number | null = 0, group?: string): Promise<string> {
   const {
     servers: [server = ''],
@@ -39,7 +39,7 @@ const deleted = async (of: string | null, before: string | null = null, after = 
   (await listDeleted(fixture.api, of, before, after, limit)).map(({ uuid }) => uuid);
 const names = async (before: string | null = null) => (await listCellsWithDeleted(fixture.api, before)).map(({ name }) => name);
 
-test('cells with deleted servers are told by name', async () => {
+test('cells with deleted servers are listed by name', async () => {
   expect(await names()).toEqual([]);
   await gone(1);
   expect(await names()).toEqual(['cell2']);
@@ -58,7 +58,7 @@ test('deleted servers are read by cell, or those of none, in the order of the in
   expect(await deleted(cell(0), null, first?.id)).toEqual([b, c]);
 });
 
-test('what was deleted before a time is told, not what was deleted at it', async () => {
+test('what was deleted before a time is listed, not what was deleted at it', async () => {
   const server = await gone();
   expect([await deleted(cell(0), noon), await names(noon)]).toEqual([[], []]);
   expect([await deleted(cell(0), later), await names(later)]).toEqual([[server], ['cell1']]);

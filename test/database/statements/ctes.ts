@@ -4,7 +4,7 @@
 const tokens =
   /'[^']*'|--(?<comment>[^\n]*)|(?<name>\w+)(?:\s*\([\w\s,]*\))?\s+as\s+(?:materialized\s+)?\(|(?<open>\()|(?<close>\))|\bwith\b|[\w:]+/g;
 
-/** Gives the CTEs of the statement itself, not those within them, each with the last line of the comment above it, empty when there is none. */
+/** Returns the CTEs of the statement itself, not those within them, each with the last line of the comment above it, empty when there is none. */
 export function ctesOf(sql: string): { name: string; comment: string }[] {
   const ctes: { name: string; comment: string }[] = [];
   let depth = 0;

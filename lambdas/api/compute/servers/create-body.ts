@@ -117,6 +117,7 @@ export function bootRequest(body: CreateBody, microversion: Microversion): BootR
     blockDeviceMappings: server.block_device_mapping_v2.map((device) => blockDevice(device, imageId !== null)),
     networks: requestedNetworks(server.networks),
     securityGroups: groups.length > 0 ? [...new Set(groups)] : ['default'],
+    trustedCerts: server.trusted_image_certificates ?? null,
     schedulerHints: hintLists(body['os:scheduler_hints'] ?? body['OS-SCH-HNT:scheduler_hints'] ?? {}),
   };
 }

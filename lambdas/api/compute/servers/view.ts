@@ -70,7 +70,7 @@ export function serverDetail({ mapping, instance }: Server, view: View): object 
     ),
     ...since('serverDescription', () => ({ description: instance.display_description })),
     ...since('serverTags', () => ({ tags: instance.tags })),
-    ...since('trustedCertificates', () => ({ trusted_image_certificates: null })),
+    ...since('trustedCertificates', () => ({ trusted_image_certificates: instance.trusted_certs ?? null })),
     ...since('serverGroups', () => (view.single ? { server_groups: mapping.groups } : {})),
     ...since('lockedReason', () => ({ locked_reason: null })),
     ...since('hostnames', () => ({ 'OS-EXT-SRV-ATTR:hostname': instance.hostname })),

@@ -7,6 +7,7 @@ import { GetPublicKeyCommand, KMSClient, SignCommand } from '@aws-sdk/client-kms
 import { errors, jwtVerify } from 'jose';
 import * as z from 'zod';
 import { setting } from '../../../shared/environment.ts';
+import { inTime } from '../../../shared/in-time.ts';
 import { joseSignature } from './jose-signature.ts';
 
 /** The life of a token in seconds. */
@@ -130,7 +131,7 @@ async function sign(content: string): Promise<string> {
     MessageType: 'RAW',
     SigningAlgorithm: 'ECDSA_SHA_256',
   });
-  const { Signature } = await kms.send(command);
+  const { Signature } = await kms.send(command, inTime());
   if (!Signature) throw new Error('KMS signs without a signature');
   return joseSignature(Signature);
 }
@@ -147,7 +148,7 @@ function publicKey(id: string): Promise<KeyObject> {
 
 async function fetchPublicKey(id: string): Promise<KeyObject> {
   kms ??= new KMSClient();
-  const { PublicKey } = await kms.send(new GetPublicKeyCommand({ KeyId: id }));
+  const { PublicKey } = await kms.send(new GetPublicKeyCommand({ KeyId: id }), inTime());
   if (!PublicKey) throw new Error('KMS has no public key');
   return createPublicKey({ key: Buffer.from(PublicKey), format: 'der', type: 'spki' });
 }

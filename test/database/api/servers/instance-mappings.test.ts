@@ -53,7 +53,7 @@ const cleanups = () =>
     'select instance_uuid as server, c.name as cell, fencing_token from pending_cleanups join cell_mappings c on c.id = cell_id',
   );
 
-test('a server that waits for its cell is told with its build request, its group and its spec', async () => {
+test('a server that waits for its cell is read with its build request, its group and its spec', async () => {
   const group = await newGroup(fixture, 'affinity');
   const server = await waiting('web', group);
   await waiting('other', await newGroup(fixture, 'affinity'));
@@ -72,7 +72,7 @@ test('a server that waits for its cell is told with its build request, its group
   });
 });
 
-test('a server that has its cell is told with the cell, and no build request', async () => {
+test('a server that has its cell is read with the cell, and no build request', async () => {
   const server = await mapped('cell2');
   const cell = { uuid: await uuidOf('cell2'), name: 'cell2', database_connection: 'rds-data://none/cell2?secret=none' };
   expect(await findInstanceMapping(fixture.api, server, null)).toMatchObject({ cell, buildRequest: null, groups: [] });

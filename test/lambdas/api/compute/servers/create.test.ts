@@ -146,6 +146,25 @@ describe('what is asked for is shown', () => {
     });
   });
 
+  test.each([
+    ['on a host', '1'],
+    ['in cell0', ''],
+  ])('with its trusted image certificates, %s', async (_, flavor) => {
+    const user = await cloud.newUser();
+    const flavorRef = flavor || (await cloud.newFlavor({ disk: 10_000 }));
+    const trusted_image_certificates = ['one', 'two'];
+    const { body } = await post(user, { flavorRef, trusted_image_certificates });
+    expect(await user.settled(body.server.id)).toMatchObject({ trusted_image_certificates });
+    expect(await shown(user, body.server.id, 62)).not.toHaveProperty('trusted_image_certificates');
+    const none = (await post(user, { trusted_image_certificates: null })).body.server.id;
+    expect(await user.settled(none)).toMatchObject({ trusted_image_certificates: null });
+    const volume = { uuid: 'x', source_type: 'volume', boot_index: 0 };
+    const refused = await post(user, { imageRef: '', block_device_mapping_v2: [volume], trusted_image_certificates });
+    expect(refused).toMatchObject({
+      ...{ status: 400, body: { badRequest: { message: 'Image certificate validation is not supported when booting from volume' } } },
+    });
+  });
+
   test('and before descriptions came (2.19), a description is the name', async () => {
     const user = await cloud.newUser();
     const { body } = await post(user, { name: 'old' }, { microversion: 18 });

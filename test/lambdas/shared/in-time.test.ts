@@ -1,0 +1,37 @@
+/** A service of AWS that is silent holds a function no longer than its time. */
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { withDeadline } from '../../../database/data-api/deadline.ts';
+import { inTime } from '../../../lambdas/shared/in-time.ts';
+import { startExecution } from '../../../lambdas/shared/step-functions.ts';
+
+let silent: Server;
+let asked = 0;
+beforeAll(async () => {
+  silent = createServer(() => {
+    asked += 1;
+  });
+  await new Promise<void>((listening) => silent.listen(0, '127.0.0.1', listening));
+  vi.stubEnv('AWS_ENDPOINT_URL_SFN', `http://127.0.0.1:${(silent.address() as AddressInfo).port}`);
+  for (const name of ['AWS_REGION', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY']) vi.stubEnv(name, 'local');
+});
+afterAll(() => {
+  silent?.closeAllConnections();
+  silent?.close();
+});
+
+test('Step Functions that do not answer are asked once and given up at the deadline', async () => {
+  const start = performance.now();
+  await expect(withDeadline(Date.now() + 300, () => startExecution('arn:of:a:machine', 'name', {}))).rejects.toThrow(/abort/i);
+  expect(performance.now() - start).toBeLessThan(2_000);
+  expect(asked).toBe(1);
+});
+
+test('without a deadline a service has 8 s', () => {
+  const timeout = vi.spyOn(AbortSignal, 'timeout');
+  inTime();
+  expect(timeout).toHaveBeenCalledWith(8_000);
+  withDeadline(Date.now() - 1, inTime);
+  expect(timeout).toHaveBeenLastCalledWith(0);
+});
