@@ -59,6 +59,7 @@ test.each([
     'select a from b where a < 3',
     ['select a from b where true', 'select a from b where a <= 3', 'select a from b where a < 4', 'select a from b where a < 2'],
   ],
+  ['select make_interval(secs => :age) from a', []],
   ['where a or b is null', ['where false or b is null', 'where a or false', 'where a or b is not null']],
   ['where not exists (select from b)', ['where exists (select from b)', 'where true']],
   [

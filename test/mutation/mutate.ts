@@ -14,7 +14,7 @@ const command = new Command('mutate')
   .option('--json', 'print every mutant as JSON')
   .parse();
 const { json = false } = command.opts<{ json?: boolean }>();
-const say = (line: string) => (json ? undefined : console.log(line));
+const say = json ? console.error : console.log;
 
 const files = sourcesBelow(command.args.length > 0 ? command.args : campaign);
 const results: Result[] = [];

@@ -22,7 +22,7 @@ const patterns: readonly (readonly [Token['kind'] | 'space', RegExp])[] = [
   ['word', /is\s+(?:not\s+)?distinct\s+from\b|is\s+not\s+null\b|is\s+null\b|[a-z_]\w*(?:\.[a-z_]\w*)*(?:\.\*)?|"[^"]*"/iy],
   ['number', /\d+(?:\.\d+)?(?:e\d+)?/y],
   ['parameter', /:[a-z_]\w*/y],
-  ['operator', /->>|->|::[a-z_]\w*(?:\[\])?|<=|>=|<>|\|\||\?\||@>|[-+*/%<>=~|?!,;[\]]/y],
+  ['operator', /->>|->|::[a-z_]\w*(?:\[\])?|<=|>=|=>|<>|\|\||\?\||@>|[-+*/%<>=~|?!,;[\]]/y],
 ];
 
 /** Returns the tokens of a part of the source; the holes are what must not be read. */

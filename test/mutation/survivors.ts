@@ -3,6 +3,8 @@
  * line's are meant.
  */
 
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: lines of source are named as they stand there.
+
 /** Why a mutant may survive. */
 export interface Survivor {
   /** The line of source, without the white space around it. */
@@ -12,5 +14,63 @@ export interface Survivor {
   reason: string;
 }
 
+const anyBatch = 'the size of a batch: the next one takes what is left';
+const anyHash = "any constants that spread well will do; which host wins a tie is nobody's promise";
+const forAllTheSame = 'the same amount for each host, and only differences count';
+const instant = 'nothing is noted in the very microsecond in which it is asked for';
+
 /** By file. */
-export const survivors: Readonly<Record<string, readonly Survivor[]>> = {};
+export const survivors: Readonly<Record<string, readonly Survivor[]>> = {
+  'compute/scheduler/filters/image-properties-filter.ts': [
+    {
+      source: 'if (operator === undefined || text === undefined) return false;',
+      change: '|| → &&',
+      reason: 'a range that matches has both',
+    },
+    {
+      source: 'for (let part = 0; part < Math.max(a.length, b.length); part++) {',
+      change: '< → <=',
+      reason: 'beyond their ends both versions have a 0',
+    },
+    {
+      source: 'return lower === undefined ? undefined : (aliases[lower] ?? lower);',
+      change: 'lower === undefined → false',
+      reason: 'undefined has no alias',
+    },
+  ],
+  'compute/scheduler/select-hosts.ts': [
+    { source: 'let value = 0x811c9dc5;', reason: anyHash },
+    { source: 'for (const character of text) value = Math.imul(value ^ character.charCodeAt(0), 0x01000193);', reason: anyHash },
+    { source: 'return (value ^ (value >>> 15)) >>> 0;', reason: anyHash },
+  ],
+  'compute/scheduler/weighers/index.ts': [
+    { source: 'const sums = hosts.map(() => 0);', change: '0 → 1', reason: forAllTheSame },
+    {
+      source: 'if (multiplier === 0) continue;',
+      change: 'multiplier === 0 → false',
+      reason: 'spares the work: 0 times anything adds nothing',
+    },
+  ],
+  'compute/scheduler/weighers/soft-affinity.ts': [
+    {
+      source: "weight: ({ members }, { group }) => (group?.policy === 'soft-affinity' ? members : 0),",
+      change: '0 → 1',
+      reason: forAllTheSame,
+    },
+  ],
+  'compute/scheduler/weighers/soft-anti-affinity.ts': [
+    {
+      source: "weight: ({ members }, { group }) => (group?.policy === 'soft-anti-affinity' ? -members : 0),",
+      change: '0 → 1',
+      reason: forAllTheSame,
+    },
+  ],
+  'database/api/cells/pending-cleanups.ts': [
+    { source: 'const most = 500;', reason: anyBatch },
+    {
+      source: 'select * from pending_cleanups where created_at <= now() - make_interval(secs => :age) order by created_at limit ${most}),',
+      change: '<= → <',
+      reason: instant,
+    },
+  ],
+};

@@ -71,7 +71,7 @@ test.each<[Record<string, string>, Record<string, unknown>, string | undefined]>
   [{ 'capabilities:cpu_info:features': '<all-in> aes mmx' }, { cpu_info: '{"features": ["aes", "mmx"]}' }, undefined],
   [{ 'capabilities:gpu': 'True' }, { gpu: true }, undefined],
   [{ 'capabilities:gpu': 'None' }, { gpu: null }, 'capabilities:gpu is asked to be "None", and is not known'],
-  [{ 'capabilities:gpus': "[None, True, False, 'a', 1, {'b': ['c']}]" }, { gpus: [null, true, false, 'a', 1, { b: ['c'] }] }, undefined],
+  [{ 'capabilities:gpus': "[None, True, False, 'a', 1, {'b': 'c'}]" }, { gpus: [null, true, false, 'a', 1, { b: 'c' }] }, undefined],
   [{ 'capabilities:gpu': 'False' }, { gpu: false }, undefined],
   ...[null, 4, 'no JSON', {}].map((gpu): [Record<string, string>, Record<string, unknown>, string] => [
     { 'capabilities:gpu:vendor': 'any' },

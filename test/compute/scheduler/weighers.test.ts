@@ -65,6 +65,19 @@ test('each weigher prefers its own', () => {
   expect(preferred('build_failure', { failedBuilds: 0 })).toEqual(['better', 'other']);
 });
 
+test('a host whose hypervisor has no version is older than any other', () => {
+  const unknown = new Map([...hostClasses, ['unknown', hostClass({ hypervisor_version: undefined })]]);
+  const hosts = [host('unknown', { hostClass: 'unknown' }), host('first')];
+  const weights = { ...none, hypervisor_version: 1 };
+  expect(weigh(hosts, { group: null, hostClasses: unknown }, weights, ({ provider }) => provider)[0]?.host).toBe('first');
+});
+
+test('hosts that weigh the same are in the order of their ties', () => {
+  const hosts = [host('a'), host('b'), host('c'), host('d')];
+  expect(order(hosts, none)).toEqual(['a', 'b', 'c', 'd']);
+  expect(order(hosts.toReversed(), none)).toEqual(['a', 'b', 'c', 'd']);
+});
+
 test('a negative multiplier turns a preference round, and failed builds outweigh all else', () => {
   const hosts = [host('full', free(1, 1, 1)), host('empty', free(8, 8, 8))];
   expect(order(hosts)).toEqual(['empty', 'full']);

@@ -59,9 +59,9 @@ test('nothing is noted of a cell that is not registered', async () => {
 
 test('a cleanup is due when it was noted that long ago, not before', async () => {
   await note(randomUUID(), 1);
-  await age(180.5);
+  await age(181);
   expect(await listPendingCleanups(fixture.api, 180)).toHaveLength(1);
-  await age(179.5);
+  await age(120);
   expect(await listPendingCleanups(fixture.api, 180)).toEqual([]);
   expect(await listPendingCleanups(fixture.api, 0)).toHaveLength(1);
 });
@@ -107,6 +107,28 @@ test('a cleanup that is done goes; one noted again since, another server’s or 
     ]),
   );
   expect(await sql(fixture, 'select 1 from pending_cleanups')).toHaveLength(3);
+});
+
+test('of two that were noted at once, the one that is done goes', async () => {
+  const [done, other] = [randomUUID(), randomUUID()];
+  await noteOrphanedRows(fixture.api, cell(0), [
+    { uuid: done, fencing_token: 1 },
+    { uuid: other, fencing_token: 1 },
+  ]);
+  const [{ orphaned } = { orphaned: [] }] = await listPendingCleanups(fixture.api, 0);
+  await completeCleanups(
+    fixture.api,
+    cell(0),
+    orphaned.filter(({ uuid }) => uuid === done),
+  );
+  expect(await sql(fixture, 'select instance_uuid from pending_cleanups')).toEqual([{ instance_uuid: other }]);
+});
+
+test('a cell without orphaned rows has none', async () => {
+  const server = randomUUID();
+  await map(server, 0);
+  await note(server, 1);
+  expect(await listPendingCleanups(fixture.api, 0)).toMatchObject([{ own: [{ uuid: server }], orphaned: [] }]);
 });
 
 test('work is unfinished while a server is on its way, or a cleanup is pending', async () => {
