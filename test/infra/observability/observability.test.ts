@@ -46,7 +46,7 @@ describe('alarms', () => {
 
   test('are all that the runbook has a page for', () => {
     expect(anchors.filter((anchor) => !alarms.some(({ AlarmName }) => AlarmName.endsWith(`-${anchor}`)))).toEqual([
-      'hearing-of-alarms',
+      'getting-alarms',
       'how-to-follow-one-request',
     ]);
   });
