@@ -25,11 +25,7 @@ const others: Readonly<Record<string, readonly string[]>> = {
   'database/api/hosts/host-mappings': ['test/database/api/hosts/hosts.test.ts'],
   'database/api/images': [`${api}/image/image.test.ts`, 'test/operator/catalogue.test.ts'],
   'database/api/reaper/unfinished-work': ['test/database/api/cells/pending-cleanups.test.ts'],
-  'database/api/scheduler/': [
-    `${scheduler}/schedule-servers.test.ts`,
-    `${scheduler}/reasons.test.ts`,
-    `${scheduler}/host-states.test.ts`,
-  ],
+  'database/api/scheduler/': [`${scheduler}/reasons.test.ts`, `${scheduler}/host-states.test.ts`, `${scheduler}/schedule-servers.test.ts`],
   'database/api/server-groups': [`${servers}/accept-servers.test.ts`],
   'database/api/servers/build-requests': [`${servers}/accept-servers.test.ts`],
   'database/api/users': [`${api}/identity/identity.test.ts`, 'test/operator/user.test.ts'],
