@@ -11,7 +11,7 @@ const servers = 'test/database/api/servers';
 /** Tests of other names, by the beginning of a path; where a file has tests of its name, these are what they leave to others. */
 const others: Readonly<Record<string, readonly string[]>> = {
   'compute/boot/build-on-host': ['test/compute/boot/build.test.ts'],
-  'compute/boot/bury-in-cell0': ['test/compute/boot/steps.test.ts'],
+  'compute/boot/bury-in-cell0': ['test/compute/boot/burial.test.ts', 'test/compute/boot/steps.test.ts'],
   'compute/boot/create-in-cell': ['test/compute/boot/steps.test.ts'],
   'compute/boot/fail': ['test/compute/boot/build.test.ts'],
   'compute/boot/reschedule': ['test/compute/boot/build.test.ts'],

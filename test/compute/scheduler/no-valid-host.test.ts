@@ -101,6 +101,8 @@ test("without a candidate it is Nova's shorter sentence", () => {
 
 test('what Placement was asked stands in the report; a host that is nearest names the resource', () => {
   const placement = { rejected: [rejectedAt('Placement', 4)], asked: 4 };
+  expect(explain({ reasons: { asked: 1 } }).report).toHaveProperty('suffices');
+  expect(explain({ reasons: { asked: 0 } }).report).not.toHaveProperty('suffices');
   const nearest = { host: 'near', free: { VCPU: 1, MEMORY_MB: 512, DISK_GB: 0 } };
   const error = explain({ reasons: { ...placement, nearest } });
   expect(error.message.split('\n').slice(3)).toEqual([
@@ -131,6 +133,8 @@ test('under affinity the servers need their capacity together', () => {
     'Nearest host: near.',
     'First cause: DISK_GB.',
   ]);
+  const [, , , two] = lines({ servers: 2, after: { group: group('affinity') }, reasons: together });
+  expect(two).toBe('Placement: 4 of 4 hosts rejected, they have too little capacity for all 2 servers.');
   const alone = 'Placement: 4 of 4 hosts rejected, they have too little capacity.';
   expect(lines({ servers: 3, after: { group: group('anti-affinity') }, reasons: together })[3]).toBe(alone);
   expect(lines({ servers: 1, after: { group: group('affinity') }, reasons: together })[3]).toBe(alone);
@@ -151,12 +155,25 @@ test('the hosts left: the nearest of them all, and every resource that it lacks'
   ]);
 });
 
+test('each resource is measured by the need: one of one is more than one of two', () => {
+  const hosts = [host('without disk', free(2, 512, 0)), host('near', free(1, 512, 1))];
+  expect(lines({ after: { hosts }, reasons: { hosts: 2 } }).at(-2)).toBe(
+    'The 2 hosts left can hold 0 of 1 servers; then the nearest, near, is short of 1 VCPU.',
+  );
+  const nothing = { host: 'near', free: { VCPU: 0, MEMORY_MB: 0, DISK_GB: 0 } };
+  const rejected = [rejectedAt('Placement', 4)];
+  expect(lines({ reasons: { rejected, nearest: nothing } }).at(-1), 'all of all').toBe('First cause: VCPU.');
+});
+
 test('nothing of a resource that is not needed is not lacking', () => {
-  const hosts = [host('a', free(1, 0, 0)), host('b', free(0, 512, 9))];
+  const hosts = [host('far', free(0, 512, 9)), host('near', free(1, 0, 0))];
   expect(lines({ after: { hosts, need: { VCPU: 1, MEMORY_MB: 1_024, DISK_GB: 0 } }, reasons: { hosts: 2 } }).slice(-2)).toEqual([
-    'The 2 hosts left can hold 0 of 1 servers; then the nearest, a, is short of 1024 MEMORY_MB.',
+    'The 2 hosts left can hold 0 of 1 servers; then the nearest, near, is short of 1024 MEMORY_MB.',
     'First cause: MEMORY_MB.',
   ]);
+  const nearest = { host: 'near', free: { VCPU: 0, MEMORY_MB: 511, DISK_GB: 9 } };
+  const rejected = [rejectedAt('Placement', 4)];
+  expect(lines({ after: { need: { ...need, VCPU: 0 } }, reasons: { rejected, nearest } }).at(-1)).toBe('First cause: MEMORY_MB.');
 });
 
 test('the hosts left: none that could be read', () => {
