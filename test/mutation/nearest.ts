@@ -24,6 +24,7 @@ const others: Readonly<Record<string, readonly string[]>> = {
   'database/api/flavors': [`${api}/compute/flavors/flavors.test.ts`, 'test/operator/catalogue.test.ts'],
   'database/api/hosts/host-mappings': ['test/database/api/hosts/hosts.test.ts'],
   'database/api/images': [`${api}/image/image.test.ts`, 'test/operator/catalogue.test.ts'],
+  'database/api/projects': [`${api}/identity/identity.test.ts`, 'test/operator/user.test.ts'],
   'database/api/reaper/unfinished-work': ['test/database/api/cells/pending-cleanups.test.ts'],
   'database/api/scheduler/': [`${scheduler}/reasons.test.ts`, `${scheduler}/host-states.test.ts`, `${scheduler}/schedule-servers.test.ts`],
   'database/api/server-groups': [`${servers}/accept-servers.test.ts`],
