@@ -13,7 +13,7 @@ const others: Readonly<Record<string, readonly string[]>> = {
   'compute/boot/build-on-host': ['test/compute/boot/build.test.ts'],
   'compute/boot/bury-in-cell0': ['test/compute/boot/burial.test.ts', 'test/compute/boot/steps.test.ts'],
   'compute/boot/create-in-cell': ['test/compute/boot/steps.test.ts'],
-  'compute/boot/fail': ['test/compute/boot/build.test.ts'],
+  'compute/boot/fail-in-cell': ['test/compute/boot/build.test.ts'],
   'compute/boot/reschedule': ['test/compute/boot/build.test.ts'],
   'compute/boot/schedule-servers': [`${scheduler}/schedule-servers.test.ts`, `${scheduler}/reasons.test.ts`],
   'compute/boot/try-another-cell': ['test/compute/boot/create-in-cell.test.ts'],
