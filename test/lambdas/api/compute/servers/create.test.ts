@@ -149,6 +149,21 @@ describe('what is asked for is shown', () => {
   test.each([
     ['on a host', '1'],
     ['in cell0', ''],
+  ])('with keys that are words of the language, %s', async (_, flavor) => {
+    const user = await cloud.newUser();
+    const flavorRef = flavor || (await cloud.newFlavor({ disk: 10_000 }));
+    const words = (value: unknown) => Object.fromEntries(['__proto__', 'constructor', 'toString'].map((word) => [word, value]));
+    const beside = { 'os:scheduler_hints': { ...words('hint'), query: words(1) } };
+    const { body } = await post(user, { flavorRef, metadata: words('value') }, {}, beside);
+    const { metadata, scheduler_hints } = await user.settled(body.server.id);
+    expect(Object.entries(metadata ?? {}).sort()).toEqual(Object.entries(words('value')).sort());
+    const hints = { ...words(['hint']), query: [JSON.stringify(words(1))] };
+    expect(Object.entries(scheduler_hints ?? {}).sort()).toEqual(Object.entries(hints).sort());
+  });
+
+  test.each([
+    ['on a host', '1'],
+    ['in cell0', ''],
   ])('with its trusted image certificates, %s', async (_, flavor) => {
     const user = await cloud.newUser();
     const flavorRef = flavor || (await cloud.newFlavor({ disk: 10_000 }));
