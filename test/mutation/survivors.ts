@@ -22,7 +22,14 @@ const instant = 'nothing is noted in the very microsecond in which it is asked f
 
 /** By file. */
 export const survivors: Readonly<Record<string, readonly Survivor[]>> = {
-  'compute/boot/bury-in-cell0.ts': [{ source: "request_id: requestId ?? '',", change: "?? '' → (nothing)", reason: hasRequestId }],
+  'compute/boot/bury-in-cell0.ts': [
+    { source: "request_id: requestId ?? '',", change: "?? '' → (nothing)", reason: hasRequestId },
+    {
+      source: 'if (!connection || buried.length === 0) return [];',
+      change: '|| → &&',
+      reason: 'spares the work: no servers are no batches, and without a connection there are none',
+    },
+  ],
   'compute/boot/create-in-cell.ts': [{ source: "request_id: requestId ?? '',", change: "?? '' → (nothing)", reason: hasRequestId }],
   'compute/boot/failure.ts': [
     {
@@ -32,7 +39,17 @@ export const survivors: Readonly<Record<string, readonly Survivor[]>> = {
     },
   ],
   'compute/boot/schedule-servers.ts': [
-    { source: 'const mostClaims = 60;', reason: 'any number that boots do not reach: each time one of them gets on' },
+    { source: 'reasons = !state.more;', reason: 'only what a reading costs: where hosts are too few, the reasons are read anyhow' },
+    {
+      source: 'const { selections, after } = selectHosts(context, seekers, settings, 2 ** Math.min(claims, 10));',
+      change: '10 → 9',
+      reason: "over how many hosts boots spread at most is nobody's promise",
+    },
+    {
+      source: 'const { selections, after } = selectHosts(context, seekers, settings, 2 ** Math.min(claims, 10));',
+      change: '10 → 11',
+      reason: "over how many hosts boots spread at most is nobody's promise",
+    },
   ],
   'compute/scheduler/filters/image-properties-filter.ts': [
     {
@@ -108,6 +125,18 @@ export const survivors: Readonly<Record<string, readonly Survivor[]>> = {
       source: 'select * from pending_cleanups where created_at <= now() - make_interval(secs => :age) order by created_at limit ${most}),',
       change: '<= → <',
       reason: instant,
+    },
+  ],
+  'database/api/servers/release.ts': [
+    {
+      source: 'delete from allocations where consumer_id in (${servers}) and (select count(*) from held) > 0',
+      change: '> → >=',
+      reason: 'the count is there for the locks, which are taken before',
+    },
+    {
+      source: 'delete from allocations where consumer_id in (${servers}) and (select count(*) from held) > 0',
+      change: '0 → 1',
+      reason: 'whoever holds something holds processors and memory',
     },
   ],
 };

@@ -101,6 +101,34 @@ test('40 boots at once on nearly full hosts: never over, and as many find a host
   await checkCapacity(fixture, 14 * 6);
 });
 
+test('a boot whose claims are lost each time spreads over the hosts, and gives up after sixty', async () => {
+  // Every claim comes too late, as when another boot was first.
+  await query(
+    fixture.api,
+    `do $do$ begin
+       create table tried (provider int);
+       create function lose_claim() returns trigger language plpgsql as $function$
+       begin
+         insert into tried values (new.resource_provider_id);
+         return null;
+       end $function$;
+       create trigger lost before insert on allocations for each row execute function lose_claim();
+     end $do$`,
+  );
+  const { execution, servers } = await fixture.accept(1);
+  const calls = countCalls(fixture);
+  const error = await scheduleServers(fixture.api, execution, servers).catch((thrown: unknown) => thrown);
+  expect(calls()).toBe(120);
+  expect(error).toMatchObject({ message: expect.stringContaining('\nOther boots took the hosts 60 times.\nFirst cause: LostClaims.') });
+  const [{ hosts: tried } = { hosts: 0 }] = await sql<{ hosts: number }>(
+    fixture,
+    'select count(distinct provider)::int as hosts from tried',
+  );
+  expect(tried).toBeGreaterThan(1);
+  await query(fixture.api, 'do $do$ begin drop function lose_claim cascade; drop table tried; end $do$');
+  await checkCapacity(fixture);
+});
+
 test('reserved and overcommitted capacity counts', async () => {
   await query(
     fixture.api,
