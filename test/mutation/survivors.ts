@@ -15,6 +15,7 @@ export interface Survivor {
 }
 
 const anyBatch = 'the size of a batch: the next one takes what is left';
+const anyPage = 'the size of a page: the next one has what it leaves out';
 const anyHash = "any constants that spread well will do; which host wins a tie is nobody's promise";
 const forAllTheSame = 'the same amount for each host, and only differences count';
 const hasRequestId = 'a build request has the id of its request; it is null only beside no server';
@@ -39,6 +40,8 @@ export const survivors: Readonly<Record<string, readonly Survivor[]>> = {
     },
   ],
   'compute/boot/schedule-servers.ts': [
+    { source: 'const largestPage = 500;', reason: anyPage },
+    { source: 'page = Math.min(page * 2, Math.max(page, largestPage));', reason: anyPage },
     { source: 'reasons = !state.more;', reason: 'only what a reading costs: where hosts are too few, the reasons are read anyhow' },
     {
       source: 'const { selections, after } = selectHosts(context, seekers, settings, 2 ** Math.min(claims, 10));',

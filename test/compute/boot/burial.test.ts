@@ -31,7 +31,13 @@ test('the server is whole in cell0, with its fault, its first cause and its acti
   const server = await accept(cloud);
   await query(api, `update build_requests set instance = instance || '{"created_at": "2020-01-01T00:00:00Z"}'`);
   const since2020 = (Date.now() - Date.parse('2020-01-01T00:00:00Z')) / 1000;
+  let calls = 0;
+  const stop = cloud.service.dataApi.onCall(() => {
+    calls += 1;
+  });
   const [ended, ...others] = await bury(server);
+  stop();
+  expect(calls, 'target cell, rows, commit').toBe(3);
   expect(others).toEqual([]);
   expect(ended).toMatchObject({ uuid: server.id, reservation_id: server.execution, request_id: server.requestId });
   expect(ended?.seconds).toBeGreaterThanOrEqual(Math.floor(since2020));
@@ -108,7 +114,7 @@ test('servers go in as few requests as hold them', async () => {
     `update build_requests set execution = 'one', instance = instance || jsonb_build_object('user_data', repeat('"', 200000))`,
   );
   const inserts: number[] = [];
-  cloud.service.dataApi.onCall(({ sql }) => {
+  const stop = cloud.service.dataApi.onCall(({ sql }) => {
     if (sql?.includes('insert into instances ')) inserts.push(sql.length);
   });
   const ended = await buryInCell0(
@@ -117,6 +123,7 @@ test('servers go in as few requests as hold them', async () => {
     servers.map(({ id }) => id),
     failure,
   );
+  stop();
   expect(ended.map(({ uuid }) => uuid).toSorted()).toEqual(servers.map(({ id }) => id).toSorted());
   expect(inserts).toHaveLength(2);
 });

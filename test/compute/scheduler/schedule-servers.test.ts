@@ -238,6 +238,15 @@ test('a limit never buries a server that fits: pages are read until every kind o
   await expect(boot({ flavor })).rejects.toThrow('ComputeCapabilitiesFilter: 99 of 99 hosts rejected');
 });
 
+test('hosts whose class no answer holds are none, and the search ends', async () => {
+  await fixture.addHosts({ cells: 1, hosts: 1 });
+  await query(
+    fixture.api,
+    `update resource_providers set capabilities = capabilities || jsonb_build_object('cpu_info', repeat('x', 1200000))`,
+  );
+  await expect(boot()).rejects.toThrow('The host left can hold 0 of 1 servers; then there is none.');
+});
+
 test('traits are required of the host', async () => {
   await query(fixture.api, `update resource_providers set traits = '{HW_CPU_X86_AVX2}' where name = 'cell2-host2'`);
   expect(hosts(await boot({ flavor: { ...tiny, extra_specs: { 'trait:HW_CPU_X86_AVX2': 'required' } } }, 3))).toEqual(
