@@ -18,6 +18,7 @@ const anyBatch = 'the size of a batch: the next one takes what is left';
 const anyPage = 'the size of a page: the next one has what it leaves out';
 const anyHash = "any constants that spread well will do; which host wins a tie is nobody's promise";
 const forAllTheSame = 'the same amount for each host, and only differences count';
+const nobodyReads = 'a time for people: no code reads it';
 const hasRequestId = 'a build request has the id of its request; it is null only beside no server';
 const instant = 'nothing is noted in the very microsecond in which it is asked for';
 
@@ -30,6 +31,7 @@ export const survivors: Readonly<Record<string, readonly Survivor[]>> = {
       change: '|| → &&',
       reason: 'spares the work: no servers are no batches, and without a connection there are none',
     },
+    { source: 'const batchBytes = 3_500_000;', reason: 'less than a request holds, by any margin' },
   ],
   'compute/boot/create-in-cell.ts': [{ source: "request_id: requestId ?? '',", change: "?? '' → (nothing)", reason: hasRequestId }],
   'compute/boot/failure.ts': [
@@ -128,6 +130,19 @@ export const survivors: Readonly<Record<string, readonly Survivor[]>> = {
       source: 'select * from pending_cleanups where created_at <= now() - make_interval(secs => :age) order by created_at limit ${most}),',
       change: '<= → <',
       reason: instant,
+    },
+  ],
+  'database/api/hosts/allocations.ts': [
+    {
+      source:
+        'select verdict.fits and (select count(*) from claimed) = (select count(*) from wanted) or (before.any > 0 and before.all) as holds',
+      change: '> → >=',
+      reason: 'a claim of nothing holds anyhow',
+    },
+    {
+      source: 'update inventories i set used = i.used - claimed.used, updated_at = now() from claimed, chosen',
+      change: ', updated_at = now() → (nothing)',
+      reason: nobodyReads,
     },
   ],
   'database/api/servers/release.ts': [

@@ -292,6 +292,8 @@ test('soft policies are kept while they can be', async () => {
   for (let server = 0; server < 6; server++) for (const host of hosts(await boot({ group: apart }))) spread.add(host);
   expect(spread.size).toBe(6);
   expect(await boot({ group: apart }, 6)).toHaveLength(6);
+  // A wish lets no claim wait for another.
+  expect(await sql(fixture, 'select generation from instance_groups')).toEqual([{ generation: 0 }]);
 
   await fixture.addHosts({ cells: 2, hosts: 3 });
   const together = await newGroup(fixture, 'soft-affinity');

@@ -160,3 +160,11 @@ test('a host is found by its name, its node’s, or both where they agree', asyn
   await query(fixture.api, `delete from host_mappings where host = 'cell1-host1'`);
   expect(await exists('cell1-host1', null)).toBe(false);
 });
+
+test('first boots of a project at the very same time make one row of use', async () => {
+  for (let round = 0; round < 3; round++) {
+    await query(fixture.api, 'truncate quota_usages');
+    await Promise.all(Array.from({ length: 8 }, () => find()));
+    expect(await sql(fixture, 'select project_id from quota_usages')).toEqual([{ project_id: 'project' }]);
+  }
+});
