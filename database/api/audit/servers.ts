@@ -108,6 +108,23 @@ export async function readServers(api: Database, uuids: readonly string[]): Prom
   });
 }
 
+/** A server that has a name and no cell yet. */
+export interface NamedBuildRequest {
+  uuid: string;
+  project: string;
+  created: string;
+}
+
+/** Returns the servers without a cell that have a name, the newest first. */
+export async function findBuildRequestsNamed(api: Database, name: string): Promise<NamedBuildRequest[]> {
+  return query<NamedBuildRequest>(
+    api,
+    `select instance_uuid as uuid, project_id as project, created_at as created
+     from build_requests where instance->>'display_name' = :name order by created_at desc limit 1000`,
+    { name },
+  );
+}
+
 /** A server in the api database, for a person to read. Amounts are in the units of placement. */
 export interface ServerEntry {
   projectId: string;
