@@ -1,4 +1,4 @@
-/** Servers by their name, for an operator who was told no id. Names are not in the index, so every cell is asked, and woken. */
+/** Servers by their name, for an operator who knows no id. Names are not in the index, so every cell is asked, and woken. */
 import { findBuildRequestsNamed } from '../../database/api/audit/servers.ts';
 import { listCellMappings } from '../../database/api/cells/cell-mappings.ts';
 import { findServersNamed, type NamedServer } from '../../database/cell/audit.ts';
