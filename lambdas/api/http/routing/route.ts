@@ -74,6 +74,8 @@ export interface Route {
   method: Method;
   path: string;
   policy: Rule | 'authenticated' | 'public';
+  /** The routes of the actions that share this path; only a path of actions has them. */
+  actions?: ReadonlyMap<string, Route>;
   /** Returns whether a microversion has it. */
   isIn(microversion: Microversion): boolean;
   /** The schemas of what it reads, at a microversion. */
