@@ -1,5 +1,5 @@
 /** Paths of Nova's API that are not built, with Nova's policies; those below a server are in `servers/`. */
-import type { Rule } from '../../../../compute/authorization/policy.ts';
+import type { Rule } from '../../../../common/policy.ts';
 import type { Method } from '../../http/routing/route.ts';
 import type { ChangeName } from '../microversions.ts';
 
@@ -9,18 +9,19 @@ type Path = `/${string}`;
 export interface RouteGroup {
   from?: ChangeName;
   until?: ChangeName;
-  routes: readonly (readonly [method: Method, path: Path, policy: Rule | 'authenticated'])[];
+  routes: readonly (readonly [method: Method, path: Path, policy: Rule])[];
 }
 
-const anyone = 'authenticated';
+/** Of these Nova asks only for a token. */
+const anyone = '@';
 
 /** What answers 501. */
 export const unbuilt: readonly RouteGroup[] = [
   {
     routes: [
       ['GET', '/versions/{id}', anyone],
-      ['GET', '/extensions', anyone],
-      ['GET', '/extensions/{id}', anyone],
+      ['GET', '/extensions', 'os_compute_api:extensions'],
+      ['GET', '/extensions/{id}', 'os_compute_api:extensions'],
       ['POST', '/flavors/{id}/os-extra_specs', 'os_compute_api:os-flavor-extra-specs:create'],
       ['PUT', '/flavors/{id}/os-extra_specs/{key}', 'os_compute_api:os-flavor-extra-specs:update'],
       ['DELETE', '/flavors/{id}/os-extra_specs/{key}', 'os_compute_api:os-flavor-extra-specs:delete'],
@@ -109,7 +110,7 @@ export const unbuilt: readonly RouteGroup[] = [
       ['POST', '/os-baremetal-nodes', anyone],
       ['GET', '/os-baremetal-nodes/{id}', 'os_compute_api:os-baremetal-nodes:show'],
       ['DELETE', '/os-baremetal-nodes/{id}', anyone],
-      ['GET', '/os-floating-ip-pools', anyone],
+      ['GET', '/os-floating-ip-pools', 'os_compute_api:os-floating-ip-pools'],
       ['GET', '/os-floating-ips', 'os_compute_api:os-floating-ips:list'],
       ['POST', '/os-floating-ips', 'os_compute_api:os-floating-ips:create'],
       ['GET', '/os-floating-ips/{id}', 'os_compute_api:os-floating-ips:show'],

@@ -4,8 +4,8 @@ import { actionRoute } from '../../http/routing/action-route.ts';
 import { type Route, type RouteDefinition, route } from '../../http/routing/route.ts';
 import { removed, unbuilt, unbuiltActions } from './paths.ts';
 
-function refusing(definition: Omit<RouteDefinition<undefined, undefined>, 'handle'>, refusal: () => Error): Route {
-  return route({ ...definition, handle: () => Promise.reject(refusal()) });
+function refusing(definition: Omit<RouteDefinition<undefined, undefined>, 'handle' | 'toOthers'>, refusal: () => Error): Route {
+  return route({ ...definition, toOthers: 'shared', handle: () => Promise.reject(refusal()) });
 }
 
 /** The routes of what is not here; those below a server are with the servers. */
@@ -15,12 +15,12 @@ export const notImplementedRoutes: readonly Route[] = [
   ),
   ...unbuiltActions.map(([path, actions]) => {
     const routes = actions.map(([name, policy]) => [name, refusing({ method: 'POST', path, policy }, notImplemented)] as const);
-    return actionRoute(path, new Map(routes));
+    return actionRoute(path, 'shared', new Map(routes));
   }),
-  ...removed.flatMap(([path, methods]) => methods.map((method) => refusing({ method, path, policy: 'authenticated' }, gone))),
+  ...removed.flatMap(([path, methods]) => methods.map((method) => refusing({ method, path, policy: '@' }, gone))),
   // No server ever moves.
   route({
-    ...{ method: 'GET', path: '/os-migrations', policy: 'os_compute_api:os-migrations:index' },
+    ...{ method: 'GET', path: '/os-migrations', policy: 'os_compute_api:os-migrations:index', toOthers: 'shared' },
     handle: async () => ({ status: 200, body: { migrations: [] } }),
   }),
 ];

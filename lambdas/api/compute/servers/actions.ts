@@ -4,7 +4,7 @@
  */
 import * as z from 'zod';
 import { BadRequest } from '../../../../common/errors.ts';
-import type { Rule } from '../../../../compute/authorization/policy.ts';
+import type { Rule } from '../../../../common/policy.ts';
 import { inError, neverLaunched, refuseBuried, withoutHost } from '../../../../compute/servers/refusals.ts';
 import { gone, notImplemented } from '../../http/pipeline/http-error.ts';
 import { actionBody, actionRoute } from '../../http/routing/action-route.ts';
@@ -21,7 +21,7 @@ const hardReboot = z.object({ reboot: z.object({ type: z.string().regex(/^hard$/
 /** An action that is not built. `buried` is how a server in cell0 refuses it; one that Nova would accept there has none. */
 function unbuilt(policy: Rule, buried?: (uuid: string, body: object) => string, range: Range = {}): Route {
   return route<object>({
-    ...{ method: 'POST', path, policy, ...range, body: () => actionBody },
+    ...{ method: 'POST', path, policy, toOthers: 'hidden', ...range, body: () => actionBody },
     async handle(request) {
       refuseBuried(await findWholeServer(request), buried && ((uuid) => buried(uuid, request.body)));
       throw notImplemented();
@@ -32,7 +32,7 @@ function unbuilt(policy: Rule, buried?: (uuid: string, body: object) => string, 
 /** An action that Nova itself has taken away. */
 function removed(answer: Error, range: Range = {}): Route {
   return route<object>({
-    ...{ method: 'POST', path, policy: 'authenticated', ...range, body: () => actionBody },
+    ...{ method: 'POST', path, policy: '@', toOthers: 'shared', ...range, body: () => actionBody },
     handle: () => Promise.reject(answer),
   });
 }
@@ -43,7 +43,7 @@ const untilNoAddresses = { until: 'noAddressActions' } as const;
 
 const actions: Readonly<Record<string, Route>> = {
   forceDelete: route<object>({
-    ...{ method: 'POST', path, policy: 'os_compute_api:os-deferred-delete:force', body: () => actionBody },
+    ...{ method: 'POST', path, policy: 'os_compute_api:os-deferred-delete:force', toOthers: 'hidden', body: () => actionBody },
     async handle(request) {
       await removeServer(request);
       return { status: 202 };
@@ -103,4 +103,4 @@ const actions: Readonly<Record<string, Route>> = {
 };
 
 /** The one route of all actions of a server. */
-export const serverActionRoute: Route = actionRoute(path, new Map(Object.entries(actions)));
+export const serverActionRoute: Route = actionRoute(path, 'hidden', new Map(Object.entries(actions)));

@@ -3,7 +3,7 @@
  * empty lists, and Nova's 404 of each item. What would change a server is still to be built.
  */
 import { NotFound } from '../../../../common/errors.ts';
-import type { Rule } from '../../../../compute/authorization/policy.ts';
+import type { Rule } from '../../../../common/policy.ts';
 import { inError, type Refusal, refuseBuried, withoutHost } from '../../../../compute/servers/refusals.ts';
 import { gone, notImplemented } from '../../http/pipeline/http-error.ts';
 import { actionRoute } from '../../http/routing/action-route.ts';
@@ -21,7 +21,7 @@ function read(
   method: Method = 'GET',
 ): Route {
   return route({
-    ...{ method, path: `/servers/{id}/${path}`, policy, ...range },
+    ...{ method, path: `/servers/{id}/${path}`, policy, toOthers: 'hidden', ...range },
     async handle(request) {
       const body = view(await findWholeServer(request), request.params.item ?? '');
       return body ? { status: 200, body } : { status: 204 };
@@ -32,7 +32,7 @@ function read(
 /** What is not built. `buried` is how a server in cell0 refuses it. */
 function unbuilt(method: Method, path: string, policy: Rule, buried?: Refusal, range: Range = {}): Route {
   return route({
-    ...{ method, path: `/servers/{id}${path}`, policy, ...range },
+    ...{ method, path: `/servers/{id}${path}`, policy, toOthers: 'hidden', ...range },
     async handle(request) {
       refuseBuried(await findWholeServer(request), buried);
       throw notImplemented();
@@ -43,7 +43,7 @@ function unbuilt(method: Method, path: string, policy: Rule, buried?: Refusal, r
 /** What Nova itself has taken away. */
 function removed(method: Method, path: string): Route {
   return route({
-    ...{ method, path: `/servers/{id}/${path}`, policy: 'authenticated' },
+    ...{ method, path: `/servers/{id}/${path}`, policy: '@', toOthers: 'shared' },
     handle: () => Promise.reject(gone()),
   });
 }
@@ -74,7 +74,13 @@ const shares = { from: 'shares' } as const;
 
 const migrationPath = '/servers/{id}/migrations/{item}/action';
 const forceComplete = route({
-  ...{ method: 'POST', path: migrationPath, policy: 'os_compute_api:servers:migrations:force_complete', from: 'forceComplete' },
+  ...{
+    method: 'POST',
+    path: migrationPath,
+    policy: 'os_compute_api:servers:migrations:force_complete',
+    toOthers: 'hidden',
+    from: 'forceComplete',
+  },
   handle: async (request) => noMigration(await findWholeServer(request), request.params.item ?? ''),
 });
 
@@ -135,7 +141,7 @@ export const serverSubResourceRoutes: readonly Route[] = [
     { from: 'liveMigrations' },
   ),
   read('migrations/{item}', 'os_compute_api:servers:migrations:delete', noMigration, { from: 'liveMigrationAborts' }, 'DELETE'),
-  actionRoute(migrationPath, new Map([['force_complete', forceComplete]])),
+  actionRoute(migrationPath, 'hidden', new Map([['force_complete', forceComplete]])),
 
   // A guest posts its password; none does, so there is none to show and none to clear.
   read('os-server-password', 'os_compute_api:os-server-password:show', () => ({ password: '' })),

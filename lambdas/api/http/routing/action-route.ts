@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import { BadRequest } from '../../../../common/errors.ts';
 import { notFound } from '../pipeline/http-error.ts';
-import type { Route } from './route.ts';
+import type { Route, ToOthers } from './route.ts';
 
 /** Any JSON object, as it is: a schema of records would lose a key named __proto__. */
 export const actionBody = z.custom<object>((value) => typeof value === 'object' && value !== null);
@@ -11,11 +11,12 @@ export const actionBody = z.custom<object>((value) => typeof value === 'object' 
  * Makes the route of a path's actions, by their names. Which one is meant is known from the body alone, so it answers after the token check:
  * 400 for a name that is no action, 404 for an action outside its microversions.
  */
-export function actionRoute(path: `/${string}`, actions: ReadonlyMap<string, Route>): Route {
+export function actionRoute(path: `/${string}`, toOthers: ToOthers, actions: ReadonlyMap<string, Route>): Route {
   return {
     method: 'POST',
     path,
-    policy: 'authenticated',
+    policy: '@',
+    toOthers,
     actions,
     isIn: () => true,
     body: () => actionBody,

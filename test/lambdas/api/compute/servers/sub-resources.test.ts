@@ -41,7 +41,7 @@ describe.each(serverSubResourceRoutes.map((route) => [`${route.method} ${route.p
   test('answers 404 for a server that is not there, in words of Nova', async () => {
     const unknown = randomUUID();
     const { status, body } = await admin.send(method, of(unknown), options);
-    expect([status, body]).toEqual(policy === 'authenticated' && !actions ? gone : missing(`Instance ${unknown} could not be found.`));
+    expect([status, body]).toEqual(policy === '@' && !actions ? gone : missing(`Instance ${unknown} could not be found.`));
   });
 
   test('does not answer 404 about a server that lives', async () => {

@@ -8,6 +8,7 @@ import { createApi } from '../../../../../lambdas/api/http/pipeline/create-api.t
 import { novaFault } from '../../../../../lambdas/api/http/pipeline/fault-bodies.ts';
 import { route } from '../../../../../lambdas/api/http/routing/route.ts';
 import { issueToken } from '../../../../../lambdas/api/http/tokens/token.ts';
+import { ServiceUnreachable } from '../../../../../lambdas/shared/in-time.ts';
 import { createKms } from '../../../../../local/aws/kms.ts';
 import { type Aws, startAws } from '../../../../../local/aws/server.ts';
 import { asking } from '../../events.ts';
@@ -18,6 +19,7 @@ const failures: Record<string, Error> = {
   busy: new Conflict("Cannot 'pause' instance x while it is in vm_state error"),
   quota: new Forbidden('Quota exceeded'),
   asleep: new DatabaseUnreachable('api does not answer: secret detail'),
+  throttled: new ServiceUnreachable('ThrottlingException: secret detail'),
   broken: new TypeError('secret detail', { cause: new Error('deeper detail') }),
 };
 
@@ -32,6 +34,7 @@ const ask = asking(
         method: 'GET',
         path: '/echo/{id}',
         policy: 'os_compute_api:servers:show',
+        toOthers: 'shared',
         query: () => z.object({ tag: z.array(z.string()).optional() }),
         handle: async ({ params, query, caller, microversion, baseUrl }) => ({
           status: 200,
@@ -42,6 +45,7 @@ const ask = asking(
         method: 'POST',
         path: '/echo',
         policy: 'os_compute_api:servers:create',
+        toOthers: 'shared',
         body: (microversion) =>
           microversion.has('serverDescription')
             ? z.strictObject({ name: z.string(), description: z.string() })
@@ -52,19 +56,22 @@ const ask = asking(
         method: 'DELETE',
         path: '/echo/{id}',
         policy: 'os_compute_api:os-flavor-manage:delete',
+        toOthers: 'shared',
         handle: async () => ({ status: 204 }),
       }),
       route({
         method: 'GET',
         path: '/late',
         from: 'completeQuotaClasses',
-        policy: 'authenticated',
+        policy: 'os_compute_api:servers:show',
+        toOthers: 'shared',
         handle: async () => ({ status: 200, body: {} }),
       }),
       route({
         method: 'GET',
         path: '/fail/{how}',
-        policy: 'authenticated',
+        policy: 'os_compute_api:servers:show',
+        toOthers: 'shared',
         async handle({ params }) {
           throw failures[params.how ?? ''];
         },
@@ -276,9 +283,12 @@ describe('a fault', () => {
     expect((await ask('/v2.1/echo/1?tag=%00', { token })).status).toBe(400);
   });
 
-  test('of a database that does not answer asks to come again', async () => {
+  test.each([
+    ['a database', 'asleep'],
+    ['a service of AWS', 'throttled'],
+  ])('of %s that does not answer asks to come again', async (_, how) => {
     const log = vi.spyOn(console, 'error').mockImplementation(() => {});
-    const { status, body, headers } = await ask('/v2.1/fail/asleep', { token });
+    const { status, body, headers } = await ask(`/v2.1/fail/${how}`, { token });
     expect([status, Number(headers['retry-after']) > 0, body.serviceUnavailable?.code]).toEqual([503, true, 503]);
     expect(JSON.stringify(body)).not.toContain('secret');
     expect(log).toHaveBeenCalledOnce();

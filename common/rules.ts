@@ -1,7 +1,13 @@
-/** Nova's rules by their names, each with the least of the default roles that it allows. Where Nova asks for a manager or a service, which are no roles here, it is an admin. */
-import type { Role } from '../../common/caller.ts';
+/**
+ * The rules of Nova, Keystone and Glance by their names, each with the least of the default roles that it allows. Where Nova asks for a manager or a service,
+ * which are no roles here, it is an admin.
+ */
+import type { Role } from './caller.ts';
 
 export const rules = {
+  // Everybody, in the language of policies: what has no rule of its own.
+  '@': 'anyone',
+  context_is_admin: 'admin',
   'os_compute_api:servers:index': 'reader',
   'os_compute_api:servers:index:get_all_tenants': 'admin',
   'os_compute_api:servers:detail': 'reader',
@@ -27,10 +33,10 @@ export const rules = {
   'os_compute_api:flavors': 'reader',
   'os_compute_api:limits': 'reader',
   'os_compute_api:limits:other_project': 'admin',
-  'os_compute_api:os-keypairs:index': 'admin',
-  'os_compute_api:os-keypairs:create': 'admin',
-  'os_compute_api:os-keypairs:delete': 'admin',
-  'os_compute_api:os-keypairs:show': 'admin',
+  'os_compute_api:os-keypairs:index': 'anyone',
+  'os_compute_api:os-keypairs:create': 'anyone',
+  'os_compute_api:os-keypairs:delete': 'anyone',
+  'os_compute_api:os-keypairs:show': 'anyone',
   'os_compute_api:os-server-groups:create': 'member',
   'os_compute_api:os-server-groups:delete': 'member',
   'os_compute_api:os-server-groups:index': 'reader',
@@ -44,6 +50,7 @@ export const rules = {
   'os_compute_api:os-quota-class-sets:show': 'admin',
   'compute:aggregates:images': 'admin',
   'compute:server:topology:index': 'reader',
+  'os_compute_api:extensions': 'anyone',
   'os_compute_api:ips:index': 'reader',
   'os_compute_api:ips:show': 'reader',
   'os_compute_api:os-admin-actions:inject_network_info': 'admin',
@@ -79,6 +86,7 @@ export const rules = {
   'os_compute_api:os-flavor-extra-specs:show': 'reader',
   'os_compute_api:os-flavor-extra-specs:update': 'admin',
   'os_compute_api:os-flavor-manage:update': 'admin',
+  'os_compute_api:os-floating-ip-pools': 'anyone',
   'os_compute_api:os-floating-ips:add': 'member',
   'os_compute_api:os-floating-ips:create': 'member',
   'os_compute_api:os-floating-ips:delete': 'member',
@@ -186,4 +194,15 @@ export const rules = {
   'os_compute_api:servers:stop': 'member',
   'os_compute_api:servers:trigger_crash_dump': 'member',
   'os_compute_api:servers:update': 'member',
-} as const satisfies Record<string, Role>;
+  'identity:validate_token': 'anyone',
+  'identity:check_token': 'anyone',
+  'identity:get_auth_catalog': 'anyone',
+  'identity:get_auth_projects': 'anyone',
+  // Keystone leaves these to admins; here everybody finds what is theirs, so that clients can look names up.
+  'identity:list_projects': 'anyone',
+  'identity:get_project': 'anyone',
+  'identity:list_users': 'anyone',
+  'identity:get_user': 'anyone',
+  get_images: 'reader',
+  get_image: 'reader',
+} as const satisfies Record<string, Role | 'anyone'>;
