@@ -4,20 +4,22 @@ import { actionRoute } from '../../http/routing/action-route.ts';
 import { type Route, type RouteDefinition, route } from '../../http/routing/route.ts';
 import { removed, unbuilt, unbuiltActions } from './paths.ts';
 
-function refusing(definition: Omit<RouteDefinition<undefined, undefined>, 'handle' | 'toOthers'>, refusal: () => Error): Route {
-  return route({ ...definition, toOthers: 'shared', handle: () => Promise.reject(refusal()) });
+function refusing(definition: Omit<RouteDefinition<undefined, undefined>, 'handle' | 'toOthers'>, answer: () => Error): Route {
+  return route({ ...definition, toOthers: 'shared', handle: () => Promise.reject(answer()) });
 }
 
 /** The routes of what is not here; those below a server are with the servers. */
 export const notImplementedRoutes: readonly Route[] = [
   ...unbuilt.flatMap(({ routes, ...range }) =>
-    routes.map(([method, path, policy]) => refusing({ method, path, policy, ...range }, notImplemented)),
+    routes.map(([method, path, policy]) => refusing({ method, path, policy, refusal: 501, ...range }, notImplemented)),
   ),
   ...unbuiltActions.map(([path, actions]) => {
-    const routes = actions.map(([name, policy]) => [name, refusing({ method: 'POST', path, policy }, notImplemented)] as const);
+    const routes = actions.map(
+      ([name, policy]) => [name, refusing({ method: 'POST', path, policy, refusal: 501 }, notImplemented)] as const,
+    );
     return actionRoute(path, 'shared', new Map(routes));
   }),
-  ...removed.flatMap(([path, methods]) => methods.map((method) => refusing({ method, path, policy: '@' }, gone))),
+  ...removed.flatMap(([path, methods]) => methods.map((method) => refusing({ method, path, policy: '@', refusal: 410 }, gone))),
   // No server ever moves.
   route({
     ...{ method: 'GET', path: '/os-migrations', policy: 'os_compute_api:os-migrations:index', toOthers: 'shared' },

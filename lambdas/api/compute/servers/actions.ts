@@ -8,7 +8,7 @@ import type { Rule } from '../../../../common/policy.ts';
 import { inError, neverLaunched, refuseBuried, withoutHost } from '../../../../compute/servers/refusals.ts';
 import { gone, notImplemented } from '../../http/pipeline/http-error.ts';
 import { actionBody, actionRoute } from '../../http/routing/action-route.ts';
-import { type Route, type RouteDefinition, route } from '../../http/routing/route.ts';
+import { type Refusal, type Route, type RouteDefinition, route } from '../../http/routing/route.ts';
 import { removeServer } from './delete.ts';
 import { findWholeServer } from './find.ts';
 
@@ -21,7 +21,7 @@ const hardReboot = z.object({ reboot: z.object({ type: z.string().regex(/^hard$/
 /** An action that is not built. `buried` is how a server in cell0 refuses it; one that Nova would accept there has none. */
 function unbuilt(policy: Rule, buried?: (uuid: string, body: object) => string, range: Range = {}): Route {
   return route<object>({
-    ...{ method: 'POST', path, policy, toOthers: 'hidden', ...range, body: () => actionBody },
+    ...{ method: 'POST', path, policy, toOthers: 'hidden', refusal: 501, ...range, body: () => actionBody },
     async handle(request) {
       refuseBuried(await findWholeServer(request), buried && ((uuid) => buried(uuid, request.body)));
       throw notImplemented();
@@ -30,9 +30,9 @@ function unbuilt(policy: Rule, buried?: (uuid: string, body: object) => string, 
 }
 
 /** An action that Nova itself has taken away. */
-function removed(answer: Error, range: Range = {}): Route {
+function removed(refusal: Refusal, answer: Error, range: Range = {}): Route {
   return route<object>({
-    ...{ method: 'POST', path, policy: '@', toOthers: 'shared', ...range, body: () => actionBody },
+    ...{ method: 'POST', path, policy: '@', toOthers: 'shared', refusal, ...range, body: () => actionBody },
     handle: () => Promise.reject(answer),
   });
 }
@@ -86,6 +86,7 @@ const actions: Readonly<Record<string, Route>> = {
   'os-getSPICEConsole': unbuilt(console, withoutHost, untilRemoteConsoles),
   'os-getSerialConsole': unbuilt(console, withoutHost, untilRemoteConsoles),
   'os-getRDPConsole': removed(
+    400,
     new BadRequest('The server could not comply with the request since it is either malformed or otherwise incorrect.'),
     untilRemoteConsoles,
   ),
@@ -99,7 +100,7 @@ const actions: Readonly<Record<string, Route>> = {
 
   'os-resetState': unbuilt('os_compute_api:os-admin-actions:reset_state'),
   injectNetworkInfo: unbuilt('os_compute_api:os-admin-actions:inject_network_info'),
-  resetNetwork: removed(gone()),
+  resetNetwork: removed(410, gone()),
 };
 
 /** The one route of all actions of a server. */

@@ -4,24 +4,18 @@
  */
 import { NotFound } from '../../../../common/errors.ts';
 import type { Rule } from '../../../../common/policy.ts';
-import { inError, type Refusal, refuseBuried, withoutHost } from '../../../../compute/servers/refusals.ts';
+import { type Buried, inError, refuseBuried, withoutHost } from '../../../../compute/servers/refusals.ts';
 import { gone, notImplemented } from '../../http/pipeline/http-error.ts';
 import { actionRoute } from '../../http/routing/action-route.ts';
 import { type Method, type Route, type RouteDefinition, route } from '../../http/routing/route.ts';
 import { findWholeServer, type WholeServer } from './find.ts';
 
-type Range = Pick<RouteDefinition<undefined, undefined>, 'from' | 'until'>;
+type Options = Partial<Pick<RouteDefinition<undefined, undefined>, 'from' | 'method' | 'toOthers' | 'refusal'>>;
 
 /** What is read from a server. `view` gets the server and the item that the path names; it returns no body for an answer without one. */
-function read(
-  path: string,
-  policy: Rule,
-  view: (server: WholeServer, item: string) => object | undefined,
-  range: Range = {},
-  method: Method = 'GET',
-): Route {
+function read(path: string, policy: Rule, view: (server: WholeServer, item: string) => object | undefined, options: Options = {}): Route {
   return route({
-    ...{ method, path: `/servers/{id}/${path}`, policy, toOthers: 'hidden', ...range },
+    ...{ method: 'GET', path: `/servers/{id}/${path}`, policy, toOthers: 'hidden', ...options },
     async handle(request) {
       const body = view(await findWholeServer(request), request.params.item ?? '');
       return body ? { status: 200, body } : { status: 204 };
@@ -30,9 +24,9 @@ function read(
 }
 
 /** What is not built. `buried` is how a server in cell0 refuses it. */
-function unbuilt(method: Method, path: string, policy: Rule, buried?: Refusal, range: Range = {}): Route {
+function unbuilt(method: Method, path: string, policy: Rule, buried?: Buried, options: Options = {}): Route {
   return route({
-    ...{ method, path: `/servers/{id}${path}`, policy, toOthers: 'hidden', ...range },
+    ...{ method, path: `/servers/{id}${path}`, policy, toOthers: 'hidden', refusal: 501, ...options },
     async handle(request) {
       refuseBuried(await findWholeServer(request), buried);
       throw notImplemented();
@@ -43,21 +37,22 @@ function unbuilt(method: Method, path: string, policy: Rule, buried?: Refusal, r
 /** What Nova itself has taken away. */
 function removed(method: Method, path: string): Route {
   return route({
-    ...{ method, path: `/servers/{id}/${path}`, policy: '@', toOthers: 'shared' },
+    ...{ method, path: `/servers/{id}/${path}`, policy: '@', toOthers: 'shared', refusal: 410 },
     handle: () => Promise.reject(gone()),
   });
 }
 
-/** Answers 404 for an item of a kind that no server has. */
-function noSuch(sentence: (uuid: string, item: string) => string): (server: WholeServer, item: string) => never {
-  return ({ mapping }, item) => {
+/** An item of a kind that no server has. */
+function none(method: Method, path: string, policy: Rule, sentence: (uuid: string, item: string) => string, options: Options = {}): Route {
+  const view = ({ mapping }: WholeServer, item: string) => {
     throw new NotFound(sentence(mapping.uuid, item));
   };
+  return read(path, policy, view, { method, refusal: 404, ...options });
 }
 
-const noVolume = noSuch((_, item) => `Volume ${item} could not be found.`);
-const noMigration = noSuch((uuid, item) => `Migration ${item} not found for instance ${uuid}`);
-const noShare = noSuch((_, item) => `Share ${item} could not be found.`);
+const noVolume = (_: string, item: string) => `Volume ${item} could not be found.`;
+const noMigration = (uuid: string, item: string) => `Migration ${item} not found for instance ${uuid}`;
+const noShare = (_: string, item: string) => `Share ${item} could not be found.`;
 
 function metadataItem({ instance }: WholeServer, key: string): object {
   const value = new Map(Object.entries(instance.metadata)).get(key);
@@ -72,17 +67,10 @@ function hasTag({ instance }: WholeServer, tag: string): undefined {
 const tags = { from: 'serverTags' } as const;
 const shares = { from: 'shares' } as const;
 
-const migrationPath = '/servers/{id}/migrations/{item}/action';
-const forceComplete = route({
-  ...{
-    method: 'POST',
-    path: migrationPath,
-    policy: 'os_compute_api:servers:migrations:force_complete',
-    toOthers: 'hidden',
-    from: 'forceComplete',
-  },
-  handle: async (request) => noMigration(await findWholeServer(request), request.params.item ?? ''),
+const forceComplete = none('POST', 'migrations/{item}/action', 'os_compute_api:servers:migrations:force_complete', noMigration, {
+  ...{ from: 'forceComplete', toOthers: 'forbidden' },
 });
+const ofAdmins = { toOthers: 'forbidden' } as const;
 
 /** The routes below `/servers/{id}`, and its change. */
 export const serverSubResourceRoutes: readonly Route[] = [
@@ -103,51 +91,46 @@ export const serverSubResourceRoutes: readonly Route[] = [
   unbuilt('DELETE', '/tags/{item}', 'os_compute_api:os-server-tags:delete', inError('delete tag'), tags),
 
   read('ips', 'os_compute_api:ips:index', () => ({ addresses: {} })),
-  read(
-    'ips/{item}',
-    'os_compute_api:ips:show',
-    noSuch(() => 'Instance is not a member of specified network'),
-  ),
+  none('GET', 'ips/{item}', 'os_compute_api:ips:show', () => 'Instance is not a member of specified network'),
   read('os-security-groups', 'os_compute_api:os-security-groups:list', () => ({ security_groups: [] })),
   read('os-interface', 'os_compute_api:os-attach-interfaces:list', () => ({ interfaceAttachments: [] })),
-  read(
-    'os-interface/{item}',
-    'os_compute_api:os-attach-interfaces:show',
-    noSuch((_, item) => `Port id ${item} could not be found.`),
-  ),
+  none('GET', 'os-interface/{item}', 'os_compute_api:os-attach-interfaces:show', (_, item) => `Port id ${item} could not be found.`),
   unbuilt('POST', '/os-interface', 'os_compute_api:os-attach-interfaces:create', inError('attach_interface')),
   unbuilt('DELETE', '/os-interface/{item}', 'os_compute_api:os-attach-interfaces:delete', inError('detach_interface')),
 
   read('os-volume_attachments', 'os_compute_api:os-volumes-attachments:index', () => ({ volumeAttachments: [] })),
-  read(
+  none(
+    'GET',
     'os-volume_attachments/{item}',
     'os_compute_api:os-volumes-attachments:show',
-    noSuch((uuid, item) => `Instance ${uuid} is not attached to volume ${item}`),
+    (uuid, item) => `Instance ${uuid} is not attached to volume ${item}`,
   ),
   unbuilt('POST', '/os-volume_attachments', 'os_compute_api:os-volumes-attachments:create', inError('attach_volume')),
-  read('os-volume_attachments/{item}', 'os_compute_api:os-volumes-attachments:update', noVolume, {}, 'PUT'),
-  read('os-volume_attachments/{item}', 'os_compute_api:os-volumes-attachments:delete', noVolume, {}, 'DELETE'),
+  none('PUT', 'os-volume_attachments/{item}', 'os_compute_api:os-volumes-attachments:update', noVolume),
+  none('DELETE', 'os-volume_attachments/{item}', 'os_compute_api:os-volumes-attachments:delete', noVolume),
 
   read('shares', 'os_compute_api:os-server-shares:index', () => ({ shares: [] }), shares),
-  read('shares/{item}', 'os_compute_api:os-server-shares:show', noShare, shares),
+  none('GET', 'shares/{item}', 'os_compute_api:os-server-shares:show', noShare, shares),
   unbuilt('POST', '/shares', 'os_compute_api:os-server-shares:create', inError('create share'), shares),
-  read('shares/{item}', 'os_compute_api:os-server-shares:delete', noShare, shares, 'DELETE'),
+  none('DELETE', 'shares/{item}', 'os_compute_api:os-server-shares:delete', noShare, shares),
 
-  read('migrations', 'os_compute_api:servers:migrations:index', () => ({ migrations: [] }), { from: 'liveMigrations' }),
-  read(
-    'migrations/{item}',
-    'os_compute_api:servers:migrations:show',
-    noSuch((uuid, item) => `In-progress live migration ${item} is not found for server ${uuid}.`),
-    { from: 'liveMigrations' },
+  read('migrations', 'os_compute_api:servers:migrations:index', () => ({ migrations: [] }), { from: 'liveMigrations', ...ofAdmins }),
+  none(
+    ...(['GET', 'migrations/{item}', 'os_compute_api:servers:migrations:show'] as const),
+    (uuid, item) => `In-progress live migration ${item} is not found for server ${uuid}.`,
+    { from: 'liveMigrations', ...ofAdmins },
   ),
-  read('migrations/{item}', 'os_compute_api:servers:migrations:delete', noMigration, { from: 'liveMigrationAborts' }, 'DELETE'),
-  actionRoute(migrationPath, 'hidden', new Map([['force_complete', forceComplete]])),
+  none('DELETE', 'migrations/{item}', 'os_compute_api:servers:migrations:delete', noMigration, {
+    from: 'liveMigrationAborts',
+    ...ofAdmins,
+  }),
+  actionRoute('/servers/{id}/migrations/{item}/action', 'forbidden', new Map([['force_complete', forceComplete]])),
 
   // A guest posts its password; none does, so there is none to show and none to clear.
   read('os-server-password', 'os_compute_api:os-server-password:show', () => ({ password: '' })),
-  read('os-server-password', 'os_compute_api:os-server-password:clear', () => undefined, {}, 'DELETE'),
+  read('os-server-password', 'os_compute_api:os-server-password:clear', () => undefined, { method: 'DELETE' }),
   unbuilt('POST', '/remote-consoles', 'os_compute_api:os-remote-consoles', withoutHost, { from: 'remoteConsoles' }),
-  unbuilt('GET', '/diagnostics', 'os_compute_api:os-server-diagnostics', withoutHost),
+  unbuilt('GET', '/diagnostics', 'os_compute_api:os-server-diagnostics', withoutHost, ofAdmins),
   unbuilt('GET', '/topology', 'compute:server:topology:index', undefined, { from: 'topology' }),
 
   removed('GET', 'consoles'),

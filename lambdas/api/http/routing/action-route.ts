@@ -17,6 +17,7 @@ export function actionRoute(path: `/${string}`, toOthers: ToOthers, actions: Rea
     path,
     policy: '@',
     toOthers,
+    refusal: undefined,
     actions,
     isIn: () => true,
     body: () => actionBody,

@@ -1,7 +1,5 @@
 /** What Nova has and this service has not says so. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { microversions } from '../../../../../lambdas/api/compute/microversions.ts';
-import { notImplementedRoutes } from '../../../../../lambdas/api/compute/not-implemented/routes.ts';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Cloud, startCloud, type User } from '../../../../fixtures/cloud.ts';
 
 let cloud: Cloud;
@@ -22,23 +20,6 @@ async function ask(user: User, method: string, path: string, options = {}): Prom
   const { status, body } = await user.send(method, path, options);
   return [status, body];
 }
-
-describe.each(notImplementedRoutes.map((route) => [`${route.method} ${route.path}`, route] as const))('%s', (_, route) => {
-  test('is not 404, and not for those whom Nova does not let', async () => {
-    const served = microversions.findLast((microversion) => route.isIn(microversion));
-    const path = route.path.replace(/\{\w+\}/g, 'thing');
-    const microversion = Number(String(served).slice('2.'.length));
-    for (const [name, { policy }] of route.actions ?? [['', route] as const]) {
-      const options = { microversion, ...(route.actions && { body: { [name]: null } }) };
-      const [status] = await ask(admin, route.method, path, options);
-      expect([200, 410, 501]).toContain(status);
-      const nobody = await cloud.newUser('reader');
-      const [refused] = await ask(nobody, route.method, path, options);
-      expect([status, 403]).toContain(refused);
-      if (policy === '@') expect(refused).toBe(status);
-    }
-  });
-});
 
 test.each([
   ['GET', '/os-hypervisors/detail', {}, notImplemented],

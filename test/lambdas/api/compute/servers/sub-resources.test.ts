@@ -1,8 +1,5 @@
 /** What is below a server: what it has, the truth of what it has not, and no 404 that means the server. */
-import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { microversions } from '../../../../../lambdas/api/compute/microversions.ts';
-import { serverSubResourceRoutes } from '../../../../../lambdas/api/compute/servers/sub-resources.ts';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Cloud, type Json, startCloud, type User } from '../../../../fixtures/cloud.ts';
 
 let cloud: Cloud;
@@ -27,30 +24,6 @@ async function ask(user: User, method: string, path: string, microversion = 100)
 const missing = (message: string) => [404, { itemNotFound: { code: 404, message } }];
 const conflict = (message: string) => [409, { conflictingRequest: { code: 409, message } }];
 const notImplemented = [501, { notImplemented: { code: 501, message: 'The requested functionality is not supported.' } }];
-const gone = [410, { computeFault: { code: 410, message: 'This resource is no longer available.  No forwarding address is given.' } }];
-
-describe.each(serverSubResourceRoutes.map((route) => [`${route.method} ${route.path}`, route] as const))('%s', (_, route) => {
-  const { method, path, policy, actions } = route;
-  const served = microversions.findLast((microversion) => route.isIn(microversion));
-  const of = (id: string) => path.replace('{id}', id).replace('{item}', 'thing');
-  const options = {
-    microversion: Number(String(served).slice('2.'.length)),
-    ...(actions && { body: Object.fromEntries([...actions.keys()].map((name) => [name, null])) }),
-  };
-
-  test('answers 404 for a server that is not there, in words of Nova', async () => {
-    const unknown = randomUUID();
-    const { status, body } = await admin.send(method, of(unknown), options);
-    expect([status, body]).toEqual(policy === '@' && !actions ? gone : missing(`Instance ${unknown} could not be found.`));
-  });
-
-  test('does not answer 404 about a server that lives', async () => {
-    const { status, body } = await admin.send<Json>(method, of(living), options);
-    expect(status).not.toBe(403);
-    if (status === 404) expect(JSON.stringify(body)).not.toContain(`Instance ${living} could not be found.`);
-    else expect([200, 204, 410, 501]).toContain(status);
-  });
-});
 
 test.each([
   ['metadata', { metadata: { role: 'web', constructor: 'x' } }],
