@@ -23,7 +23,7 @@ export interface ServerFilters {
   tagsAny?: string[];
   notTags?: string[];
   notTagsAny?: string[];
-  /** ISO 8601, inclusive. */
+  /** ISO 8601 with milliseconds, in UTC; inclusive. */
   changesSince?: string;
   changesBefore?: string;
 }
@@ -52,6 +52,18 @@ export type PatternField =
   | 'auto_disk_config'
   | 'locked_by';
 
+/** How the API tells a time, which is what a pattern meets: when a server was created in seconds, the others in milliseconds. */
+const toldTimes: Readonly<Partial<Record<string, string>>> = {
+  created_at: 'YYYY-MM-DD"T"HH24:MI:SS"Z"',
+  launched_at: 'YYYY-MM-DD"T"HH24:MI:SS.MS"000"',
+  terminated_at: 'YYYY-MM-DD"T"HH24:MI:SS.MS"000"',
+};
+
+function toldTime(field: string): string {
+  const form = toldTimes[field];
+  return form === undefined ? `doc->>'${field}'` : `to_char((doc->>'${field}')::timestamptz at time zone 'UTC', '${form}')`;
+}
+
 /** Makes the SQL of the filters, or undefined when they let everything pass. */
 export function filterSql(filters: ServerFilters): DocumentFilter | undefined {
   const conditions: string[] = [];
@@ -70,7 +82,7 @@ export function filterSql(filters: ServerFilters): DocumentFilter | undefined {
   for (const [field, pattern] of Object.entries(filters.pattern)) {
     const allowed = toPostgresPattern(pattern);
     if (allowed === undefined) throw new BadRequest('Invalid regular expression in a filter');
-    add(allowed, (name) => `doc->>'${field}' ~ ${name}`);
+    add(allowed, (name) => `${toldTime(field)} ~ ${name}`);
   }
   if (filters.flavor !== undefined) add(filters.flavor, (name) => `doc->'flavor'->>'flavorid' = ${name}`);
   if (filters.states) {
@@ -87,6 +99,10 @@ export function filterSql(filters: ServerFilters): DocumentFilter | undefined {
   if (filters.notTags) add(filters.notTags, (name) => `not doc->'tags' @> ${name}::jsonb`);
   if (filters.notTagsAny) add(filters.notTagsAny, (name) => `not doc->'tags' ?| ${list(name)}`);
   if (filters.changesSince) add(filters.changesSince, (name) => `${changed} >= ${name}::timestamptz`);
-  if (filters.changesBefore) add(filters.changesBefore, (name) => `${changed} <= ${name}::timestamptz`);
+  if (filters.changesBefore) {
+    // A change is told in seconds, so a time without a fraction includes all of its second.
+    const told = filters.changesBefore.endsWith('.000Z') ? `date_trunc('second', ${changed})` : changed;
+    add(filters.changesBefore, (name) => `${told} <= ${name}::timestamptz`);
+  }
   return conditions.length > 0 ? { sql: conditions.join(' and '), parameters } : undefined;
 }
