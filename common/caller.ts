@@ -12,8 +12,3 @@ export interface Caller {
   projectName: string;
   roles: readonly string[];
 }
-
-/** Returns whether the caller is an admin, whom no project bounds. */
-export function isAdmin({ roles }: Pick<Caller, 'roles'>): boolean {
-  return roles.includes('admin' satisfies Role);
-}

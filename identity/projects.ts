@@ -1,6 +1,7 @@
 /** Projects: operators make them, clients look up those that they may see. */
-import { type Caller, isAdmin } from '../common/caller.ts';
+import type { Caller } from '../common/caller.ts';
 import { Conflict } from '../common/errors.ts';
+import { allows } from '../common/policy.ts';
 import { addProject, listProjects, type Project } from '../database/api/projects.ts';
 import type { Database } from '../database/data-api/client.ts';
 import { newId } from './ids.ts';
@@ -9,7 +10,7 @@ export type { Project };
 
 /** Returns the projects that the caller may see: an admin all, others those in which they have a role. */
 export function listVisibleProjects(api: Database, caller: Caller, filter: { id?: string; name?: string | undefined }): Promise<Project[]> {
-  return listProjects(api, { ...filter, userId: isAdmin(caller) ? undefined : caller.userId });
+  return listProjects(api, { ...filter, userId: allows(caller, 'context_is_admin') ? undefined : caller.userId });
 }
 
 /** Returns the projects in which a user has a role. */

@@ -1,6 +1,7 @@
 /** Users: operators manage them, clients look up those that they may see. */
-import { type Caller, isAdmin, type Role } from '../common/caller.ts';
+import type { Caller, Role } from '../common/caller.ts';
 import { Conflict, NotFound } from '../common/errors.ts';
+import { allows } from '../common/policy.ts';
 import { addUser, changeUser, listUsers, removeUser, type User } from '../database/api/users.ts';
 import type { Database } from '../database/data-api/client.ts';
 import { newId } from './ids.ts';
@@ -19,7 +20,7 @@ export interface NewUser {
 /** Returns the users that the caller may see: an admin all, others themselves. */
 export async function listVisibleUsers(api: Database, caller: Caller, filter: { id?: string; name?: string | undefined }): Promise<User[]> {
   const users = await listUsers(api, filter);
-  return isAdmin(caller) ? users : users.filter(({ id }) => id === caller.userId);
+  return allows(caller, 'context_is_admin') ? users : users.filter(({ id }) => id === caller.userId);
 }
 
 /**

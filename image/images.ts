@@ -1,7 +1,8 @@
 /** Images: operators manage them, clients look at those that they may see. They are records: hosts are simulated and need no bits. */
 import { randomUUID } from 'node:crypto';
-import { type Caller, isAdmin } from '../common/caller.ts';
+import type { Caller } from '../common/caller.ts';
 import { BadRequest, Conflict, NotFound } from '../common/errors.ts';
+import { allows } from '../common/policy.ts';
 import { checkProperties } from '../common/properties.ts';
 import {
   ensureImage,
@@ -23,10 +24,10 @@ import type { Database } from '../database/data-api/client.ts';
 export { type Image, type ImageListing, type ImageSort, imageSortKeys };
 
 /** An operator sees all images. */
-const operator: ImageViewer = { projectId: '', isAdmin: true };
+const operator: ImageViewer = { projectId: '', seesAll: true };
 
 function viewerOf(caller: Caller): ImageViewer {
-  return { projectId: caller.projectId, isAdmin: isAdmin(caller) };
+  return { projectId: caller.projectId, seesAll: allows(caller, 'context_is_admin') };
 }
 
 /**

@@ -1,7 +1,7 @@
 /** A cell becomes part of the cloud when the api database knows where it is; every reader of the cell mappings finds it there from then on. */
 
 import { namedUuid } from '../../common/uuid.ts';
-import { saveCellMapping } from '../../database/api/cells/cell-mappings.ts';
+import { noteSimulatedHosts, saveCellMapping } from '../../database/api/cells/cell-mappings.ts';
 import type { Database } from '../../database/data-api/client.ts';
 import { cell0 } from '../cells/cell0.ts';
 import { defaultHostResources, saveSimulatedHosts } from '../hosts/simulated-hosts.ts';
@@ -16,12 +16,17 @@ export interface DeployedCell {
 }
 
 /**
- * Registers a cell and its simulated hosts. Done again, it moves the cell's connection and refreshes its hosts; it takes no host away, and a cell that
- * was disabled stays so.
+ * Registers a cell and its simulated hosts. Done again, it moves the cell's connection and adds the hosts by which their number has grown since; it changes
+ * no host that is there, brings none back that was deleted, takes none away, and a cell that was disabled stays so.
  */
 export async function registerCell(api: Database, { name, connection, simulatedHosts }: DeployedCell): Promise<void> {
   const uuid = name === 'cell0' ? cell0 : namedUuid(name);
   const cell = { uuid, name, database_connection: connection };
-  await saveCellMapping(api, cell);
-  await saveSimulatedHosts(api, cell, { first: 1, count: simulatedHosts, total: defaultHostResources });
+  const noted = await saveCellMapping(api, cell);
+  const before = noted ?? simulatedHosts;
+  if (simulatedHosts > before) {
+    await saveSimulatedHosts(api, cell, { first: before + 1, count: simulatedHosts - before, total: defaultHostResources });
+  }
+  // Last, so that a registration that stopped half-way is done again.
+  if (simulatedHosts !== noted) await noteSimulatedHosts(api, uuid, simulatedHosts);
 }

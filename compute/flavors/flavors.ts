@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Caller } from '../../common/caller.ts';
 import { BadRequest, Conflict, NotFound } from '../../common/errors.ts';
+import { allows } from '../../common/policy.ts';
 import { checkProperties } from '../../common/properties.ts';
 import {
   type Flavor,
@@ -18,7 +19,6 @@ import {
 } from '../../database/api/flavors.ts';
 import { listProjects } from '../../database/api/projects.ts';
 import type { Database } from '../../database/data-api/client.ts';
-import { allows } from '../authorization/policy.ts';
 
 export { type Flavor, type FlavorFilter, flavorSortKeys };
 

@@ -2,6 +2,7 @@
 
 import { namedUuid } from '../../common/uuid.ts';
 import type { Resources } from '../../database/api/hosts/allocations.ts';
+import { listHostMappings } from '../../database/api/hosts/host-mappings.ts';
 import { type NewHost, saveHosts } from '../../database/api/hosts/hosts.ts';
 import { saveComputeNodes } from '../../database/cell/hosts.ts';
 import type { Database } from '../../database/data-api/client.ts';
@@ -21,16 +22,19 @@ export interface CellOfHosts {
   database_connection: string;
 }
 
-/** Registers `count` hosts from a number on, in their cell first, so that none is picked before its cell knows it; returns their names. */
+/**
+ * Registers `count` hosts from a number on, in their cell first, so that none is picked before its cell knows it. One that is there stays as it is.
+ * @returns the names of those that were not.
+ */
 export async function saveSimulatedHosts(
   api: Database,
   cell: CellOfHosts,
   { first, count, total }: { first: number; count: number; total: Resources },
 ): Promise<string[]> {
-  const hosts: NewHost[] = Array.from({ length: count }, (_, index) => {
-    const host = `${hostPrefix(cell.name)}${first + index}`;
-    return { uuid: namedUuid(host), host, total };
-  });
+  const there = new Set((await listHostMappings(api, cell.uuid)).map(({ host }) => host));
+  const hosts: NewHost[] = Array.from({ length: count }, (_, index) => `${hostPrefix(cell.name)}${first + index}`)
+    .filter((host) => !there.has(host))
+    .map((host) => ({ uuid: namedUuid(host), host, total }));
   if (hosts.length > 0) {
     await inCell(cell.database_connection, 'tending', (database) => saveComputeNodes(database, hosts));
     await saveHosts(api, cell.uuid, hosts);

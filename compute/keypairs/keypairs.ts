@@ -2,6 +2,7 @@
 import { X509Certificate } from 'node:crypto';
 import type { Caller } from '../../common/caller.ts';
 import { BadRequest, Conflict, Forbidden, NotFound } from '../../common/errors.ts';
+import { authorizeOwner } from '../../common/policy.ts';
 import {
   createKeyPair as insertKeyPair,
   type KeyPair,
@@ -11,7 +12,6 @@ import {
   listKeyPairs as selectKeyPairs,
 } from '../../database/api/keypairs.ts';
 import type { Database } from '../../database/data-api/client.ts';
-import { authorizeOwner } from '../authorization/policy.ts';
 import { quotaDefaults } from '../quotas/quotas.ts';
 import { generateSshKeyPair, NoSshKey, sshFingerprint } from './public-keys.ts';
 
@@ -31,7 +31,7 @@ export async function createKeyPair(
   requestId: string,
   { publicKey, ...given }: Pick<NewKeyPair, 'user_id' | 'name' | 'type'> & { publicKey: string | undefined },
 ): Promise<{ keyPair: KeyPair; privateKey: string | undefined }> {
-  authorizeOwner(caller, 'os_compute_api:os-keypairs:create', given.user_id);
+  authorizeOwner(caller, 'os_compute_api:os-keypairs:create', { userId: given.user_id });
   if (publicKey === undefined && given.type === 'x509') throw invalid('a certificate is never generated here, public_key must hold one');
   const pair = publicKey === undefined ? await generateSshKeyPair() : { publicKey, privateKey: undefined };
   const added = await insertKeyPair(
@@ -55,7 +55,7 @@ export async function listKeyPairs(
   userId: string,
   page: { marker: string | null; limit: number | null },
 ): Promise<KeyPair[]> {
-  authorizeOwner(caller, 'os_compute_api:os-keypairs:index', userId);
+  authorizeOwner(caller, 'os_compute_api:os-keypairs:index', { userId });
   const keyPairs = await selectKeyPairs(api, userId, page);
   if (!keyPairs) throw new BadRequest(`marker [${page.marker}] not found`);
   return keyPairs;
@@ -63,7 +63,7 @@ export async function listKeyPairs(
 
 /** @throws Forbidden for another user's, NotFound. */
 export async function findKeyPair(api: Database, caller: Caller, userId: string, name: string): Promise<KeyPair> {
-  authorizeOwner(caller, 'os_compute_api:os-keypairs:show', userId);
+  authorizeOwner(caller, 'os_compute_api:os-keypairs:show', { userId });
   const keyPair = await selectKeyPair(api, userId, name);
   if (!keyPair) throw notFound(userId, name);
   return keyPair;
@@ -71,7 +71,7 @@ export async function findKeyPair(api: Database, caller: Caller, userId: string,
 
 /** @throws Forbidden for another user's, NotFound. */
 export async function deleteKeyPair(api: Database, caller: Caller, userId: string, name: string): Promise<void> {
-  authorizeOwner(caller, 'os_compute_api:os-keypairs:delete', userId);
+  authorizeOwner(caller, 'os_compute_api:os-keypairs:delete', { userId });
   if (!(await selectKeyPair(api, userId, name))) throw notFound(userId, name);
   await removeKeyPair(api, userId, name);
 }

@@ -2,9 +2,9 @@
 
 import type { Caller } from '../../common/caller.ts';
 import { BadRequest } from '../../common/errors.ts';
+import { authorize, authorizeOwner } from '../../common/policy.ts';
 import { type CountedResource, deleteQuotas, findQuotaUse, type QuotaUse, saveQuotas } from '../../database/api/quotas.ts';
 import type { Database } from '../../database/data-api/client.ts';
-import { authorize, authorizeProject } from '../authorization/policy.ts';
 import { defaultLimits, itemLimits } from './instance-quota.ts';
 
 export type { QuotaUse };
@@ -47,10 +47,14 @@ export function findLimits(api: Database, caller: Caller, projectId: string | un
 export async function findQuotaSet(
   api: Database,
   caller: Caller,
-  rule: 'os_compute_api:os-quota-sets:show' | 'os_compute_api:os-quota-sets:detail' | 'os_compute_api:os-quota-sets:update',
+  rule: 'os_compute_api:os-quota-sets:show' | 'os_compute_api:os-quota-sets:detail',
   projectId: string,
 ): Promise<QuotaUse<QuotaName>> {
-  authorizeProject(caller, rule, projectId);
+  authorizeOwner(caller, rule, { projectId });
+  return await quotaSetOf(api, caller, projectId);
+}
+
+async function quotaSetOf(api: Database, caller: Caller, projectId: string): Promise<QuotaUse<QuotaName>> {
   const use = await findQuotaUse(api, projectId, quotaDefaults);
   // The token proves that its own project exists.
   if (!use.registered && projectId !== caller.projectId) throw new BadRequest(`Project ID ${projectId} is not a valid project.`);
@@ -69,7 +73,7 @@ export async function changeQuotaSet(
   limits: Partial<QuotaLimits>,
   force: boolean,
 ): Promise<QuotaLimits> {
-  const before = await findQuotaSet(api, caller, 'os_compute_api:os-quota-sets:update', projectId);
+  const before = await quotaSetOf(api, caller, projectId);
   const tooLow = await saveQuotas(api, projectId, limits, force);
   const [first] = Object.entries(tooLow) as [CountedResource, number][];
   if (first) {
@@ -81,11 +85,7 @@ export async function changeQuotaSet(
   return { ...before.limits, ...limits };
 }
 
-/**
- * Resets the limits of a project to the defaults.
- * @throws Forbidden.
- */
-export async function resetQuotaSet(api: Database, caller: Caller, projectId: string): Promise<void> {
-  authorizeProject(caller, 'os_compute_api:os-quota-sets:delete', projectId);
+/** Resets the limits of a project to the defaults. */
+export async function resetQuotaSet(api: Database, projectId: string): Promise<void> {
   await deleteQuotas(api, projectId);
 }

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Caller } from '../../common/caller.ts';
 import { BadRequest, Forbidden, NotFound } from '../../common/errors.ts';
+import { allows, authorizeOwner } from '../../common/policy.ts';
 import { isUuid } from '../../common/uuid.ts';
 import {
   type GroupPolicy,
@@ -13,7 +14,6 @@ import {
   listServerGroups as selectServerGroups,
 } from '../../database/api/server-groups.ts';
 import type { Database } from '../../database/data-api/client.ts';
-import { allows, authorizeProject } from '../authorization/policy.ts';
 import { quotaDefaults } from '../quotas/quotas.ts';
 
 export type { GroupPolicy, GroupRules, ServerGroup };
@@ -47,7 +47,7 @@ export function listServerGroups(
 export async function findServerGroup(api: Database, caller: Caller, uuid: string): Promise<ServerGroup> {
   const group = isUuid(uuid) ? await selectServerGroup(api, uuid) : undefined;
   if (!group) throw notFound(uuid);
-  authorizeProject(caller, 'os_compute_api:os-server-groups:show', group.project_id);
+  authorizeOwner(caller, 'os_compute_api:os-server-groups:show', { projectId: group.project_id });
   return group;
 }
 
@@ -55,7 +55,7 @@ export async function findServerGroup(api: Database, caller: Caller, uuid: strin
 export async function deleteServerGroup(api: Database, caller: Caller, uuid: string): Promise<void> {
   const group = isUuid(uuid) ? await selectServerGroup(api, uuid) : undefined;
   if (!group) throw notFound(uuid);
-  authorizeProject(caller, 'os_compute_api:os-server-groups:delete', group.project_id);
+  authorizeOwner(caller, 'os_compute_api:os-server-groups:delete', { projectId: group.project_id });
   await removeServerGroup(api, uuid);
 }
 

@@ -5,11 +5,11 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import type { Caller } from '../../common/caller.ts';
 import { BadRequest, Forbidden } from '../../common/errors.ts';
+import { allows, authorize } from '../../common/policy.ts';
 import { type BootChoices, type BootFlavor, type BootImage, findBootChoices } from '../../database/api/servers/boot-choices.ts';
 import { acceptServers, type NamedHost } from '../../database/api/servers/build-requests.ts';
 import type { Database } from '../../database/data-api/client.ts';
 import type { Instance } from '../../database/servers/document.ts';
-import { allows, authorize } from '../authorization/policy.ts';
 import { defaultLimits, itemLimits, quotaExceeded } from '../quotas/instance-quota.ts';
 import { quotaDefaults } from '../quotas/quotas.ts';
 import { blockDevices, type NewBlockDevice, rootIsVolume } from './block-devices.ts';

@@ -5,12 +5,12 @@
 
 import type { Caller } from '../../common/caller.ts';
 import { Conflict } from '../../common/errors.ts';
+import { allows } from '../../common/policy.ts';
 import { removeBuildRequest } from '../../database/api/servers/build-requests.ts';
 import { findInstanceMappingToDelete, type InstanceMapping } from '../../database/api/servers/instance-mappings.ts';
 import { releaseServers } from '../../database/api/servers/release.ts';
 import { deleteInstance } from '../../database/cell/instances.ts';
 import type { Database } from '../../database/data-api/client.ts';
-import { allows } from '../authorization/policy.ts';
 import { inCell } from '../cells/reach.ts';
 import type { Driver } from '../hosts/drivers/driver.ts';
 import { findMapping, serverNotFound } from './find-server.ts';

@@ -2,12 +2,12 @@
 
 import type { Caller } from '../../common/caller.ts';
 import { NotFound } from '../../common/errors.ts';
+import { allows } from '../../common/policy.ts';
 import { isUuid } from '../../common/uuid.ts';
 import { findInstanceMapping, type InstanceMapping } from '../../database/api/servers/instance-mappings.ts';
 import { findInstances } from '../../database/cell/instances.ts';
 import type { Database } from '../../database/data-api/client.ts';
 import type { Instance } from '../../database/servers/document.ts';
-import { allows } from '../authorization/policy.ts';
 import { inCells } from '../cells/reach.ts';
 
 export type { Instance, InstanceMapping };

@@ -35,7 +35,7 @@ export type NewImage = Omit<Image, 'createdAt' | 'updatedAt'>;
 /** Who looks: an admin sees every image, others the public ones and those of their project. */
 export interface ImageViewer {
   projectId: string;
-  isAdmin: boolean;
+  seesAll: boolean;
 }
 
 /** Columns a listing may be sorted by, under Glance's names. */
@@ -72,7 +72,7 @@ const columns = `id::text, name, owner, visibility, status, size, min_disk as "m
   container_format as "containerFormat", checksum, os_hash_algo as "osHashAlgo", os_hash_value as "osHashValue", properties,
   created_at as "createdAt", updated_at as "updatedAt"`;
 
-const visible = `(:is_admin or visibility = 'public' or owner = :project_id)`;
+const visible = `(:sees_all or visibility = 'public' or owner = :project_id)`;
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
@@ -82,7 +82,7 @@ export async function findImage(api: Database, id: string, viewer: ImageViewer):
   const rows = await query<Image>(api, `select ${columns} from images where id = :id::uuid and ${visible}`, {
     id,
     project_id: viewer.projectId,
-    is_admin: viewer.isAdmin,
+    sees_all: viewer.seesAll,
   });
   return rows[0];
 }
@@ -104,7 +104,7 @@ export async function listImages(api: Database, listing: ImageListing, viewer: I
      order by position limit :limit`,
     {
       project_id: viewer.projectId,
-      is_admin: viewer.isAdmin,
+      sees_all: viewer.seesAll,
       ids: listing.ids ?? null,
       name: listing.name ?? null,
       status: listing.status ?? null,

@@ -12,14 +12,27 @@ export interface CellMapping {
   disabled: boolean;
 }
 
-/** Registers a cell, or moves its name and connection when it is there already. */
-export async function saveCellMapping(api: Database, cell: Pick<CellMapping, 'uuid' | 'name' | 'database_connection'>): Promise<void> {
-  await query(
+/**
+ * Registers a cell, or moves its name and connection when it is there already.
+ * @returns how many simulated hosts its last deployment asked for: 0 when this call registered it, null when that was never noted.
+ */
+export async function saveCellMapping(
+  api: Database,
+  cell: Pick<CellMapping, 'uuid' | 'name' | 'database_connection'>,
+): Promise<number | null> {
+  const [row] = await query<{ simulated_hosts: number | null }>(
     api,
-    `insert into cell_mappings (uuid, name, database_connection) values (:uuid::uuid, :name, :connection)
-     on conflict (uuid) do update set name = excluded.name, database_connection = excluded.database_connection, updated_at = now()`,
+    `insert into cell_mappings (uuid, name, database_connection, simulated_hosts) values (:uuid::uuid, :name, :connection, 0)
+     on conflict (uuid) do update set name = excluded.name, database_connection = excluded.database_connection, updated_at = now()
+     returning simulated_hosts`,
     { uuid: cell.uuid, name: cell.name, connection: cell.database_connection },
   );
+  return row?.simulated_hosts ?? null;
+}
+
+/** Notes how many simulated hosts a deployment of a cell asked for, once they are there. */
+export async function noteSimulatedHosts(api: Database, uuid: string, count: number): Promise<void> {
+  await query(api, 'update cell_mappings set simulated_hosts = :count where uuid = :uuid::uuid', { uuid, count });
 }
 
 /** The columns of a cell's mapping. */

@@ -7,6 +7,7 @@ import { archive } from './0005-archive.ts';
 import { fencingTokens } from './0006-fencing-tokens.ts';
 import { sums } from './0007-sums.ts';
 import { flavorRequests } from './0008-flavor-requests.ts';
+import { simulatedHosts } from './0009-simulated-hosts.ts';
 
 /** The whole history of the api database, in order. */
 export const apiMigrations: readonly Migration[] = [
@@ -18,4 +19,5 @@ export const apiMigrations: readonly Migration[] = [
   fencingTokens,
   sums,
   flavorRequests,
+  simulatedHosts,
 ];

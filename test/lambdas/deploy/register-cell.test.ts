@@ -1,6 +1,8 @@
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { cell0 } from '../../../compute/cells/cell0.ts';
+import { addHosts } from '../../../compute/hosts/hosts.ts';
 import { listCellMappings } from '../../../database/api/cells/cell-mappings.ts';
+import { removeHost } from '../../../database/api/hosts/host-mappings.ts';
 import { listHosts } from '../../../database/api/hosts/hosts.ts';
 import { query } from '../../../database/data-api/client.ts';
 import { handler } from '../../../lambdas/deploy/register-cell.ts';
@@ -9,7 +11,7 @@ import { type Cloud, startCloud } from '../../fixtures/cloud.ts';
 
 let cloud: Cloud;
 beforeAll(async () => {
-  cloud = await startCloud({ cells: 2, hosts: 0 });
+  cloud = await startCloud({ cells: 3, hosts: 0 });
 });
 afterAll(() => cloud?.stop());
 afterEach(() => vi.unstubAllEnvs());
@@ -49,6 +51,35 @@ test('fewer hosts take none away, and a cell that was disabled stays so', async 
   expect(await mapping('cell1')).toMatchObject({ disabled: true });
 });
 
+test('a host that was deleted stays so until the number of hosts grows', async () => {
+  await register('cell3', '2');
+  for (const host of await hostsOf('cell3')) await removeHost(cloud.service.api, host);
+  await register('cell3', '2');
+  expect(await hostsOf('cell3')).toEqual([]);
+  await register('cell3', '3');
+  expect(await hostsOf('cell3')).toEqual(['cell3-host3']);
+  await register('cell3', '1');
+  await register('cell3', '2');
+  expect(await hostsOf('cell3')).toEqual(['cell3-host2', 'cell3-host3']);
+});
+
+test('a host that an operator added before its number came stays as large as it is', async () => {
+  await register('cell3', '3');
+  expect(await addHosts(cloud.service.api, 'cell3', 1, { VCPU: 64, MEMORY_MB: 1_024, DISK_GB: 7 })).toEqual(['cell3-host4']);
+  await register('cell3', '4');
+  expect(await query(cloud.database('cell3'), `select vcpus from compute_nodes where host = 'cell3-host4'`)).toEqual([{ vcpus: 64 }]);
+});
+
+test('a cell that was registered before its number of hosts was noted gets none from its next deployment, and some from a larger number', async () => {
+  await register('cell3', '4');
+  await query(cloud.service.api, `update cell_mappings set simulated_hosts = null where name = 'cell3'`);
+  for (const host of await hostsOf('cell3')) await removeHost(cloud.service.api, host);
+  await register('cell3', '4');
+  expect(await hostsOf('cell3')).toEqual([]);
+  await register('cell3', '5');
+  expect(await hostsOf('cell3')).toEqual(['cell3-host5']);
+});
+
 test('a cell whose database moved is found at its new place under its old uuid', async () => {
   const before = await mapping('cell2');
   await register('cell2', '0', databaseUrl('restored'));
@@ -65,11 +96,11 @@ test('rights that are not in force yet are waited for', async () => {
 
 test('an answer that is lost registers nothing twice', async () => {
   const faults = ['api', 'cell1'].map((cluster) => cloud.service.dataApi.faults.add({ kind: 'after', cluster, nth: 1 }));
-  await register('cell1', '2');
+  await register('cell1', '3');
   for (const fault of faults) fault.lift();
   expect(faults.map(({ hits }) => hits)).toEqual([1, 1]);
-  expect(await query(cloud.database('cell1'), 'select host from compute_nodes')).toHaveLength(2);
-  expect(await hostsOf('cell1')).toHaveLength(2);
+  expect(await query(cloud.database('cell1'), 'select host from compute_nodes')).toHaveLength(3);
+  expect(await hostsOf('cell1')).toHaveLength(3);
 });
 
 test('cell0 has the all-zero uuid and no hosts', async () => {

@@ -28,6 +28,18 @@ function answer(zones: object[]) {
 
 /** The routes of the os-availability-zone resource. */
 export const availabilityZoneRoutes: readonly Route[] = [
-  route({ method: 'GET', path: '/os-availability-zone', policy: 'os_compute_api:os-availability-zone:list', handle: list }),
-  route({ method: 'GET', path: '/os-availability-zone/detail', policy: 'os_compute_api:os-availability-zone:detail', handle: detail }),
+  route({
+    method: 'GET',
+    path: '/os-availability-zone',
+    policy: 'os_compute_api:os-availability-zone:list',
+    toOthers: 'shared',
+    handle: list,
+  }),
+  route({
+    method: 'GET',
+    path: '/os-availability-zone/detail',
+    policy: 'os_compute_api:os-availability-zone:detail',
+    toOthers: 'shared',
+    handle: detail,
+  }),
 ];

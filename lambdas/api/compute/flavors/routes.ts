@@ -2,7 +2,7 @@
 
 import * as z from 'zod';
 import type { Caller } from '../../../../common/caller.ts';
-import { allows } from '../../../../compute/authorization/policy.ts';
+import { allows } from '../../../../common/policy.ts';
 import { createFlavor, deleteFlavor, type Flavor, findFlavor, listFlavors, seesAllFlavors } from '../../../../compute/flavors/flavors.ts';
 import { apiDatabase } from '../../../shared/database.ts';
 import { type ApiRequest, type Route, route } from '../../http/routing/route.ts';
@@ -122,6 +122,7 @@ export const flavorRoutes: readonly Route[] = [
     method: 'GET',
     path: '/flavors',
     policy: 'os_compute_api:flavors',
+    toOthers: 'own',
     query: flavorQuery,
     handle: (request: ApiRequest<undefined, FlavorQuery>) => list(request, false),
   }),
@@ -129,11 +130,25 @@ export const flavorRoutes: readonly Route[] = [
     method: 'GET',
     path: '/flavors/detail',
     policy: 'os_compute_api:flavors',
+    toOthers: 'own',
     query: flavorQuery,
     handle: (request: ApiRequest<undefined, FlavorQuery>) => list(request, true),
   }),
-  route({ method: 'GET', path: '/flavors/{id}', policy: 'os_compute_api:flavors', handle: show }),
-  route({ method: 'POST', path: '/flavors', policy: 'os_compute_api:os-flavor-manage:create', body: createBody, handle: create }),
-  route({ method: 'DELETE', path: '/flavors/{id}', policy: 'os_compute_api:os-flavor-manage:delete', handle: remove }),
-  route({ method: 'GET', path: '/flavors/{id}/os-extra_specs', policy: 'os_compute_api:os-flavor-extra-specs:index', handle: extraSpecs }),
+  route({ method: 'GET', path: '/flavors/{id}', policy: 'os_compute_api:flavors', toOthers: 'hidden', handle: show }),
+  route({
+    method: 'POST',
+    path: '/flavors',
+    policy: 'os_compute_api:os-flavor-manage:create',
+    toOthers: 'shared',
+    body: createBody,
+    handle: create,
+  }),
+  route({ method: 'DELETE', path: '/flavors/{id}', policy: 'os_compute_api:os-flavor-manage:delete', toOthers: 'shared', handle: remove }),
+  route({
+    method: 'GET',
+    path: '/flavors/{id}/os-extra_specs',
+    policy: 'os_compute_api:os-flavor-extra-specs:index',
+    toOthers: 'hidden',
+    handle: extraSpecs,
+  }),
 ];

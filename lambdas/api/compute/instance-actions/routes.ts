@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { BadRequest } from '../../../../common/errors.ts';
-import { allows } from '../../../../compute/authorization/policy.ts';
+import { allows } from '../../../../common/policy.ts';
 import {
   type ActionFilter,
   type ActionsOf,
@@ -104,6 +104,7 @@ export const instanceActionRoutes: readonly Route[] = [
     method: 'GET',
     path: '/servers/{id}/os-instance-actions',
     policy: 'os_compute_api:os-instance-actions:list',
+    toOthers: 'hidden',
     query: listQuery,
     handle: list,
   }),
@@ -111,6 +112,7 @@ export const instanceActionRoutes: readonly Route[] = [
     method: 'GET',
     path: '/servers/{id}/os-instance-actions/{request}',
     policy: 'os_compute_api:os-instance-actions:show',
+    toOthers: 'hidden',
     handle: show,
   }),
 ];

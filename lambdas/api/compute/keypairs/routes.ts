@@ -106,8 +106,36 @@ async function remove(request: ApiRequest<undefined, ItemQuery>) {
 
 /** The routes of the os-keypairs resource. Its policy is the owner, whatever their role, so it is checked where the owner is known. */
 export const keypairRoutes: readonly Route[] = [
-  route({ method: 'POST', path: '/os-keypairs', policy: 'authenticated', body: createBody, handle: create }),
-  route({ method: 'GET', path: '/os-keypairs', policy: 'authenticated', query: listQuery, handle: list }),
-  route({ method: 'GET', path: '/os-keypairs/{name}', policy: 'authenticated', query: itemQuery, handle: show }),
-  route({ method: 'DELETE', path: '/os-keypairs/{name}', policy: 'authenticated', query: itemQuery, handle: remove }),
+  route({
+    method: 'POST',
+    path: '/os-keypairs',
+    policy: 'os_compute_api:os-keypairs:create',
+    toOthers: 'forbidden',
+    body: createBody,
+    handle: create,
+  }),
+  route({
+    method: 'GET',
+    path: '/os-keypairs',
+    policy: 'os_compute_api:os-keypairs:index',
+    toOthers: 'own',
+    query: listQuery,
+    handle: list,
+  }),
+  route({
+    method: 'GET',
+    path: '/os-keypairs/{name}',
+    policy: 'os_compute_api:os-keypairs:show',
+    toOthers: 'forbidden',
+    query: itemQuery,
+    handle: show,
+  }),
+  route({
+    method: 'DELETE',
+    path: '/os-keypairs/{name}',
+    policy: 'os_compute_api:os-keypairs:delete',
+    toOthers: 'forbidden',
+    query: itemQuery,
+    handle: remove,
+  }),
 ];

@@ -45,5 +45,5 @@ async function show({ caller, microversion, query }: ApiRequest<undefined, z.inf
 
 /** The route of the limits resource. */
 export const limitRoutes: readonly Route[] = [
-  route({ method: 'GET', path: '/limits', policy: 'os_compute_api:limits', query: limitsQuery, handle: show }),
+  route({ method: 'GET', path: '/limits', policy: 'os_compute_api:limits', toOthers: 'own', query: limitsQuery, handle: show }),
 ];

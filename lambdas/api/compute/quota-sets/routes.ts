@@ -43,8 +43,8 @@ async function update({ body, caller, microversion, params, query }: ApiRequest<
 }
 
 /** A single user has no limits that could be taken away. */
-async function reset({ caller, params, query }: ApiRequest<undefined, UserQuery>) {
-  if (!query.user_id) await resetQuotaSet(apiDatabase(), caller, params.id ?? '');
+async function reset({ params, query }: ApiRequest<undefined, UserQuery>) {
+  if (!query.user_id) await resetQuotaSet(apiDatabase(), params.id ?? '');
   return { status: 202 };
 }
 
@@ -57,23 +57,51 @@ async function showClass({ microversion, params: { id = '' } }: ApiRequest) {
 
 /** The routes of the os-quota-sets and os-quota-class-sets resources. */
 export const quotaSetRoutes: readonly Route[] = [
-  route({ method: 'GET', path: '/os-quota-sets/{id}', policy: 'os_compute_api:os-quota-sets:show', query: userQuery, handle: show }),
+  route({
+    method: 'GET',
+    path: '/os-quota-sets/{id}',
+    policy: 'os_compute_api:os-quota-sets:show',
+    toOthers: 'forbidden',
+    query: userQuery,
+    handle: show,
+  }),
   route({
     method: 'GET',
     path: '/os-quota-sets/{id}/detail',
     policy: 'os_compute_api:os-quota-sets:detail',
+    toOthers: 'forbidden',
     query: userQuery,
     handle: detail,
   }),
-  route({ method: 'GET', path: '/os-quota-sets/{id}/defaults', policy: 'os_compute_api:os-quota-sets:defaults', handle: defaults }),
+  route({
+    method: 'GET',
+    path: '/os-quota-sets/{id}/defaults',
+    policy: 'os_compute_api:os-quota-sets:defaults',
+    toOthers: 'shared',
+    handle: defaults,
+  }),
   route({
     method: 'PUT',
     path: '/os-quota-sets/{id}',
     policy: 'os_compute_api:os-quota-sets:update',
+    toOthers: 'forbidden',
     query: userQuery,
     body: quotaBody,
     handle: update,
   }),
-  route({ method: 'DELETE', path: '/os-quota-sets/{id}', policy: 'os_compute_api:os-quota-sets:delete', query: userQuery, handle: reset }),
-  route({ method: 'GET', path: '/os-quota-class-sets/{id}', policy: 'os_compute_api:os-quota-class-sets:show', handle: showClass }),
+  route({
+    method: 'DELETE',
+    path: '/os-quota-sets/{id}',
+    policy: 'os_compute_api:os-quota-sets:delete',
+    toOthers: 'forbidden',
+    query: userQuery,
+    handle: reset,
+  }),
+  route({
+    method: 'GET',
+    path: '/os-quota-class-sets/{id}',
+    policy: 'os_compute_api:os-quota-class-sets:show',
+    toOthers: 'shared',
+    handle: showClass,
+  }),
 ];

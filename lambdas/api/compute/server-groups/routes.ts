@@ -87,8 +87,34 @@ async function remove({ caller, params }: ApiRequest) {
 
 /** The routes of the os-server-groups resource. */
 export const serverGroupRoutes: readonly Route[] = [
-  route({ method: 'POST', path: '/os-server-groups', policy: 'os_compute_api:os-server-groups:create', body: createBody, handle: create }),
-  route({ method: 'GET', path: '/os-server-groups', policy: 'os_compute_api:os-server-groups:index', query: listQuery, handle: list }),
-  route({ method: 'GET', path: '/os-server-groups/{id}', policy: 'os_compute_api:os-server-groups:show', handle: show }),
-  route({ method: 'DELETE', path: '/os-server-groups/{id}', policy: 'os_compute_api:os-server-groups:delete', handle: remove }),
+  route({
+    method: 'POST',
+    path: '/os-server-groups',
+    policy: 'os_compute_api:os-server-groups:create',
+    toOthers: 'own',
+    body: createBody,
+    handle: create,
+  }),
+  route({
+    method: 'GET',
+    path: '/os-server-groups',
+    policy: 'os_compute_api:os-server-groups:index',
+    toOthers: 'own',
+    query: listQuery,
+    handle: list,
+  }),
+  route({
+    method: 'GET',
+    path: '/os-server-groups/{id}',
+    policy: 'os_compute_api:os-server-groups:show',
+    toOthers: 'forbidden',
+    handle: show,
+  }),
+  route({
+    method: 'DELETE',
+    path: '/os-server-groups/{id}',
+    policy: 'os_compute_api:os-server-groups:delete',
+    toOthers: 'forbidden',
+    handle: remove,
+  }),
 ];

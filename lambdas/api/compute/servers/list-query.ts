@@ -2,7 +2,7 @@
 
 import type { Caller } from '../../../../common/caller.ts';
 import { BadRequest, Forbidden } from '../../../../common/errors.ts';
-import { allows, authorize } from '../../../../compute/authorization/policy.ts';
+import { allows, authorize } from '../../../../common/policy.ts';
 import { type FilterUse, instanceColumns, type ServerFilters } from '../../../../compute/servers/filters.ts';
 import type { Listing, SortKey } from '../../../../compute/servers/list-servers.ts';
 import { statesOf } from '../../../../compute/servers/status.ts';

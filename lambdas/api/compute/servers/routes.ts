@@ -75,11 +75,12 @@ async function remove({ caller, requestId, params }: ApiRequest) {
 
 /** The routes of the servers resource. */
 export const serverRoutes: readonly Route[] = [
-  route({ method: 'POST', path: '/servers', policy: 'os_compute_api:servers:create', body: createBody, handle: create }),
+  route({ method: 'POST', path: '/servers', policy: 'os_compute_api:servers:create', toOthers: 'own', body: createBody, handle: create }),
   route({
     method: 'GET',
     path: '/servers',
     policy: 'os_compute_api:servers:index',
+    toOthers: 'own',
     query: serverQuery,
     handle: (request: ApiRequest<undefined, ServerQuery>) => list(request, 'index'),
   }),
@@ -87,9 +88,10 @@ export const serverRoutes: readonly Route[] = [
     method: 'GET',
     path: '/servers/detail',
     policy: 'os_compute_api:servers:detail',
+    toOthers: 'own',
     query: serverQuery,
     handle: (request: ApiRequest<undefined, ServerQuery>) => list(request, 'detail'),
   }),
-  route({ method: 'GET', path: '/servers/{id}', policy: 'os_compute_api:servers:show', handle: show }),
-  route({ method: 'DELETE', path: '/servers/{id}', policy: 'os_compute_api:servers:delete', handle: remove }),
+  route({ method: 'GET', path: '/servers/{id}', policy: 'os_compute_api:servers:show', toOthers: 'hidden', handle: show }),
+  route({ method: 'DELETE', path: '/servers/{id}', policy: 'os_compute_api:servers:delete', toOthers: 'hidden', handle: remove }),
 ];

@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import type { Caller } from '../../../../common/caller.ts';
-import { allows } from '../../../../compute/authorization/policy.ts';
+import { allows } from '../../../../common/policy.ts';
 import type { Instance, InstanceMapping, Server } from '../../../../compute/servers/find-server.ts';
 import { statusOf } from '../../../../compute/servers/status.ts';
 import type { ChangeName, Microversion } from '../microversions.ts';

@@ -4,7 +4,7 @@
  */
 import type * as z from 'zod';
 import type { Caller } from '../../../../common/caller.ts';
-import { authorize, type Rule } from '../../../../compute/authorization/policy.ts';
+import { authorize, type Rule } from '../../../../common/policy.ts';
 import type { ChangeName, Microversion } from '../../compute/microversions.ts';
 import type { QueryParameters } from '../validation/query.ts';
 import { validateBody, validateQuery } from '../validation/validation.ts';
@@ -50,9 +50,16 @@ interface RouteBase<Body> {
   body?: (microversion: Microversion) => z.ZodType<Body>;
 }
 
+/**
+ * What a resource is to those of other projects, or a user's to other users: `hidden`, not found by its id; `forbidden`, as Nova refuses some; `own`, none of
+ * theirs, since the route lists and makes what is the caller's; `shared`, since it belongs to nobody.
+ */
+export type ToOthers = 'hidden' | 'forbidden' | 'own' | 'shared';
+
 /** A route for callers with a token; `policy` names who of them. */
 export interface RouteDefinition<Body, Query> extends RouteBase<Body> {
-  policy: Rule | 'authenticated';
+  policy: Rule;
+  toOthers: ToOthers;
   /** The schema of the query parameters (`Record<string, string[]>`); a route without it ignores them. */
   query?: (microversion: Microversion) => z.ZodType<Query>;
   handle(request: ApiRequest<Body, Query>): Promise<Answer>;
@@ -73,7 +80,8 @@ export interface IncomingRequest extends PublicRequest<unknown, QueryParameters>
 export interface Route {
   method: Method;
   path: string;
-  policy: Rule | 'authenticated' | 'public';
+  policy: Rule | 'public';
+  toOthers: ToOthers;
   /** Returns whether a microversion has it. */
   isIn(microversion: Microversion): boolean;
   /** The schemas of what it reads, at a microversion. */
@@ -88,7 +96,7 @@ export interface Route {
 
 /** Makes a route of the table that asks for a token. */
 export function route<Body = undefined, Query = undefined>(definition: RouteDefinition<Body, Query>): Route {
-  const { method, path, policy } = definition;
+  const { method, path, policy, toOthers } = definition;
   const body = definition.body && onceEach(definition.body);
   const query = definition.query && onceEach(definition.query);
   return {
@@ -96,6 +104,7 @@ export function route<Body = undefined, Query = undefined>(definition: RouteDefi
     method,
     path,
     policy,
+    toOthers,
     body,
     query,
     async answer(request) {
@@ -103,7 +112,7 @@ export function route<Body = undefined, Query = undefined>(definition: RouteDefi
       if (!caller) throw new Error(`${method} ${path} is called without a caller`);
       const validQuery = query ? validateQuery(query(microversion), request.query) : (undefined as Query);
       const validBody = body ? validateBody(body(microversion), request.body) : (undefined as Body);
-      if (policy !== 'authenticated') authorize(caller, policy);
+      authorize(caller, policy);
       return definition.handle({ ...request, caller, query: validQuery, body: validBody });
     },
   };
@@ -119,6 +128,7 @@ export function publicRoute<Body = undefined, Query = undefined>(definition: Pub
     method,
     path,
     policy: 'public',
+    toOthers: 'shared',
     body,
     query,
     async answer(request) {

@@ -14,7 +14,8 @@ export const projectRoutes: readonly Route[] = [
   route({
     method: 'GET',
     path: '/v3/projects',
-    policy: 'authenticated',
+    policy: 'identity:list_projects',
+    toOthers: 'own',
     query: () => filterSchema,
     async handle({ baseUrl, caller, query: { name, domain_id = domain.id } }) {
       const projects = domain_id === domain.id ? await listVisibleProjects(apiDatabase(), caller, { name }) : [];
@@ -30,7 +31,8 @@ export const projectRoutes: readonly Route[] = [
   route({
     method: 'GET',
     path: '/v3/projects/{id}',
-    policy: 'authenticated',
+    policy: 'identity:get_project',
+    toOthers: 'hidden',
     async handle({ baseUrl, caller, params: { id = '' } }) {
       const [project] = await listVisibleProjects(apiDatabase(), caller, { id });
       if (!project) throw new NotFound(`Could not find project: ${id}.`);

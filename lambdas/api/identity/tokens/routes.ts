@@ -1,7 +1,7 @@
 /** Tokens: given for a password or another token, shown, and what goes with them. */
 import * as z from 'zod';
-import { isAdmin } from '../../../../common/caller.ts';
-import { Forbidden, NotFound } from '../../../../common/errors.ts';
+import { NotFound } from '../../../../common/errors.ts';
+import { authorizeOwner, type Rule } from '../../../../common/policy.ts';
 import { authenticateWithPassword, type Principal, type ProjectKey, rescope } from '../../../../identity/authentication.ts';
 import { listProjectsOf } from '../../../../identity/projects.ts';
 import { apiDatabase } from '../../../shared/database.ts';
@@ -37,10 +37,11 @@ export const tokenRoutes: readonly Route[] = [
   route({
     method: 'GET',
     path: '/v3/auth/tokens',
-    policy: 'authenticated',
+    policy: 'identity:validate_token',
+    toOthers: 'forbidden',
     query: () => querySchema,
     async handle(request) {
-      const { text, token } = await subject(request);
+      const { text, token } = await subject(request, 'identity:validate_token');
       return {
         status: 200,
         body: tokenView(token, catalogBase(request.query, request.baseUrl)),
@@ -51,16 +52,18 @@ export const tokenRoutes: readonly Route[] = [
   route({
     method: 'HEAD',
     path: '/v3/auth/tokens',
-    policy: 'authenticated',
+    policy: 'identity:check_token',
+    toOthers: 'forbidden',
     async handle(request) {
-      const { text } = await subject(request);
+      const { text } = await subject(request, 'identity:check_token');
       return { status: 200, headers: { 'X-Subject-Token': text, Vary: 'X-Auth-Token' } };
     },
   }),
   route({
     method: 'GET',
     path: '/v3/auth/catalog',
-    policy: 'authenticated',
+    policy: 'identity:get_auth_catalog',
+    toOthers: 'shared',
     handle: async ({ baseUrl }) => ({
       status: 200,
       body: { catalog: catalog(baseUrl), links: collectionLinks(`${baseUrl}/identity/v3/auth/catalog`) },
@@ -69,7 +72,8 @@ export const tokenRoutes: readonly Route[] = [
   route({
     method: 'GET',
     path: '/v3/auth/projects',
-    policy: 'authenticated',
+    policy: 'identity:get_auth_projects',
+    toOthers: 'own',
     async handle({ baseUrl, caller }) {
       const projects = await listProjectsOf(apiDatabase(), caller.userId);
       return {
@@ -108,13 +112,11 @@ async function loginWithToken(text: string, project: ProjectKey): Promise<{ text
  * Returns the token that the request asks about.
  * @throws NotFound when it is not valid, Forbidden when it is another user's and the caller is no admin.
  */
-async function subject({ caller, headers }: ApiRequest<unknown, unknown>): Promise<{ text: string; token: Token }> {
+async function subject({ caller, headers }: ApiRequest<unknown, unknown>, rule: Rule): Promise<{ text: string; token: Token }> {
   const text = headers['x-subject-token'] ?? '';
   const token = await knownToken(text);
   if (!token) throw new NotFound('Could not find token.');
-  if (token.user.id !== caller.userId && !isAdmin(caller)) {
-    throw new Forbidden('You are not authorized to perform the requested action: identity:validate_token.');
-  }
+  authorizeOwner(caller, rule, { userId: token.user.id });
   return { text, token };
 }
 

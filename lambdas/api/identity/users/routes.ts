@@ -14,7 +14,8 @@ export const userRoutes: readonly Route[] = [
   route({
     method: 'GET',
     path: '/v3/users',
-    policy: 'authenticated',
+    policy: 'identity:list_users',
+    toOthers: 'own',
     query: () => filterSchema,
     async handle({ baseUrl, caller, query: { name, domain_id = domain.id } }) {
       const users = domain_id === domain.id ? await listVisibleUsers(apiDatabase(), caller, { name }) : [];
@@ -27,7 +28,8 @@ export const userRoutes: readonly Route[] = [
   route({
     method: 'GET',
     path: '/v3/users/{id}',
-    policy: 'authenticated',
+    policy: 'identity:get_user',
+    toOthers: 'hidden',
     async handle({ baseUrl, caller, params: { id = '' } }) {
       const [user] = await listVisibleUsers(apiDatabase(), caller, { id });
       if (!user) throw new NotFound(`Could not find user: ${id}.`);

@@ -9,7 +9,8 @@ export const imageRoutes: readonly Route[] = [
   route({
     method: 'GET',
     path: '/v2/images',
-    policy: 'authenticated',
+    policy: 'get_images',
+    toOthers: 'own',
     query: () => listingSchema,
     async handle({ caller, query }) {
       const listing = toListing(query);
@@ -29,7 +30,8 @@ export const imageRoutes: readonly Route[] = [
   route({
     method: 'GET',
     path: '/v2/images/{id}',
-    policy: 'authenticated',
+    policy: 'get_image',
+    toOthers: 'hidden',
     async handle({ caller, params: { id = '' } }) {
       return { status: 200, body: imageView(await findImage(apiDatabase(), caller, id)) };
     },

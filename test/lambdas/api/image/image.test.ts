@@ -139,7 +139,7 @@ describe('an image', () => {
 
   test('stays as it is when ensured again', async () => {
     await ensureImage(services.database, { ...cirros(demo), name: 'renamed' });
-    expect(await findImage(services.database, cirros(demo).id.toUpperCase(), { projectId: other, isAdmin: false })).toMatchObject({
+    expect(await findImage(services.database, cirros(demo).id.toUpperCase(), { projectId: other, seesAll: false })).toMatchObject({
       name: 'cirros',
     });
   });

@@ -32,6 +32,7 @@ const ask = asking(
         method: 'GET',
         path: '/echo/{id}',
         policy: 'os_compute_api:servers:show',
+        toOthers: 'shared',
         query: () => z.object({ tag: z.array(z.string()).optional() }),
         handle: async ({ params, query, caller, microversion, baseUrl }) => ({
           status: 200,
@@ -42,6 +43,7 @@ const ask = asking(
         method: 'POST',
         path: '/echo',
         policy: 'os_compute_api:servers:create',
+        toOthers: 'shared',
         body: (microversion) =>
           microversion.has('serverDescription')
             ? z.strictObject({ name: z.string(), description: z.string() })
@@ -52,19 +54,22 @@ const ask = asking(
         method: 'DELETE',
         path: '/echo/{id}',
         policy: 'os_compute_api:os-flavor-manage:delete',
+        toOthers: 'shared',
         handle: async () => ({ status: 204 }),
       }),
       route({
         method: 'GET',
         path: '/late',
         from: 'completeQuotaClasses',
-        policy: 'authenticated',
+        policy: 'os_compute_api:servers:show',
+        toOthers: 'shared',
         handle: async () => ({ status: 200, body: {} }),
       }),
       route({
         method: 'GET',
         path: '/fail/{how}',
-        policy: 'authenticated',
+        policy: 'os_compute_api:servers:show',
+        toOthers: 'shared',
         async handle({ params }) {
           throw failures[params.how ?? ''];
         },

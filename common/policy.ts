@@ -1,11 +1,13 @@
 /**
- * Who may do what: Nova's rules by their names with Nova's default roles (admin implies member implies reader).
+ * Who may do what: the rules of Nova, Keystone and Glance by their names, with OpenStack's default roles (admin implies member implies reader). Roles are
+ * asked for here and nowhere else.
  * Scope is not a rule: statements restrict themselves to the caller's project unless a rule below opens more.
  */
-import { type Caller, isAdmin, type Role } from '../../common/caller.ts';
-import { Forbidden } from '../../common/errors.ts';
+import type { Caller, Role } from './caller.ts';
+import { Forbidden } from './errors.ts';
 
 const rules = {
+  context_is_admin: 'admin',
   'os_compute_api:servers:index': 'reader',
   'os_compute_api:servers:index:get_all_tenants': 'admin',
   'os_compute_api:servers:detail': 'reader',
@@ -31,10 +33,10 @@ const rules = {
   'os_compute_api:flavors': 'reader',
   'os_compute_api:limits': 'reader',
   'os_compute_api:limits:other_project': 'admin',
-  'os_compute_api:os-keypairs:index': 'admin',
-  'os_compute_api:os-keypairs:create': 'admin',
-  'os_compute_api:os-keypairs:delete': 'admin',
-  'os_compute_api:os-keypairs:show': 'admin',
+  'os_compute_api:os-keypairs:index': 'anyone',
+  'os_compute_api:os-keypairs:create': 'anyone',
+  'os_compute_api:os-keypairs:delete': 'anyone',
+  'os_compute_api:os-keypairs:show': 'anyone',
   'os_compute_api:os-server-groups:create': 'member',
   'os_compute_api:os-server-groups:delete': 'member',
   'os_compute_api:os-server-groups:index': 'reader',
@@ -46,9 +48,20 @@ const rules = {
   'os_compute_api:os-quota-sets:update': 'admin',
   'os_compute_api:os-quota-sets:delete': 'admin',
   'os_compute_api:os-quota-class-sets:show': 'admin',
-} as const satisfies Record<string, Role>;
+  'identity:validate_token': 'anyone',
+  'identity:check_token': 'anyone',
+  'identity:get_auth_catalog': 'anyone',
+  'identity:get_auth_projects': 'anyone',
+  // Keystone leaves these to admins; here everybody finds what is theirs, so that clients can look names up.
+  'identity:list_projects': 'anyone',
+  'identity:get_project': 'anyone',
+  'identity:list_users': 'anyone',
+  'identity:get_user': 'anyone',
+  get_images: 'reader',
+  get_image: 'reader',
+} as const satisfies Record<string, Role | 'anyone'>;
 
-/** The name of a rule, as Nova's policy documents spell it. */
+/** The name of a rule, as the policy documents of its service spell it. */
 export type Rule = keyof typeof rules;
 
 const implied: Record<Role, readonly string[]> = {
@@ -58,30 +71,30 @@ const implied: Record<Role, readonly string[]> = {
 };
 
 /** Returns whether the rule allows the caller. */
-export function allows(caller: Caller, rule: Rule): boolean {
-  return caller.roles.some((role) => implied[rules[rule]].includes(role));
+export function allows(caller: Pick<Caller, 'roles'>, rule: Rule): boolean {
+  const least = rules[rule];
+  return least === 'anyone' || caller.roles.some((role) => implied[least].includes(role));
 }
 
 /**
  * Lets the caller pass.
- * @throws Forbidden with Nova's sentence.
+ * @throws Forbidden with the sentence of the rule's service.
  */
 export function authorize(caller: Caller, rule: Rule): void {
-  if (!allows(caller, rule)) throw new Forbidden(`Policy doesn't allow ${rule} to be performed.`);
+  if (!allows(caller, rule)) throw forbidden(rule);
 }
 
 /**
- * Lets the caller pass in the project of the token if the rule allows, and an admin in any.
- * @throws Forbidden with Nova's sentence.
+ * Lets the caller pass at what belongs to a project or a user: their own, and an admin at anybody's. Whether their role is enough, their route has asked.
+ * @throws Forbidden with the sentence of the rule's service.
  */
-export function authorizeProject(caller: Caller, rule: Rule, projectId: string): void {
-  authorize(projectId === caller.projectId || isAdmin(caller) ? caller : { ...caller, roles: [] }, rule);
+export function authorizeOwner(caller: Caller, rule: Rule, owner: Pick<Caller, 'projectId'> | Pick<Caller, 'userId'>): void {
+  const isTheirs = 'userId' in owner ? owner.userId === caller.userId : owner.projectId === caller.projectId;
+  if (!isTheirs && !allows(caller, 'context_is_admin')) throw forbidden(rule);
 }
 
-/**
- * Lets everybody pass for what is theirs, whatever their role; the rule says who else passes.
- * @throws Forbidden with Nova's sentence.
- */
-export function authorizeOwner(caller: Caller, rule: Rule, userId: string): void {
-  if (userId !== caller.userId) authorize(caller, rule);
+function forbidden(rule: Rule): Forbidden {
+  if (rule.startsWith('os_compute_api:')) return new Forbidden(`Policy doesn't allow ${rule} to be performed.`);
+  if (rule.startsWith('identity:')) return new Forbidden(`You are not authorized to perform the requested action: ${rule}.`);
+  return new Forbidden(`You are not authorized to complete ${rule} action.`);
 }
