@@ -65,10 +65,7 @@ function newInstance({ instance, requestId }: BuildRequest, owner: Owner, host: 
     message: null,
     details: null,
   };
-  return {
-    instance: { ...instance, ...owner, host, node: host, launched_on: host, availability_zone: zone, task_state: 'spawning' as const },
-    action,
-  };
+  return { instance: { ...instance, ...owner, host, node: host, availability_zone: zone, task_state: 'spawning' as const }, action };
 }
 
 /** A delete that came between our claim and now did not see the claim. */

@@ -110,7 +110,8 @@ export async function createInstances(
      -- Their rows, but for what was purged with this token or a later one.
      rows as (
        select r.*, doc, action
-       from documents cross join lateral jsonb_populate_record(null::instances, doc || jsonb_build_object('updated_at', now())) r
+       from documents
+       cross join lateral jsonb_populate_record(null::instances, doc || jsonb_build_object('launched_on', doc->'host', 'updated_at', now())) r
        where not is_fenced(r.uuid, r.fencing_token)),
      -- Those that an earlier owner wrote, taken over, on the host that is claimed now.
      taken_over as (

@@ -50,6 +50,7 @@ const instances = {
   ephemeral_gb: { type: 'integer' },
   host: { type: 'text', nullable: true, initial: null, sort: 'admins', exact: { host: 'admins' } },
   node: { type: 'text', nullable: true, initial: null, sort: 'admins', pattern: { node: 'admins' } },
+  // The host when the row was written.
   launched_on: { type: 'text', nullable: true, initial: null },
   instance_type_id: { type: 'integer', nullable: true, sort: 'everybody' },
   user_data: { type: 'text', nullable: true },

@@ -92,7 +92,7 @@ describe('a server', () => {
       ...{
         host: 'host',
         node: 'node',
-        launched_on: 'first',
+        launched_on: 'host',
         kernel_id: 'k',
         ramdisk_id: 'r',
         root_device_name: '/dev/vda',
