@@ -1,11 +1,30 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 // The many processes that tests start find our code stripped of its types and compiled.
 process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL('.vitest/compiled', import.meta.url));
 
-/** A deployment in an emulator, which is timed. */
+/** A deployment in an emulator. */
 const deployment = 'test/emulator/**/*.test.ts';
+
+/** What takes longest; a file that is begun last and takes minutes leaves the other cores idle. */
+const longest = [
+  'test/emulator/',
+  'test/scenarios/disturbed/',
+  'test/local/start',
+  'test/operator/cell-v2',
+  'test/scenarios/properties/',
+  'test/compute/archive/',
+  'test/compute/audit/',
+];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification) => [...longest, ''].findIndex((path) => moduleId.includes(path));
+    return (await super.sort(files)).toSorted((a, b) => rank(a) - rank(b));
+  }
+}
 
 /** How tests run, in a campaign too. */
 export const settings = {
@@ -19,7 +38,9 @@ export const settings = {
 
 export default defineConfig({
   test: {
-    maxWorkers: 2,
+    // One more than cores where CI runs: many tests wait for time-outs and for processes.
+    maxWorkers: 3,
+    sequence: { sequencer: LongestFirst },
     silent: 'passed-only',
     // .ci/run counts from the file.
     reporters: process.env.CI ? ['default', ['json', { outputFile: '.vitest/results.json' }]] : ['default'],
@@ -30,7 +51,6 @@ export default defineConfig({
           ...settings,
           name: 'cellzero',
           exclude: [deployment],
-          sequence: { groupOrder: 0 },
         },
       },
       {
@@ -41,7 +61,6 @@ export default defineConfig({
           testTimeout: 180_000,
           hookTimeout: 180_000,
           env: { TZ: 'UTC' },
-          sequence: { groupOrder: 1 },
         },
       },
     ],

@@ -17,9 +17,9 @@ import {
 } from '@aws-sdk/client-rds-data';
 import { isThrottlingError, isTransientError } from '@smithy/core/retry';
 import { deadline } from './deadline.ts';
-import { DatabaseUnreachable, isAnswer, sqlState } from './unreachable.ts';
+import { DatabaseUnreachable, isAnswer, StillRunning, sqlState } from './unreachable.ts';
 
-export { DatabaseUnreachable };
+export { DatabaseUnreachable, StillRunning };
 
 /** Where a database is: an Aurora cluster, the name of the database in it, and the secret that opens it; and how long the caller waits for it. */
 export interface Database {
@@ -28,6 +28,8 @@ export interface Database {
   secretArn: string;
   /** Without one, every statement has the usual patience. */
   patience?: Patience;
+  /** A statement that outlasts the Data API's 45 s goes on; its caller gets `StillRunning` and has to look for its end. */
+  continueAfterTimeout?: boolean;
 }
 
 /** How long a caller waits for a database that is silent or fails. Time that it takes to wake up does not count: asleep is not failed. */
@@ -58,6 +60,8 @@ export const calls = channel('cellzero.data-api');
 
 /** Of a paused Aurora, which takes about 15 s to wake up, and up to a minute after a day of sleep. */
 const resuming = 'DatabaseResumingException';
+/** The Data API has waited for a statement as long as it does. */
+const timedOut = 'StatementTimeoutException';
 /** PostgreSQL undid the statement, because it and another one waited for each other. Ours lock in one order; an operator's may not. */
 const deadlock = '40P01';
 
@@ -78,7 +82,8 @@ let client: RDSDataClient | undefined;
  * floats as numbers, numeric as string, arrays of texts as string[].
  *
  * `Row` is the caller's word for what the statement selects; the statement stands beside it.
- * @throws DatabaseUnreachable when PostgreSQL does not answer the statement in time; its answer, where that is an error, without the row that it quotes.
+ * @throws DatabaseUnreachable when PostgreSQL does not answer the statement in time; its answer, where that is an error, without the row that it quotes;
+ * StillRunning where the database is to go on with it.
  */
 export async function query<Row>(database: Database, sql: string, parameters: Readonly<Record<string, Parameter>> = {}): Promise<Row[]> {
   const startedAt = Date.now();
@@ -103,6 +108,7 @@ async function run<Row>(database: Database, sql: string, parameters: Readonly<Re
       sql,
       parameters: Object.entries(parameters).map(([name, value]) => sqlParameter(name, value)),
       includeResultMetadata: true,
+      continueAfterTimeout: database.continueAfterTimeout,
     }),
   );
   return records.map((record) => decodeRow(columnMetadata, record) as Row);
@@ -113,7 +119,7 @@ async function run<Row>(database: Database, sql: string, parameters: Readonly<Re
  * nothing; and nothing is sent again that went unanswered for as long as the caller waits.
  */
 async function send(
-  { database, patience = { ...usualPatience } }: Database,
+  { database, patience = { ...usualPatience }, continueAfterTimeout = false }: Database,
   command: ExecuteStatementCommand,
 ): Promise<ExecuteStatementCommandOutput> {
   client ??= new RDSDataClient({ maxAttempts: 1, requestHandler: { httpAgent: connections, httpsAgent: connections } });
@@ -133,6 +139,7 @@ async function send(
       const error = withoutDetail(thrown);
       const undone = sqlState(error) === deadlock;
       if (isAnswer(error) && !undone) throw error;
+      if (continueAfterTimeout && error.name === timedOut) throw new StillRunning(`${database} goes on with a statement`, { cause: error });
       const asleep = error.name === resuming;
       // A sleeper is asked once more just before the end.
       const rest = asleep ? Math.min(pause, end - Date.now() - firstPause) : pause * Math.random();

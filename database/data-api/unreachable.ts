@@ -8,6 +8,11 @@ export class DatabaseUnreachable extends Error {
   override name = 'DatabaseUnreachable';
 }
 
+/** The database goes on with a statement whose call is over; nobody will be told how it ends. */
+export class StillRunning extends Error {
+  override name = 'StillRunning';
+}
+
 /**
  * SQLSTATEs, or the classes they begin with, that speak of the database and not of the statement: no connection, read-only after a failover, no admission, no
  * such database, a table or a column that a later migration makes, no resources left, shut down or cancelled by someone, an error of its system.

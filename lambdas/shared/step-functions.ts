@@ -6,13 +6,15 @@ let client: SFNClient | undefined;
 
 /**
  * Starts an execution; one of this name that runs, or ran, stays the only one.
- * @throws the SDK's error when Step Functions does not take it, or does not answer in time.
+ * @throws ServiceUnreachable when Step Functions does not take it, or does not answer in time.
  */
 export async function startExecution(stateMachineArn: string, name: string, input: object): Promise<void> {
   client ??= new SFNClient();
-  try {
-    await client.send(new StartExecutionCommand({ stateMachineArn, name, input: JSON.stringify(input) }), inTime());
-  } catch (error) {
-    if (!(error instanceof ExecutionAlreadyExists)) throw error;
-  }
+  const sfn = client;
+  const command = new StartExecutionCommand({ stateMachineArn, name, input: JSON.stringify(input) });
+  await inTime((options) =>
+    sfn.send(command, options).catch((error: unknown) => {
+      if (!(error instanceof ExecutionAlreadyExists)) throw error;
+    }),
+  );
 }

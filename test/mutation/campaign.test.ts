@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, expect, test } from 'vitest';
 import { startCampaign } from './campaign.ts';
 import { nearestTests } from './nearest.ts';
+import { inSample } from './sampling.ts';
 
 const file = 'test/mutation/sample/quota.ts';
 const campaign = startCampaign();
@@ -23,6 +24,25 @@ test('what the nearest tests do not notice survives, the rest names the test tha
     { line: 10, change: 'true → false', end: 'caught', by },
   ]);
   expect(readFileSync(file, 'utf8')).toBe(before);
+});
+
+test('a sample is always the same part, and of all of them nothing is left out', () => {
+  const places = Array.from({ length: 400 }, (_, line) => ({ file, line, source: `limit(${line});`, change: '1 → 2' }));
+  const sample = places.filter(inSample(4));
+  expect(sample.length).toBeGreaterThan(70);
+  expect(sample.length).toBeLessThan(130);
+  expect(places.filter(inSample(4))).toEqual(sample);
+  expect(places.filter(inSample(1))).toEqual(places);
+});
+
+test('only what is wanted is tried', async () => {
+  const results = await campaign.tryMutants(
+    file,
+    ['test/mutation/sample/quota.test.ts'],
+    () => undefined,
+    ({ line }) => line === 9,
+  );
+  expect(results).toMatchObject([{ line: 9, end: 'caught', message: 'expected true to be false // Object.is equality' }]);
 });
 
 test('without a mutant the tests must pass', async () => {

@@ -11,13 +11,19 @@ import { type Description, describe, mutate } from './mutant.ts';
 import type { Failure, Order, Outcome } from './runner.ts';
 import { typescriptMutants } from './typescript-mutants.ts';
 
-/** How a mutant ended. */
-export interface Result extends Description {
+/** Which file a mutant changes, and where. */
+export interface Place extends Description {
   file: string;
+}
+
+/** How a mutant ended. */
+export interface Result extends Place {
   /** `invalid` is SQL that PostgreSQL does not accept: no test is needed to find it, and it is not counted. */
   end: 'caught' | 'survived' | 'invalid';
   /** Which test noticed; `time` when the tests took too long. */
   by?: string;
+  /** How the test failed. */
+  message?: string;
 }
 
 /** The tests nearest to a file fail without any mutant. */
@@ -33,11 +39,17 @@ const baselineLimit = 300_000;
 /** Tries mutants, one after another. */
 export interface Campaign {
   /**
-   * Tries all mutants of a file.
+   * Tries the mutants of a file.
    * @param tests paths of the test files, nearest first.
+   * @param wanted which of them; all by default.
    * @throws TestsFail.
    */
-  tryMutants(file: string, tests: readonly string[], progress: (result: Result) => void): Promise<Result[]>;
+  tryMutants(
+    file: string,
+    tests: readonly string[],
+    progress: (result: Result) => void,
+    wanted?: (place: Place) => boolean,
+  ): Promise<Result[]>;
   /** Ends what the campaign has started. */
   stop(): Promise<void>;
 }
@@ -46,9 +58,11 @@ export interface Campaign {
 export function startCampaign(): Campaign {
   const runner = createRunner();
   return {
-    async tryMutants(file, tests, progress) {
+    async tryMutants(file, tests, progress, wanted = () => true) {
       const text = readFileSync(file, 'utf8');
-      const changes = typescriptMutants(file, text).sort((a, b) => a.start - b.start || a.end - b.end);
+      const changes = typescriptMutants(file, text)
+        .sort((a, b) => a.start - b.start || a.end - b.end)
+        .filter((change) => wanted({ file, ...describe(text, change) }));
       if (changes.length === 0) return [];
       const begin = performance.now();
       const failure = await runner.run({ tests }, baselineLimit);
@@ -68,10 +82,11 @@ export function startCampaign(): Campaign {
   };
 }
 
-function verdictOf(outcome: Outcome | 'late'): Pick<Result, 'end' | 'by'> {
+function verdictOf(outcome: Outcome | 'late'): Pick<Result, 'end' | 'by' | 'message'> {
   if (outcome === undefined) return { end: 'survived' };
   if (outcome === 'late') return { end: 'caught', by: 'time' };
-  return { end: isInvalid(outcome) ? 'invalid' : 'caught', by: `${outcome.file}: ${outcome.test}` };
+  const { file, test, message } = outcome;
+  return { end: isInvalid(outcome) ? 'invalid' : 'caught', by: `${file}: ${test}`, message };
 }
 
 /** SQLSTATE class 42: the statement is no SQL, or names what is not there. */

@@ -22,7 +22,8 @@ test.each([
   ['list[0] ?? 0', ['list[1] ?? 0']],
   ['const [row] = rows; return row?.count ?? 0;', []],
   ['return rows?.count ?? 0;', ['return rows?.count;', 'return rows?.count ?? 1;']],
-  ['if (a) b();', ['if (true) b();', 'if (false) b();', 'if (a)']],
+  ['if (a) b();', ['if (true) b();', 'if (false) b();', 'if (a) ;']],
+  ['for (const a of b) c(a); d();', ['for (const a of b) ; d();', 'for (const a of b) c(a);']],
   [
     "if (!row) throw new Error('a select returns one row');",
     ["if (true) throw new Error('a select returns one row');", "if (row) throw new Error('a select returns one row');"],

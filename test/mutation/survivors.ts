@@ -38,6 +38,30 @@ export const survivors: Readonly<Record<string, readonly Survivor[]>> = {
       reason: 'undefined has no alias',
     },
   ],
+  'compute/scheduler/no-valid-host.ts': [
+    {
+      source: 'const { host, node } = spec.forced_host ?? spec.requested_host ?? { host: null, node: null };',
+      change: '?? { host: null, node: null } → (nothing)',
+      reason: 'what is explained is that a host that is named does not exist',
+    },
+    {
+      source:
+        'const found = [...new Set(parts.flatMap(({ hostClass }) => (hostClass === null ? [] : (rejections.get(hostClass)?.reason ?? []))))];',
+      change: 'hostClass === null → false',
+      reason: 'no class is rejected under the name null',
+    },
+    {
+      source:
+        'const found = [...new Set(parts.flatMap(({ hostClass }) => (hostClass === null ? [] : (rejections.get(hostClass)?.reason ?? []))))];',
+      change: '?? [] → (nothing)',
+      reason: "a class is among a filter's parts because it has its rejection",
+    },
+    {
+      source: '.flatMap((part) => part.names ?? [])',
+      change: '?? [] → (nothing)',
+      reason: 'names are written only where each part has some',
+    },
+  ],
   'compute/scheduler/select-hosts.ts': [
     { source: 'let value = 0x811c9dc5;', reason: anyHash },
     { source: 'for (const character of text) value = Math.imul(value ^ character.charCodeAt(0), 0x01000193);', reason: anyHash },

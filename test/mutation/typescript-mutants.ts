@@ -46,7 +46,7 @@ function mutantsOf(node: ts.Node): Change[] {
   if (node.kind === ts.SyntaxKind.TrueKeyword) return [replace(node, 'false')];
   if (node.kind === ts.SyntaxKind.FalseKeyword) return [replace(node, 'true')];
   if (ts.isStringLiteral(node)) return intervalMutants({ text: node.getText(), start: node.getStart(), end: node.getEnd() });
-  if (ts.isExpressionStatement(node)) return isCall(node.expression) ? [replace(node, '')] : [];
+  if (ts.isExpressionStatement(node)) return isCall(node.expression) ? [replace(node, isBodyOf(node.parent) ? ';' : '')] : [];
   if (ts.isCallExpression(node) && ts.isPropertyAccessExpression(node.expression)) return callMutants(node, node.expression);
   return [];
 }
@@ -107,6 +107,11 @@ function endsProgram(statement: ts.Statement): boolean {
     ts.isNewExpression(only.expression) &&
     only.expression.expression.getText() === 'Error'
   );
+}
+
+/** Without its only statement, it would have the next one. */
+function isBodyOf(parent: ts.Node): boolean {
+  return ts.isIfStatement(parent) || ts.isIterationStatement(parent, false);
 }
 
 function isCall(expression: ts.Expression): boolean {

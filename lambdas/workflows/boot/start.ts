@@ -5,7 +5,7 @@ import { startExecution } from '../../shared/step-functions.ts';
 
 /**
  * Starts the boot of servers under the execution's name, once.
- * @throws the SDK's error when Step Functions does not take it.
+ * @throws ServiceUnreachable when Step Functions does not take it.
  */
 export async function startBoot({ execution, requestId, servers }: StartedBoot): Promise<void> {
   await startExecution(setting('BOOT_STATE_MACHINE'), execution, { execution, request_id: requestId, servers });

@@ -14,7 +14,7 @@ let scheduled = '';
 
 /**
  * Makes sure that the reaper runs after what this request begins now.
- * @throws the SDK's error when Step Functions does not take it; then nothing may be begun.
+ * @throws ServiceUnreachable when Step Functions does not take it; then nothing may be begun.
  */
 export async function scheduleReaper(): Promise<void> {
   const minute = thisMinute();

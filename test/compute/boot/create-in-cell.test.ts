@@ -5,6 +5,7 @@ import type { Failure } from '../../../compute/boot/failure.ts';
 import { OwnershipLost } from '../../../compute/boot/ownership-lost.ts';
 import { type Placement, scheduleServers } from '../../../compute/boot/schedule-servers.ts';
 import { tryAnotherCell } from '../../../compute/boot/try-another-cell.ts';
+import { cell0 } from '../../../compute/cells/cell0.ts';
 import { NoValidHost } from '../../../compute/scheduler/no-valid-host.ts';
 import { takeOverStalledBoots } from '../../../database/api/reaper/stalled-boots.ts';
 import { removeBuildRequest } from '../../../database/api/servers/build-requests.ts';
@@ -99,6 +100,14 @@ test('another execution writes nothing', async () => {
   const { placement, look } = await scheduled();
   const before = await look();
   await expect(createInCell(api, { ...placement, execution: 'another' })).rejects.toThrow(OwnershipLost);
+  expect(await look()).toEqual(before);
+});
+
+test('a server that is in one cell goes to no other', async () => {
+  const { placement, look } = await scheduled();
+  await createInCell(api, placement);
+  const before = await look();
+  await expect(createInCell(api, { ...placement, cell: cell0 })).rejects.toThrow(OwnershipLost);
   expect(await look()).toEqual(before);
 });
 

@@ -9,11 +9,9 @@ import { adoptServers } from '../../../database/api/cells/map-instances.ts';
 import { releaseServers } from '../../../database/api/servers/release.ts';
 import { query } from '../../../database/data-api/client.ts';
 import { latest, microversions } from '../../../lambdas/api/compute/microversions.ts';
-import { routes as computeRoutes } from '../../../lambdas/api/compute.ts';
 import type { Route } from '../../../lambdas/api/http/routing/route.ts';
-import { routes as identityRoutes } from '../../../lambdas/api/identity.ts';
-import { routes as imageRoutes } from '../../../lambdas/api/image.ts';
 import { type Cloud, type ServerBody, startCloud, type User } from '../../fixtures/cloud.ts';
+import { routedServices } from './routes.ts';
 import { fieldsOf } from './schema-fields.ts';
 
 let cloud: Cloud;
@@ -144,7 +142,7 @@ async function numericColumns(): Promise<Map<string, string>> {
 }
 
 describe('a number of a body', () => {
-  const found = numbersOf([...computeRoutes, ...identityRoutes, ...imageRoutes]);
+  const found = numbersOf(routedServices.flatMap(({ routes }) => routes));
 
   test('is known, with the columns it is stored in', () => {
     expect([...found.keys()].sort()).toEqual([...Object.keys(numbers), ...anything].sort());
@@ -269,12 +267,7 @@ describe('a query is answered or refused, never failed on, whatever its paramete
     ...['-1', '-2147483649', '2147483648', '9223372036854775808', '-9223372036854775809', '9'.repeat(400), '1e400', 'NaN'],
     ...['0000', '0000-01-01', '0001-01-01T00:00:00+23:59', '9999-12-31T23:59:59-23:59', '9999-12-31T23:59:59Z'],
   ];
-  const services = [
-    { root: '/v2.1', routes: computeRoutes },
-    { root: '/identity', routes: identityRoutes },
-    { root: '/image', routes: imageRoutes },
-  ];
-  const asked = services.flatMap(({ root, routes }) =>
+  const asked = routedServices.flatMap(({ root, routes }) =>
     routes.flatMap(({ method, path, query: schema }) => {
       const shape = schema?.(latest);
       return method === 'GET' && shape instanceof z.ZodObject ? [{ root, path, names: Object.keys(shape.shape) }] : [];

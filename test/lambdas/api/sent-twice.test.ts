@@ -6,11 +6,9 @@ import { addHosts, drainHost, enableHost } from '../../../compute/hosts/hosts.ts
 import { createProject } from '../../../identity/projects.ts';
 import { createUser, deleteUser, setPassword, setUserEnabled } from '../../../identity/users.ts';
 import { changeImage, createImage, deleteImage } from '../../../image/images.ts';
-import { routes as computeRoutes } from '../../../lambdas/api/compute.ts';
-import { routes as identityRoutes } from '../../../lambdas/api/identity.ts';
-import { routes as imageRoutes } from '../../../lambdas/api/image.ts';
 import type { FaultEffect } from '../../../local/aws/data-api/faults.ts';
 import { type Cloud, startCloud, type User } from '../../fixtures/cloud.ts';
+import { keyOf, routedServices } from './routes.ts';
 
 let cloud: Cloud;
 beforeAll(async () => {
@@ -110,8 +108,8 @@ async function losingEach(run: () => Promise<() => Promise<void>>): Promise<numb
 }
 
 test('every route that changes something is here', () => {
-  const routes = [...computeRoutes, ...identityRoutes, ...imageRoutes];
-  const changing = routes.filter(({ method }) => !['GET', 'HEAD'].includes(method)).map(({ method, path }) => `${method} ${path}`);
+  const routes = routedServices.flatMap((service) => service.routes);
+  const changing = routes.filter(({ method }) => !['GET', 'HEAD'].includes(method)).map(keyOf);
   expect(changing.toSorted()).toEqual([...Object.keys(changes), ...withoutWrite].toSorted());
 });
 

@@ -1,16 +1,18 @@
-/** A service of AWS that is silent holds a function no longer than its time. */
+/** A service of AWS that is silent holds a function no longer than its time, and one that refuses is to be asked again. */
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { withDeadline } from '../../../database/data-api/deadline.ts';
-import { inTime } from '../../../lambdas/shared/in-time.ts';
+import { inTime, ServiceUnreachable } from '../../../lambdas/shared/in-time.ts';
 import { startExecution } from '../../../lambdas/shared/step-functions.ts';
 
 let silent: Server;
 let asked = 0;
+let refusal: string | undefined;
 beforeAll(async () => {
-  silent = createServer(() => {
+  silent = createServer((_, response) => {
     asked += 1;
+    if (refusal) response.writeHead(400, { 'Content-Type': 'application/x-amz-json-1.0' }).end(JSON.stringify({ __type: refusal }));
   });
   await new Promise<void>((listening) => silent.listen(0, '127.0.0.1', listening));
   vi.stubEnv('AWS_ENDPOINT_URL_SFN', `http://127.0.0.1:${(silent.address() as AddressInfo).port}`);
@@ -23,15 +25,26 @@ afterAll(() => {
 
 test('Step Functions that do not answer are asked once and given up at the deadline', async () => {
   const start = performance.now();
-  await expect(withDeadline(Date.now() + 300, () => startExecution('arn:of:a:machine', 'name', {}))).rejects.toThrow(/abort/i);
+  await expect(withDeadline(Date.now() + 300, () => startExecution('arn:of:a:machine', 'name', {}))).rejects.toThrow(ServiceUnreachable);
   expect(performance.now() - start).toBeLessThan(2_000);
   expect(asked).toBe(1);
 });
 
-test('without a deadline a service has 8 s', () => {
+test.each(['AccessDeniedException', 'StateMachineDoesNotExist'])('Step Functions that answer %s have failed', async (answer) => {
+  refusal = answer;
+  await expect(startExecution('arn:of:a:machine', 'name', {})).rejects.toThrow(new ServiceUnreachable(`${answer}: UnknownError`));
+});
+
+test('an execution that was started before is started', async () => {
+  refusal = 'ExecutionAlreadyExists';
+  await startExecution('arn:of:a:machine', 'name', {});
+});
+
+test('without a deadline a service has 8 s', async () => {
   const timeout = vi.spyOn(AbortSignal, 'timeout');
-  inTime();
+  const send = async () => {};
+  await inTime(send);
   expect(timeout).toHaveBeenCalledWith(8_000);
-  withDeadline(Date.now() - 1, inTime);
+  await withDeadline(Date.now() - 1, () => inTime(send));
   expect(timeout).toHaveBeenLastCalledWith(0);
 });

@@ -4,6 +4,7 @@
  */
 import { BadRequest, Conflict, Forbidden, NotFound } from '../../../../common/errors.ts';
 import { DatabaseUnreachable } from '../../../shared/database.ts';
+import { ServiceUnreachable } from '../../../shared/in-time.ts';
 import { log } from '../../../shared/observation/invocation.ts';
 import type { Middleware } from './exchange.ts';
 import { type FaultBody, keystoneFault } from './fault-bodies.ts';
@@ -16,7 +17,7 @@ const statuses = [
   [Conflict, 409],
 ] as const;
 
-/** A paused database resumes in about this time, in seconds. */
+/** A paused database resumes in about this time, in seconds; a service of AWS that throttles is over it by then, too. */
 const retryAfter = '20';
 
 /** Answers errors with the bodies of a service; 401 is Keystone's everywhere. */
@@ -40,7 +41,7 @@ function toHttpError(error: Error): HttpError {
   if (error instanceof HttpError) return error;
   const [, status] = statuses.find(([kind]) => error instanceof kind) ?? [];
   if (status !== undefined) return new HttpError(status, error.message);
-  if (error instanceof DatabaseUnreachable) {
+  if (error instanceof DatabaseUnreachable || error instanceof ServiceUnreachable) {
     return new HttpError(503, 'The service is temporarily unavailable. Please try again.', { 'Retry-After': retryAfter });
   }
   return new HttpError(

@@ -65,7 +65,7 @@ const mostVerified = 1_000;
 
 /**
  * Signs a token. `previous` is the token that was used to ask for it: the new one continues its audit chain and ends no later.
- * @throws the error of KMS.
+ * @throws ServiceUnreachable when KMS does not sign.
  */
 export async function issueToken(subject: TokenSubject, previous?: Token): Promise<{ text: string; token: Token }> {
   const issued = Math.floor(Date.now() / 1000);
@@ -89,7 +89,7 @@ export async function issueToken(subject: TokenSubject, previous?: Token): Promi
 
 /**
  * Checks signature and life of a token.
- * @throws InvalidToken when it is not ours or has ended; the error of KMS when the public key cannot be had.
+ * @throws InvalidToken when it is not ours or has ended; ServiceUnreachable when the public key cannot be had.
  */
 export async function verifyToken(text: string): Promise<Token> {
   const known = verified.get(text);
@@ -125,13 +125,14 @@ function toToken(claims: Claims): Token {
 
 async function sign(content: string): Promise<string> {
   kms ??= new KMSClient();
+  const client = kms;
   const command = new SignCommand({
     KeyId: setting('TOKEN_KEY'),
     Message: Buffer.from(content),
     MessageType: 'RAW',
     SigningAlgorithm: 'ECDSA_SHA_256',
   });
-  const { Signature } = await kms.send(command, inTime());
+  const { Signature } = await inTime((options) => client.send(command, options));
   if (!Signature) throw new Error('KMS signs without a signature');
   return joseSignature(Signature);
 }
@@ -148,7 +149,8 @@ function publicKey(id: string): Promise<KeyObject> {
 
 async function fetchPublicKey(id: string): Promise<KeyObject> {
   kms ??= new KMSClient();
-  const { PublicKey } = await kms.send(new GetPublicKeyCommand({ KeyId: id }), inTime());
+  const client = kms;
+  const { PublicKey } = await inTime((options) => client.send(new GetPublicKeyCommand({ KeyId: id }), options));
   if (!PublicKey) throw new Error('KMS has no public key');
   return createPublicKey({ key: Buffer.from(PublicKey), format: 'der', type: 'spki' });
 }

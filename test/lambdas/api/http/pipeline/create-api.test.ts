@@ -8,6 +8,7 @@ import { createApi } from '../../../../../lambdas/api/http/pipeline/create-api.t
 import { novaFault } from '../../../../../lambdas/api/http/pipeline/fault-bodies.ts';
 import { route } from '../../../../../lambdas/api/http/routing/route.ts';
 import { issueToken } from '../../../../../lambdas/api/http/tokens/token.ts';
+import { ServiceUnreachable } from '../../../../../lambdas/shared/in-time.ts';
 import { createKms } from '../../../../../local/aws/kms.ts';
 import { type Aws, startAws } from '../../../../../local/aws/server.ts';
 import { asking } from '../../events.ts';
@@ -18,6 +19,7 @@ const failures: Record<string, Error> = {
   busy: new Conflict("Cannot 'pause' instance x while it is in vm_state error"),
   quota: new Forbidden('Quota exceeded'),
   asleep: new DatabaseUnreachable('api does not answer: secret detail'),
+  throttled: new ServiceUnreachable('ThrottlingException: secret detail'),
   broken: new TypeError('secret detail', { cause: new Error('deeper detail') }),
 };
 
@@ -281,9 +283,12 @@ describe('a fault', () => {
     expect((await ask('/v2.1/echo/1?tag=%00', { token })).status).toBe(400);
   });
 
-  test('of a database that does not answer asks to come again', async () => {
+  test.each([
+    ['a database', 'asleep'],
+    ['a service of AWS', 'throttled'],
+  ])('of %s that does not answer asks to come again', async (_, how) => {
     const log = vi.spyOn(console, 'error').mockImplementation(() => {});
-    const { status, body, headers } = await ask('/v2.1/fail/asleep', { token });
+    const { status, body, headers } = await ask(`/v2.1/fail/${how}`, { token });
     expect([status, Number(headers['retry-after']) > 0, body.serviceUnavailable?.code]).toEqual([503, true, 503]);
     expect(JSON.stringify(body)).not.toContain('secret');
     expect(log).toHaveBeenCalledOnce();

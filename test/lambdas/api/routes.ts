@@ -1,0 +1,23 @@
+/** The routes of all services, with the root below which each service stands: what the tests walk that must not forget one. */
+import { routes as computeRoutes } from '../../../lambdas/api/compute.ts';
+import type { Route } from '../../../lambdas/api/http/routing/route.ts';
+import { routes as identityRoutes } from '../../../lambdas/api/identity.ts';
+import { routes as imageRoutes } from '../../../lambdas/api/image.ts';
+
+/** A service of the API. */
+export interface RoutedService {
+  name: 'compute' | 'identity' | 'image';
+  root: string;
+  routes: readonly Route[];
+}
+
+export const routedServices: readonly RoutedService[] = [
+  { name: 'compute', root: '/v2.1', routes: computeRoutes },
+  { name: 'identity', root: '/identity', routes: identityRoutes },
+  { name: 'image', root: '/image', routes: imageRoutes },
+];
+
+/** Method and path of a route: how tests name it. */
+export function keyOf({ method, path }: Pick<Route, 'method' | 'path'>): string {
+  return `${method} ${path}`;
+}
