@@ -16,16 +16,18 @@ const rsaBits = 2_048;
 const shortestRsa = 128;
 
 /** Returns for each type whether the parts after it make a key. */
-const types: Readonly<Record<string, (parts: Buffer[]) => boolean>> = {
-  'ssh-rsa': ([e, n, ...others]) => e !== undefined && e.length > 0 && n !== undefined && n.length >= shortestRsa && others.length === 0,
-  'ssh-dss': (parts) => parts.length === 4,
-  'ssh-ed25519': ([point, ...others]) => point?.length === 32 && others.length === 0,
-  'sk-ssh-ed25519@openssh.com': ([point, ...others]) => point?.length === 32 && others.length === 1,
-  'ecdsa-sha2-nistp256': ([curve, point, ...others]) => isPoint('nistp256', 'P-256', curve, point) && others.length === 0,
-  'ecdsa-sha2-nistp384': ([curve, point, ...others]) => isPoint('nistp384', 'P-384', curve, point) && others.length === 0,
-  'ecdsa-sha2-nistp521': ([curve, point, ...others]) => isPoint('nistp521', 'P-521', curve, point) && others.length === 0,
-  'sk-ecdsa-sha2-nistp256@openssh.com': ([curve, point, ...others]) => isPoint('nistp256', 'P-256', curve, point) && others.length === 1,
-};
+const types = new Map<string, (parts: Buffer[]) => boolean>(
+  Object.entries({
+    'ssh-rsa': ([e, n, ...others]) => e !== undefined && e.length > 0 && n !== undefined && n.length >= shortestRsa && others.length === 0,
+    'ssh-dss': (parts) => parts.length === 4,
+    'ssh-ed25519': ([point, ...others]) => point?.length === 32 && others.length === 0,
+    'sk-ssh-ed25519@openssh.com': ([point, ...others]) => point?.length === 32 && others.length === 1,
+    'ecdsa-sha2-nistp256': ([curve, point, ...others]) => isPoint('nistp256', 'P-256', curve, point) && others.length === 0,
+    'ecdsa-sha2-nistp384': ([curve, point, ...others]) => isPoint('nistp384', 'P-384', curve, point) && others.length === 0,
+    'ecdsa-sha2-nistp521': ([curve, point, ...others]) => isPoint('nistp521', 'P-521', curve, point) && others.length === 0,
+    'sk-ecdsa-sha2-nistp256@openssh.com': ([curve, point, ...others]) => isPoint('nistp256', 'P-256', curve, point) && others.length === 1,
+  }),
+);
 
 /**
  * Returns the MD5 of the key's blob in pairs of hex digits, as `ssh-keygen -E md5` does.
@@ -37,7 +39,7 @@ export function sshFingerprint(publicKey: string): string {
   const blob = Buffer.from(body, 'base64');
   if (blob.toString('base64') !== body) throw new NoSshKey('not base64');
   const [typeAgain, ...parts] = split(blob);
-  if (typeAgain?.toString('latin1') !== type || !types[type]?.(parts)) throw new NoSshKey(`not a key of type ${type}`);
+  if (typeAgain?.toString('latin1') !== type || !types.get(type)?.(parts)) throw new NoSshKey(`not a key of type ${type}`);
   return createHash('md5')
     .update(blob)
     .digest('hex')

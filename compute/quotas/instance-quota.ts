@@ -7,9 +7,6 @@ import type { Accepted } from '../../database/api/servers/build-requests.ts';
 /** What a project may use when it has no limits of its own; ram in MiB (nova-facts 7). */
 export const defaultLimits: Readonly<Record<QuotaResource, number>> = { instances: 10, cores: 20, ram: 51_200 };
 
-/** Limits on what one server carries: items, files, and characters of a file's path and of its content in base64. */
-export const itemLimits = { metadataItems: 128, files: 5, filePath: 255, fileContent: 10_240 } as const;
-
 /** The order of Nova's sentence. */
 const order = ['cores', 'instances', 'ram'] as const satisfies readonly QuotaResource[];
 

@@ -5,14 +5,17 @@ import { BadRequest } from '../../common/errors.ts';
 import { authorize, authorizeOwner } from '../../common/policy.ts';
 import { type CountedResource, deleteQuotas, findQuotaUse, type QuotaUse, saveQuotas } from '../../database/api/quotas.ts';
 import type { Database } from '../../database/data-api/client.ts';
-import { defaultLimits, itemLimits } from './instance-quota.ts';
+import { defaultLimits } from './instance-quota.ts';
 
 export type { QuotaUse };
 
-/** Everything that Nova limits, with its defaults (nova-facts 7); what belongs to networks is unlimited here and limited by their own service. */
+/**
+ * Everything that Nova limits, with its defaults (nova-facts 7). "Bytes" of injected files are characters, and of the content those of its base64.
+ * What belongs to networks is unlimited here and limited by their own service.
+ */
 export const quotaDefaults = {
   ...defaultLimits,
-  metadata_items: itemLimits.metadataItems,
+  metadata_items: 128,
   key_pairs: 100,
   server_groups: 10,
   server_group_members: 10,

@@ -10,8 +10,8 @@ import { type BootChoices, type BootFlavor, type BootImage, findBootChoices } fr
 import { acceptServers, type NamedHost } from '../../database/api/servers/build-requests.ts';
 import type { Database } from '../../database/data-api/client.ts';
 import type { Instance } from '../../database/servers/document.ts';
-import { defaultLimits, itemLimits, quotaExceeded } from '../quotas/instance-quota.ts';
-import { quotaDefaults } from '../quotas/quotas.ts';
+import { defaultLimits, quotaExceeded } from '../quotas/instance-quota.ts';
+import { type QuotaLimits, type QuotaName, quotaDefaults } from '../quotas/quotas.ts';
 import { blockDevices, type NewBlockDevice, rootIsVolume } from './block-devices.ts';
 import { hostnameOf } from './hostname.ts';
 
@@ -103,10 +103,10 @@ export async function createServers(api: Database, caller: Caller, requestId: st
   checkReferences(request, choices);
   checkPlace(request, choices, forced ? null : zone);
   const devices = blockDevices(request.blockDeviceMappings, imageId, flavor, maxCount);
-  checkItems(request, choices.metadataItemsLimit);
+  checkItems(request, choices.limits);
   checkFit(flavor, image, rootIsVolume(devices), caller);
 
-  const limit = choices.instancesLimit < 0 ? mostServers : Math.min(Math.max(choices.instancesLimit, minCount), mostServers);
+  const limit = choices.limits.instances < 0 ? mostServers : Math.min(Math.max(choices.limits.instances, minCount), mostServers);
   const reservationId = newReservationId();
   // More than can be accepted at once are none: the answer then says whether the quota forbids them too, as Nova would.
   const uuids = minCount > mostServers ? [] : Array.from({ length: Math.min(maxCount, limit) }, () => randomUUID());
@@ -166,7 +166,7 @@ function placeOf({ availabilityZone, requestedHost }: BootRequest, caller: Calle
   return { zone: zone || null, forced };
 }
 
-function checkPlace({ requestedHost }: BootRequest, choices: BootChoices, zone: string | null): void {
+function checkPlace({ requestedHost }: BootRequest, choices: BootChoices<QuotaName>, zone: string | null): void {
   if (zone !== null && !choices.zoneAvailable) throw new BadRequest('The requested availability zone is not available');
   if (requestedHost && !choices.hostExists) {
     throw new BadRequest(`Compute host ${requestedHost.host ?? requestedHost.node} could not be found.`);
@@ -174,7 +174,7 @@ function checkPlace({ requestedHost }: BootRequest, choices: BootChoices, zone: 
 }
 
 /** What the server shall be connected to, hold or belong to. Networks and ports are of a service that is not here: none of them exists. */
-function checkReferences({ maxCount, networks, keyName, schedulerHints }: BootRequest, choices: BootChoices): void {
+function checkReferences({ maxCount, networks, keyName, schedulerHints }: BootRequest, choices: BootChoices<QuotaName>): void {
   if (maxCount > 1 && networks.some(({ kind, fixedIp }) => kind === 'network' && fixedIp)) {
     throw new BadRequest('Failed to launch instances: max_count cannot be greater than 1 if an fixed_ip is specified.');
   }
@@ -194,14 +194,18 @@ function noSuchGroup(group: string): BadRequest {
   return new BadRequest(`Instance group ${group} could not be found.`);
 }
 
-function checkItems({ metadata, files }: BootRequest, metadataItems: number): void {
-  const { files: mostFiles, filePath, fileContent } = itemLimits;
-  if (metadataItems >= 0 && Object.keys(metadata).length > metadataItems)
-    throw new Forbidden(`Maximum number of metadata items exceeds ${metadataItems}`);
-  if (files.length > mostFiles) throw new Forbidden('Personality file limit exceeded');
-  if (files.some(({ path }) => path.length > filePath)) throw new Forbidden(`Personality file path exceeds maximum ${filePath}`);
-  if (files.some(({ contents }) => contents.length > fileContent)) {
-    throw new Forbidden(`Personality file content exceeds maximum ${fileContent}`);
+/** Of several limits that the files pass, the one of their paths is told, as in Nova. */
+function checkItems({ metadata, files }: BootRequest, limits: QuotaLimits): void {
+  const passes = (count: number, name: QuotaName) => limits[name] >= 0 && count > limits[name];
+  if (passes(Object.keys(metadata).length, 'metadata_items')) {
+    throw new Forbidden(`Maximum number of metadata items exceeds ${limits.metadata_items}`);
+  }
+  if (passes(files.length, 'injected_files')) throw new Forbidden('Personality file limit exceeded');
+  if (files.some(({ path }) => passes([...path].length, 'injected_file_path_bytes'))) {
+    throw new Forbidden(`Personality file path exceeds maximum ${limits.injected_file_path_bytes}`);
+  }
+  if (files.some(({ contents }) => passes([...contents].length, 'injected_file_content_bytes'))) {
+    throw new Forbidden(`Personality file content exceeds maximum ${limits.injected_file_content_bytes}`);
   }
 }
 

@@ -26,9 +26,21 @@ export interface ServerFilters {
   tagsAny?: string[];
   notTags?: string[];
   notTagsAny?: string[];
-  /** ISO 8601, inclusive. */
+  /** ISO 8601 with milliseconds, in UTC; inclusive. */
   changesSince?: string;
   changesBefore?: string;
+}
+
+/** How the API shows a time, which is what a pattern meets: when a server was created in seconds, the others in milliseconds. */
+const timeForms: Readonly<Partial<Record<string, string>>> = {
+  created_at: 'YYYY-MM-DD"T"HH24:MI:SS"Z"',
+  launched_at: 'YYYY-MM-DD"T"HH24:MI:SS.MS"000"',
+  terminated_at: 'YYYY-MM-DD"T"HH24:MI:SS.MS"000"',
+};
+
+function shownText(column: string): string {
+  const form = timeForms[column];
+  return form === undefined ? `doc->>'${column}'` : `to_char((doc->>'${column}')::timestamptz at time zone 'UTC', '${form}')`;
 }
 
 /** Makes the SQL of the filters, or undefined when they let everything pass. */
@@ -47,7 +59,7 @@ export function filterSql(filters: ServerFilters): DocumentFilter | undefined {
   for (const [column, pattern] of Object.entries(filters.pattern)) {
     const allowed = toPostgresPattern(pattern);
     if (allowed === undefined) throw new BadRequest('Invalid regular expression in a filter');
-    add(allowed, (name) => `doc->>'${column}' ~ ${name}`);
+    add(allowed, (name) => `${shownText(column)} ~ ${name}`);
   }
   if (filters.flavor !== undefined) add(filters.flavor, (name) => `doc->'flavor'->>'flavorid' = ${name}`);
   if (filters.states) {
@@ -64,6 +76,10 @@ export function filterSql(filters: ServerFilters): DocumentFilter | undefined {
   if (filters.notTags) add(filters.notTags, (name) => `not doc->'tags' @> ${name}::jsonb`);
   if (filters.notTagsAny) add(filters.notTagsAny, (name) => `not doc->'tags' ?| ${list(name)}`);
   if (filters.changesSince) add(filters.changesSince, (name) => `${changed} >= ${name}::timestamptz`);
-  if (filters.changesBefore) add(filters.changesBefore, (name) => `${changed} <= ${name}::timestamptz`);
+  if (filters.changesBefore) {
+    // A change is told in seconds, so a time without a fraction includes all of its second.
+    const told = filters.changesBefore.endsWith('.000Z') ? `date_trunc('second', ${changed})` : changed;
+    add(filters.changesBefore, (name) => `${told} <= ${name}::timestamptz`);
+  }
   return conditions.length > 0 ? { sql: conditions.join(' and '), parameters } : undefined;
 }

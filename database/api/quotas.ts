@@ -18,6 +18,13 @@ export interface QuotaUse<Resource extends string> {
   registered: boolean;
 }
 
+/** Returns SQL of the limits of a project, an object by the names in the document of the parameter `defaults`. */
+export function projectLimits(project: string): string {
+  return `(
+    select jsonb_object_agg(key, coalesce(hard_limit, value::int))
+    from jsonb_each_text(:defaults::jsonb) left join quotas on project_id = ${project} and resource = key)`;
+}
+
 /** Returns the limits of the project (the defaults where it has none of its own) and what it uses of them. */
 export async function findQuotaUse<Resource extends string>(
   api: Database,
@@ -27,8 +34,7 @@ export async function findQuotaUse<Resource extends string>(
   const [row] = await query<QuotaUse<Resource>>(
     api,
     `select
-       (select jsonb_object_agg(key, coalesce(hard_limit, value::int))
-        from jsonb_each_text(:defaults::jsonb) left join quotas on project_id = :project_id and resource = key) as limits,
+       ${projectLimits(':project_id')} as limits,
        jsonb_build_object('instances', coalesce(instances, 0), 'cores', coalesce(cores, 0), 'ram', coalesce(ram, 0),
          'server_groups', (select count(*) from instance_groups where project_id = :project_id)) as used,
        exists (select from projects where id = :project_id) as registered

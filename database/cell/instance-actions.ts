@@ -24,7 +24,7 @@ export interface InstanceAction {
   message: string | null;
 }
 
-/** Which actions to list: those that changed in a time (inclusive), after the one of a request, at most `limit`. */
+/** Which actions to list: those that changed in a time (inclusive, by the milliseconds in which times are told), after the one of a request, at most `limit`. */
 export interface ActionFilter {
   since: string | null;
   before: string | null;
@@ -46,7 +46,7 @@ export async function listInstanceActions(cell: Database, server: string, filter
        id in (select id from marker)
        or (:marker::text is null or (created_at, id) < (select created_at, id from marker))
          and (:since::timestamptz is null or coalesce(updated_at, created_at) >= :since::timestamptz)
-         and (:before::timestamptz is null or coalesce(updated_at, created_at) <= :before::timestamptz))
+         and (:before::timestamptz is null or date_trunc('milliseconds', coalesce(updated_at, created_at)) <= :before::timestamptz))
      order by created_at desc, id desc limit :limit::int + case when :marker::text is null then 0 else 1 end`,
     { server, ...filter },
   );

@@ -10,7 +10,7 @@ export interface NewInstance {
   action: CreateAction;
 }
 
-/** The columns that are written: all but the id, which the cell gives. */
+/** The columns that are written: all but the id, which PostgreSQL generates. */
 const row = [...instanceColumns.keys()].filter((column) => column !== 'id').join(', ');
 
 const disk = [...blockDeviceColumns.keys()].join(', ');

@@ -92,7 +92,7 @@ type Row<Columns extends Readonly<Record<string, Column>>> = { -readonly [Name i
 /** A row of `instances`. */
 export type InstanceRow = Row<typeof instances>;
 
-/** The columns that a request for servers does not give. */
+/** The columns that do not depend on the request. */
 export type InitialColumn = {
   [Name in InstanceColumn]: (typeof instances)[Name] extends { initial: unknown } ? Name : never;
 }[InstanceColumn];

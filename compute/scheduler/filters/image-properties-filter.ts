@@ -64,21 +64,13 @@ function compareVersions(a: readonly number[], b: readonly number[]): number {
 }
 
 // Names that mean another, as Nova reads them.
-const architectures: Readonly<Record<string, string>> = {
-  i386: 'i686',
-  i486: 'i686',
-  i586: 'i686',
-  x86_32: 'i686',
-  x86_32p: 'i686',
-  amd64: 'x86_64',
+const canonical = (names: Readonly<Record<string, string>>) => {
+  const aliases = new Map(Object.entries(names));
+  return (name: string | undefined) => {
+    const lower = name?.toLowerCase();
+    return lower === undefined ? undefined : (aliases.get(lower) ?? lower);
+  };
 };
-const hypervisors: Readonly<Record<string, string>> = { xapi: 'xen' };
-const modes: Readonly<Record<string, string>> = { pv: 'xen', hv: 'hvm', baremetal: 'hvm' };
-
-const canonical = (aliases: Readonly<Record<string, string>>) => (name: string | undefined) => {
-  const lower = name?.toLowerCase();
-  return lower === undefined ? undefined : (aliases[lower] ?? lower);
-};
-const architecture = canonical(architectures);
-const hypervisor = canonical(hypervisors);
-const mode = canonical(modes);
+const architecture = canonical({ i386: 'i686', i486: 'i686', i586: 'i686', x86_32: 'i686', x86_32p: 'i686', amd64: 'x86_64' });
+const hypervisor = canonical({ xapi: 'xen' });
+const mode = canonical({ pv: 'xen', hv: 'hvm', baremetal: 'hvm' });

@@ -2,7 +2,7 @@
 import { type Database, query } from '../../data-api/client.ts';
 import { type Flavor, flavorColumns, flavorVisible } from '../flavors.ts';
 import { type KeyPair, keyPairDocument } from '../keypairs.ts';
-import type { QuotaResource } from '../quotas.ts';
+import { projectLimits } from '../quotas.ts';
 
 /** An image as a boot needs it; min_disk in GiB, min_ram in MiB, size in bytes. */
 export interface BootImage {
@@ -21,7 +21,7 @@ export interface BootImage {
 export type BootFlavor = Omit<Flavor, 'description'>;
 
 /** null stands for what does not exist or is not for this project. */
-export interface BootChoices {
+export interface BootChoices<Limit extends string> {
   flavor: BootFlavor | null;
   image: BootImage | null;
   keyPair: KeyPair | null;
@@ -30,16 +30,14 @@ export interface BootChoices {
   /** Whether the zone has an enabled host. */
   zoneAvailable: boolean;
   hostExists: boolean;
-  /** The most metadata that a server may have; -1 is unlimited. */
-  metadataItemsLimit: number;
-  /** The most instances that the project may have; -1 is unlimited. */
-  instancesLimit: number;
+  /** What limits the project has, by the names of the defaults; -1 is unlimited. */
+  limits: Record<Limit, number>;
 }
 
 /**
  * Reads what a boot names, and makes sure that the project has its row of quota_usages, which acceptance locks.
  */
-export async function findBootChoices(
+export async function findBootChoices<Limit extends string>(
   api: Database,
   asked: {
     flavorId: string;
@@ -55,9 +53,9 @@ export async function findBootChoices(
     projectId: string;
     seesAllFlavors: boolean;
   },
-  defaults: Readonly<Record<QuotaResource | 'metadata_items', number>>,
-): Promise<BootChoices> {
-  const [row] = await query<BootChoices>(
+  defaults: Readonly<Record<Limit, number>>,
+): Promise<BootChoices<Limit>> {
+  const [row] = await query<BootChoices<Limit>>(
     api,
     `with usage as (
        -- Asked first: an insert would wait for the boots and deletes of the project that are just moving its row.
@@ -75,8 +73,7 @@ export async function findBootChoices(
        exists (
          select from host_states
          where cell_id is not null and host = coalesce(:host::text, :node::text) and host = coalesce(:node::text, :host::text)) as "hostExists",
-       quota_limit(:project, 'metadata_items', :default_metadata_items::int) as "metadataItemsLimit",
-       quota_limit(:project, 'instances', :default_instances::int) as "instancesLimit"`,
+       ${projectLimits(':project')} as limits`,
     {
       flavor_id: asked.flavorId,
       image_id: asked.imageId,
@@ -88,8 +85,7 @@ export async function findBootChoices(
       group: asked.group,
       project: asked.projectId,
       project_id: asked.seesAllFlavors ? null : asked.projectId,
-      default_instances: defaults.instances,
-      default_metadata_items: defaults.metadata_items,
+      defaults,
     },
   );
   if (!row) throw new Error('a select without from returns one row');

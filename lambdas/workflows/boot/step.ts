@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { handOn, isForeseen } from '../../../compute/boot/failure.ts';
 import { type InvocationContext, identify, log, observed } from '../../shared/observation/invocation.ts';
+import { record } from '../../shared/record.ts';
 
 /** The ids that go with a boot from step to step. */
 const ids = {
@@ -33,7 +34,7 @@ export const created = z.object({
   fencing_token: z.int(),
   connection: z.string(),
   flavor: z.object({ vcpus: z.number(), memory_mb: z.number(), root_gb: z.number() }),
-  image: z.object({ id: z.string(), properties: z.record(z.string(), z.string()) }).nullable(),
+  image: z.object({ id: z.string(), properties: record(z.string()) }).nullable(),
   alternates: z.array(z.string()),
   attempt: z.int(),
 });

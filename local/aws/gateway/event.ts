@@ -69,9 +69,12 @@ function joinHeaders({ headersDistinct }: IncomingMessage): Record<string, strin
 }
 
 function joinParameters(rawQueryString: string): Record<string, string> {
-  const joined: Record<string, string> = {};
-  for (const [name, value] of new URLSearchParams(rawQueryString)) joined[name] = name in joined ? `${joined[name]},${value}` : value;
-  return joined;
+  const joined = new Map<string, string>();
+  for (const [name, value] of new URLSearchParams(rawQueryString)) {
+    const before = joined.get(name);
+    joined.set(name, before === undefined ? value : `${before},${value}`);
+  }
+  return Object.fromEntries(joined);
 }
 
 /** `22/Nov/2026:18:40:00 +0000` */

@@ -1,11 +1,10 @@
 /** Nova's default limits, and the sentence for a request that passes one. */
 import { expect, test } from 'vitest';
-import { defaultLimits, itemLimits, quotaExceeded } from '../../../compute/quotas/instance-quota.ts';
+import { defaultLimits, quotaExceeded } from '../../../compute/quotas/instance-quota.ts';
 import { quotaDefaults } from '../../../compute/quotas/quotas.ts';
 
 test("the defaults are Nova's", () => {
   expect(defaultLimits).toEqual({ instances: 10, cores: 20, ram: 51_200 });
-  expect(itemLimits).toEqual({ metadataItems: 128, files: 5, filePath: 255, fileContent: 10_240 });
   expect(quotaDefaults).toEqual({
     ...{ instances: 10, cores: 20, ram: 51_200, metadata_items: 128, key_pairs: 100, server_groups: 10, server_group_members: 10 },
     ...{ injected_files: 5, injected_file_content_bytes: 10_240, injected_file_path_bytes: 255 },

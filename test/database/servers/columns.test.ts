@@ -15,7 +15,7 @@ describe('the schema of a cell', () => {
   const unused = {
     instances: {
       ...{ os_type: 'what an image is for', architecture: 'what an image is for', vm_mode: 'what an image is for' },
-      ...{ cleaned: 'hosts tidy up when they are told to', hidden: 'no server is in two cells' },
+      ...{ cleaned: 'hosts tidy up when they are asked to', hidden: 'no server is in two cells' },
     },
     block_device_mapping: {
       ...{

@@ -14,12 +14,13 @@ export function fieldsOf(schema: z.core.$ZodType, path = ''): Field[] {
     return Object.entries(shape).flatMap(([key, field]) => fieldsOf(field, path === '' ? key : `${path}.${key}`));
   }
   if (schema instanceof z.ZodArray) return fieldsOf(schema.element, path);
-  if (schema instanceof z.ZodRecord) return fieldsOf(schema.valueType, path);
+  if (schema instanceof z.ZodMap) return fieldsOf(schema.valueType, path);
   if (schema instanceof z.ZodUnion) return schema.options.flatMap((option) => fieldsOf(option, path));
   if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable || schema instanceof z.ZodDefault) {
     return fieldsOf(schema.unwrap(), path);
   }
-  if (schema instanceof z.ZodPipe && [z.ZodObject, z.ZodArray, z.ZodRecord].some((kind) => schema.in instanceof kind)) {
+  if (schema instanceof z.ZodPipe && schema.in instanceof z.ZodTransform) return fieldsOf(schema.out, path);
+  if (schema instanceof z.ZodPipe && [z.ZodObject, z.ZodArray, z.ZodMap].some((kind) => schema.in instanceof kind)) {
     return fieldsOf(schema.in, path);
   }
   return [{ path, schema }];

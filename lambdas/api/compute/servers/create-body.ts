@@ -4,7 +4,19 @@ import * as z from 'zod';
 import { BadRequest } from '../../../../common/errors.ts';
 import type { BootRequest, RequestedNetwork } from '../../../../compute/servers/create-servers.ts';
 import type { Microversion } from '../microversions.ts';
-import { base64, booleanValue, description, integerFrom, metadata, name, tag, text, uuid, when } from '../shared/parameters.ts';
+import {
+  base64,
+  booleanValue,
+  canonicalIpv6,
+  description,
+  integerFrom,
+  metadata,
+  name,
+  tag,
+  text,
+  uuid,
+  when,
+} from '../shared/parameters.ts';
 import { blockDevice, blockDeviceSchema } from './block-devices.ts';
 import { hintLists, schedulerHints } from './scheduler-hints.ts';
 
@@ -49,7 +61,7 @@ function serverSchema(microversion: Microversion) {
     metadata: metadata.default({}),
     'OS-DCF:diskConfig': z.enum(['AUTO', 'MANUAL']).optional(),
     accessIPv4: z.ipv4().optional(),
-    accessIPv6: z.ipv6().optional(),
+    accessIPv6: z.ipv6().transform(canonicalIpv6).optional(),
     availability_zone: name.optional(),
     config_drive: booleanValue.default(false),
     min_count: integerFrom(1).optional(),

@@ -1,5 +1,6 @@
 /** What a query of `GET /servers` and `/servers/detail` asks for: which of Nova's parameters count for whom (nova-facts 3.1). */
 
+import { isIPv6 } from 'node:net';
 import type { Caller } from '../../../../common/caller.ts';
 import { BadRequest, Forbidden } from '../../../../common/errors.ts';
 import { allows, authorize } from '../../../../common/policy.ts';
@@ -7,7 +8,7 @@ import { type FilterUse, instanceColumns, type ServerFilters } from '../../../..
 import type { Listing, SortKey } from '../../../../compute/servers/list-servers.ts';
 import { statesOf } from '../../../../compute/servers/status.ts';
 import type { ChangeName, Microversion } from '../microversions.ts';
-import { queryBoolean, strictQueryBoolean } from '../shared/parameters.ts';
+import { canonicalIpv6, queryBoolean, strictQueryBoolean } from '../shared/parameters.ts';
 import { isoTime } from '../shared/query-parameters.ts';
 import { columnFilters, joinedTables, type ServerQuery, sortKeys } from './list-query-schema.ts';
 
@@ -75,6 +76,8 @@ function fieldFilters(options: ReadonlyMap<string, string>): ServerFilters {
     const { match, column, type } = filter;
     filters[match][column] = match === 'exact' && type === 'boolean' ? String(strictQueryBoolean(value)) : value;
   }
+  const { access_ip_v6: address } = filters.pattern;
+  if (address !== undefined && isIPv6(address)) filters.pattern.access_ip_v6 = canonicalIpv6(address);
   const flavor = options.get('flavor');
   if (flavor !== undefined) filters.flavor = flavor;
   // No server has a network yet, and so none an address.

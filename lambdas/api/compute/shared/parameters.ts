@@ -1,6 +1,8 @@
 /** Forms of values that several requests of the Compute API share, as Nova's schemas allow them, with the reasons of its validator. */
+import { SocketAddress } from 'node:net';
 import * as z from 'zod';
 import { BadRequest } from '../../../../common/errors.ts';
+import { record } from '../../../shared/record.ts';
 import { pythonText } from '../../http/validation/python-text.ts';
 
 /** The least and the largest integer of Nova's databases. */
@@ -24,14 +26,14 @@ export const booleanValue = z
   .literal([true, ...trueWords, false, ...falseWords])
   .transform((value) => value === true || trueWords.some((word) => word === value));
 
-const queryWords: Readonly<Record<string, boolean>> = Object.fromEntries([
-  ...['1', 't', 'true', 'on', 'y', 'yes'].map((word) => [word, true]),
-  ...['0', 'f', 'false', 'off', 'n', 'no'].map((word) => [word, false]),
+const queryWords = new Map<string, boolean>([
+  ...['1', 't', 'true', 'on', 'y', 'yes'].map((word) => [word, true] as const),
+  ...['0', 'f', 'false', 'off', 'n', 'no'].map((word) => [word, false] as const),
 ]);
 
 /** Returns what a word of a query means as a boolean, if anything. */
 export function queryBoolean(word: string): boolean | undefined {
-  return queryWords[word.trim().toLowerCase()];
+  return queryWords.get(word.trim().toLowerCase());
 }
 
 /**
@@ -41,7 +43,7 @@ export function queryBoolean(word: string): boolean | undefined {
 export function strictQueryBoolean(word: string): boolean {
   const meant = queryBoolean(word);
   if (meant !== undefined) return meant;
-  const known = Object.keys(queryWords).toSorted().map(pythonText).join(', ');
+  const known = [...queryWords.keys()].toSorted().map(pythonText).join(', ');
   throw new BadRequest(`Unrecognized value '${word}', acceptable values are: ${known}`);
 }
 
@@ -103,7 +105,12 @@ export const base64 = z
   });
 
 /** Keys and values of metadata. */
-export const metadata = z.record(z.string().regex(/^[a-zA-Z0-9-_:. ]{1,255}$/), text(255));
+export const metadata = record(text(255), /^[a-zA-Z0-9-_:. ]{1,255}$/);
+
+/** Returns an IPv6 address as RFC 5952 writes it: each address has one form, in which it is kept, shown and found. */
+export function canonicalIpv6(address: string): string {
+  return new SocketAddress({ address, family: 'ipv6' }).address;
+}
 
 /** A tag of a server or of one of its devices. */
 export const tag = text(60, 1).regex(/^[^,/]*$/);

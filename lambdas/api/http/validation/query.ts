@@ -6,15 +6,24 @@ export type QueryParameters = Readonly<Record<string, string[]>>;
 
 /**
  * Parses a raw query string into values by name.
- * @throws BadRequest for text that no database can hold.
+ * @throws BadRequest for what is no text, or a text that no database can hold.
  */
 export function parseQuery(rawQueryString: string): QueryParameters {
-  const parameters: Record<string, string[]> = Object.create(null);
+  if (!isUtf8(rawQueryString)) throw new BadRequest('Query string is not UTF-8 encoded');
+  const parameters = new Map<string, string[]>();
   for (const [name, value] of new URLSearchParams(rawQueryString)) {
     if (name.includes('\0') || value.includes('\0')) throw new BadRequest('Invalid input for query parameters: NUL is not a character.');
-    const values = parameters[name] ?? [];
-    values.push(value);
-    parameters[name] = values;
+    parameters.set(name, [...(parameters.get(name) ?? []), value]);
   }
-  return { ...parameters };
+  return Object.fromEntries(parameters);
+}
+
+/** Whether percent-encoded bytes are UTF-8; URLSearchParams would put another character in the place of those that are not. A lone % is itself. */
+function isUtf8(encoded: string): boolean {
+  try {
+    decodeURIComponent(encoded.replace(/%(?![0-9a-f]{2})/gi, '%25'));
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -72,7 +72,7 @@ function explain(issue: RawIssue): string | undefined {
   }
 }
 
-const jsonTypes: Readonly<Record<string, string>> = { int: 'integer', record: 'object' };
+const jsonTypes: Readonly<Record<string, string>> = { int: 'integer', map: 'object', record: 'object' };
 
 function unslashed(pattern: string | undefined): string {
   return (pattern ?? '').replace(/^\/(.*)\/[a-z]*$/s, '$1');

@@ -55,7 +55,7 @@ const flavor = {
 test('what is not named or not there is null, and the limits are the defaults', async () => {
   expect(await find()).toEqual({
     ...{ flavor: null, image: null, keyPair: null, groupExists: false, zoneAvailable: false, hostExists: false },
-    ...{ metadataItemsLimit: 128, instancesLimit: 10 },
+    limits: { instances: 10, cores: 20, ram: 30, metadata_items: 128 },
   });
 });
 
@@ -76,8 +76,8 @@ test('limits of the project count before the defaults', async () => {
     fixture.api,
     `insert into quotas (project_id, resource, hard_limit) values ('project', 'metadata_items', 0), ('project', 'instances', -1), ('other', 'instances', 5)`,
   );
-  expect(await find()).toMatchObject({ metadataItemsLimit: 0, instancesLimit: -1 });
-  expect(await find({ projectId: 'other' })).toMatchObject({ metadataItemsLimit: 128, instancesLimit: 5 });
+  expect(await find()).toMatchObject({ limits: { metadata_items: 0, instances: -1 } });
+  expect(await find({ projectId: 'other' })).toMatchObject({ limits: { metadata_items: 128, instances: 5 } });
 });
 
 test('a flavor is found by its public id, without its description; a disabled one is not', async () => {

@@ -237,8 +237,10 @@ describe('a list', () => {
   });
 
   test('of an admin is refused for a word that is no boolean; of a member it does not count', async () => {
-    const message = 'Invalid is_public filter [maybe]';
-    expect(await answer(admin, 'GET', '/flavors?is_public=maybe')).toEqual([400, { badRequest: { code: 400, message } }]);
+    for (const word of ['maybe', '__proto__', 'constructor', 'toString']) {
+      const message = `Invalid is_public filter [${word}]`;
+      expect(await answer(admin, 'GET', `/flavors?is_public=${word}`)).toEqual([400, { badRequest: { code: 400, message } }]);
+    }
     expect((await user.send('GET', '/flavors?is_public=maybe')).status).toBe(200);
   });
 

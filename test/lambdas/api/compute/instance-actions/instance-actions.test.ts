@@ -85,7 +85,10 @@ test('pages go from the newest to the oldest', async () => {
   await user.send('DELETE', `/servers/${id}`);
   const page = async (search: string) => {
     const path = `/servers/${id}/os-instance-actions?${search}`;
-    const { body } = await user.send<{ instanceActions: (typeof action)[]; links?: { href: string }[] }>('GET', path);
+    const { body } = await user.send<{ instanceActions: (typeof action & { updated_at: string })[]; links?: { href: string }[] }>(
+      'GET',
+      path,
+    );
     return { actions: body.instanceActions, next: body.links?.[0]?.href };
   };
   const first = await page('limit=1');
@@ -96,6 +99,9 @@ test('pages go from the newest to the oldest', async () => {
   expect((await page('limit=0')).actions).toEqual([]);
   expect((await page('changes-since=2020-01-01')).actions).toHaveLength(2);
   expect((await page('changes-before=2020-01-01')).actions).toEqual([]);
+  const [, created] = (await page('')).actions;
+  expect((await page(`changes-before=${created?.updated_at}`)).actions).toEqual([created]);
+  expect((await page(`changes-since=${first.actions[0]?.updated_at}`)).actions).toEqual(first.actions);
 });
 
 test.each([

@@ -159,8 +159,10 @@ test.each([
   ['type', { type: 'ssh' }, 1],
   ['type', { type: 'dsa' }, 100],
   ['user_id', { user_id: 'x' }, 9],
+  ...['__proto__', 'constructor', 'toString'].map((type): [string, object, number] => ['type', { type }, 100]),
+  ['user_id', { user_id: '9'.repeat(40_000) }, 100],
   ['public_key', { public_key: null }, 100],
-])('a wrong %s is refused: %j at 2.%i', async (_, keypair, microversion) => {
+])('a wrong %s is refused: %.50j at 2.%i', async (_, keypair, microversion) => {
   expect((await add(user, 'wrong', keypair, microversion)).status).toBe(400);
 });
 

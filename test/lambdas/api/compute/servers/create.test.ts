@@ -149,6 +149,21 @@ describe('what is asked for is shown', () => {
   test.each([
     ['on a host', '1'],
     ['in cell0', ''],
+  ])('with keys that are words of the language, %s', async (_, flavor) => {
+    const user = await cloud.newUser();
+    const flavorRef = flavor || (await cloud.newFlavor({ disk: 10_000 }));
+    const words = (value: unknown) => Object.fromEntries(['__proto__', 'constructor', 'toString'].map((word) => [word, value]));
+    const beside = { 'os:scheduler_hints': { ...words('hint'), query: words(1) } };
+    const { body } = await post(user, { flavorRef, metadata: words('value') }, {}, beside);
+    const { metadata, scheduler_hints } = await user.settled(body.server.id);
+    expect(Object.entries(metadata ?? {}).sort()).toEqual(Object.entries(words('value')).sort());
+    const hints = { ...words(['hint']), query: [JSON.stringify(words(1))] };
+    expect(Object.entries(scheduler_hints ?? {}).sort()).toEqual(Object.entries(hints).sort());
+  });
+
+  test.each([
+    ['on a host', '1'],
+    ['in cell0', ''],
   ])('with its trusted image certificates, %s', async (_, flavor) => {
     const user = await cloud.newUser();
     const flavorRef = flavor || (await cloud.newFlavor({ disk: 10_000 }));
@@ -267,6 +282,34 @@ describe('quota', () => {
     expect((await post(user, { min_count: 11 })).status).toBe(202);
     expect(await quotaUse(user)).toEqual([11, 11, 5632]);
     expect((await post(user, { min_count: 501 })).body).toEqual({ badRequest: { code: 400, message: 'min_count must be <= 500' } });
+  });
+
+  test.each([
+    ['metadata_items', 'Maximum number of metadata items exceeds 1'],
+    ['injected_files', 'Personality file limit exceeded'],
+    ['injected_file_path_bytes', 'Personality file path exceeds maximum 1'],
+    ['injected_file_content_bytes', 'Personality file content exceeds maximum 1'],
+  ])('of %s that a project has of its own holds, and none of -1', async (resource, message) => {
+    const user = await cloud.newUser();
+    const personality = [...'ab'].map((path) => ({ path: `/${path}`, contents: 'A'.repeat(10_000) }));
+    const asked = { metadata: { a: '1', b: '2' }, personality };
+    await setLimit(user, resource, 1);
+    const { status, body } = await post(user, asked, { microversion: 56 });
+    expect([status, body]).toEqual([403, { forbidden: { code: 403, message } }]);
+    await setLimit(user, resource, 20_000);
+    expect((await post(user, asked, { microversion: 56 })).status).toBe(202);
+    await setLimit(user, resource, -1);
+    expect((await post(user, asked, { microversion: 56 })).status).toBe(202);
+  });
+
+  test('of files counts characters, and tells of the path before the content', async () => {
+    const user = await cloud.newUser();
+    await setLimit(user, 'injected_file_path_bytes', 2);
+    const file = (path: string, contents: string) => post(user, { personality: [{ path, contents }] }, { microversion: 56 });
+    expect((await file('/😀', 'QQ==')).status).toBe(202);
+    expect((await file('/ab', 'A'.repeat(10_244))).body).toMatchObject({
+      forbidden: { message: 'Personality file path exceeds maximum 2' },
+    });
   });
 
   test('is exact under concurrency', async () => {

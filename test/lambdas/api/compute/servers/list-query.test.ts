@@ -68,8 +68,8 @@ test.each([
 ])('a %s filters at 2.%i by the columns that Nova lets him', (role, minor, counting: Readonly<Record<string, string>>) => {
   for (const name of Object.keys({ ...always, ...withLocked, ...later, ...ofAdmins })) {
     const column = counting[name];
-    const sql = column && `doc->>'${column}' ${exact.includes(name) ? '=' : '~'} :filter0`;
-    expect(filterOf(role, minor, name), name).toBe(sql);
+    const sql = column && expect.stringMatching(new RegExp(`doc->>'${column}'.* ${exact.includes(name) ? '=' : '~'} :filter0$`));
+    expect(filterOf(role, minor, name), name).toEqual(sql);
   }
 });
 

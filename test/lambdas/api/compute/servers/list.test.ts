@@ -50,6 +50,8 @@ describe('filters', () => {
     ['name=a$', ['gamma', 'beta', 'alpha']],
     ['name=^(al|be)', ['beta', 'alpha']],
     ['name=nothing', []],
+    ['name=%25|%C3%A9|gam', ['gamma']],
+    ['name=%zz', []],
     ['name=(%3Fi)GAM', ['gamma']],
     ['name=%5CbAMM', []],
     ['name=%5Cbgamma%5Cb', ['gamma']],
@@ -130,6 +132,37 @@ describe('filters', () => {
     await owner.settled(id);
   });
 
+  test.each(['__proto__', 'constructor', 'toString'])('for deleted servers are none by the word %s', async (word) => {
+    expect(await list(admin, `deleted=${word}`)).toEqual(['gamma', 'beta', 'alpha']);
+  });
+
+  test('by time meet the times as they are told, inclusive', async () => {
+    const server = await user.settled(ids.gamma ?? '');
+    const [launched, created, updated] = [server['OS-SRV-USG:launched_at'], server.created, server.updated];
+    expect(await list(user, `launched_at=^${launched}$`)).toEqual(['gamma']);
+    for (const query of [`created_at=^${created}$`, `changes-since=${updated}`, `changes-before=${updated}`]) {
+      expect(await list(user, query)).toContain('gamma');
+    }
+    const second = (offset: number) => new Date(Date.parse(String(updated)) + offset * 1_000).toISOString();
+    expect(await list(user, `changes-since=${second(1)}`)).not.toContain('gamma');
+    expect(await list(user, `changes-before=${second(-1)}`)).not.toContain('gamma');
+  });
+
+  test('by address take it in every form', async () => {
+    const owner = await cloud.newUser('admin');
+    for (const [name, accessIPv6] of [
+      ['long', '2001:0DB8:0:0:0:0:0:1'],
+      ['short', '2001:db8::1'],
+      ['mapped', '::ffff:c000:201'],
+    ]) {
+      const id = await owner.boot({ name, accessIPv6 });
+      expect(await owner.settled(id)).toMatchObject({ accessIPv6: name === 'mapped' ? '::ffff:192.0.2.1' : '2001:db8::1' });
+    }
+    expect(await list(owner, 'access_ip_v6=2001:DB8:0:0::1')).toEqual(['short', 'long']);
+    expect(await list(owner, 'access_ip_v6=^2001:db8::1$')).toEqual(['short', 'long']);
+    expect(await list(owner, 'access_ip_v6=::FFFF:192.0.2.1')).toEqual(['mapped']);
+  });
+
   test('by time include what was deleted since', async () => {
     const owner = await cloud.newUser();
     const kept = await owner.boot({ name: 'kept' });
@@ -182,6 +215,17 @@ describe('a query is refused', () => {
     ['all_tenants', [403, "forbidden: Policy doesn't allow os_compute_api:servers:index:get_all_tenants to be performed."]],
     ['all_tenants=maybe', [400, unrecognized('maybe')]],
     ['locked=maybe', [400, unrecognized('maybe')]],
+    ...['__proto__', 'constructor', 'toString'].flatMap((word): [string, unknown[]][] => [
+      [`locked=${word}`, [400, unrecognized(word)]],
+      [`all_tenants=${word}`, [400, unrecognized(word)]],
+    ]),
+    ...['0000', '9999-12-31T23:59:59-14:00', '0001-01-01T00:00:00%2B00:01'].map((time): [string, unknown[]] => [
+      `changes-since=${time}`,
+      [400, expect.stringMatching(/^badRequest: Invalid input for query parameters changes-since. Value: .* is not a 'date-time'$/)],
+    ]),
+    ['name=%FF', [400, 'badRequest: Query string is not UTF-8 encoded']],
+    ['name=%C3%25A9', [400, 'badRequest: Query string is not UTF-8 encoded']],
+    ['%ED%A0%80=x', [400, 'badRequest: Query string is not UTF-8 encoded']],
     [
       'changes-since=yesterday',
       [400, "badRequest: Invalid input for query parameters changes-since. Value: yesterday. 'yesterday' is not a 'date-time'"],
