@@ -17,10 +17,23 @@ export interface Survivor {
 const anyBatch = 'the size of a batch: the next one takes what is left';
 const anyHash = "any constants that spread well will do; which host wins a tie is nobody's promise";
 const forAllTheSame = 'the same amount for each host, and only differences count';
+const hasRequestId = 'a build request has the id of its request; it is null only beside no server';
 const instant = 'nothing is noted in the very microsecond in which it is asked for';
 
 /** By file. */
 export const survivors: Readonly<Record<string, readonly Survivor[]>> = {
+  'compute/boot/bury-in-cell0.ts': [{ source: "request_id: requestId ?? '',", change: "?? '' → (nothing)", reason: hasRequestId }],
+  'compute/boot/create-in-cell.ts': [{ source: "request_id: requestId ?? '',", change: "?? '' → (nothing)", reason: hasRequestId }],
+  'compute/boot/failure.ts': [
+    {
+      source: "const data = parse(lastLine, message.slice(message.lastIndexOf('\\n') + 1));",
+      change: '1 → 0',
+      reason: 'JSON may begin with the end of the line before it',
+    },
+  ],
+  'compute/boot/schedule-servers.ts': [
+    { source: 'const mostClaims = 60;', reason: 'any number that boots do not reach: each time one of them gets on' },
+  ],
   'compute/scheduler/filters/image-properties-filter.ts': [
     {
       source: 'if (operator === undefined || text === undefined) return false;',

@@ -3,13 +3,12 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { buildOnHost } from '../../../compute/boot/build-on-host.ts';
 import { type CreatedInCell, createInCell } from '../../../compute/boot/create-in-cell.ts';
 import { failInCell } from '../../../compute/boot/fail-in-cell.ts';
-import { type Failure, isForeseen, readFailure } from '../../../compute/boot/failure.ts';
+import type { Failure } from '../../../compute/boot/failure.ts';
 import { OwnershipLost } from '../../../compute/boot/ownership-lost.ts';
 import { MaxRetriesExceeded, maxAttempts, reschedule } from '../../../compute/boot/reschedule.ts';
 import { scheduleServers } from '../../../compute/boot/schedule-servers.ts';
 import { BuildAborted, BuildFailure, type Driver } from '../../../compute/hosts/drivers/driver.ts';
 import { configuration } from '../../../compute/scheduler/configuration.ts';
-import { NoValidHost } from '../../../compute/scheduler/no-valid-host.ts';
 import { type Database, query } from '../../../database/data-api/client.ts';
 import { type Accepted, accept } from '../../fixtures/accepted.ts';
 import { type Cloud, startCloud } from '../../fixtures/cloud.ts';
@@ -168,42 +167,3 @@ test.each<[string, Partial<CreatedInCell>]>([
 
 const faultOf = ({ id }: Accepted) =>
   query(cloud.database('cell1'), 'select code, message, details from instance_faults where instance_uuid = :id::uuid', { id });
-
-test.each([
-  [
-    { Error: 'NoValidHost', Cause: 'No valid host was found. \nAsked: 1 server.\nFirst cause: VCPU.\n{"first_cause":"VCPU"}' },
-    {
-      error: 'NoValidHost',
-      cause: 'VCPU',
-      sentence: 'No valid host was found. ',
-      details: 'No valid host was found. \nAsked: 1 server.\nFirst cause: VCPU.',
-    },
-  ],
-  [
-    { Error: 'BuildFailure', Cause: JSON.stringify({ errorType: 'BuildAborted', errorMessage: 'No.\nNever.' }) },
-    { error: 'BuildAborted', cause: 'BuildAborted', sentence: 'No.', details: 'No.\nNever.' },
-  ],
-  [
-    { Error: 'TypeError', Cause: 'secret is not a function' },
-    { error: 'TypeError', cause: 'TypeError', sentence: 'TypeError', details: 'TypeError: secret is not a function' },
-  ],
-  [
-    { Error: 'States.Timeout', Cause: '{"errorType": 3}' },
-    { error: 'States.Timeout', cause: 'States.Timeout', sentence: 'States.Timeout', details: 'States.Timeout: {"errorType": 3}' },
-  ],
-])('an error is shown to the tenant in its first line when that is written for him, or by its class: %j', (caught, failure) => {
-  expect(readFailure(caught)).toEqual(failure);
-});
-
-test('what belongs to the life of a boot is no fault', () => {
-  for (const error of [
-    new NoValidHost('No.'),
-    new BuildFailure('No.'),
-    new BuildAborted('No.'),
-    new MaxRetriesExceeded('No.'),
-    new OwnershipLost('No.'),
-  ]) {
-    expect(isForeseen(error)).toBe(true);
-  }
-  for (const error of [new Error('No.'), new TypeError('No.'), 'NoValidHost', undefined]) expect(isForeseen(error)).toBe(false);
-});

@@ -51,6 +51,24 @@ test('the step run again returns the hosts it claimed before, and claims nothing
   await checkCapacity(fixture);
 });
 
+test('a server that has lost its claim looks for a host again, the others keep theirs', async () => {
+  const { execution, servers } = await fixture.accept(3);
+  const [one = '', two = '', three = ''] = servers;
+  const hostsOf = (list: readonly Placement[]) => new Map(list.map(({ server, host }) => [server, host]));
+  const first = hostsOf(await scheduleServers(fixture.api, execution, servers));
+  await releaseAllocationsOfFailed(fixture.api, [unowned(two)]);
+  const second = await scheduleServers(fixture.api, execution, servers);
+  expect(second.map(({ server }) => server).toSorted()).toEqual(servers.toSorted());
+  for (const server of [one, three]) expect(hostsOf(second).get(server)).toBe(first.get(server));
+  expect(await sql(fixture, 'select count(*)::int as rows from allocations')).toEqual([{ rows: 9 }]);
+  const alone = await fixture.accept(1);
+  const claimed = await scheduleServers(fixture.api, alone.execution, alone.servers);
+  const calls = countCalls(fixture);
+  expect(hostsOf(await scheduleServers(fixture.api, alone.execution, alone.servers))).toEqual(hostsOf(claimed));
+  expect(calls()).toBe(1);
+  await checkCapacity(fixture);
+});
+
 test('a claim that is sent twice claims once; another for the same servers does not hold', async () => {
   const { execution, servers } = await fixture.accept(2);
   const [one, two] = await sql<{ id: number }>(fixture, 'select id from resource_providers order by id limit 2');
