@@ -69,6 +69,7 @@ const ours = [
     'api resource_providers.generation',
     'api build_failures.builds',
   ],
+  'api cell_mappings.simulated_hosts',
   ...['api images.size', 'api images.min_disk', 'api images.min_ram'],
   ...['api inventories.total', 'api inventories.reserved', 'api inventories.allocation_ratio'],
   ...['api host_states.cell_id', 'api host_states.vcpu', 'api host_states.memory_mb', 'api host_states.disk_gb'],
