@@ -30,6 +30,9 @@ export interface StartedBoot extends Omit<StalledBoot, 'requestId'> {
   requestId: string | null;
 }
 
+/** As many as the SDK has connections. */
+const startsAtOnce = 50;
+
 /** What a run did, in servers. */
 export interface Reaped {
   /** Boots without a cell that a new execution took on. */
@@ -51,7 +54,7 @@ export interface Reaped {
 export async function reap(reaper: Reaper): Promise<Reaped> {
   const { api, silence, startBoot } = reaper;
   const stalled = await takeOverStalledBoots(api, silence);
-  await Promise.all(stalled.map((boot) => startBoot(boot)));
+  await startAll(stalled, startBoot);
   await releaseAllocationsOfDeleted(api, null);
   const reaped: Reaped = {
     restarted: stalled.flatMap(({ servers }) => servers).length,
@@ -66,6 +69,19 @@ export async function reap(reaper: Reaper): Promise<Reaped> {
   if (faults.length > 0) throw faults[0];
   reaped.unreachable = failures.map(({ cell }) => cell);
   return reaped;
+}
+
+/**
+ * Starts boots, some at a time: a service that is asked for thousands at once answers the last of them too late.
+ * @throws the first error, when all others have been started: what was not started is taken over again.
+ */
+async function startAll(boots: readonly StartedBoot[], startBoot: Reaper['startBoot']): Promise<void> {
+  const errors: unknown[] = [];
+  for (let first = 0; first < boots.length; first += startsAtOnce) {
+    const started = await Promise.allSettled(boots.slice(first, first + startsAtOnce).map(startBoot));
+    errors.push(...started.flatMap((one) => (one.status === 'rejected' ? [one.reason] : [])));
+  }
+  if (errors.length > 0) throw errors[0];
 }
 
 async function reapCell(reaper: Reaper, { cell, own, orphaned }: CellCleanups, database: Database, reaped: Reaped): Promise<void> {

@@ -2,7 +2,7 @@
 
 import { BadRequest } from '../../common/errors.ts';
 import type { BootFlavor } from '../../database/api/servers/boot-choices.ts';
-import type { BlockDeviceMapping } from '../../database/servers/document.ts';
+import type { BlockDeviceMapping } from '../../database/servers/columns.ts';
 
 /** A disk before it belongs to a server. */
 export type NewBlockDevice = Omit<BlockDeviceMapping, 'uuid'>;

@@ -1,5 +1,6 @@
 /** The servers of a cell (cell0 included): written whole in one statement, read whole in one statement. */
 import { type Database, query, queryDocuments } from '../data-api/client.ts';
+import { blockDeviceColumns, instanceColumns } from '../servers/columns.ts';
 import type { CreateAction, DocumentFilter, Instance } from '../servers/document.ts';
 import type { FencedServer, Owner } from '../servers/ownership.ts';
 
@@ -8,6 +9,11 @@ export interface NewInstance {
   instance: Instance & Owner;
   action: CreateAction;
 }
+
+/** The columns that are written: all but the id, which PostgreSQL generates. */
+const row = [...instanceColumns.keys()].filter((column) => column !== 'id').join(', ');
+
+const disk = [...blockDeviceColumns.keys()].join(', ');
 
 /** What a server consists of beside its row, by the table that holds it, with the CTEs that write it from a CTE `(uuid, doc, action)`. */
 const writes = (written: string) =>
@@ -29,10 +35,8 @@ const writes = (written: string) =>
     block_device_mapping: `
      -- Its disks.
      devices as (
-       insert into block_device_mapping (uuid, instance_uuid, source_type, destination_type, guest_format, device_type, disk_bus, boot_index,
-         device_name, delete_on_termination, snapshot_id, volume_id, volume_size, volume_type, image_id, tag)
-       select b.uuid, w.uuid, b.source_type, b.destination_type, b.guest_format, b.device_type, b.disk_bus, b.boot_index, b.device_name,
-         b.delete_on_termination, b.snapshot_id, b.volume_id, b.volume_size, b.volume_type, b.image_id, b.tag
+       insert into block_device_mapping (instance_uuid, ${disk})
+       select w.uuid, ${disk.replace(/\w+/g, 'b.$&')}
        from ${written} w cross join lateral jsonb_populate_recordset(null::block_device_mapping, doc->'block_device_mappings') b)`,
     security_group_instance_association: `
      -- The security groups it names.
@@ -104,26 +108,21 @@ export async function createInstances(
      -- The servers as they were accepted, with their create actions.
      documents as (select value->'instance' as doc, value->'action' as action from jsonb_array_elements(:servers::jsonb)),
      -- Their rows, but for what was purged with this token or a later one.
-     rows as (select r.*, doc, action from documents cross join lateral jsonb_populate_record(null::instances, doc - 'id') r
+     rows as (
+       select r.*, doc, action
+       from documents
+       cross join lateral jsonb_populate_record(null::instances, doc || jsonb_build_object('launched_on', doc->'host', 'updated_at', now())) r
        where not is_fenced(r.uuid, r.fencing_token)),
      -- Those that an earlier owner wrote, taken over, on the host that is claimed now.
      taken_over as (
        update instances i
-       set execution = r.execution, fencing_token = r.fencing_token, host = r.host, node = r.node, launched_on = r.host,
+       set execution = r.execution, fencing_token = r.fencing_token, host = r.host, node = r.node, launched_on = r.launched_on,
          availability_zone = r.availability_zone, updated_at = now()
        from rows r where i.uuid = r.uuid and i.fencing_token < r.fencing_token
        returning i.uuid),
      -- Those that were not here.
      new as (
-       insert into instances (uuid, user_id, project_id, image_ref, kernel_id, ramdisk_id, hostname, display_name, display_description, launch_index,
-         key_name, key_data, power_state, vm_state, task_state, memory_mb, vcpus, root_gb, ephemeral_gb, host, node, launched_on, instance_type_id,
-         user_data, reservation_id, availability_zone, root_device_name, config_drive, access_ip_v4, access_ip_v6, auto_disk_config, execution,
-         fencing_token, created_at, updated_at)
-       select uuid, user_id, project_id, image_ref, '', '', hostname, display_name, display_description, launch_index,
-         key_name, key_data, power_state, vm_state, task_state, memory_mb, vcpus, root_gb, ephemeral_gb, host, node, host, instance_type_id,
-         user_data, reservation_id, availability_zone, root_device_name, config_drive, access_ip_v4, access_ip_v6, auto_disk_config, execution,
-         fencing_token, created_at, now()
-       from rows
+       insert into instances (${row}) select ${row} from rows
        on conflict (uuid) do nothing
        returning uuid),
      -- All else of a server is written with its row or not at all.

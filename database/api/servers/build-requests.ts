@@ -3,7 +3,8 @@
  * decides what becomes of the server, in the same statement.
  */
 import { type Database, query, queryDocuments } from '../../data-api/client.ts';
-import type { BlockDeviceMapping, Instance } from '../../servers/document.ts';
+import { type BlockDeviceMapping, type InitialColumn, initialValues } from '../../servers/columns.ts';
+import type { Instance } from '../../servers/document.ts';
 import type { FencedServer } from '../../servers/ownership.ts';
 import { notePending } from '../cells/pending-cleanups.ts';
 import type { QuotaResource } from '../quotas.ts';
@@ -35,8 +36,8 @@ export interface NamedHost {
 export interface Acceptance {
   reservationId: string;
   requestId: string;
-  /** All fields of the servers but their relations to disks and tags, which Nova keeps in columns of their own. */
-  template: Omit<Instance, 'uuid' | 'launch_index' | 'block_device_mappings' | 'tags'>;
+  /** What the servers share; Nova keeps their disks and tags in columns of their own. */
+  template: Omit<Instance, InitialColumn | 'uuid' | 'launch_index' | 'created_at' | 'block_device_mappings' | 'tags'>;
   blockDeviceMappings: Omit<BlockDeviceMapping, 'uuid'>[];
   tags: string[];
   spec: RequestSpec;
@@ -149,9 +150,12 @@ export async function acceptServers(api: Database, acceptance: Acceptance): Prom
   return row;
 }
 
-/** Returns SQL of the document of a build request in the shape of an Instance. */
+const initial = Object.entries(initialValues).map(([column, value]) => `'${column}', ${typeof value === 'string' ? `'${value}'` : value}`);
+
+/** Returns SQL of the document of a build request in the shape of an Instance. A column that came after it was accepted has its initial value. */
 export function buildRequestDocument(request: string): string {
-  return `${request}.instance || jsonb_build_object('block_device_mappings', ${request}.block_device_mappings, 'tags', ${request}.tags)`;
+  return `jsonb_build_object(${initial.join(', ')}) || ${request}.instance
+    || jsonb_build_object('block_device_mappings', ${request}.block_device_mappings, 'tags', ${request}.tags)`;
 }
 
 /** A server on its way into a cell, as the api database sees it. */

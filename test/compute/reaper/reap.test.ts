@@ -1,4 +1,5 @@
 /** The reaper itself, stopped after each of its statements and run twice; what it finds is what steps and deletes leave when they stop. */
+import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildOnHost } from '../../../compute/boot/build-on-host.ts';
 import { type CreatedInCell, createInCell } from '../../../compute/boot/create-in-cell.ts';
@@ -170,4 +171,21 @@ test('a cell that does not answer delays its own part only', async () => {
   expect(reaped).toMatchObject({ unreachable: [one.here], resumed: one.here === two.here ? 0 : 1 });
   expect((await standingOf(cloud, one.server, one.here)).cleanups).toEqual(['here']);
   await comeToRest(cloud.service);
+});
+
+test('many boots are started some at a time, and one that cannot be started keeps no other from it', { timeout: 60_000 }, async () => {
+  const servers = await Promise.all(Array.from({ length: 120 }, () => accept(cloud)));
+  const started: string[] = [];
+  let atOnce = 0;
+  let most = 0;
+  const startBoot = async ({ servers: ids }: StartedBoot) => {
+    most = Math.max(most, ++atOnce);
+    await setImmediate();
+    atOnce -= 1;
+    started.push(...ids);
+    if (started.length === 1) throw new Error('throttled');
+  };
+  await expect(runReaper({ startBoot })).rejects.toThrow('throttled');
+  expect(most).toBe(50);
+  expect(started).toEqual(expect.arrayContaining(servers.map(({ id }) => id)));
 });

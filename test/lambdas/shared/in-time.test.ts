@@ -9,10 +9,14 @@ import { startExecution } from '../../../lambdas/shared/step-functions.ts';
 let silent: Server;
 let asked = 0;
 let refusal: string | undefined;
+/** How many times more the server refuses. */
+let refusals = Number.POSITIVE_INFINITY;
 beforeAll(async () => {
   silent = createServer((_, response) => {
     asked += 1;
-    if (refusal) response.writeHead(400, { 'Content-Type': 'application/x-amz-json-1.0' }).end(JSON.stringify({ __type: refusal }));
+    refusals -= 1;
+    if (refusals < 0) response.end(JSON.stringify({ executionArn: 'arn:of:an:execution', startDate: 0 }));
+    else if (refusal) response.writeHead(400, { 'Content-Type': 'application/x-amz-json-1.0' }).end(JSON.stringify({ __type: refusal }));
   });
   await new Promise<void>((listening) => silent.listen(0, '127.0.0.1', listening));
   vi.stubEnv('AWS_ENDPOINT_URL_SFN', `http://127.0.0.1:${(silent.address() as AddressInfo).port}`);
@@ -33,6 +37,15 @@ test('Step Functions that do not answer are asked once and given up at the deadl
 test.each(['AccessDeniedException', 'StateMachineDoesNotExist'])('Step Functions that answer %s have failed', async (answer) => {
   refusal = answer;
   await expect(startExecution('arn:of:a:machine', 'name', {})).rejects.toThrow(new ServiceUnreachable(`${answer}: UnknownError`));
+});
+
+test('an execution that is throttled is asked for again until it is started', { timeout: 20_000 }, async () => {
+  refusal = 'ThrottlingException';
+  refusals = 5;
+  asked = 0;
+  await startExecution('arn:of:a:machine', 'name', {});
+  refusals = Number.POSITIVE_INFINITY;
+  expect(asked).toBe(6);
 });
 
 test('an execution that was started before is started', async () => {

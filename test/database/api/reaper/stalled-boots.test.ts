@@ -61,6 +61,20 @@ test('boots of two reservations get an execution each', async () => {
   expect(new Set(boots.map(({ execution }) => execution)).size).toBe(2);
 });
 
+test('all of many small reservations are taken over at once', async () => {
+  for (let count = 0; count < 150; count += 1) await fixture.accept(1);
+  await silent(200);
+  expect(await takeOverStalledBoots(fixture.api, 180)).toHaveLength(150);
+});
+
+test('of large reservations as many are taken over at once as one answer holds, each whole, and the next time the others', async () => {
+  for (let count = 0; count < 11; count += 1) await fixture.accept(500);
+  await silent(200);
+  const sizes = async () => (await takeOverStalledBoots(fixture.api, 180)).map(({ servers }) => servers.length);
+  expect(await sizes()).toEqual(Array(10).fill(500));
+  expect(await sizes()).toEqual([500]);
+});
+
 /** A build that stopped in its cell, as the reaper lists it. */
 async function listedBuild(): Promise<{ server: string; execution: string; listed: PendingCleanup }> {
   const { execution, servers } = await fixture.accept(1);

@@ -9,6 +9,7 @@ import {
   listInstanceMappings,
 } from '../../../../database/api/servers/instance-mappings.ts';
 import { query } from '../../../../database/data-api/client.ts';
+import { initialValues } from '../../../../database/servers/columns.ts';
 import { type SchedulerFixture, startSchedulerFixture } from '../../../../local/bench/scheduler-fixture.ts';
 import { newGroup, sql } from '../../../compute/scheduler/scheduler-helpers.ts';
 import { changesNothing } from '../../../fixtures/contents.ts';
@@ -67,7 +68,7 @@ test('a server that waits for its cell is read with its build request, its group
       cell: null,
       groups: [group],
     },
-    buildRequest: { name: 'web', block_device_mappings: [], tags: ['blue'] },
+    buildRequest: { ...initialValues, name: 'web', block_device_mappings: [], tags: ['blue'] },
     spec: expect.objectContaining({ group }),
   });
 });

@@ -27,7 +27,7 @@ async function scheduledReaps() {
 test('nothing is accepted when the reaper cannot be scheduled', async () => {
   const { REAPER_STATE_MACHINE } = process.env;
   process.env.REAPER_STATE_MACHINE = `${REAPER_STATE_MACHINE}-gone`;
-  await expect(user.boot()).rejects.toThrow('500');
+  await expect(user.boot()).rejects.toThrow('503');
   process.env.REAPER_STATE_MACHINE = REAPER_STATE_MACHINE;
   expect(await query(cloud.service.api, 'select * from instance_mappings')).toEqual([]);
 });
