@@ -110,7 +110,7 @@ function rangeOf(schema: z.core.$ZodType): [least: number, most: number] | undef
 /** Every number of every body by route and path, with what it lets through at any microversion. */
 function numbersOf(routes: readonly Route[]): Map<string, [least: number, most: number]> {
   const found = new Map<string, [number, number]>();
-  for (const { method, path: route, body, isIn } of routes) {
+  for (const { method, path: route, body, isIn } of routes.flatMap((each) => [each, ...(each.actions?.values() ?? [])])) {
     for (const microversion of body ? microversions : []) {
       if (!body || !isIn(microversion)) continue;
       for (const { path, schema } of fieldsOf(body(microversion))) {
