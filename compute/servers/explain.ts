@@ -2,7 +2,7 @@
 import { findServerEntry, type ServerEntry } from '../../database/api/audit/servers.ts';
 import { listCellMappings } from '../../database/api/cells/cell-mappings.ts';
 import { latestInstanceActions, type WholeInstanceAction } from '../../database/cell/instance-actions.ts';
-import { findInstances } from '../../database/cell/instances.ts';
+import { findInstances } from '../../database/cell/instances/find.ts';
 import type { Database } from '../../database/data-api/client.ts';
 import type { Instance } from '../../database/servers/document.ts';
 import { defaultPatience, openCells } from '../audit/audit.ts';
