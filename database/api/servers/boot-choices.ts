@@ -1,6 +1,7 @@
 /** What a boot names and must find before it is accepted: flavor, image, key pair, server group and quota, read in one call. */
 import { type Database, query } from '../../data-api/client.ts';
 import { type Flavor, flavorColumns, flavorVisible } from '../flavors.ts';
+import { imageVisible } from '../images.ts';
 import { type KeyPair, keyPairDocument } from '../keypairs.ts';
 import { projectLimits } from '../quotas.ts';
 
@@ -25,7 +26,7 @@ export interface BootChoices<Limit extends string> {
   flavor: BootFlavor | null;
   image: BootImage | null;
   keyPair: KeyPair | null;
-  /** Whether the project has the server group. */
+  /** Whether there is the server group for the caller. */
   groupExists: boolean;
   /** Whether the zone has an enabled host. */
   zoneAvailable: boolean;
@@ -52,6 +53,8 @@ export async function findBootChoices<Limit extends string>(
     node: string | null;
     projectId: string;
     seesAllFlavors: boolean;
+    /** Whether images and groups of other projects will do. */
+    seesAll: boolean;
   },
   defaults: Readonly<Record<Limit, number>>,
 ): Promise<BootChoices<Limit>> {
@@ -66,9 +69,9 @@ export async function findBootChoices<Limit extends string>(
           select ${flavorColumns('f')} from flavors f where flavorid = :flavor_id and not f.disabled and ${flavorVisible('f')}) found) as flavor,
        (select to_jsonb(found) from (
           select id, name, status, size, min_disk, min_ram, disk_format, container_format, properties from images
-          where id = :image_id::uuid and (visibility <> 'private' or owner = :project)) found) as image,
+          where id = :image_id::uuid and ${imageVisible(':sees_all', ':project')}) found) as image,
        (select ${keyPairDocument('k')} from key_pairs k where user_id = :user_id and name = :key_name) as "keyPair",
-       exists (select from instance_groups where uuid = :group::uuid and project_id = :project) as "groupExists",
+       exists (select from instance_groups where uuid = :group::uuid and (:sees_all or project_id = :project)) as "groupExists",
        exists (select from host_states where zone = :zone and cell_id is not null and not service_disabled) as "zoneAvailable",
        exists (
          select from host_states
@@ -84,6 +87,7 @@ export async function findBootChoices<Limit extends string>(
       key_name: asked.keyName,
       group: asked.group,
       project: asked.projectId,
+      sees_all: asked.seesAll,
       project_id: asked.seesAllFlavors ? null : asked.projectId,
       defaults,
     },
