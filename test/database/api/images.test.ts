@@ -5,6 +5,7 @@ import {
   deleteImage,
   ensureImage,
   findImage,
+  type ImageFilter,
   type ImageListing,
   listImages,
   type NewImage,
@@ -37,14 +38,15 @@ beforeEach(async () => {
   await ensureImage(fixture.api, image(4, { size: null }));
 });
 
-const byName = { sort: [{ key: 'name', direction: 'asc' }], limit: 9 } as const;
+const byName = { filters: [], sort: [{ key: 'name', direction: 'asc' }], limit: 9 } as const;
 const names = async (listing: Partial<ImageListing> = {}, viewer = me) =>
   (await listImages(fixture.api, { ...byName, ...listing }, viewer)).map(({ name }) => name);
+const found = (...filters: ImageFilter[]) => names({ filters });
 
 test('an image is seen by its project, by all when it is public, and by an admin', async () => {
-  const found = { ...image(2, { visibility: 'private', size: 5 }), createdAt: expect.any(String), updatedAt: expect.any(String) };
-  expect(await findImage(fixture.api, idOf(2), me)).toEqual(found);
-  expect(await findImage(fixture.api, idOf(2).toUpperCase(), me)).toEqual(found);
+  const whole = { ...image(2, { visibility: 'private', size: 5 }), createdAt: expect.any(String), updatedAt: expect.any(String) };
+  expect(await findImage(fixture.api, idOf(2), me)).toEqual(whole);
+  expect(await findImage(fixture.api, idOf(2).toUpperCase(), me)).toEqual(whole);
   expect(await findImage(fixture.api, idOf(1), me)).toBeUndefined();
   expect(await findImage(fixture.api, idOf(1), admin)).toMatchObject({ name: 'i1' });
   expect(await findImage(fixture.api, idOf(3), me)).toMatchObject({ name: 'i3' });
@@ -54,12 +56,17 @@ test('an image is seen by its project, by all when it is public, and by an admin
 test('a list holds what the viewer sees and asks for', async () => {
   expect(await names()).toEqual(['i2', 'i3', 'i4']);
   expect(await names({}, admin)).toEqual(['i1', 'i2', 'i3', 'i4']);
-  expect(await names({ ids: [idOf(1), idOf(2), idOf(3), 'nonsense'] })).toEqual(['i2', 'i3']);
-  expect(await names({ ids: [] })).toEqual([]);
-  expect(await names({ name: 'i3' })).toEqual(['i3']);
-  expect(await names({ status: 'queued' })).toEqual(['i3']);
+  expect(await found({ text: 'id', oneOf: [idOf(1), idOf(2), idOf(3), 'nonsense'] })).toEqual(['i2', 'i3']);
+  expect(await found({ text: 'id', oneOf: [] })).toEqual([]);
+  expect(await found({ text: 'name', oneOf: ['i3', 'i4'] })).toEqual(['i3', 'i4']);
+  expect(await found({ text: 'status', oneOf: ['queued'] })).toEqual(['i3']);
+  expect(await found({ text: 'name', oneOf: ['i3'] }, { text: 'status', oneOf: ['active'] })).toEqual([]);
+  expect(await found({ number: 'size', comparison: '<', value: 10 })).toEqual(['i2']);
+  expect(await found({ number: 'size', comparison: '<=', value: 10 })).toEqual(['i2', 'i3']);
+  expect(await found({ number: 'min_ram', comparison: '<>', value: 2 })).toEqual([]);
+  expect(await found({ property: 'a', value: '1' })).toEqual(['i2', 'i3', 'i4']);
+  expect(await found({ property: 'a', value: '2' })).toEqual([]);
   expect(await names({ visibility: 'private' })).toEqual(['i2']);
-  expect(await names({ name: 'i3', status: 'active' })).toEqual([]);
 });
 
 test('a list has its order, and goes on after its marker', async () => {
