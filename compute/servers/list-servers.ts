@@ -12,7 +12,7 @@ import {
   type InstanceMapping,
   listInstanceMappings,
 } from '../../database/api/servers/instance-mappings.ts';
-import { findInstances } from '../../database/cell/instances.ts';
+import { findInstances } from '../../database/cell/instances/find.ts';
 import type { Database } from '../../database/data-api/client.ts';
 import type { InstanceColumn } from '../../database/servers/columns.ts';
 import type { DocumentFilter, Instance } from '../../database/servers/document.ts';

@@ -28,7 +28,6 @@ const others: Readonly<Record<string, readonly string[]>> = {
   'database/api/reaper/unfinished-work': ['test/database/api/cells/pending-cleanups.test.ts'],
   'database/api/scheduler/': [`${scheduler}/reasons.test.ts`, `${scheduler}/host-states.test.ts`, `${scheduler}/schedule-servers.test.ts`],
   'database/api/server-groups': [`${servers}/accept-servers.test.ts`],
-  'database/api/servers/build-requests': [`${servers}/accept-servers.test.ts`],
   'database/api/users': [`${api}/identity/identity.test.ts`, 'test/operator/user.test.ts'],
 };
 

@@ -5,7 +5,7 @@ import type { Failure } from '../../../compute/boot/failure.ts';
 import { cell0 } from '../../../compute/cells/cell0.ts';
 import { takeOverStalledBoots } from '../../../database/api/reaper/stalled-boots.ts';
 import { removeBuildRequest } from '../../../database/api/servers/build-requests.ts';
-import { findInstances } from '../../../database/cell/instances.ts';
+import { findInstances } from '../../../database/cell/instances/find.ts';
 import { type Database, query } from '../../../database/data-api/client.ts';
 import { type Accepted, accept } from '../../fixtures/accepted.ts';
 import { beforeStatement } from '../../fixtures/before-statement.ts';

@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { buryInCell0 } from '../../../compute/boot/bury-in-cell0.ts';
 import { readFailure } from '../../../compute/boot/failure.ts';
-import { findInstances } from '../../../database/cell/instances.ts';
+import { findInstances } from '../../../database/cell/instances/find.ts';
 import { query } from '../../../database/data-api/client.ts';
 import { type Cloud, type Json, type ServerBody, startCloud, type User } from '../../fixtures/cloud.ts';
 import { comeToRest, reapNow } from '../../fixtures/rest.ts';

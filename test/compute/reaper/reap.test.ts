@@ -8,7 +8,8 @@ import { noFailures, simulatedDriver } from '../../../compute/hosts/drivers/simu
 import { type Reaper, reap, type StartedBoot } from '../../../compute/reaper/reap.ts';
 import { releaseTargetCell } from '../../../database/api/servers/build-requests.ts';
 import { findInstanceMappingToDelete } from '../../../database/api/servers/instance-mappings.ts';
-import { deleteInstance, failInstance } from '../../../database/cell/instances.ts';
+import { failInstance } from '../../../database/cell/instances/build.ts';
+import { deleteInstance } from '../../../database/cell/instances/delete.ts';
 import { type Database, query } from '../../../database/data-api/client.ts';
 import { type Accepted, accept } from '../../fixtures/accepted.ts';
 import { type Cloud, startCloud } from '../../fixtures/cloud.ts';

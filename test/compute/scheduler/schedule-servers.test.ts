@@ -4,8 +4,9 @@ import { type Placement, scheduleServers } from '../../../compute/boot/schedule-
 import { configuration } from '../../../compute/scheduler/configuration.ts';
 import { NoValidHost } from '../../../compute/scheduler/no-valid-host.ts';
 import { claim } from '../../../database/api/hosts/allocations.ts';
-import { type RequestSpec, releaseTargetCell } from '../../../database/api/servers/build-requests.ts';
+import { releaseTargetCell } from '../../../database/api/servers/build-requests.ts';
 import { releaseAllocationsOfFailed } from '../../../database/api/servers/release.ts';
+import type { RequestSpec } from '../../../database/api/servers/request-spec.ts';
 import { query } from '../../../database/data-api/client.ts';
 import { type SchedulerFixture, startSchedulerFixture, tiny } from '../../../local/bench/scheduler-fixture.ts';
 import { sharedPostgres } from '../../fixtures/postgres.ts';

@@ -1,7 +1,7 @@
 /** Acceptance: as many servers as quota and group allow, at the edge of each limit, whole or not at all. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { acceptServers } from '../../../../database/api/servers/build-requests.ts';
+import { acceptServers } from '../../../../database/api/servers/accept-servers.ts';
 import { query } from '../../../../database/data-api/client.ts';
 import { type SchedulerFixture, startSchedulerFixture } from '../../../../local/bench/scheduler-fixture.ts';
 import { newGroup, sql } from '../../../compute/scheduler/scheduler-helpers.ts';
