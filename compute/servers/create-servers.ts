@@ -82,6 +82,7 @@ export async function createServers(api: Database, caller: Caller, requestId: st
     throw new BadRequest('Image certificate validation is not supported when booting from volume');
   }
   if (imageId === null && request.blockDeviceMappings.length === 0) throw new BadRequest('Missing imageRef attribute');
+  const seesAll = allows(caller, 'context_is_admin');
   const choices = await findBootChoices(
     api,
     {
@@ -96,6 +97,7 @@ export async function createServers(api: Database, caller: Caller, requestId: st
       node: request.requestedHost?.node ?? null,
       projectId: caller.projectId,
       seesAllFlavors: allows(caller, 'os_compute_api:os-flavor-manage:create'),
+      seesAll,
     },
     quotaDefaults,
   );
@@ -136,6 +138,7 @@ export async function createServers(api: Database, caller: Caller, requestId: st
     minCount: Math.min(minCount, mostServers + 1),
     defaultLimits,
     defaultGroupMembers: quotaDefaults.server_group_members,
+    anyGroup: seesAll,
   });
   const [first, ...others] = uuids.slice(0, accepted.count);
   if (first) return { reservationId, requestId, servers: [first, ...others] };

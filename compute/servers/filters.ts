@@ -20,7 +20,7 @@ export interface ServerFilters {
   states?: States[];
   /** Whether an address was asked for. */
   address?: true;
-  /** An id of a flavor. */
+  /** The id of a flavor, which a listing looks up. */
   flavor?: string;
   tags?: string[];
   tagsAny?: string[];
@@ -61,7 +61,6 @@ export function filterSql(filters: ServerFilters): DocumentFilter | undefined {
     if (allowed === undefined) throw new BadRequest('Invalid regular expression in a filter');
     add(allowed, (name) => `${shownText(column)} ~ ${name}`);
   }
-  if (filters.flavor !== undefined) add(filters.flavor, (name) => `doc->'flavor'->>'flavorid' = ${name}`);
   if (filters.states) {
     add(
       filters.states,

@@ -6,6 +6,7 @@
 
 import { BadRequest } from '../../common/errors.ts';
 import { isUuid } from '../../common/uuid.ts';
+import { findFlavor } from '../../database/api/flavors.ts';
 import {
   findInstanceMapping,
   type IndexRange,
@@ -59,12 +60,21 @@ interface Cells extends Reach {
  * Returns a page of servers. It is full unless no more servers are left, whatever cells are down and rows deleted: clients take a page without servers for the end.
  * @throws BadRequest for an unknown marker or a pattern that is not allowed.
  */
-export async function listServers(api: Database, listing: Listing): Promise<ServerPage> {
-  if (listing.limit === 0) return { servers: [], next: null };
+export async function listServers(api: Database, asked: Listing): Promise<ServerPage> {
+  const filters = asked.limit === 0 ? undefined : await withFlavor(api, asked.filters);
+  if (!filters) return { servers: [], next: null };
+  const listing = { ...asked, filters };
   const cells = { ...reachCells('reading'), hidden: new Set<string>() };
   const [first, ...others] = listing.sort;
   if (first?.column === 'created_at' && others.length === 0) return listInOrder(api, cells, listing, first.direction);
   return listSorted(api, cells, listing);
+}
+
+/** Puts the flavor that there is into the place of its id, which another may have had before; undefined when there is none, and so no server of it. */
+async function withFlavor(api: Database, { flavor: flavorid, ...filters }: ServerFilters): Promise<ServerFilters | undefined> {
+  if (flavorid === undefined) return filters;
+  const flavor = await findFlavor(api, flavorid, null);
+  return flavor && { ...filters, exact: { ...filters.exact, instance_type_id: String(flavor.id) } };
 }
 
 /** The order of the index: as much of it is read as the page needs. */

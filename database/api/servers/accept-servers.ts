@@ -21,6 +21,8 @@ export interface Acceptance {
   defaultLimits: Readonly<Record<QuotaResource, number>>;
   /** How many members a group may have where the project has no limit of its own. */
   defaultGroupMembers: number;
+  /** Whether the group may be another project's. */
+  anyGroup: boolean;
 }
 
 /** What acceptance found: how many servers it took (0: not even the least fits), and the quota it measured them by. */
@@ -113,6 +115,7 @@ export async function acceptServers(api: Database, acceptance: Acceptance): Prom
       min_count: acceptance.minCount,
       default_limits: defaultLimits,
       group: spec.group ?? null,
+      any_group: acceptance.anyGroup,
       group_members: acceptance.defaultGroupMembers,
       template,
       spec,

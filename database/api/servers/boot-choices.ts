@@ -1,6 +1,7 @@
 /** What a boot names and must find before it is accepted: flavor, image, key pair, server group and quota, read in one call. */
 import { type Database, query } from '../../data-api/client.ts';
 import { type Flavor, flavorColumns, flavorVisible } from '../flavors.ts';
+import { imageVisible } from '../images.ts';
 import { type KeyPair, keyPairDocument } from '../keypairs.ts';
 import { projectLimits } from '../quotas.ts';
 
@@ -27,7 +28,7 @@ export interface BootChoices<Limit extends string> {
   /** Which of the images of disks the project may use. */
   deviceImages: string[];
   keyPair: KeyPair | null;
-  /** Whether the project has the server group. */
+  /** Whether there is the server group for the caller. */
   groupExists: boolean;
   /** Whether the zone has an enabled host. */
   zoneAvailable: boolean;
@@ -57,6 +58,8 @@ export async function findBootChoices<Limit extends string>(
     node: string | null;
     projectId: string;
     seesAllFlavors: boolean;
+    /** Whether images and groups of other projects will do. */
+    seesAll: boolean;
   },
   defaults: Readonly<Record<Limit, number>>,
 ): Promise<BootChoices<Limit>> {
@@ -70,7 +73,7 @@ export async function findBootChoices<Limit extends string>(
      -- The images that the project may boot from, of those that are asked for.
      bootable as (
        select * from images
-       where (id = :image_id::uuid or id in (select jsonb_array_elements_text(:device_images::jsonb)::uuid)) and (visibility <> 'private' or owner = :project))
+       where (id = :image_id::uuid or id in (select jsonb_array_elements_text(:device_images::jsonb)::uuid)) and ${imageVisible(':sees_all', ':project')})
      select
        (select to_jsonb(found) - 'description' from (
           select ${flavorColumns('f')} from flavors f where flavorid = :flavor_id and not f.disabled and ${flavorVisible('f')}) found) as flavor,
@@ -79,7 +82,7 @@ export async function findBootChoices<Limit extends string>(
           where id = :image_id::uuid) found) as image,
        (select coalesce(jsonb_agg(id), '[]') from bootable) as "deviceImages",
        (select ${keyPairDocument('k')} from key_pairs k where user_id = :user_id and name = :key_name) as "keyPair",
-       exists (select from instance_groups where uuid = :group::uuid and project_id = :project) as "groupExists",
+       exists (select from instance_groups where uuid = :group::uuid and (:sees_all or project_id = :project)) as "groupExists",
        exists (select from host_states where zone = :zone and cell_id is not null and not service_disabled) as "zoneAvailable",
        exists (
          select from host_states
@@ -96,6 +99,7 @@ export async function findBootChoices<Limit extends string>(
       key_name: asked.keyName,
       group: asked.group,
       project: asked.projectId,
+      sees_all: asked.seesAll,
       project_id: asked.seesAllFlavors ? null : asked.projectId,
       defaults,
     },

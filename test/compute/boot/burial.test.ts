@@ -31,7 +31,13 @@ test('the server is whole in cell0, with its fault, its first cause and its acti
   const server = await accept(cloud);
   await query(api, `update build_requests set instance = instance || '{"created_at": "2020-01-01T00:00:00Z"}'`);
   const since2020 = (Date.now() - Date.parse('2020-01-01T00:00:00Z')) / 1000;
+  let calls = 0;
+  const stop = cloud.service.dataApi.onCall(() => {
+    calls += 1;
+  });
   const [ended, ...others] = await bury(server);
+  stop();
+  expect(calls, 'target cell, rows, commit').toBe(3);
   expect(others).toEqual([]);
   expect(ended).toMatchObject({ uuid: server.id, reservation_id: server.execution, request_id: server.requestId });
   expect(ended?.seconds).toBeGreaterThanOrEqual(Math.floor(since2020));
@@ -108,7 +114,7 @@ test('servers go in as few requests as hold them', async () => {
     `update build_requests set execution = 'one', instance = instance || jsonb_build_object('user_data', repeat('"', 200000))`,
   );
   const inserts: number[] = [];
-  cloud.service.dataApi.onCall(({ sql }) => {
+  const stop = cloud.service.dataApi.onCall(({ sql }) => {
     if (sql?.includes('insert into instances ')) inserts.push(sql.length);
   });
   const ended = await buryInCell0(
@@ -117,6 +123,20 @@ test('servers go in as few requests as hold them', async () => {
     servers.map(({ id }) => id),
     failure,
   );
+  stop();
   expect(ended.map(({ uuid }) => uuid).toSorted()).toEqual(servers.map(({ id }) => id).toSorted());
   expect(inserts).toHaveLength(2);
+});
+
+test.each([0, 1])('of two servers cell0 takes in no form the one at %i: the other is buried, and the refusal is told', async (index) => {
+  const servers = [await accept(cloud), await accept(cloud)];
+  await query(api, `update build_requests set execution = 'one'`);
+  const refused = servers[index]?.id ?? '';
+  const database = cloud.database('cell0');
+  await query(database, `alter table instances add constraint refused check (uuid <> '${refused}')`);
+  const ids = servers.map(({ id }) => id);
+  await expect(buryInCell0(api, 'one', ids, failure)).rejects.toThrow('refused');
+  const shown = await Promise.all(servers.map(async (server) => (await look(server)).shown));
+  expect(shown).toEqual(ids.map((id) => (id === refused ? 'BUILD' : 'ERROR')));
+  await query(database, 'alter table instances drop constraint refused');
 });

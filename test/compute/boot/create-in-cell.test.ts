@@ -10,6 +10,7 @@ import { NoValidHost } from '../../../compute/scheduler/no-valid-host.ts';
 import { takeOverStalledBoots } from '../../../database/api/reaper/stalled-boots.ts';
 import { removeBuildRequest } from '../../../database/api/servers/build-requests.ts';
 import { type Database, query } from '../../../database/data-api/client.ts';
+import { DatabaseUnreachable } from '../../../database/data-api/unreachable.ts';
 import { type Accepted, accept } from '../../fixtures/accepted.ts';
 import { beforeStatement } from '../../fixtures/before-statement.ts';
 import { type Cloud, startCloud } from '../../fixtures/cloud.ts';
@@ -157,11 +158,27 @@ test('when no other cell has a host, the reason says why this one did not take t
   expect(error.cause).toBeInstanceOf(NoValidHost);
 });
 
+const refusal = 'ERROR: out of range; SQLState: 22003';
+const refused: Failure = { ...failure, error: 'DatabaseErrorException', details: refusal };
+
+test('a cell that does not answer is another matter than one that refuses the server: of these, two are enough', async () => {
+  const turned = async (why: Failure, refusals: number) => {
+    const { placement } = await scheduled();
+    await stopAfter(cloud, 1, () => createInCell(api, placement));
+    return { before: placement, after: await tryAnotherCell(api, { ...placement, refusals }, why) };
+  };
+  const { before, after } = await turned(failure, 1);
+  expect(after).toMatchObject({ server: before.server, execution: before.execution, refusals: 1 });
+  expect(after.cell).not.toBe(before.cell);
+  expect((await turned(refused, 0)).after).toMatchObject({ refusals: 1 });
+  await expect(turned(refused, 1)).rejects.toThrow(/^2 cells refused the server, the last one .*: ERROR: out of range; SQLState: 22003$/);
+});
+
 test('a fault while the server is scheduled again stays a fault', async () => {
   const { placement } = await scheduled();
   await stopAfter(cloud, 1, () => createInCell(api, placement));
   const fault = cloud.service.dataApi.faults.add({ kind: 'before', error: 'AccessDeniedException', sql: 'host_states' });
-  await expect(tryAnotherCell(api, placement, failure)).rejects.toThrow('does not answer');
+  await expect(tryAnotherCell(api, placement, failure)).rejects.toThrow(DatabaseUnreachable);
   fault.lift();
 });
 

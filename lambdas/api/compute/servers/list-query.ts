@@ -7,9 +7,9 @@ import { allows, authorize } from '../../../../common/policy.ts';
 import { type FilterUse, instanceColumns, type ServerFilters } from '../../../../compute/servers/filters.ts';
 import type { Listing, SortKey } from '../../../../compute/servers/list-servers.ts';
 import { statesOf } from '../../../../compute/servers/status.ts';
+import { isoTime } from '../../http/validation/iso-time.ts';
 import type { ChangeName, Microversion } from '../microversions.ts';
 import { canonicalIpv6, queryBoolean, strictQueryBoolean } from '../shared/parameters.ts';
-import { isoTime } from '../shared/query-parameters.ts';
 import { columnFilters, joinedTables, type ServerQuery, sortKeys } from './list-query-schema.ts';
 
 /** The most servers of a page, Nova's `[api]max_limit`. */
