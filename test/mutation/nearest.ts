@@ -26,7 +26,7 @@ const others: Readonly<Record<string, readonly string[]>> = {
   'database/api/images': [`${api}/image/image.test.ts`],
   'database/api/projects': ['test/database/api/users.test.ts'],
   'database/api/reaper/unfinished-work': ['test/database/api/cells/pending-cleanups.test.ts'],
-  'database/api/scheduler/': [`${scheduler}/reasons.test.ts`, `${scheduler}/host-states.test.ts`, `${scheduler}/schedule-servers.test.ts`],
+  'database/api/scheduler/': ['test/database/api/scheduler/scheduling-sql.test.ts', `${scheduler}/reasons.test.ts`],
   'database/api/server-groups': [`${servers}/accept-servers.test.ts`],
   'database/api/users': [`${api}/identity/identity.test.ts`],
 };

@@ -3,7 +3,6 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { createInCell } from '../../../compute/boot/create-in-cell.ts';
 import type { Failure } from '../../../compute/boot/failure.ts';
 import { OwnershipLost } from '../../../compute/boot/ownership-lost.ts';
-import { type Placement, scheduleServers } from '../../../compute/boot/schedule-servers.ts';
 import { tryAnotherCell } from '../../../compute/boot/try-another-cell.ts';
 import { cell0 } from '../../../compute/cells/cell0.ts';
 import { NoValidHost } from '../../../compute/scheduler/no-valid-host.ts';
@@ -11,12 +10,12 @@ import { takeOverStalledBoots } from '../../../database/api/reaper/stalled-boots
 import { removeBuildRequest } from '../../../database/api/servers/build-requests.ts';
 import { type Database, query } from '../../../database/data-api/client.ts';
 import { DatabaseUnreachable } from '../../../database/data-api/unreachable.ts';
-import { type Accepted, accept } from '../../fixtures/accepted.ts';
 import { beforeStatement } from '../../fixtures/before-statement.ts';
 import { type Cloud, startCloud } from '../../fixtures/cloud.ts';
 import { comeToRest, reapNow } from '../../fixtures/rest.ts';
-import { type Standing, standingOf } from '../../fixtures/standing.ts';
+import { standingOf } from '../../fixtures/standing.ts';
 import { stopAfter } from '../../fixtures/steps.ts';
+import { scheduleServer } from '../../fixtures/stepwise-boot.ts';
 
 let cloud: Cloud;
 let api: Database;
@@ -27,11 +26,9 @@ beforeAll(async () => {
 afterAll(() => cloud?.stop());
 afterEach(() => comeToRest(cloud.service));
 
-async function scheduled(): Promise<{ server: Accepted; placement: Placement; look(): Promise<Standing> }> {
-  const server = await accept(cloud);
-  const [placement] = await scheduleServers(api, server.execution, [server.id]);
-  if (!placement) throw new Error('no placement');
-  return { server, placement, look: () => standingOf(cloud, server, placement.host.split('-', 1)[0]) };
+async function scheduled() {
+  const { server, placement, here } = await scheduleServer(cloud);
+  return { server, placement, look: () => standingOf(cloud, server, here) };
 }
 
 const commit = 'delete from build_requests';
