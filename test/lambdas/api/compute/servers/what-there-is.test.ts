@@ -73,3 +73,26 @@ test('the id of a deleted flavor finds nothing, and one that has its id now find
   const after = await user.boot({ flavorRef });
   expect(await found()).toEqual([after]);
 });
+
+test.each([
+  [
+    'the request gives it',
+    {
+      block_device_mapping_v2: [{ boot_index: 0, uuid: 'image', source_type: 'image', destination_type: 'local', device_name: '/dev/sdz' }],
+    },
+    {},
+    '/dev/sdz',
+  ],
+  ['the image gives it', {}, { root_device_name: 'xvda' }, '/dev/xvda'],
+  ['the image gives it, whole', {}, { root_device_name: '/dev/hda' }, '/dev/hda'],
+  ['hosts give it', {}, {}, '/dev/vda'],
+])('the root disk of an ACTIVE server has the name that %s', async (_, server, properties, name) => {
+  const id = randomUUID();
+  await ensureImage(cloud.service.api, { ...cirros(admin.projectId), id, properties });
+  const { status, body } = await boot(
+    admin,
+    JSON.parse(JSON.stringify({ imageRef: id, ...server }).replace('"uuid":"image"', `"uuid":"${id}"`)),
+  );
+  expect(status).toBe(202);
+  expect(await admin.settled(body.server.id)).toMatchObject({ status: 'ACTIVE', 'OS-EXT-SRV-ATTR:root_device_name': name });
+});
