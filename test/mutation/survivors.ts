@@ -15,14 +15,24 @@ export interface Survivor {
 }
 
 const anyBatch = 'the size of a batch: the next one takes what is left';
+const anyPage = 'the size of a page: the next one has what it leaves out';
 const anyHash = "any constants that spread well will do; which host wins a tie is nobody's promise";
 const forAllTheSame = 'the same amount for each host, and only differences count';
+const nobodyReads = 'a time for people: no code reads it';
 const hasRequestId = 'a build request has the id of its request; it is null only beside no server';
 const instant = 'nothing is noted in the very microsecond in which it is asked for';
 
 /** By file. */
 export const survivors: Readonly<Record<string, readonly Survivor[]>> = {
-  'compute/boot/bury-in-cell0.ts': [{ source: "request_id: requestId ?? '',", change: "?? '' → (nothing)", reason: hasRequestId }],
+  'compute/boot/bury-in-cell0.ts': [
+    { source: "request_id: requestId ?? '',", change: "?? '' → (nothing)", reason: hasRequestId },
+    {
+      source: 'if (!connection || buried.length === 0) return [];',
+      change: '|| → &&',
+      reason: 'spares the work: no servers are no batches, and without a connection there are none',
+    },
+    { source: 'const batchBytes = 3_500_000;', reason: 'less than a request holds, by any margin' },
+  ],
   'compute/boot/create-in-cell.ts': [{ source: "request_id: requestId ?? '',", change: "?? '' → (nothing)", reason: hasRequestId }],
   'compute/boot/failure.ts': [
     {
@@ -32,7 +42,19 @@ export const survivors: Readonly<Record<string, readonly Survivor[]>> = {
     },
   ],
   'compute/boot/schedule-servers.ts': [
-    { source: 'const mostClaims = 60;', reason: 'any number that boots do not reach: each time one of them gets on' },
+    { source: 'const largestPage = 500;', reason: anyPage },
+    { source: 'page = Math.min(page * 2, Math.max(page, largestPage));', reason: anyPage },
+    { source: 'reasons = !state.more;', reason: 'only what a reading costs: where hosts are too few, the reasons are read anyhow' },
+    {
+      source: 'const { selections, after } = selectHosts(context, seekers, settings, 2 ** Math.min(claims, 10));',
+      change: '10 → 9',
+      reason: "over how many hosts boots spread at most is nobody's promise",
+    },
+    {
+      source: 'const { selections, after } = selectHosts(context, seekers, settings, 2 ** Math.min(claims, 10));',
+      change: '10 → 11',
+      reason: "over how many hosts boots spread at most is nobody's promise",
+    },
   ],
   'compute/scheduler/filters/image-properties-filter.ts': [
     {
@@ -108,6 +130,31 @@ export const survivors: Readonly<Record<string, readonly Survivor[]>> = {
       source: 'select * from pending_cleanups where created_at <= now() - make_interval(secs => :age) order by created_at limit ${most}),',
       change: '<= → <',
       reason: instant,
+    },
+  ],
+  'database/api/hosts/allocations.ts': [
+    {
+      source:
+        'select verdict.fits and (select count(*) from claimed) = (select count(*) from wanted) or (before.any > 0 and before.all) as holds',
+      change: '> → >=',
+      reason: 'a claim of nothing holds anyhow',
+    },
+    {
+      source: 'update inventories i set used = i.used - claimed.used, updated_at = now() from claimed, chosen',
+      change: ', updated_at = now() → (nothing)',
+      reason: nobodyReads,
+    },
+  ],
+  'database/api/servers/release.ts': [
+    {
+      source: 'delete from allocations where consumer_id in (${servers}) and (select count(*) from held) > 0',
+      change: '> → >=',
+      reason: 'the count is there for the locks, which are taken before',
+    },
+    {
+      source: 'delete from allocations where consumer_id in (${servers}) and (select count(*) from held) > 0',
+      change: '0 → 1',
+      reason: 'whoever holds something holds processors and memory',
     },
   ],
 };

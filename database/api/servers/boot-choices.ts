@@ -25,6 +25,8 @@ export type BootFlavor = Omit<Flavor, 'description'>;
 export interface BootChoices<Limit extends string> {
   flavor: BootFlavor | null;
   image: BootImage | null;
+  /** Which of the images of disks the project may use. */
+  deviceImages: string[];
   keyPair: KeyPair | null;
   /** Whether there is the server group for the caller. */
   groupExists: boolean;
@@ -42,7 +44,10 @@ export async function findBootChoices<Limit extends string>(
   api: Database,
   asked: {
     flavorId: string;
+    /** uuid of the image that is booted from. */
     imageId: string | null;
+    /** uuids of the images of disks. */
+    deviceImageIds: readonly string[];
     userId: string;
     keyName: string | null;
     /** uuid of the server group. */
@@ -60,16 +65,22 @@ export async function findBootChoices<Limit extends string>(
 ): Promise<BootChoices<Limit>> {
   const [row] = await query<BootChoices<Limit>>(
     api,
-    `with usage as (
-       -- Asked first: an insert would wait for the boots and deletes of the project that are just moving its row.
+    `with
+     -- The project's row of quota use. Asked for first: an insert would wait for the boots and deletes of the project that are just moving its row.
+     usage as (
        insert into quota_usages (project_id) select :project where not exists (select from quota_usages where project_id = :project)
-       on conflict do nothing)
+       on conflict do nothing),
+     -- The images that the project may boot from, of those that are asked for.
+     bootable as (
+       select * from images
+       where (id = :image_id::uuid or id in (select jsonb_array_elements_text(:device_images::jsonb)::uuid)) and ${imageVisible(':sees_all', ':project')})
      select
        (select to_jsonb(found) - 'description' from (
           select ${flavorColumns('f')} from flavors f where flavorid = :flavor_id and not f.disabled and ${flavorVisible('f')}) found) as flavor,
        (select to_jsonb(found) from (
-          select id, name, status, size, min_disk, min_ram, disk_format, container_format, properties from images
-          where id = :image_id::uuid and ${imageVisible(':sees_all', ':project')}) found) as image,
+          select id, name, status, size, min_disk, min_ram, disk_format, container_format, properties from bootable
+          where id = :image_id::uuid) found) as image,
+       (select coalesce(jsonb_agg(id), '[]') from bootable) as "deviceImages",
        (select ${keyPairDocument('k')} from key_pairs k where user_id = :user_id and name = :key_name) as "keyPair",
        exists (select from instance_groups where uuid = :group::uuid and (:sees_all or project_id = :project)) as "groupExists",
        exists (select from host_states where zone = :zone and cell_id is not null and not service_disabled) as "zoneAvailable",
@@ -80,6 +91,7 @@ export async function findBootChoices<Limit extends string>(
     {
       flavor_id: asked.flavorId,
       image_id: asked.imageId,
+      device_images: asked.deviceImageIds,
       zone: asked.zone,
       host: asked.host,
       node: asked.node,

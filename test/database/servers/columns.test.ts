@@ -7,9 +7,9 @@ import { createInstances } from '../../../database/cell/instances/create.ts';
 import { findInstances } from '../../../database/cell/instances/find.ts';
 import { query } from '../../../database/data-api/client.ts';
 import { blockDeviceColumns, type Column, initialValues, instanceColumns } from '../../../database/servers/columns.ts';
-import { accept } from '../../fixtures/accepted.ts';
 import { type Cloud, startCloud } from '../../fixtures/cloud.ts';
 import { sharedPostgres } from '../../fixtures/postgres.ts';
+import { acceptServer } from '../../fixtures/stepwise-boot.ts';
 
 describe('the schema of a cell', () => {
   /** Nova's columns that nothing here uses, and why. */
@@ -68,7 +68,7 @@ describe('a server', () => {
 
   /** A server as its build request has it. */
   async function accepted() {
-    const { id, execution } = await accept(cloud);
+    const { id, execution } = await acceptServer(cloud);
     const read = async () => {
       const instance = (await setTargetCell(cloud.service.api, execution, [id], cell0)).get(id)?.instance;
       if (!instance) throw new Error('no build request');

@@ -254,11 +254,11 @@ test.each([-(2 ** 31), String(-(2 ** 31)), -1, null])('a disk with boot_index %j
   const id = await user.boot({
     block_device_mapping_v2: [
       ...[{ uuid: 'c1220500-0000-4000-8000-000000000001', source_type: 'image', destination_type: 'local', boot_index: 0 }],
-      ...[{ uuid: 'x', source_type: 'volume', boot_index }],
+      ...[{ source_type: 'blank', destination_type: 'volume', volume_size: 1, boot_index }],
     ],
   });
   expect((await user.settled(id)).status).toBe('ACTIVE');
-  const kept = `select boot_index from block_device_mapping where instance_uuid = :id::uuid and volume_id = 'x'`;
+  const kept = `select boot_index from block_device_mapping where instance_uuid = :id::uuid and source_type = 'blank'`;
   expect(await query(cloud.database('cell1'), kept, { id })).toEqual([{ boot_index: boot_index === null ? null : Number(boot_index) }]);
   await user.send('DELETE', `/servers/${id}`);
 });

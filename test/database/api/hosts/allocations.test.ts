@@ -222,6 +222,13 @@ test('anti-affinity: an alternate has as many members as the rule says, and no m
   expect((await groupOf(group)).generation).toBe(before + 3);
 });
 
+test('anti-affinity without a rule: one member a host', async () => {
+  const group = await newGroup(fixture, 'anti-affinity');
+  const [one, two] = [await placed(group), await placed(group)];
+  expect(await moveAllocations(fixture.api, unowned(one), h1, [h2])).toBe(h2);
+  expect(await moveAllocations(fixture.api, unowned(two), h1, [h2])).toBeNull();
+});
+
 test('affinity: a member moves only where all the others are', async () => {
   const group = await newGroup(fixture, 'affinity');
   const [one, two] = [await placed(group), await placed(group)];

@@ -26,6 +26,7 @@ const asked = {
   ...{
     flavorId: 'none',
     imageId: null,
+    deviceImageIds: [],
     userId: 'user',
     keyName: null,
     group: null,
@@ -55,7 +56,7 @@ const flavor = {
 
 test('what is not named or not there is null, and the limits are the defaults', async () => {
   expect(await find()).toEqual({
-    ...{ flavor: null, image: null, keyPair: null, groupExists: false, zoneAvailable: false, hostExists: false },
+    ...{ flavor: null, image: null, deviceImages: [], keyPair: null, groupExists: false, zoneAvailable: false, hostExists: false },
     limits: { instances: 10, cores: 20, ram: 30, metadata_items: 128 },
   });
 });
@@ -114,6 +115,7 @@ test.each([
   await ensureImage(fixture.api, given);
   await ensureImage(fixture.api, image('public'));
   expect((await find({ imageId: given.id })).image !== null).toBe(found);
+  expect((await find({ deviceImageIds: [given.id, randomUUID()] })).deviceImages).toEqual(found ? [given.id] : []);
   expect((await find({ imageId: given.id, seesAll: true })).image).not.toBeNull();
   expect((await find({ imageId: given.id, projectId: 'owner' })).image).toEqual({
     ...{ id: given.id, name: 'linux', status: 'active', size: 1, min_disk: 2, min_ram: 3, disk_format: 'raw', container_format: 'bare' },
@@ -162,4 +164,12 @@ test('a host is found by its name, its node’s, or both where they agree', asyn
   expect(await exists('ghost', null)).toBe(false);
   await query(fixture.api, `delete from host_mappings where host = 'cell1-host1'`);
   expect(await exists('cell1-host1', null)).toBe(false);
+});
+
+test('first boots of a project at the very same time make one row of use', async () => {
+  for (let round = 0; round < 3; round++) {
+    await query(fixture.api, 'truncate quota_usages');
+    await Promise.all(Array.from({ length: 8 }, () => find()));
+    expect(await sql(fixture, 'select project_id from quota_usages')).toEqual([{ project_id: 'project' }]);
+  }
 });
