@@ -111,7 +111,7 @@ describe('a start', () => {
     expect(seconds[1]).toBeLessThan(6);
   });
 
-  it('behind a proxy gives links, the catalog and clouds.yaml of where clients reach it', async () => {
+  it('behind a proxy has links, a catalog and a clouds.yaml of where clients reach it', async () => {
     const linkOf = async (url: string, headers: Record<string, string>) => {
       const { version } = (await (await fetch(`${url}/v2.1`, { headers })).json()) as { version: { links: { href: string }[] } };
       return version.links[0]?.href;

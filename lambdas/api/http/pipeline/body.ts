@@ -4,7 +4,7 @@ import { BadRequest } from '../../../../common/errors.ts';
 import type { Middleware } from './exchange.ts';
 import { HttpError } from './http-error.ts';
 
-/** JSON by its own name, and by those that the version documents of the services give it. */
+/** JSON by its own name, and by those in the version documents of the services. */
 const jsonTypes = /^application\/(json|vnd\.openstack\.(compute|identity-v3)\+json)$/;
 
 /** The default of OpenStack's services, in bytes. */

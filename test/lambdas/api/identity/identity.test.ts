@@ -82,7 +82,7 @@ describe('a login', () => {
     expect(body.token?.project).toMatchObject({ name: 'demo' });
   });
 
-  test('for no project gives a token that says who somebody is, and leads to the projects there are', async () => {
+  test('for no project is answered with a token that says who somebody is, and leads to the projects there are', async () => {
     const good = { name: 'ann', ...inDefault, password: 'secret' };
     for (const scope of ['unscoped', { unscoped: {} }]) {
       const { status, body, headers } = await login(good, scope);

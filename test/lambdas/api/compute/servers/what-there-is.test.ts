@@ -10,7 +10,7 @@ let admin: User;
 let member: User;
 let owner: User;
 beforeAll(async () => {
-  cloud = await startCloud({ cells: 1, hosts: 1 });
+  cloud = await startCloud({ cells: 1, hosts: 2 });
   [admin, member, owner] = [await cloud.newUser('admin'), await cloud.newUser(), await cloud.newUser()];
 });
 afterAll(() => cloud?.stop());
@@ -22,7 +22,7 @@ async function boot(user: User, server: object, beside: object = {}) {
   return user.send<{ server: { id: string }; badRequest?: { message: string } }>('POST', '/servers', { body });
 }
 
-test.each(visibilities)('whoever sees a %s image by its id finds it in the list and boots from it, and nobody else', async (visibility) => {
+test.each(visibilities)('who sees a %s image by its id finds it in the list and boots from it, and nobody else', async (visibility) => {
   const id = randomUUID();
   await ensureImage(cloud.service.api, { ...cirros(owner.projectId), id, name: visibility, visibility });
   const open = visibility === 'public' || visibility === 'community';
@@ -76,16 +76,16 @@ test('the id of a deleted flavor finds nothing, and one that has its id now find
 
 test.each([
   [
-    'the request gives it',
+    'the request says',
     {
       block_device_mapping_v2: [{ boot_index: 0, uuid: 'image', source_type: 'image', destination_type: 'local', device_name: '/dev/sdz' }],
     },
     {},
     '/dev/sdz',
   ],
-  ['the image gives it', {}, { root_device_name: 'xvda' }, '/dev/xvda'],
-  ['the image gives it, whole', {}, { root_device_name: '/dev/hda' }, '/dev/hda'],
-  ['hosts give it', {}, {}, '/dev/vda'],
+  ['the image says', {}, { root_device_name: 'xvda' }, '/dev/xvda'],
+  ['the image says whole', {}, { root_device_name: '/dev/hda' }, '/dev/hda'],
+  ['hosts use', {}, {}, '/dev/vda'],
 ])('the root disk of an ACTIVE server has the name that %s', async (_, server, properties, name) => {
   const id = randomUUID();
   await ensureImage(cloud.service.api, { ...cirros(admin.projectId), id, properties });
