@@ -214,6 +214,9 @@ export const survivors: Readonly<Record<string, readonly Survivor[]>> = {
       reason: 'null lets nobody join either',
     },
   ],
+  'database/api/servers/accept-servers.ts': [
+    { source: 'select uuid, position - 1 as launch_index,', change: '- → +', reason: 'only an order: the document has the index itself' },
+  ],
   'database/api/servers/release.ts': [
     {
       source: 'delete from allocations where consumer_id in (${servers}) and (select count(*) from held) > 0',
@@ -223,7 +226,7 @@ export const survivors: Readonly<Record<string, readonly Survivor[]>> = {
     {
       source: 'delete from allocations where consumer_id in (${servers}) and (select count(*) from held) > 0',
       change: '0 → 1',
-      reason: 'whoever holds something holds processors and memory',
+      reason: 'every server holds processors and memory',
     },
   ],
 };

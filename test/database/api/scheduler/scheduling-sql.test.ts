@@ -147,7 +147,7 @@ test('a host that failed lately comes beside the page, as long as it counts', as
   expect(await found()).toEqual([h2, h3, h4]);
 });
 
-test('a host is asked for by host or node, or forced in whatever zone; one that is not there is told', async () => {
+test('a host is asked for by host or node, or forced in whatever zone; one that is not there is reported', async () => {
   await addZone(fixture, 'az1', [h1]);
   const named = (host: string | null, node: string | null) => ({ host, node });
   expect(await found({ requested_host: named(h2, null) })).toEqual([h2]);
