@@ -230,6 +230,7 @@ test('what is on a host: starts of the last minute, servers and alike properties
 });
 
 test('reasons come when the hosts together hold too few: by the resource that is shortest, and by the group', async () => {
+  expect(await search({ flavor: { ...tiny, vcpus: 99 } }), 'no host at all').toMatchObject({ hosts: [], reasons: { hosts: 4 } });
   for (const host of [h1, h2, h3]) await without(host);
   await free(h4, 'VCPU', 3);
   await free(h4, 'MEMORY_MB', 4 * 512);
