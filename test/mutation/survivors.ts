@@ -167,6 +167,10 @@ export const survivors: Readonly<Record<string, readonly Survivor[]>> = {
   ],
   'database/api/hosts/allocations.ts': [
     {
+      source: 'on conflict (consumer_id, resource_class) do nothing',
+      reason: 'for the claim sent twice at the very same time, when both have seen that none was made',
+    },
+    {
       source: 'sums as (select provider, resource_class, sum(amount) as amount from wanted, before where before.any = 0 group by 1, 2),',
       change: 'before.any = 0 → true',
       reason: 'spares locks: a claim that was made before takes nothing anyhow',
@@ -200,11 +204,28 @@ export const survivors: Readonly<Record<string, readonly Survivor[]>> = {
       reason: 'no more than that were read',
     },
   ],
+  'database/api/reaper/stalled-boots.ts': [
+    { source: 'const most = 5_000;', reason: anyBatch },
+    {
+      source: 'select reservation_id, sum(count(*)) over (order by min(updated_at), reservation_id) as servers',
+      change: 'min → max',
+      reason: 'which of the stalled boots come first is open: the next run takes the next',
+    },
+    {
+      source: 'from build_requests where updated_at <= now() - make_interval(secs => :silence) group by reservation_id),',
+      reason: 'who is silent is asked again below; younger boots stand behind in the order, where they count for nothing',
+    },
+  ],
   'database/api/scheduler/scheduling-sql.ts': [
     {
       source: "select case when (select policy from team) = 'affinity' then greatest(servers, 1) else 1 end as times from seekers) t),",
       change: '1 → 2',
       reason: 'without a server that needs a host only alternates are looked for, of which affinity has none',
+    },
+    {
+      source: "when need.host is not null and h.host <> need.host then 'RequestedHost'",
+      change: 'need.host is not null → true',
+      reason: 'nothing differs from null',
     },
     {
       source: "select coalesce(sum(case when one.policy = 'affinity' then seekers.servers else least(",
