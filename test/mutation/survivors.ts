@@ -206,6 +206,22 @@ export const survivors: Readonly<Record<string, readonly Survivor[]>> = {
   ],
   'database/api/reaper/stalled-boots.ts': [
     { source: 'const most = 5_000;', reason: anyBatch },
+    ...['1000000 → 1000001', '1000000 → 999999', '* → /'].map((change) => ({
+      source: "update build_requests b set execution = reservation_id || '-' || (extract(epoch from now()) * 1000000)::bigint,",
+      change,
+      reason: 'any number that is another one each time',
+    })),
+    {
+      source:
+        'where silent.servers <= ${most} and b.updated_at <= now() - make_interval(secs => :silence) order by b.id for update of b skip locked),',
+      change: '<= → <',
+      reason: instant,
+    },
+    {
+      source: 'select execution, max(request_id) as "requestId", jsonb_agg(instance_uuid) as servers from taken group by execution`,',
+      change: 'max → min',
+      reason: 'a reservation is of one request',
+    },
     {
       source: 'select reservation_id, sum(count(*)) over (order by min(updated_at), reservation_id) as servers',
       change: 'min → max',

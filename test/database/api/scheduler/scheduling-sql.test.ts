@@ -286,6 +286,11 @@ test('candidates have the capacity for one server, and are those that may be nam
   expect((await why({ availability_zone: 'az1' }))?.candidates).toBe(2);
   expect((await why({ requested_host: { host: h3, node: null } }))?.candidates).toBe(1);
   expect((await why({ requested_host: { host: h4, node: null } }))?.candidates).toBe(0);
+  const steps = (await why({ requested_host: { host: h4, node: null } }))?.rejected.map(({ step, hosts: count }) => [step, count]);
+  expect(steps?.toSorted()).toEqual([
+    ['Placement', 1],
+    ['RequestedHost', 3],
+  ]);
   const group = await newGroup(fixture, 'affinity');
   expect((await why({ group }, 99))?.candidates).toBe(3);
 });
