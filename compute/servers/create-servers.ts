@@ -192,6 +192,7 @@ function template(caller: Caller, request: BootRequest, flavor: BootFlavor, imag
     instance_type_id: flavor.id,
     user_data: request.userData,
     reservation_id: reservationId,
+    root_device_name: rootDeviceName(image),
     config_drive: request.configDrive ? 'True' : '',
     access_ip_v4: request.accessIPv4,
     access_ip_v6: request.accessIPv6,
@@ -203,6 +204,12 @@ function template(caller: Caller, request: BootRequest, flavor: BootFlavor, imag
     trusted_certs: request.trustedCerts,
     fault: null,
   };
+}
+
+/** What the image calls its root disk; otherwise the host names it. */
+function rootDeviceName(image: BootImage | null): string | null {
+  const name = image?.properties.root_device_name;
+  return name ? `/dev/${name.replace(/^\/dev\//, '')}` : null;
 }
 
 /** What Nova keeps of the image and of the owner's names beside a server. */

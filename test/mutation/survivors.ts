@@ -18,6 +18,7 @@ const anyBatch = 'the size of a batch: the next one takes what is left';
 const anyPage = 'the size of a page: the next one has what it leaves out';
 const anyHash = "any constants that spread well will do; which host wins a tie is nobody's promise";
 const forAllTheSame = 'the same amount for each host, and only differences count';
+const forLocks = 'the count is there for the locks, which are taken before';
 const nobodyReads = 'a time for people: no code reads it';
 const hasRequestId = 'a build request has the id of its request; it is null only beside no server';
 const instant = 'nothing is noted in the very microsecond in which it is asked for';
@@ -32,6 +33,7 @@ export const survivors: Readonly<Record<string, readonly Survivor[]>> = {
       reason: 'spares the work: no servers are no batches, and without a connection there are none',
     },
     { source: 'const batchBytes = 3_500_000;', reason: 'less than a request holds, by any margin' },
+    { source: 'if (bytes + size > batchBytes) {', change: '> → >=', reason: 'less than a request holds, by any margin' },
   ],
   'compute/boot/create-in-cell.ts': [{ source: "request_id: requestId ?? '',", change: "?? '' → (nothing)", reason: hasRequestId }],
   'compute/boot/failure.ts': [
@@ -132,7 +134,36 @@ export const survivors: Readonly<Record<string, readonly Survivor[]>> = {
       reason: instant,
     },
   ],
+  'database/api/archive.ts': [
+    {
+      source: '${deletion(`m.id in (select id from first) and ${finished(true)}`)}`,',
+      change: '${finished(true)} → true',
+      reason: 'asked again of rows under lock, for what came between',
+    },
+  ],
+  'database/api/cells/map-instances.ts': [
+    {
+      source: 'ram = quota_usages.ram + excluded.ram, updated_at = now()),',
+      change: ', updated_at = now() → (nothing)',
+      reason: nobodyReads,
+    },
+    {
+      source: 'select uuid, provider, resource_class, amount from wanted where (select count(*) from held) >= 0',
+      change: '>= → >',
+      reason: forLocks,
+    },
+  ],
   'database/api/hosts/allocations.ts': [
+    {
+      source: 'sums as (select provider, resource_class, sum(amount) as amount from wanted, before where before.any = 0 group by 1, 2),',
+      change: 'before.any = 0 → true',
+      reason: 'spares locks: a claim that was made before takes nothing anyhow',
+    },
+    {
+      source: 'update instance_groups g set generation = g.generation + 1, updated_at = now()',
+      change: ', updated_at = now() → (nothing)',
+      reason: nobodyReads,
+    },
     {
       source:
         'select verdict.fits and (select count(*) from claimed) = (select count(*) from wanted) or (before.any > 0 and before.all) as holds',
@@ -145,11 +176,30 @@ export const survivors: Readonly<Record<string, readonly Survivor[]>> = {
       reason: nobodyReads,
     },
   ],
+  'database/api/keypairs.ts': [
+    {
+      source: '{ user_id: userId, from, limit: limit === null ? null : limit + 1 },',
+      change: '1 → 2',
+      reason: 'reads one more, which is cut off',
+    },
+    {
+      source: 'return found.has(marker) ? keyPairs.slice(1, 1 + (limit ?? keyPairs.length)) : undefined;',
+      change: '1 → 2',
+      reason: 'no more than that were read',
+    },
+  ],
+  'database/api/server-groups.ts': [
+    {
+      source: 'return `(:group::uuid is null or coalesce((select more from group_capacity) >= ${servers}, false))`;',
+      change: ', false → (nothing)',
+      reason: 'null lets nobody join either',
+    },
+  ],
   'database/api/servers/release.ts': [
     {
       source: 'delete from allocations where consumer_id in (${servers}) and (select count(*) from held) > 0',
       change: '> → >=',
-      reason: 'the count is there for the locks, which are taken before',
+      reason: forLocks,
     },
     {
       source: 'delete from allocations where consumer_id in (${servers}) and (select count(*) from held) > 0',

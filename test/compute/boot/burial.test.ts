@@ -1,5 +1,6 @@
 /** A burial by itself: what it writes of a server, how many at a time, and whom it meets. */
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { RDSDataClient } from '@aws-sdk/client-rds-data';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { buryInCell0 } from '../../../compute/boot/bury-in-cell0.ts';
 import type { Failure } from '../../../compute/boot/failure.ts';
 import { cell0 } from '../../../compute/cells/cell0.ts';
@@ -113,19 +114,19 @@ test('servers go in as few requests as hold them', async () => {
     api,
     `update build_requests set execution = 'one', instance = instance || jsonb_build_object('user_data', repeat('"', 200000))`,
   );
-  const inserts: number[] = [];
-  const stop = cloud.service.dataApi.onCall(({ sql }) => {
-    if (sql?.includes('insert into instances ')) inserts.push(sql.length);
-  });
+  const send = vi.spyOn(RDSDataClient.prototype, 'send');
   const ended = await buryInCell0(
     api,
     'one',
     servers.map(({ id }) => id),
     failure,
   );
-  stop();
+  const inputs = send.mock.calls.map(([{ input }]) => input);
+  send.mockRestore();
   expect(ended.map(({ uuid }) => uuid).toSorted()).toEqual(servers.map(({ id }) => id).toSorted());
-  expect(inserts).toHaveLength(2);
+  const inserts = inputs.filter((input) => 'sql' in input && input.sql?.includes('insert into instances '));
+  const millions = inserts.map((input) => Buffer.byteLength(JSON.stringify(input)) / 1_000_000);
+  expect(millions).toEqual([expect.closeTo(3.2, 0), expect.closeTo(0.8, 0)]);
 });
 
 test.each([0, 1])('of two servers cell0 takes in no form the one at %i: the other is buried, and the refusal is told', async (index) => {

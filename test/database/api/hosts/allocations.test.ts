@@ -107,6 +107,17 @@ test('a resource that a server has none of is not claimed', async () => {
   const { execution, servers } = await fixture.accept(1);
   expect(await claim(fixture.api, execution, on(0, servers, { VCPU: 0, MEMORY_MB: 1, DISK_GB: 0 }), null)).toBe(true);
   expect(await claimed(servers[0] ?? '')).toEqual([{ host: h1, resource_class: 'MEMORY_MB', used: 1 }]);
+  const again = () => claim(fixture.api, execution, on(0, servers, { VCPU: 0, MEMORY_MB: 1, DISK_GB: 0 }), null);
+  expect(await nothing(again), 'sent twice').toBe(true);
+});
+
+test('sent twice at the same time, it claims once, and neither fails', async () => {
+  for (let round = 0; round < 3; round++) {
+    const { execution, servers } = await fixture.accept(1);
+    const sent = Array.from({ length: 3 }, () => claim(fixture.api, execution, on(round, servers), null));
+    expect(await Promise.all(sent)).toContain(true);
+    expect(await claimed(servers[0] ?? '')).toHaveLength(3);
+  }
 });
 
 test('a server of another execution claims nothing and hinders nobody', async () => {

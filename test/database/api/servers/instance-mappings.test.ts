@@ -93,6 +93,7 @@ test('another project’s server is not found, and a deleted one only when it is
     expect(await changesNothing(fixture.api, () => find(fixture.api, server, 'other'))).toBeUndefined();
     expect(await find(fixture.api, randomUUID(), null)).toBeUndefined();
     expect(await find(fixture.api, server, 'project')).toMatchObject({ uuid: server });
+    expect(await find(fixture.api, server, null), 'an admin').toMatchObject({ uuid: server });
   }
   await query(fixture.api, 'truncate pending_cleanups');
   await deleted(server);
