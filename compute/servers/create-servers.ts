@@ -186,6 +186,7 @@ function template(caller: Caller, request: BootRequest, flavor: BootFlavor, imag
     user_data: request.userData,
     reservation_id: reservationId,
     availability_zone: request.availabilityZone,
+    root_device_name: rootDeviceName(image),
     config_drive: request.configDrive ? 'True' : '',
     access_ip_v4: request.accessIPv4,
     access_ip_v6: request.accessIPv6,
@@ -197,6 +198,12 @@ function template(caller: Caller, request: BootRequest, flavor: BootFlavor, imag
     trusted_certs: request.trustedCerts,
     fault: null,
   };
+}
+
+/** What the image calls its root disk; otherwise the host names it. */
+function rootDeviceName(image: BootImage | null): string | null {
+  const name = image?.properties.root_device_name;
+  return name ? `/dev/${name.replace(/^\/dev\//, '')}` : null;
 }
 
 /** What Nova keeps of the image and of the owner's names beside a server. */

@@ -11,7 +11,8 @@ export interface Acceptance {
   reservationId: string;
   requestId: string;
   /** What the servers share; Nova keeps their disks and tags in columns of their own. */
-  template: Omit<Instance, InitialColumn | 'uuid' | 'launch_index' | 'created_at' | 'block_device_mappings' | 'tags'>;
+  template: Omit<Instance, InitialColumn | 'uuid' | 'launch_index' | 'created_at' | 'block_device_mappings' | 'tags'> &
+    Partial<Pick<Instance, 'root_device_name'>>;
   blockDeviceMappings: Omit<BlockDeviceMapping, 'uuid'>[];
   tags: string[];
   spec: RequestSpec;

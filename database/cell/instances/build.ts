@@ -29,7 +29,8 @@ export interface EndedBuild {
 }
 
 /**
- * Ends the build of a server that still has its place and its owner: ACTIVE on its host.
+ * Ends the build of a server that still has its place and its owner: ACTIVE on its host. The root disk has the name that the request gave it, or the image, or
+ * that of a first virtio disk.
  * @returns undefined when the server is gone, is on another host, has another owner, or was ended another way.
  */
 export async function activateInstance(
@@ -41,7 +42,10 @@ export async function activateInstance(
     cell,
     `with before as (select vm_state from instances where uuid = :uuid::uuid),
      ended as (
-       update instances set vm_state = 'active', task_state = null, power_state = 1, launched_at = coalesce(launched_at, now()), updated_at = now()
+       update instances set vm_state = 'active', task_state = null, power_state = 1, launched_at = coalesce(launched_at, now()), updated_at = now(),
+         root_device_name = coalesce(
+           (select device_name from block_device_mapping where instance_uuid = :uuid::uuid and boot_index = 0 and deleted = 0),
+           root_device_name, '/dev/vda')
        where uuid = :uuid::uuid and host = :host and fencing_token = :fencing_token and deleted = 0 and vm_state in ('building', 'active')
        returning uuid, reservation_id, created_at),
      ${endAction('ended', `'Success'`, 'null')}

@@ -78,9 +78,34 @@ describe('a login', () => {
       project: { name: 'other' },
       roles: [{ name: 'reader' }],
     });
-    for (const scope of [undefined, 'unscoped']) {
-      const { body } = await login({ name: 'ann', domain: { id: 'default' }, password: 'secret' }, scope);
-      expect(body.token?.project).toMatchObject({ name: 'demo' });
+    const { body } = await login({ name: 'ann', domain: { id: 'default' }, password: 'secret' });
+    expect(body.token?.project).toMatchObject({ name: 'demo' });
+  });
+
+  test('for no project is answered with a token that says who somebody is, and leads to the projects there are', async () => {
+    const good = { name: 'ann', ...inDefault, password: 'secret' };
+    for (const scope of ['unscoped', { unscoped: {} }]) {
+      const { status, body, headers } = await login(good, scope);
+      expect(status).toBe(201);
+      expect(Object.keys(body.token ?? {}).toSorted()).toEqual(['audit_ids', 'expires_at', 'issued_at', 'methods', 'user']);
+      const token = headers['x-subject-token'];
+      const { body: projects } = await ask('/identity/v3/auth/projects', { token });
+      expect((projects.projects as unknown as Json[]).map(({ name }) => name)).toEqual(['demo', 'other']);
+      expect((await ask('/identity/v3/auth/catalog', { token })).status).toBe(403);
+      const exchange = { auth: { identity: { methods: ['token'], token: { id: token } }, scope: { project: { id: other } } } };
+      const { body: exchanged } = await ask('/identity/v3/auth/tokens', { method: 'POST', body: exchange });
+      expect(exchanged.token).toMatchObject({ project: { name: 'other' }, roles: [{ name: 'reader' }] });
+      expect((await login({ ...good, password: 'Secret' }, scope)).status).toBe(401);
+    }
+  });
+
+  test('without a scope is for no project when the default one does not open', async () => {
+    await query(services.database, `update projects set enabled = false where name = 'demo'`);
+    try {
+      const { status, body } = await login({ name: 'ann', ...inDefault, password: 'secret' });
+      expect([status, body.token?.project]).toEqual([201, undefined]);
+    } finally {
+      await query(services.database, `update projects set enabled = true where name = 'demo'`);
     }
   });
 

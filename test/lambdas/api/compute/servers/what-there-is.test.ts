@@ -10,7 +10,7 @@ let admin: User;
 let member: User;
 let owner: User;
 beforeAll(async () => {
-  cloud = await startCloud({ cells: 1, hosts: 1 });
+  cloud = await startCloud({ cells: 1, hosts: 2 });
   [admin, member, owner] = [await cloud.newUser('admin'), await cloud.newUser(), await cloud.newUser()];
 });
 afterAll(() => cloud?.stop());
@@ -22,7 +22,7 @@ async function boot(user: User, server: object, beside: object = {}) {
   return user.send<{ server: { id: string }; badRequest?: { message: string } }>('POST', '/servers', { body });
 }
 
-test.each(visibilities)('whoever sees a %s image by its id finds it in the list and boots from it, and nobody else', async (visibility) => {
+test.each(visibilities)('who sees a %s image by its id finds it in the list and boots from it, and nobody else', async (visibility) => {
   const id = randomUUID();
   await ensureImage(cloud.service.api, { ...cirros(owner.projectId), id, name: visibility, visibility });
   const open = visibility === 'public' || visibility === 'community';
@@ -72,4 +72,27 @@ test('the id of a deleted flavor finds nothing, and one that has its id now find
   expect(await found()).toEqual([]);
   const after = await user.boot({ flavorRef });
   expect(await found()).toEqual([after]);
+});
+
+test.each([
+  [
+    'the request says',
+    {
+      block_device_mapping_v2: [{ boot_index: 0, uuid: 'image', source_type: 'image', destination_type: 'local', device_name: '/dev/sdz' }],
+    },
+    {},
+    '/dev/sdz',
+  ],
+  ['the image says', {}, { root_device_name: 'xvda' }, '/dev/xvda'],
+  ['the image says whole', {}, { root_device_name: '/dev/hda' }, '/dev/hda'],
+  ['hosts use', {}, {}, '/dev/vda'],
+])('the root disk of an ACTIVE server has the name that %s', async (_, server, properties, name) => {
+  const id = randomUUID();
+  await ensureImage(cloud.service.api, { ...cirros(admin.projectId), id, properties });
+  const { status, body } = await boot(
+    admin,
+    JSON.parse(JSON.stringify({ imageRef: id, ...server }).replace('"uuid":"image"', `"uuid":"${id}"`)),
+  );
+  expect(status).toBe(202);
+  expect(await admin.settled(body.server.id)).toMatchObject({ status: 'ACTIVE', 'OS-EXT-SRV-ATTR:root_device_name': name });
 });
