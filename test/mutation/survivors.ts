@@ -188,12 +188,34 @@ export const survivors: Readonly<Record<string, readonly Survivor[]>> = {
       reason: 'no more than that were read',
     },
   ],
+  'database/api/scheduler/scheduling-sql.ts': [
+    {
+      source: "select case when (select policy from team) = 'affinity' then greatest(servers, 1) else 1 end as times from seekers) t),",
+      change: '1 → 2',
+      reason: 'without a server that needs a host only alternates are looked for, of which affinity has none',
+    },
+    {
+      source: "select coalesce(sum(case when one.policy = 'affinity' then seekers.servers else least(",
+      change: "one.policy = 'affinity' → false",
+      reason: 'a host that is found under affinity has the capacity for all',
+    },
+    { source: 'select zone from need where zone is not null', change: 'zone is not null → true', reason: 'no host is in no zone' },
+    {
+      source:
+        "failing as (select resource_provider_id as provider, builds from build_failures where last_at > now() - interval '${failuresLast}'),",
+      change: '> → >=',
+      reason: instant,
+    },
+  ],
   'database/api/server-groups.ts': [
     {
       source: 'return `(:group::uuid is null or coalesce((select more from group_capacity) >= ${servers}, false))`;',
       change: ', false → (nothing)',
       reason: 'null lets nobody join either',
     },
+  ],
+  'database/api/servers/accept-servers.ts': [
+    { source: 'select uuid, position - 1 as launch_index,', change: '- → +', reason: 'only an order: the document has the index itself' },
   ],
   'database/api/servers/release.ts': [
     {
@@ -204,7 +226,7 @@ export const survivors: Readonly<Record<string, readonly Survivor[]>> = {
     {
       source: 'delete from allocations where consumer_id in (${servers}) and (select count(*) from held) > 0',
       change: '0 → 1',
-      reason: 'whoever holds something holds processors and memory',
+      reason: 'every server holds processors and memory',
     },
   ],
 };

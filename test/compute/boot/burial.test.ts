@@ -129,7 +129,7 @@ test('servers go in as few requests as hold them', async () => {
   expect(millions).toEqual([expect.closeTo(3.2, 0), expect.closeTo(0.8, 0)]);
 });
 
-test.each([0, 1])('of two servers cell0 takes in no form the one at %i: the other is buried, and the refusal is told', async (index) => {
+test.each([0, 1])('of two servers cell0 takes in no form the one at %i: the other is buried, and the refusal is reported', async (index) => {
   const servers = [await acceptServer(cloud), await acceptServer(cloud)];
   await query(api, `update build_requests set execution = 'one'`);
   const refused = servers[index]?.id ?? '';

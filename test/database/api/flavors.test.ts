@@ -64,6 +64,8 @@ test('a list holds what the project sees; private ones alone, or both, for who s
   expect(await list()).toEqual(['a', 'b', 'p']);
   expect(await list({ isPublic: false })).toEqual(['p']);
   expect(await list({ isPublic: null })).toEqual(['a', 'b', 'p']);
+  await share('a', 'mine');
+  expect(await list({ isPublic: false }), 'a public one is not private for being shared').toEqual(['p']);
   const all = { seesAll: true };
   expect(await list({ ...all })).toEqual(['a', 'b', 'd', 'p']);
   expect(await list({ ...all, isPublic: false })).toEqual(['p', 'q']);

@@ -154,7 +154,7 @@ test('servers without a cell are found by their name, the newest first', async (
   ]);
 });
 
-test('an entry tells a person where a server stands', async () => {
+test('an entry shows a person where a server stands', async () => {
   const uuid = await waiting();
   await waiting();
   await change(`update build_requests set instance = '{"display_name": "web"}', cell_id = ${cell('cell2')}`);

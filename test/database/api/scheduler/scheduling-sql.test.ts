@@ -79,7 +79,9 @@ test('a claim of an earlier run stands once, with its host, and is usable while 
   expect((await read(request)).claimed).toEqual([holds]);
   await change(`insert into pending_cleanups (instance_uuid, cell_id) values ('${server}', ${cellOf(h1)})`);
   expect((await read(request)).claimed).toEqual([holds]);
-  expect(hosts(await read(request)), 'hosts of a cell that was left').toEqual([h3, h4]);
+  expect(hosts(await read(request)), 'without hosts of a cell that was left').toEqual([h3, h4]);
+  await change(`insert into build_failures (resource_provider_id) values (${hostOf(h1)})`);
+  expect(hosts(await read(request)), 'nor such that failed').toEqual([h3, h4]);
   await change(`insert into pending_cleanups (instance_uuid, cell_id) values ('${server}', ${cellOf(h3)})`);
   expect((await read(request)).claimed).toEqual([{ ...holds, usable: false }]);
   await change('delete from pending_cleanups');
@@ -145,7 +147,7 @@ test('a host that failed lately comes beside the page, as long as it counts', as
   expect(await found()).toEqual([h2, h3, h4]);
 });
 
-test('a host is asked for by host or node, or forced in whatever zone; one that is not there is told', async () => {
+test('a host is asked for by host or node, or forced in whatever zone; one that is not there is reported', async () => {
   await addZone(fixture, 'az1', [h1]);
   const named = (host: string | null, node: string | null) => ({ host, node });
   expect(await found({ requested_host: named(h2, null) })).toEqual([h2]);
@@ -206,6 +208,9 @@ test('under affinity only the host of the members will do, with the capacity for
   await claimed(h4, 1, { group: wish });
   const near = await search({ group: wish }, 1, { limit: 1 });
   expect(hosts(near)).toContain(h4);
+  const apart = await newGroup(fixture, 'soft-anti-affinity');
+  await claimed(h4, 1, { group: apart });
+  expect(hosts(await search({ group: apart }, 1, { limit: 1 }))).not.toContain(h4);
 });
 
 test('what is on a host: starts of the last minute, servers and alike properties when they are asked for', async () => {
