@@ -1,5 +1,6 @@
 /** The end of a server in its cell. */
 import { type Database, query } from '../../data-api/client.ts';
+import { serverTables } from '../server-tables.ts';
 
 /** What deleting a server found: where it ran, or that someone had locked it. */
 export interface Deletion {
@@ -20,23 +21,25 @@ export async function deleteInstance(
   uuid: string,
   by: { requestId: string; userId: string; projectId: string; force: boolean },
 ): Promise<Deletion | undefined> {
-  const soft = (table: string) =>
-    `update ${table} t set deleted = t.id, deleted_at = now() from gone where t.instance_uuid = gone.uuid and t.deleted = 0`;
+  const parts = serverTables.map(
+    (table) => `
+     -- A part of it.
+     ${table}_gone as (
+       update ${table} t set deleted = t.id, deleted_at = now() from gone where t.instance_uuid = gone.uuid and t.deleted = 0)`,
+  );
   const [deletion] = await query<Deletion>(
     cell,
-    `with found as (select uuid, id, host, fencing_token, locked, deleted from instances where uuid = :uuid::uuid for update),
+    `with
+     -- The server, which nobody else deletes meanwhile.
+     found as (select uuid, id, host, fencing_token, locked, deleted from instances where uuid = :uuid::uuid for update),
+     -- Gone, unless it is locked.
      gone as (
        update instances i set deleted = i.id, deleted_at = now(), terminated_at = now(), updated_at = now(), vm_state = 'deleted', task_state = null
        from found where i.id = found.id and found.deleted = 0 and (not found.locked or :force)
-       returning i.uuid),
-     extra as (${soft('instance_extra')}),
-     info_cache as (${soft('instance_info_caches')}),
-     metadata as (${soft('instance_metadata')}),
-     system_metadata as (${soft('instance_system_metadata')}),
-     faults as (${soft('instance_faults')}),
-     devices as (${soft('block_device_mapping')}),
-     memberships as (${soft('security_group_instance_association')}),
+       returning i.uuid),${parts.join(',')},
+     -- Tags go for good.
      untagged as (delete from tags using gone where resource_id = gone.uuid),
+     -- Whoever deleted it is known.
      action as (
        insert into instance_actions (instance_uuid, action, request_id, user_id, project_id, start_time, finish_time, updated_at)
        select uuid, 'delete', :request_id, :user_id, :project_id, now(), now(), now() from gone

@@ -6,7 +6,8 @@ import { buryInCell0 } from '../../../compute/boot/bury-in-cell0.ts';
 import { noFailures, simulatedDriver } from '../../../compute/hosts/drivers/simulated.ts';
 import { deleteServer } from '../../../compute/servers/delete-server.ts';
 import { setTargetCell } from '../../../database/api/servers/build-requests.ts';
-import type { Database } from '../../../database/data-api/client.ts';
+import { serverTables } from '../../../database/cell/server-tables.ts';
+import { type Database, query } from '../../../database/data-api/client.ts';
 import { type Cloud, startCloud } from '../../fixtures/cloud.ts';
 import { atRest } from '../../fixtures/standing.ts';
 import { runsTwice, type Step, stopsAnywhere } from '../../fixtures/steps.ts';
@@ -100,6 +101,17 @@ test('the host ends what it runs, with the token that it was started with', asyn
   const destroy = async (...guest: unknown[]) => void destroyed.push(guest);
   await deleteServer(api, { ...driver, destroy }, server.caller, 'req-delete', server.id);
   expect(destroyed).toEqual([[placement.host, server.id, 1]]);
+});
+
+test('what belongs to the server in its cell is deleted with it, a move that was noted there included', async () => {
+  const { server, here } = await createServer(cloud);
+  const cell = cloud.database(here);
+  await query(cell, 'insert into migrations (uuid, instance_uuid) values (gen_random_uuid(), :id::uuid)', { id: server.id });
+  const living = serverTables.map((table) => `select '${table}' as part from ${table} where instance_uuid = :id::uuid and deleted = 0`);
+  const parts = async () => (await query<{ part: string }>(cell, living.join(' union '), { id: server.id })).map(({ part }) => part);
+  expect(await parts()).toContain('migrations');
+  await remove(server);
+  expect(await parts()).toEqual([]);
 });
 
 test('another project finds no server to delete', async () => {
