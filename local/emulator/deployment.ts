@@ -1,4 +1,4 @@
-/** Deploying into an emulator as an operator does into an account: with `cdk`, all stacks, for a stage that is thrown away. */
+/** Deploying into an emulator as an operator does into an account: with `cdk`, all stacks. */
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -33,8 +33,8 @@ const outputsSchema = z.record(z.string(), z.record(z.string(), z.string()));
 const project = fileURLToPath(new URL('../..', import.meta.url));
 const account = '000000000000';
 
-/** What the names of the stacks begin with. */
-export const prefix = prefixOf('throwaway');
+/** What the names of the stacks begin with. All of it is thrown away with the emulator; the stacks are those of production. */
+export const prefix = prefixOf('production');
 
 /**
  * Prepares the account for `deploy`.
@@ -55,9 +55,8 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
   const outputsFile = join(dataDir, 'outputs.json');
   await rm(outputsFile, { force: true });
   const address = await addressOfApi(environment.AWS_ENDPOINT_URL);
-  const context = ['--context', 'stage=throwaway', ...(address ? ['--context', `publicUrl=${address}`, '--tags', apiId] : [])];
-  const manner = ['--concurrency', '4', '--outputs-file', outputsFile, '--output', assemblyIn(dataDir)];
-  await run(['deploy', '--all', ...manner, ...context], options, (line) => {
+  const manner = ['--concurrency', '5', '--outputs-file', outputsFile, '--output', assemblyIn(dataDir)];
+  await run(['deploy', '--all', ...manner, ...(await apiOptions(environment.AWS_ENDPOINT_URL))], options, (line) => {
     const [, stack, number, all] = /^(\S+): deploying\.\.\. \[(\d+)\/(\d+)\]/.exec(line) ?? [];
     if (stack) report?.(`Deploying ${stack} (${number} of ${all})`);
   });
@@ -65,15 +64,13 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
   return { url: address ?? outputs[`${prefix}-control-plane`]?.ApiUrl ?? '', outputs };
 }
 
-/**
- * Destroys what was deployed last.
- * @throws CdkFailed
- */
-export async function destroy(options: DeployOptions): Promise<void> {
-  await run(['destroy', '--all', '--force', '--concurrency', '4', '--app', assemblyIn(options.dataDir)], options);
-}
-
 const assemblyIn = (dataDir: string) => join(dataDir, 'cdk.out');
+
+/** Options of `cdk deploy` that make the API known by its address; none where that is one that works. */
+export async function apiOptions(endpoint: string): Promise<string[]> {
+  const address = await addressOfApi(endpoint);
+  return address ? ['--context', `publicUrl=${address}`, '--tags', apiId] : [];
+}
 
 /** MiniStack takes the id of an HTTP API from this tag, so that its address is known before there is one, and stays. */
 const apiId = 'ms-custom-id=cellzero';
