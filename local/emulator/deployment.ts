@@ -7,6 +7,7 @@ import { prefixOf } from '../../infra/settings.ts';
 import { region } from '../aws/arns.ts';
 import { cdk } from './cdk.ts';
 import type { Emulator } from './emulator.ts';
+import { addressInLocalstack, isLocalstack } from './localstack.ts';
 import { isMinistack } from './ministack.ts';
 
 /** What is deployed, and where to. */
@@ -54,30 +55,27 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
   report?.('Synthesising the stacks');
   const outputsFile = join(dataDir, 'outputs.json');
   await rm(outputsFile, { force: true });
-  const address = await addressOfApi(environment.AWS_ENDPOINT_URL);
+  const api = await knownApi(environment.AWS_ENDPOINT_URL);
   const manner = ['--concurrency', '5', '--outputs-file', outputsFile, '--output', assemblyIn(dataDir)];
-  await run(['deploy', '--all', ...manner, ...(await apiOptions(environment.AWS_ENDPOINT_URL))], options, (line) => {
+  await run(['deploy', '--all', ...manner, ...api.options], options, (line) => {
     const [, stack, number, all] = /^(\S+): deploying\.\.\. \[(\d+)\/(\d+)\]/.exec(line) ?? [];
     if (stack) report?.(`Deploying ${stack} (${number} of ${all})`);
   });
   const outputs = outputsSchema.parse(JSON.parse(await readFile(outputsFile, 'utf8')));
-  return { url: address ?? outputs[`${prefix}-control-plane`]?.ApiUrl ?? '', outputs };
+  return { url: api.address ?? outputs[`${prefix}-control-plane`]?.ApiUrl ?? '', outputs };
 }
 
 const assemblyIn = (dataDir: string) => join(dataDir, 'cdk.out');
 
-/** Options of `cdk deploy` that make the API known by its address; none where that is one that works. */
-export async function apiOptions(endpoint: string): Promise<string[]> {
-  const address = await addressOfApi(endpoint);
-  return address ? ['--context', `publicUrl=${address}`, '--tags', apiId] : [];
-}
+/** The id that an emulator gives the HTTP API when a tag of its stack says so. Then its address is known before there is one, and stays. */
+const apiId = 'cellzero';
 
-/** MiniStack takes the id of an HTTP API from this tag, so that its address is known before there is one, and stays. */
-const apiId = 'ms-custom-id=cellzero';
-
-/** The API's own address is a host name that no name server knows; undefined where it is one that works. */
-async function addressOfApi(endpoint: string): Promise<string | undefined> {
-  return (await isMinistack(endpoint)) ? `${endpoint}/_aws/execute-api/cellzero` : undefined;
+/** Returns the address of the API in an emulator, with the options of `cdk deploy` that lead there; neither where the API's own address is one that works. */
+export async function knownApi(endpoint: string): Promise<{ address?: string; options: string[] }> {
+  const at = (address: string, tag: string) => ({ address, options: ['--context', `publicUrl=${address}`, '--tags', `${tag}=${apiId}`] });
+  if (await isMinistack(endpoint)) return at(`${endpoint}/_aws/execute-api/${apiId}`, 'ms-custom-id');
+  if (await isLocalstack(endpoint)) return at(addressInLocalstack(endpoint, apiId), '_custom_id_');
+  return { options: [] };
 }
 
 async function run(args: readonly string[], options: DeployOptions, onLine?: (line: string) => void): Promise<void> {

@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { region } from '../../local/aws/arns.ts';
-import { apiOptions } from '../../local/emulator/deployment.ts';
+import { knownApi } from '../../local/emulator/deployment.ts';
 import { awsTools } from '../fixtures/aws-tools/aws-tools.ts';
 
 const run = promisify(execFile);
@@ -31,7 +31,7 @@ export interface Place {
  * @throws Error with what was printed.
  */
 export async function perform(block: string, { tree, dataDir, environment }: Place): Promise<void> {
-  const options = (await apiOptions(environment.AWS_ENDPOINT_URL)).map((option) => `'${option}'`).join(' ');
+  const options = (await knownApi(environment.AWS_ENDPOINT_URL)).options.map((option) => `'${option}'`).join(' ');
   const shell = `set -euo pipefail
     npm() { [ "$1" = ci ]; }
     aws() { command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; }

@@ -107,6 +107,11 @@ describe('a first deploy', () => {
     expect(printed).toContain(`OS_CLIENT_CONFIG_FILE=${dataDir}/clouds.yaml OS_CLOUD=cellzero`);
   });
 
+  it('makes a password of the admin that YAML reads as it is', async () => {
+    const [, password] = /cellzero-admin:[\s\S]*?password: "(.*)"/.exec(await readFile(join(dataDir, 'clouds.yaml'), 'utf8')) ?? [];
+    expect(password).toMatch(/^[0-9A-Za-z]{32}$/);
+  });
+
   it('is a cloud that the unmodified client uses', async () => {
     await installClient();
     const flavors = JSON.parse(await runOnce(join(dataDir, 'clouds.yaml'), 'cellzero', 'flavor list -f json'));

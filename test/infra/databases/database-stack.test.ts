@@ -139,6 +139,15 @@ describe('the network', () => {
   });
 });
 
+test('the password of the admin is made of letters and digits, which YAML and shells read as they are', () => {
+  const secrets = templateOf(assembly, 'cellzero-api-database').findResources('AWS::SecretsManager::Secret');
+  const [admin] = Object.entries(secrets).filter(([id]) => id.startsWith('AdminSecret'));
+  const { ExcludeCharacters: excluded, PasswordLength } = admin?.[1].Properties.GenerateSecretString ?? {};
+  const printable = Array.from({ length: 94 }, (_, index) => String.fromCharCode(33 + index));
+  expect(printable.filter((character) => !excluded.includes(character)).join('')).toMatch(/^[0-9A-Za-z]{62}$/);
+  expect(PasswordLength).toBe(32);
+});
+
 describe('an operator decides', () => {
   const asked = synthesise({ apiCapacity: '0.5-64', cellCapacity: '0-16', apiReader: 'true', postgresVersion: '16.11' });
   const of = (name: string) => templateOf(asked, `cellzero-${name}`);
