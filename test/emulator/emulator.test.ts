@@ -221,7 +221,8 @@ describe('a cloud in production', () => {
     expect(JSON.parse(await secrets()).SecretList).toHaveLength(5);
   });
 
-  it('is gone for good by the command lines of docs/deploy.md', async () => {
+  // Some thirty commands, each a process of Python.
+  it('is gone for good by the command lines of docs/deploy.md', { timeout: 300_000 }, async () => {
     const [, databases = ''] = await documented('Taking it down');
     await perform(databases, place());
     expect(await stackStatuses()).toEqual({});
