@@ -4,7 +4,7 @@
 export const roles = ['admin', 'member', 'reader'] as const;
 export type Role = (typeof roles)[number];
 
-/** Who asks, as the verified token says; `roles` holds role names of the token's project. */
+/** Who asks, as the verified token says; `roles` holds role names of the token's project. One without a project has no roles, and `projectId` is empty. */
 export interface Caller {
   userId: string;
   userName: string;

@@ -5,61 +5,7 @@
  */
 import type { Caller, Role } from './caller.ts';
 import { Forbidden } from './errors.ts';
-
-const rules = {
-  context_is_admin: 'admin',
-  'os_compute_api:servers:index': 'reader',
-  'os_compute_api:servers:index:get_all_tenants': 'admin',
-  'os_compute_api:servers:detail': 'reader',
-  'os_compute_api:servers:detail:get_all_tenants': 'admin',
-  'os_compute_api:servers:allow_all_filters': 'admin',
-  'os_compute_api:servers:show': 'reader',
-  'os_compute_api:servers:show:host_status': 'admin',
-  'os_compute_api:servers:create': 'member',
-  'os_compute_api:servers:create:forced_host': 'admin',
-  'os_compute_api:servers:create:requested_destination': 'admin',
-  'os_compute_api:servers:create:trusted_certs': 'member',
-  'os_compute_api:servers:create:zero_disk_flavor': 'admin',
-  'os_compute_api:servers:delete': 'member',
-  'os_compute_api:os-extended-server-attributes': 'admin',
-  'os_compute_api:os-instance-actions:list': 'reader',
-  'os_compute_api:os-instance-actions:show': 'reader',
-  'os_compute_api:os-instance-actions:events': 'admin',
-  'os_compute_api:os-availability-zone:list': 'reader',
-  'os_compute_api:os-availability-zone:detail': 'admin',
-  'os_compute_api:os-flavor-extra-specs:index': 'reader',
-  'os_compute_api:os-flavor-manage:create': 'admin',
-  'os_compute_api:os-flavor-manage:delete': 'admin',
-  'os_compute_api:flavors': 'reader',
-  'os_compute_api:limits': 'reader',
-  'os_compute_api:limits:other_project': 'admin',
-  'os_compute_api:os-keypairs:index': 'anyone',
-  'os_compute_api:os-keypairs:create': 'anyone',
-  'os_compute_api:os-keypairs:delete': 'anyone',
-  'os_compute_api:os-keypairs:show': 'anyone',
-  'os_compute_api:os-server-groups:create': 'member',
-  'os_compute_api:os-server-groups:delete': 'member',
-  'os_compute_api:os-server-groups:index': 'reader',
-  'os_compute_api:os-server-groups:index:all_projects': 'admin',
-  'os_compute_api:os-server-groups:show': 'reader',
-  'os_compute_api:os-quota-sets:show': 'reader',
-  'os_compute_api:os-quota-sets:detail': 'reader',
-  'os_compute_api:os-quota-sets:defaults': 'reader',
-  'os_compute_api:os-quota-sets:update': 'admin',
-  'os_compute_api:os-quota-sets:delete': 'admin',
-  'os_compute_api:os-quota-class-sets:show': 'admin',
-  'identity:validate_token': 'anyone',
-  'identity:check_token': 'anyone',
-  'identity:get_auth_catalog': 'anyone',
-  'identity:get_auth_projects': 'anyone',
-  // Keystone leaves these to admins; here everybody finds what is theirs, so that clients can look names up.
-  'identity:list_projects': 'anyone',
-  'identity:get_project': 'anyone',
-  'identity:list_users': 'anyone',
-  'identity:get_user': 'anyone',
-  get_images: 'reader',
-  get_image: 'reader',
-} as const satisfies Record<string, Role | 'anyone'>;
+import { rules } from './rules.ts';
 
 /** The name of a rule, as the policy documents of its service spell it. */
 export type Rule = keyof typeof rules;
@@ -94,7 +40,7 @@ export function authorizeOwner(caller: Caller, rule: Rule, owner: Pick<Caller, '
 }
 
 function forbidden(rule: Rule): Forbidden {
-  if (rule.startsWith('os_compute_api:')) return new Forbidden(`Policy doesn't allow ${rule} to be performed.`);
+  if (/^(os_compute_api|compute):/.test(rule)) return new Forbidden(`Policy doesn't allow ${rule} to be performed.`);
   if (rule.startsWith('identity:')) return new Forbidden(`You are not authorized to perform the requested action: ${rule}.`);
   return new Forbidden(`You are not authorized to complete ${rule} action.`);
 }

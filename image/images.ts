@@ -5,9 +5,11 @@ import { BadRequest, Conflict, NotFound } from '../common/errors.ts';
 import { allows } from '../common/policy.ts';
 import { checkProperties } from '../common/properties.ts';
 import {
+  type Comparison,
   ensureImage,
   type Image,
   type ImageChange,
+  type ImageFilter,
   type ImageListing,
   type ImageSort,
   type ImageViewer,
@@ -21,7 +23,7 @@ import {
 import { listProjects } from '../database/api/projects.ts';
 import type { Database } from '../database/data-api/client.ts';
 
-export { type Image, type ImageListing, type ImageSort, imageSortKeys };
+export { type Comparison, type Image, type ImageFilter, type ImageListing, type ImageSort, imageSortKeys };
 
 /** An operator sees all images. */
 const operator: ImageViewer = { projectId: '', seesAll: true };
@@ -105,7 +107,11 @@ export async function deleteImage(api: Database, idOrName: string): Promise<Imag
 async function theImage(api: Database, idOrName: string): Promise<Image> {
   const byId = await selectImage(api, idOrName, operator);
   if (byId) return byId;
-  const [image, ...others] = await selectImages(api, { name: idOrName, sort: [], limit: 10 }, operator);
+  const [image, ...others] = await selectImages(
+    api,
+    { filters: [{ text: 'name', oneOf: [idOrName] }], visibility: 'all', sort: [], limit: 10 },
+    operator,
+  );
   if (!image) throw new NotFound(`There is no image ${idOrName}.`);
   if (others.length > 0) throw new Conflict(`Several images are named ${idOrName}: ${[image, ...others].map(({ id }) => id).join(', ')}.`);
   return image;

@@ -4,7 +4,6 @@
  * compared within one statement needs no recheck.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { countPendingCleanups, type PendingCleanups } from '../../database/api/audit/sums.ts';
 import { type CellMapping, listCellMappings } from '../../database/api/cells/cell-mappings.ts';
 import type { Database } from '../../database/data-api/client.ts';
 import { cell0 } from '../cells/cell0.ts';
@@ -12,6 +11,7 @@ import { inCell } from '../cells/reach.ts';
 import { type AuditContext, checkServer } from './check-server.ts';
 import { checkSums } from './check-sums.ts';
 import { type Finding, finding } from './findings.ts';
+import { type PendingCleanups, PendingCount } from './pending.ts';
 import { recheck } from './recheck.ts';
 import { type CellDatabase, scan } from './scan.ts';
 
@@ -58,7 +58,7 @@ export async function audit(api: Database, options: AuditOptions = {}): Promise<
   const cells = openCells(mappings, unreadable);
   const context: AuditContext = { cells: new Map(mappings.map(({ uuid, name }) => [uuid, name])), unreadable, patience };
 
-  const { servers, suspects } = await findSuspects(api, cells, context);
+  const { servers, suspects, pending } = await findSuspects(api, cells, context);
   let ofServers = await recheck(api, cells, suspects, context);
   if (!settled && ofServers.length > 0) {
     await sleep(pause);
@@ -66,7 +66,7 @@ export async function audit(api: Database, options: AuditOptions = {}): Promise<
     const before = new Set(ofServers.map(identity));
     ofServers = again.filter((found) => before.has(identity(found)));
   }
-  const [ofSums, pending] = await Promise.all([checkSums(api), countPendingCleanups(api)]);
+  const ofSums = await checkSums(api);
   const ofCloud = mappings.some(({ uuid }) => uuid === cell0)
     ? []
     : [finding('cell0-missing', {}, 'No cell0 is registered: servers that cannot be scheduled stay in BUILD for ever.')];
@@ -74,7 +74,7 @@ export async function audit(api: Database, options: AuditOptions = {}): Promise<
     cells: mappings.map(({ name }) => name),
     servers,
     findings: [...ofCloud, ...ofServers, ...ofSums],
-    pending,
+    pending: pending.of(context.cells),
     unreadable: mappings.flatMap(({ uuid, name }) => {
       const reason = unreadable.get(uuid);
       return reason === undefined ? [] : [{ cell: name, reason }];
@@ -103,12 +103,14 @@ export function openCells(
 
 async function findSuspects(api: Database, cells: readonly CellDatabase[], context: AuditContext) {
   const suspects: string[] = [];
+  const pending = new PendingCount();
   let servers = 0;
   for await (const facts of scan(api, cells)) {
     if (facts.records?.mapped && !facts.records.deleted) servers += 1;
     if (checkServer(facts, context).length > 0) suspects.push(facts.uuid);
+    pending.add(facts);
   }
-  return { servers, suspects };
+  return { servers, suspects, pending };
 }
 
 function identity({ kind, ids }: Finding): string {

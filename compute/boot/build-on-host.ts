@@ -1,5 +1,5 @@
 /** Third step of a boot: the host starts the server, and its cell shows it ACTIVE. */
-import { activateInstance, type EndedBuild } from '../../database/cell/instances.ts';
+import { activateInstance, type EndedBuild } from '../../database/cell/instances/build.ts';
 import { inCell } from '../cells/reach.ts';
 import type { Driver } from '../hosts/drivers/driver.ts';
 import type { CreatedInCell } from './create-in-cell.ts';

@@ -5,7 +5,8 @@
 
 import { noteOrphanedRows } from '../../database/api/cells/pending-cleanups.ts';
 import { commitToCell, setTargetCell } from '../../database/api/servers/build-requests.ts';
-import { createInstances, type EndedBuild, instanceRelations, type NewInstance, type Relation } from '../../database/cell/instances.ts';
+import type { EndedBuild } from '../../database/cell/instances/build.ts';
+import { createInstances, instanceRelations, type NewInstance, type Relation } from '../../database/cell/instances/create.ts';
 import type { Database } from '../../database/data-api/client.ts';
 import { isRefusal } from '../../database/data-api/unreachable.ts';
 import { cell0 } from '../cells/cell0.ts';

@@ -6,7 +6,8 @@
 import { noteOrphanedRows } from '../../database/api/cells/pending-cleanups.ts';
 import { type BuildRequest, commitToCell, setTargetCell } from '../../database/api/servers/build-requests.ts';
 import { releaseAllocationsOfDeleted } from '../../database/api/servers/release.ts';
-import { createInstances, placeInstance } from '../../database/cell/instances.ts';
+import { placeInstance } from '../../database/cell/instances/build.ts';
+import { createInstances } from '../../database/cell/instances/create.ts';
 import type { Database } from '../../database/data-api/client.ts';
 import type { CreateAction } from '../../database/servers/document.ts';
 import type { Owner } from '../../database/servers/ownership.ts';

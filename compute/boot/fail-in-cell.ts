@@ -1,6 +1,6 @@
 /** End of a boot whose hosts failed: the server stays in its own cell, in ERROR, without a host and without a claim. */
 import { releaseAllocationsOfFailed } from '../../database/api/servers/release.ts';
-import { type EndedBuild, failInstance } from '../../database/cell/instances.ts';
+import { type EndedBuild, failInstance } from '../../database/cell/instances/build.ts';
 import type { Database } from '../../database/data-api/client.ts';
 import { inCell } from '../cells/reach.ts';
 import type { Driver } from '../hosts/drivers/driver.ts';

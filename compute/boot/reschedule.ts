@@ -1,6 +1,6 @@
 /** When a host fails to build a server: the next alternate gets the claim and then the server, until there is none. */
 import { moveAllocations } from '../../database/api/hosts/allocations.ts';
-import { placeInstance } from '../../database/cell/instances.ts';
+import { placeInstance } from '../../database/cell/instances/build.ts';
 import type { Database } from '../../database/data-api/client.ts';
 import { inCell } from '../cells/reach.ts';
 import { BuildAborted, type Driver } from '../hosts/drivers/driver.ts';

@@ -8,8 +8,8 @@ import {
   type PlacedServer,
   type SchedulingState,
 } from '../../database/api/scheduler/scheduling-state.ts';
-import type { RequestSpec } from '../../database/api/servers/build-requests.ts';
 import { releaseUnusableAllocations } from '../../database/api/servers/release.ts';
+import type { RequestSpec } from '../../database/api/servers/request-spec.ts';
 import type { Database } from '../../database/data-api/client.ts';
 import { type Configuration, configuration } from '../scheduler/configuration.ts';
 import { type Rejection, rejectHostClass } from '../scheduler/filters/index.ts';

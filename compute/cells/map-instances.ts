@@ -7,7 +7,7 @@ import { firstUuid } from '../../database/api/audit/servers.ts';
 import type { CellMapping } from '../../database/api/cells/cell-mappings.ts';
 import { type AdoptedServer, adoptServers, listUnmapped } from '../../database/api/cells/map-instances.ts';
 import { listInstanceUuids } from '../../database/cell/audit.ts';
-import { findInstances } from '../../database/cell/instances.ts';
+import { findInstances } from '../../database/cell/instances/find.ts';
 import type { Database } from '../../database/data-api/client.ts';
 import type { Instance } from '../../database/servers/document.ts';
 import { resourcesOf } from '../scheduler/select-hosts.ts';

@@ -2,7 +2,7 @@
 
 import { Forbidden } from '../../common/errors.ts';
 import type { QuotaResource } from '../../database/api/quotas.ts';
-import type { Accepted } from '../../database/api/servers/build-requests.ts';
+import type { Accepted } from '../../database/api/servers/accept-servers.ts';
 
 /** What a project may use when it has no limits of its own; ram in MiB (nova-facts 7). */
 export const defaultLimits: Readonly<Record<QuotaResource, number>> = { instances: 10, cores: 20, ram: 51_200 };

@@ -6,7 +6,7 @@
 
 import { type ResourceClass, type Resources, resourceClasses } from '../../database/api/hosts/allocations.ts';
 import type { Group, Reasons } from '../../database/api/scheduler/scheduling-state.ts';
-import type { RequestSpec } from '../../database/api/servers/build-requests.ts';
+import type { RequestSpec } from '../../database/api/servers/request-spec.ts';
 import { type Rejection, rejectForGroup } from './filters/index.ts';
 import { fits, resourcesOf, type SchedulingContext } from './select-hosts.ts';
 import { type Step, steps } from './steps.ts';

@@ -2,7 +2,7 @@
 
 import { type Resources, resourceClasses } from '../../database/api/hosts/allocations.ts';
 import type { Group, HostClass, HostState } from '../../database/api/scheduler/scheduling-state.ts';
-import type { RequestSpec } from '../../database/api/servers/build-requests.ts';
+import type { RequestSpec } from '../../database/api/servers/request-spec.ts';
 import type { Configuration } from './configuration.ts';
 import { rejectForGroup } from './filters/index.ts';
 import { weigh } from './weighers/index.ts';

@@ -6,13 +6,15 @@ import { randomInt, randomUUID } from 'node:crypto';
 import type { Caller } from '../../common/caller.ts';
 import { BadRequest, Forbidden } from '../../common/errors.ts';
 import { allows, authorize } from '../../common/policy.ts';
-import { type BootChoices, type BootFlavor, type BootImage, findBootChoices } from '../../database/api/servers/boot-choices.ts';
-import { acceptServers, type NamedHost } from '../../database/api/servers/build-requests.ts';
+import { acceptServers } from '../../database/api/servers/accept-servers.ts';
+import { type BootFlavor, type BootImage, findBootChoices } from '../../database/api/servers/boot-choices.ts';
+import type { NamedHost } from '../../database/api/servers/request-spec.ts';
 import type { Database } from '../../database/data-api/client.ts';
 import type { Instance } from '../../database/servers/document.ts';
 import { defaultLimits, quotaExceeded } from '../quotas/instance-quota.ts';
-import { type QuotaLimits, type QuotaName, quotaDefaults } from '../quotas/quotas.ts';
-import { blockDevices, type NewBlockDevice, rootIsVolume } from './block-devices.ts';
+import { quotaDefaults } from '../quotas/quotas.ts';
+import { deviceImageIds, type NewBlockDevice } from './block-devices.ts';
+import { bootImageId, checkBoot, noSuchGroup } from './boot-checks.ts';
 import { hostnameOf } from './hostname.ts';
 
 /** A network to connect to, or a port of one. */
@@ -74,37 +76,37 @@ const mostServers = 500;
 export async function createServers(api: Database, caller: Caller, requestId: string, request: BootRequest): Promise<Reservation> {
   const { imageId, minCount, maxCount, keyName } = request;
   const group = request.schedulerHints.group?.[0] ?? null;
-  const { zone, forced } = placeOf(request, caller);
+  const { zone: asked, forced } = placeOf(request, caller);
   if (request.trustedCerts) authorize(caller, 'os_compute_api:servers:create:trusted_certs');
   if (request.trustedCerts && imageId === null) {
     throw new BadRequest('Image certificate validation is not supported when booting from volume');
   }
   if (imageId === null && request.blockDeviceMappings.length === 0) throw new BadRequest('Missing imageRef attribute');
+  const seesAll = allows(caller, 'context_is_admin');
   const choices = await findBootChoices(
     api,
     {
       flavorId: request.flavorId,
-      imageId,
+      imageId: bootImageId(request),
+      deviceImageIds: deviceImageIds(request.blockDeviceMappings),
       userId: caller.userId,
       keyName,
       group,
-      zone,
+      zone: asked,
+      forcedHost: forced && (forced.host ?? forced.node),
       host: request.requestedHost?.host ?? null,
       node: request.requestedHost?.node ?? null,
       projectId: caller.projectId,
       seesAllFlavors: allows(caller, 'os_compute_api:os-flavor-manage:create'),
+      seesAll,
     },
     quotaDefaults,
   );
   const { flavor, image } = choices;
   if (!flavor) throw new BadRequest(`Flavor ${request.flavorId} could not be found.`);
-  if (maxCount > 1 && request.hostname !== null) throw new BadRequest('Unable to allocate a single hostname to multiple instances');
-  if (imageId !== null && !image) throw new BadRequest('Can not find requested image');
-  checkReferences(request, choices);
-  checkPlace(request, choices, forced ? null : zone);
-  const devices = blockDevices(request.blockDeviceMappings, imageId, flavor, maxCount);
-  checkItems(request, choices.limits);
-  checkFit(flavor, image, rootIsVolume(devices), caller);
+  const devices = checkBoot(caller, request, { ...choices, flavor }, forced ? null : asked);
+  // A forced host is where it is: like Nova, another zone beside it is passed over.
+  const zone = forced && asked !== choices.forcedZone ? null : asked;
 
   const limit = choices.limits.instances < 0 ? mostServers : Math.min(Math.max(choices.limits.instances, minCount), mostServers);
   const reservationId = newReservationId();
@@ -116,6 +118,7 @@ export async function createServers(api: Database, caller: Caller, requestId: st
     requestId,
     template: {
       ...template(caller, request, flavor, image, reservationId),
+      availability_zone: zone,
       key_name: keyName,
       key_data: choices.keyPair?.public_key ?? null,
       hostname: request.hostname ?? (hostname || `Server-${uuids[0]}`),
@@ -139,6 +142,7 @@ export async function createServers(api: Database, caller: Caller, requestId: st
     minCount: Math.min(minCount, mostServers + 1),
     defaultLimits,
     defaultGroupMembers: quotaDefaults.server_group_members,
+    anyGroup: seesAll,
   });
   const [first, ...others] = uuids.slice(0, accepted.count);
   if (first) return { reservationId, requestId, servers: [first, ...others] };
@@ -161,75 +165,12 @@ function placeOf({ availabilityZone, requestedHost }: BootRequest, caller: Calle
   if (more.length > 0) throw new BadRequest('Invalid input received: Unable to parse availability_zone');
   const forced = host || node ? { host: host || null, node: node || null } : null;
   if (forced) authorize(caller, 'os_compute_api:servers:create:forced_host');
-  if (forced && requestedHost)
-    throw new BadRequest('A host is forced by availability_zone and asked for by name; only one of them may be.');
+  if (forced && requestedHost) {
+    throw new BadRequest(
+      'One mechanism with host and/or hypervisor_hostname and another mechanism with zone:host:node are mutually exclusive.',
+    );
+  }
   return { zone: zone || null, forced };
-}
-
-function checkPlace({ requestedHost }: BootRequest, choices: BootChoices<QuotaName>, zone: string | null): void {
-  if (zone !== null && !choices.zoneAvailable) throw new BadRequest('The requested availability zone is not available');
-  if (requestedHost && !choices.hostExists) {
-    throw new BadRequest(`Compute host ${requestedHost.host ?? requestedHost.node} could not be found.`);
-  }
-}
-
-/** What the server shall be connected to, hold or belong to. Networks and ports are of a service that is not here: none of them exists. */
-function checkReferences({ maxCount, networks, keyName, schedulerHints }: BootRequest, choices: BootChoices<QuotaName>): void {
-  if (maxCount > 1 && networks.some(({ kind, fixedIp }) => kind === 'network' && fixedIp)) {
-    throw new BadRequest('Failed to launch instances: max_count cannot be greater than 1 if an fixed_ip is specified.');
-  }
-  if (maxCount > 1 && networks.some(({ kind }) => kind === 'port')) {
-    throw new BadRequest(
-      'Failed to launch instances: Unable to launch multiple instances with a single configured port ID. Please launch your instance one by one with different ports.',
-    );
-  }
-  const [network] = networks;
-  if (network) throw new BadRequest(`${network.kind === 'port' ? 'Port id' : 'Network'} ${network.id} could not be found.`);
-  if (keyName !== null && !choices.keyPair) throw new BadRequest('Invalid key_name provided.');
-  const [group] = schedulerHints.group ?? [];
-  if (group !== undefined && !choices.groupExists) throw noSuchGroup(group);
-}
-
-function noSuchGroup(group: string): BadRequest {
-  return new BadRequest(`Instance group ${group} could not be found.`);
-}
-
-/** Of several limits that the files pass, the one of their paths is told, as in Nova. */
-function checkItems({ metadata, files }: BootRequest, limits: QuotaLimits): void {
-  const passes = (count: number, name: QuotaName) => limits[name] >= 0 && count > limits[name];
-  if (passes(Object.keys(metadata).length, 'metadata_items')) {
-    throw new Forbidden(`Maximum number of metadata items exceeds ${limits.metadata_items}`);
-  }
-  if (passes(files.length, 'injected_files')) throw new Forbidden('Personality file limit exceeded');
-  if (files.some(({ path }) => passes([...path].length, 'injected_file_path_bytes'))) {
-    throw new Forbidden(`Personality file path exceeds maximum ${limits.injected_file_path_bytes}`);
-  }
-  if (files.some(({ contents }) => passes([...contents].length, 'injected_file_content_bytes'))) {
-    throw new Forbidden(`Personality file content exceeds maximum ${limits.injected_file_content_bytes}`);
-  }
-}
-
-const bytesPerGiB = 2 ** 30;
-
-function checkFit(flavor: BootFlavor, image: BootImage | null, onVolume: boolean, caller: Caller): void {
-  if (!image) return;
-  if (image.status !== 'active') throw new BadRequest(`Image ${image.id} is not active.`);
-  if (image.min_ram > flavor.memory_mb) throw new BadRequest("Flavor's memory is too small for requested image.");
-  if (onVolume) return;
-  if (flavor.root_gb === 0) {
-    if (allows(caller, 'os_compute_api:servers:create:zero_disk_flavor')) return;
-    throw new Forbidden('Only volume-backed servers are allowed for flavors with zero disk.');
-  }
-  const disk = flavor.root_gb * bytesPerGiB;
-  if ((image.size ?? 0) > disk) {
-    throw new BadRequest(`Flavor's disk is too small for requested image. Flavor disk is ${disk} bytes, image is ${image.size} bytes.`);
-  }
-  const least = image.min_disk * bytesPerGiB;
-  if (least > disk) {
-    throw new BadRequest(
-      `Flavor's disk is smaller than the minimum size specified in image metadata. Flavor disk is ${disk} bytes, minimum size is ${least} bytes.`,
-    );
-  }
 }
 
 function savedFlavor(flavor: BootFlavor): Instance['flavor'] {
@@ -241,50 +182,43 @@ function template(caller: Caller, request: BootRequest, flavor: BootFlavor, imag
   return {
     user_id: caller.userId,
     project_id: caller.projectId,
-    image_ref: image?.id ?? '',
+    image_ref: request.imageId ?? '',
     display_name: request.name,
     display_description: request.description,
-    power_state: 0,
-    vm_state: 'building' as const,
-    task_state: 'scheduling' as const,
     memory_mb: flavor.memory_mb,
     vcpus: flavor.vcpus,
     root_gb: flavor.root_gb,
     ephemeral_gb: flavor.ephemeral_gb,
-    host: null,
-    node: null,
     instance_type_id: flavor.id,
     user_data: request.userData,
     reservation_id: reservationId,
-    launched_at: null,
-    terminated_at: null,
-    availability_zone: request.availabilityZone,
-    locked: false,
-    root_device_name: null,
+    root_device_name: rootDeviceName(image),
     config_drive: request.configDrive ? 'True' : '',
     access_ip_v4: request.accessIPv4,
     access_ip_v6: request.accessIPv6,
     auto_disk_config: request.autoDiskConfig ?? false,
-    progress: 0,
-    created_at: new Date().toISOString(),
-    updated_at: null,
-    deleted: 0,
     flavor: savedFlavor(flavor),
     metadata: request.metadata,
-    system_metadata: systemMetadata(caller, image),
+    system_metadata: systemMetadata(caller, request.imageId, image),
     security_groups: request.securityGroups,
     trusted_certs: request.trustedCerts,
     fault: null,
   };
 }
 
+/** What the image calls its root disk; otherwise the host names it. */
+function rootDeviceName(image: BootImage | null): string | null {
+  const name = image?.properties.root_device_name;
+  return name ? `/dev/${name.replace(/^\/dev\//, '')}` : null;
+}
+
 /** What Nova keeps of the image and of the owner's names beside a server. */
-function systemMetadata(caller: Caller, image: BootImage | null): Record<string, string> {
+function systemMetadata(caller: Caller, imageRef: string | null, image: BootImage | null): Record<string, string> {
   const kept: Record<string, string> = { owner_user_name: caller.userName, owner_project_name: caller.projectName };
   if (!image) return kept;
-  const { id, min_disk, min_ram, disk_format, container_format, properties } = image;
+  const { min_disk, min_ram, disk_format, container_format, properties } = image;
   for (const [key, value] of Object.entries(properties)) kept[`image_${key}`] = value;
-  kept.image_base_image_ref = id;
+  kept.image_base_image_ref = imageRef ?? '';
   kept.image_min_disk = String(min_disk);
   kept.image_min_ram = String(min_ram);
   if (disk_format) kept.image_disk_format = disk_format;

@@ -9,7 +9,7 @@ import { allows } from '../../common/policy.ts';
 import { removeBuildRequest } from '../../database/api/servers/build-requests.ts';
 import { findInstanceMappingToDelete, type InstanceMapping } from '../../database/api/servers/instance-mappings.ts';
 import { releaseServers } from '../../database/api/servers/release.ts';
-import { deleteInstance } from '../../database/cell/instances.ts';
+import { deleteInstance } from '../../database/cell/instances/delete.ts';
 import type { Database } from '../../database/data-api/client.ts';
 import { inCell } from '../cells/reach.ts';
 import type { Driver } from '../hosts/drivers/driver.ts';

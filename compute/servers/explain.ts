@@ -2,11 +2,12 @@
 import { findServerEntry, type ServerEntry } from '../../database/api/audit/servers.ts';
 import { listCellMappings } from '../../database/api/cells/cell-mappings.ts';
 import { latestInstanceActions, type WholeInstanceAction } from '../../database/cell/instance-actions.ts';
-import { findInstances } from '../../database/cell/instances.ts';
+import { findInstances } from '../../database/cell/instances/find.ts';
 import type { Database } from '../../database/data-api/client.ts';
 import type { Instance } from '../../database/servers/document.ts';
 import { defaultPatience, openCells } from '../audit/audit.ts';
 import type { Finding } from '../audit/findings.ts';
+import { isBuilt } from '../audit/pending.ts';
 import { recheck } from '../audit/recheck.ts';
 import type { CellDatabase } from '../audit/scan.ts';
 import { statusOf } from './status.ts';
@@ -51,12 +52,19 @@ export async function explain(api: Database, uuid: string): Promise<Explanation 
   const cells = openCells(asked, unreadable);
   const names = new Map(mappings.map(({ uuid, name }) => [uuid, name]));
   const findings = await recheck(api, cells, [uuid], { cells: names, unreadable, patience: defaultPatience });
-  const { state, actions } = await readCell(entry, uuid, cells);
-  const { cell, ...rest } = entry;
+  const { instance, actions } = await readCell(entry, uuid, cells);
+  const { cell, allocations, ...rest } = entry;
+  const held = { cell: cell?.name ?? null, hosts: allocations.map(({ host }) => host) };
+  const row = instance && { ...instance, deleted: instance.deleted !== 0 };
   return {
     server: uuid,
-    entry: { ...rest, cell: cell && { uuid: cell.uuid, name: cell.name } },
-    state,
+    entry: {
+      ...rest,
+      allocations,
+      pendingCleanups: entry.pendingCleanups.filter((name) => !isBuilt(held, name, row)),
+      cell: cell && { uuid: cell.uuid, name: cell.name },
+    },
+    state: instance ? stateOf(instance) : null,
     actions,
     findings,
     unreadable: [...unreadable].map(([cell, reason]) => ({ cell: names.get(cell) ?? cell, reason })),
@@ -65,13 +73,13 @@ export async function explain(api: Database, uuid: string): Promise<Explanation 
 
 async function readCell({ cell }: ServerEntry, uuid: string, cells: readonly CellDatabase[]) {
   const home = cells.find((one) => one.uuid === cell?.uuid);
-  if (!home) return { state: null, actions: [] };
+  if (!home) return { instance: undefined, actions: [] };
   const [instances, actions] = await Promise.all([
     home.attempt(async (database) => [...(await findInstances(database, [uuid], 'all')).values()]),
     home.attempt((database) => latestInstanceActions(database, uuid)),
   ]);
   const [instance] = instances;
-  return { state: instance ? stateOf(instance) : null, actions };
+  return { instance, actions };
 }
 
 function stateOf(instance: Instance): ServerState {

@@ -4,20 +4,23 @@
  */
 import { BadRequest } from '../../common/errors.ts';
 import type { Parameter } from '../../database/data-api/client.ts';
+import type { InstanceColumn } from '../../database/servers/columns.ts';
 import type { DocumentFilter } from '../../database/servers/document.ts';
 import { toPostgresPattern } from './patterns.ts';
 import type { States } from './status.ts';
 
+export { type Column, type FilterUse, type InstanceColumn, instanceColumns } from '../../database/servers/columns.ts';
+
 /** What to look for; an absent field filters nothing. Texts under `pattern` are regular expressions, as in Nova. */
 export interface ServerFilters {
-  /** By field of the document: the value is one of these. */
-  exact: Partial<Record<ExactField, (string | number | boolean)[]>>;
-  /** By field of the document: the value matches. */
-  pattern: Partial<Record<PatternField, string>>;
+  /** By column: the value, as text. */
+  exact: Partial<Record<InstanceColumn, string>>;
+  /** By column: what the value matches. */
+  pattern: Partial<Record<InstanceColumn, string>>;
   states?: States[];
   /** Whether an address was asked for. */
   address?: true;
-  /** An id of a flavor. */
+  /** The id of a flavor, which a listing looks up. */
   flavor?: string;
   tags?: string[];
   tagsAny?: string[];
@@ -28,40 +31,16 @@ export interface ServerFilters {
   changesBefore?: string;
 }
 
-export type ExactField = 'image_ref' | 'vm_state' | 'task_state' | 'user_id' | 'uuid' | 'host' | 'locked';
-export type PatternField =
-  | 'display_name'
-  | 'display_description'
-  | 'hostname'
-  | 'reservation_id'
-  | 'availability_zone'
-  | 'key_name'
-  | 'config_drive'
-  | 'access_ip_v4'
-  | 'access_ip_v6'
-  | 'created_at'
-  | 'launched_at'
-  | 'terminated_at'
-  | 'kernel_id'
-  | 'ramdisk_id'
-  | 'root_device_name'
-  | 'node'
-  | 'power_state'
-  | 'progress'
-  | 'launch_index'
-  | 'auto_disk_config'
-  | 'locked_by';
-
-/** How the API tells a time, which is what a pattern meets: when a server was created in seconds, the others in milliseconds. */
-const toldTimes: Readonly<Partial<Record<string, string>>> = {
+/** How the API shows a time, which is what a pattern meets: when a server was created in seconds, the others in milliseconds. */
+const timeForms: Readonly<Partial<Record<string, string>>> = {
   created_at: 'YYYY-MM-DD"T"HH24:MI:SS"Z"',
   launched_at: 'YYYY-MM-DD"T"HH24:MI:SS.MS"000"',
   terminated_at: 'YYYY-MM-DD"T"HH24:MI:SS.MS"000"',
 };
 
-function toldTime(field: string): string {
-  const form = toldTimes[field];
-  return form === undefined ? `doc->>'${field}'` : `to_char((doc->>'${field}')::timestamptz at time zone 'UTC', '${form}')`;
+function shownText(column: string): string {
+  const form = timeForms[column];
+  return form === undefined ? `doc->>'${column}'` : `to_char((doc->>'${column}')::timestamptz at time zone 'UTC', '${form}')`;
 }
 
 /** Makes the SQL of the filters, or undefined when they let everything pass. */
@@ -76,15 +55,12 @@ export function filterSql(filters: ServerFilters): DocumentFilter | undefined {
   const list = (name: string) => `array(select jsonb_array_elements_text(${name}::jsonb))`;
   const changed = `coalesce(doc->>'updated_at', doc->>'created_at')::timestamptz`;
 
-  for (const [field, values] of Object.entries(filters.exact)) {
-    add(values.map(String), (name) => `doc->>'${field}' = any (${list(name)})`);
-  }
-  for (const [field, pattern] of Object.entries(filters.pattern)) {
+  for (const [column, value] of Object.entries(filters.exact)) add(value, (name) => `doc->>'${column}' = ${name}`);
+  for (const [column, pattern] of Object.entries(filters.pattern)) {
     const allowed = toPostgresPattern(pattern);
     if (allowed === undefined) throw new BadRequest('Invalid regular expression in a filter');
-    add(allowed, (name) => `${toldTime(field)} ~ ${name}`);
+    add(allowed, (name) => `${shownText(column)} ~ ${name}`);
   }
-  if (filters.flavor !== undefined) add(filters.flavor, (name) => `doc->'flavor'->>'flavorid' = ${name}`);
   if (filters.states) {
     add(
       filters.states,

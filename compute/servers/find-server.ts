@@ -5,7 +5,7 @@ import { NotFound } from '../../common/errors.ts';
 import { allows } from '../../common/policy.ts';
 import { isUuid } from '../../common/uuid.ts';
 import { findInstanceMapping, type InstanceMapping } from '../../database/api/servers/instance-mappings.ts';
-import { findInstances } from '../../database/cell/instances.ts';
+import { findInstances } from '../../database/cell/instances/find.ts';
 import type { Database } from '../../database/data-api/client.ts';
 import type { Instance } from '../../database/servers/document.ts';
 import { inCells } from '../cells/reach.ts';

@@ -6,25 +6,24 @@
 
 import { BadRequest } from '../../common/errors.ts';
 import { isUuid } from '../../common/uuid.ts';
+import { findFlavor } from '../../database/api/flavors.ts';
 import {
   findInstanceMapping,
   type IndexRange,
   type InstanceMapping,
   listInstanceMappings,
 } from '../../database/api/servers/instance-mappings.ts';
-import { findInstances } from '../../database/cell/instances.ts';
+import { findInstances } from '../../database/cell/instances/find.ts';
 import type { Database } from '../../database/data-api/client.ts';
+import type { InstanceColumn } from '../../database/servers/columns.ts';
 import type { DocumentFilter, Instance } from '../../database/servers/document.ts';
 import { type Reach, reachCells } from '../cells/reach.ts';
 import { filterSql, type ServerFilters } from './filters.ts';
 import type { Server } from './find-server.ts';
 
-/** What servers can be sorted by, in Nova's words. */
-export type SortField = keyof Instance | 'kernel_id' | 'ramdisk_id' | 'locked_by';
-
-/** A field of a server to sort by. */
+/** A column to sort by. */
 export interface SortKey {
-  field: SortField;
+  column: InstanceColumn;
   direction: 'asc' | 'desc';
 }
 
@@ -61,12 +60,21 @@ interface Cells extends Reach {
  * Returns a page of servers. It is full unless no more servers are left, whatever cells are down and rows deleted: clients take a page without servers for the end.
  * @throws BadRequest for an unknown marker or a pattern that is not allowed.
  */
-export async function listServers(api: Database, listing: Listing): Promise<ServerPage> {
-  if (listing.limit === 0) return { servers: [], next: null };
+export async function listServers(api: Database, asked: Listing): Promise<ServerPage> {
+  const filters = asked.limit === 0 ? undefined : await withFlavor(api, asked.filters);
+  if (!filters) return { servers: [], next: null };
+  const listing = { ...asked, filters };
   const cells = { ...reachCells('reading'), hidden: new Set<string>() };
   const [first, ...others] = listing.sort;
-  if (first?.field === 'created_at' && others.length === 0) return listInOrder(api, cells, listing, first.direction);
+  if (first?.column === 'created_at' && others.length === 0) return listInOrder(api, cells, listing, first.direction);
   return listSorted(api, cells, listing);
+}
+
+/** Puts the flavor that there is into the place of its id, which another may have had before; undefined when there is none, and so no server of it. */
+async function withFlavor(api: Database, { flavor: flavorid, ...filters }: ServerFilters): Promise<ServerFilters | undefined> {
+  if (flavorid === undefined) return filters;
+  const flavor = await findFlavor(api, flavorid, null);
+  return flavor && { ...filters, exact: { ...filters.exact, instance_type_id: String(flavor.id) } };
 }
 
 /** The order of the index: as much of it is read as the page needs. */
@@ -151,17 +159,11 @@ function markerNotFound(marker: string): BadRequest {
 }
 
 function compare(a: Server, b: Server, sort: SortKey[]): number {
-  for (const { field, direction } of sort) {
-    const [left, right] = [fieldOf(a, field), fieldOf(b, field)];
+  for (const { column, direction } of sort) {
+    const [left, right] = [a.instance?.[column] ?? null, b.instance?.[column] ?? null];
     if (left === right) continue;
     const order = left === null ? -1 : right === null ? 1 : left < right ? -1 : 1;
     return direction === 'asc' ? order : -order;
   }
   return a.mapping.uuid === b.mapping.uuid ? 0 : a.mapping.uuid < b.mapping.uuid ? -1 : 1;
-}
-
-/** No server has a kernel or a lock of somebody yet, so these order nothing. */
-function fieldOf({ instance }: Server, field: SortField) {
-  if (field === 'kernel_id' || field === 'ramdisk_id' || field === 'locked_by') return null;
-  return instance?.[field] ?? null;
 }

@@ -1,5 +1,5 @@
 /** Images are records only: what a server may boot and what resources it needs. The bits are the host driver's affair. */
-import { type Database, query } from '../data-api/client.ts';
+import { type Database, type Parameter, query } from '../data-api/client.ts';
 
 export type ImageVisibility = 'public' | 'private' | 'shared' | 'community';
 
@@ -32,7 +32,7 @@ export interface Image {
 /** What is given of a new image; the rest follows. */
 export type NewImage = Omit<Image, 'createdAt' | 'updatedAt'>;
 
-/** Who looks: an admin sees every image, others the public ones and those of their project. */
+/** Who looks, and of which project. */
 export interface ImageViewer {
   projectId: string;
   seesAll: boolean;
@@ -56,12 +56,34 @@ export interface ImageSort {
   direction: 'asc' | 'desc';
 }
 
+/** Columns that images are found by. */
+export type ImageText =
+  | 'id'
+  | 'name'
+  | 'owner'
+  | 'status'
+  | 'disk_format'
+  | 'container_format'
+  | 'checksum'
+  | 'os_hash_algo'
+  | 'os_hash_value';
+export type ImageNumber = 'size' | 'min_disk' | 'min_ram';
+export type ImageTime = 'created_at' | 'updated_at';
+export type Comparison = '=' | '<>' | '<' | '<=' | '>' | '>=';
+
+/** A condition on images; times are ISO 8601 and are compared by the second, as they are shown. */
+export type ImageFilter =
+  | { text: ImageText; oneOf: readonly string[] }
+  | { number: ImageNumber; comparison: Comparison; value: number }
+  | { time: ImageTime; comparison: Comparison; value: string }
+  | { property: string; value: string };
+
 /** Which images, in which order, and which part of them. */
 export interface ImageListing {
-  ids?: readonly string[] | undefined;
-  name?: string | undefined;
-  status?: string | undefined;
-  visibility?: ImageVisibility | undefined;
+  /** All of them hold. */
+  filters: readonly ImageFilter[];
+  /** Without it those of the community are left out that belong to other projects. */
+  visibility?: ImageVisibility | 'all' | undefined;
   sort: readonly ImageSort[];
   /** The image after which the part begins; it must be in the listing. */
   marker?: string | undefined;
@@ -72,7 +94,17 @@ const columns = `id::text, name, owner, visibility, status, size, min_disk as "m
   container_format as "containerFormat", checksum, os_hash_algo as "osHashAlgo", os_hash_value as "osHashValue", properties,
   created_at as "createdAt", updated_at as "updatedAt"`;
 
-const visible = `(:sees_all or visibility = 'public' or owner = :project_id)`;
+/**
+ * SQL of the one rule that says whether an image may be shown, listed and booted: an admin sees all, others those that are public or of the community, and
+ * those of their project. Shared ones have no members yet.
+ * @param seesAll SQL of a boolean.
+ * @param project SQL of the viewer's project.
+ */
+export function imageVisible(seesAll: string, project: string): string {
+  return `(${seesAll} or visibility in ('public', 'community') or owner = ${project})`;
+}
+
+const visible = imageVisible(':sees_all', ':project_id');
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
@@ -90,29 +122,40 @@ export async function findImage(api: Database, id: string, viewer: ImageViewer):
 /** Lists the images that the viewer sees; none when the marker is not among them. */
 export async function listImages(api: Database, listing: ImageListing, viewer: ImageViewer): Promise<Image[]> {
   const order = [...listing.sort.map(({ key, direction }) => `${key} ${direction}`), 'id asc'].join(', ');
+  const conditions = listing.filters.map((filter, index) => condition(filter, `filter${index}`));
   return query<Image>(
     api,
     `with listed as (
        select *, row_number() over (order by ${order}) as position from images
-       where ${visible}
-         and (:ids::jsonb is null or id::text in (select jsonb_array_elements_text(:ids::jsonb)))
-         and (:name::text is null or name = :name::text)
-         and (:status::text is null or status = :status::text)
-         and (:visibility::text is null or visibility = :visibility::text))
+       where ${[visible, listed, ...conditions.map(({ sql }) => sql)].join(' and ')})
      select ${columns} from listed
      where :marker::text is null or position > (select position from listed where id::text = :marker::text)
      order by position limit :limit`,
     {
       project_id: viewer.projectId,
       sees_all: viewer.seesAll,
-      ids: listing.ids ?? null,
-      name: listing.name ?? null,
-      status: listing.status ?? null,
       visibility: listing.visibility ?? null,
       marker: listing.marker ?? null,
       limit: listing.limit,
+      ...Object.fromEntries(conditions.map(({ name, value }) => [name, value])),
     },
   );
+}
+
+const listed = `case
+         when :visibility::text is null then visibility <> 'community' or owner = :project_id
+         else :visibility::text in ('all', visibility) end`;
+
+/** SQL of a condition, with its parameter. */
+function condition(filter: ImageFilter, name: string): { sql: string; name: string; value: Parameter } {
+  if ('text' in filter) {
+    return { sql: `${filter.text}::text in (select jsonb_array_elements_text(:${name}::jsonb))`, name, value: filter.oneOf };
+  }
+  if ('number' in filter) return { sql: `${filter.number} ${filter.comparison} :${name}::bigint`, name, value: filter.value };
+  if ('time' in filter) {
+    return { sql: `date_trunc('second', ${filter.time}) ${filter.comparison} :${name}::timestamptz`, name, value: filter.value };
+  }
+  return { sql: `properties @> :${name}::jsonb`, name, value: { [filter.property]: filter.value } };
 }
 
 /** Creates the image unless its id exists; an existing one stays as it is. */

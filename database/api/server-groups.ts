@@ -100,7 +100,7 @@ export async function deleteServerGroup(api: Database, uuid: string): Promise<vo
 }
 
 /**
- * CTEs for acceptance: the group that a request names by `:group` (null when it names none), if it is the project's, and how many more members it may
+ * CTEs for acceptance: the group that a request names by `:group` (null when it names none), if it is the project's or `:any_group` will do, and how many more members it may
  * have (`:group_members` where the project has no limit of its own): `group_capacity`, without a row when there is no such group any more.
  * @param usage the CTE that locks the project's row of quota_usages; the group is locked after it, as by everyone who takes both.
  */
@@ -108,7 +108,7 @@ export const joiningGroup = (usage: string) => `
   -- The group that the request names, under lock, and how many members it has.
   joining as (
     select g.id as group_id, count_group_members(g.id) as count
-    from ${usage} cross join instance_groups g where g.uuid = :group::uuid and g.project_id = :project_id),
+    from ${usage} cross join instance_groups g where g.uuid = :group::uuid and (:any_group or g.project_id = :project_id)),
   -- How many it may have.
   group_quota as (
     select group_id, count, quota_limit(:project_id, 'server_group_members', :group_members::int) as hard_limit from joining),

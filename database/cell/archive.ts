@@ -1,6 +1,6 @@
 /** Rows of deleted servers on their way out of a cell: into the shadow tables, and from there away. */
 import { type Database, query } from '../data-api/client.ts';
-import { relations } from './reaper.ts';
+import { serverTables } from './server-tables.ts';
 
 /** Numbers of rows by table. */
 export type RowCounts = Readonly<Record<string, number>>;
@@ -14,13 +14,13 @@ export interface ArchivedInstances {
   more: boolean;
 }
 
-const ofServers = ['instances', ...relations, 'instance_actions', 'instance_actions_events'] as const;
+const ofServers = ['instances', ...serverTables, 'instance_actions', 'instance_actions_events'] as const;
 
 /** SQL of how many rows a server has in all tables. */
 function rowsOfServer(uuid: string): string {
   return [
     '1',
-    ...[...relations, 'instance_actions'].map((table) => `(select count(*) from ${table} where instance_uuid = ${uuid})`),
+    ...[...serverTables, 'instance_actions'].map((table) => `(select count(*) from ${table} where instance_uuid = ${uuid})`),
     `(select count(*) from instance_actions a join instance_actions_events e on e.action_id = a.id where a.instance_uuid = ${uuid})`,
   ].join(' + ');
 }

@@ -70,7 +70,40 @@ export interface Burials {
   last: string;
 }
 
-const mostGroups = 1_000;
+/** A living server of cell0. */
+export interface BuriedServer {
+  uuid: string;
+  name: string | null;
+  project: string;
+  cause: string;
+  /** When it was buried. */
+  buried: string;
+}
+
+/** Groups, or servers, that one answer of the Data API holds. */
+const mostRows = 1_000;
+
+/** The living servers that were buried in the last `:days` days, or all, each with its latest fault and the first cause that the burial noted. */
+const latestFaults = `
+  select distinct on (f.instance_uuid) i.uuid, i.display_name, i.project_id, f.created_at, coalesce(noted.value, f.message, '') as cause
+  from instance_faults f join instances i on i.uuid = f.instance_uuid
+  left join instance_system_metadata noted on noted.instance_uuid = i.uuid and noted.key = 'first_cause' and noted.deleted = 0
+  where i.deleted = 0 and f.deleted = 0 and (:days::int is null or f.created_at >= now() - make_interval(days => :days::int))
+  order by f.instance_uuid, f.created_at desc, f.id desc`;
+
+/**
+ * Lists what is in cell0 with the first cause that the burial noted (where it noted none, the sentence of the fault), newest first, and no more than 1,000.
+ * @param days only what was buried in the last days; null for all.
+ */
+export async function listBuriedServers(cell0: Database, days: number | null): Promise<BuriedServer[]> {
+  return query<BuriedServer>(
+    cell0,
+    `with latest as (${latestFaults})
+     select uuid, display_name as name, project_id as project, cause, created_at as buried
+     from latest order by created_at desc, uuid limit ${mostRows}`,
+    { days },
+  );
+}
 
 /**
  * Counts what is in cell0 by the first cause that the burial noted (where it noted none, by the sentence of the fault), newest first.
@@ -79,16 +112,28 @@ const mostGroups = 1_000;
 export async function countBurials(cell0: Database, days: number | null): Promise<Burials[]> {
   return query<Burials>(
     cell0,
-    `with latest as (
-       select distinct on (f.instance_uuid) f.*, i.project_id, noted.value as first_cause
-       from instance_faults f join instances i on i.uuid = f.instance_uuid
-       left join instance_system_metadata noted on noted.instance_uuid = i.uuid and noted.key = 'first_cause' and noted.deleted = 0
-       where i.deleted = 0 and f.deleted = 0 and (:days::int is null or f.created_at >= now() - make_interval(days => :days::int))
-       order by f.instance_uuid, f.created_at desc, f.id desc)
-     select to_char(created_at at time zone 'UTC', 'YYYY-MM-DD') as day, project_id as project,
-       coalesce(first_cause, message, '') as cause,
+    `with latest as (${latestFaults})
+     select to_char(created_at at time zone 'UTC', 'YYYY-MM-DD') as day, project_id as project, cause,
        count(*)::int as servers, min(created_at) as first, max(created_at) as last
-     from latest group by 1, 2, 3 order by 1 desc, 4 desc, 2, 3 limit ${mostGroups}`,
+     from latest group by 1, 2, 3 order by 1 desc, 4 desc, 2, 3 limit ${mostRows}`,
     { days },
+  );
+}
+
+/** A server that has a name, which others may have, too. */
+export interface NamedServer {
+  uuid: string;
+  project: string;
+  deleted: boolean;
+  created: string;
+}
+
+/** Returns the servers of the cell that have a name, deleted ones too, the newest first, and no more than 1,000. */
+export async function findServersNamed(cell: Database, name: string): Promise<NamedServer[]> {
+  return query<NamedServer>(
+    cell,
+    `select uuid, project_id as project, deleted <> 0 as deleted, created_at as created
+     from instances where display_name = :name order by created_at desc, uuid limit ${mostRows}`,
+    { name },
   );
 }

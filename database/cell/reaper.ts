@@ -2,6 +2,7 @@
 import { type Database, query } from '../data-api/client.ts';
 import type { VmState } from '../servers/document.ts';
 import type { FencedServer } from '../servers/ownership.ts';
+import { serverTables } from './server-tables.ts';
 
 /** How far a server is. */
 export interface InstanceState extends FencedServer {
@@ -20,18 +21,6 @@ export async function findInstanceStates(cell: Database, servers: readonly strin
   );
 }
 
-/** Tables with rows of a server by its `instance_uuid`; its actions and tags have keys of their own. */
-export const relations = [
-  'instance_extra',
-  'instance_info_caches',
-  'instance_faults',
-  'instance_metadata',
-  'instance_system_metadata',
-  'block_device_mapping',
-  'security_group_instance_association',
-  'migrations',
-];
-
 /**
  * Removes orphaned rows of servers from the cell without a trace: those that were written with the server's token or an earlier one. A row that a later
  * owner writes at this moment is waited for and left alone. A row that comes late finds the cell closed: the fence is set first, and the purge sees what was
@@ -40,7 +29,7 @@ export const relations = [
 export async function purgeInstances(cell: Database, servers: readonly FencedServer[]): Promise<void> {
   await query(cell, 'select fence_instances(:servers::jsonb) is null as done', { servers });
   const orphaned = 'select uuid from orphaned';
-  const ctes = relations.map((table) => `${table}_gone as (delete from ${table} where instance_uuid in (${orphaned}))`);
+  const ctes = serverTables.map((table) => `${table}_gone as (delete from ${table} where instance_uuid in (${orphaned}))`);
   await query(
     cell,
     `with orphaned as (

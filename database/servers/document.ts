@@ -3,6 +3,8 @@
  * cell, a cell database spreads it over its tables and returns it in the same shape; so a reader of a server need not know where it is.
  */
 import type { Parameter } from '../data-api/client.ts';
+import type { BlockDeviceMapping, InstanceRow } from './columns.ts';
+import type { Owner } from './ownership.ts';
 
 /** The flavor as it was when the server was booted. */
 export interface InstanceFlavor {
@@ -20,25 +22,6 @@ export interface InstanceFlavor {
 export interface DocumentFilter {
   sql: string;
   parameters: Readonly<Record<string, Parameter>>;
-}
-
-/** One disk of a server; volumes are stored and shown, no volume service stands behind them yet. */
-export interface BlockDeviceMapping {
-  uuid: string;
-  source_type: string;
-  destination_type: string;
-  boot_index: number | null;
-  device_name: string | null;
-  delete_on_termination: boolean;
-  image_id: string | null;
-  snapshot_id: string | null;
-  volume_id: string | null;
-  volume_size: number | null;
-  volume_type: string | null;
-  guest_format: string | null;
-  device_type: string | null;
-  disk_bus: string | null;
-  tag: string | null;
 }
 
 /** Why a server is in ERROR. `details` is for admins. */
@@ -61,44 +44,15 @@ export type TaskState =
   | ('rebuilding' | 'rebuild_block_device_mapping' | 'rebuild_spawning')
   | ('resize_prep' | 'resize_migrating' | 'resize_migrated' | 'resize_finish' | 'resize_reverting');
 
-/** Timestamps are ISO 8601 with an offset. `id` exists once a cell holds the server. */
-export interface Instance {
-  id?: number;
-  uuid: string;
-  user_id: string;
-  project_id: string;
-  image_ref: string | null;
-  hostname: string;
-  display_name: string;
-  display_description: string | null;
-  launch_index: number;
-  key_name: string | null;
-  key_data: string | null;
-  power_state: number;
+/** What a row has once it is written into a cell. */
+type CellColumn = 'id' | keyof Owner;
+
+/**
+ * A server: its row with all that belongs to it. Until a cell has it, it is what was accepted with the initial values of the other columns.
+ */
+export interface Instance extends Omit<InstanceRow, CellColumn>, Partial<Pick<InstanceRow, CellColumn>> {
   vm_state: VmState;
   task_state: TaskState | null;
-  memory_mb: number;
-  vcpus: number;
-  root_gb: number;
-  ephemeral_gb: number;
-  host: string | null;
-  node: string | null;
-  instance_type_id: number;
-  user_data: string | null;
-  reservation_id: string;
-  launched_at: string | null;
-  terminated_at: string | null;
-  availability_zone: string | null;
-  locked: boolean;
-  root_device_name: string | null;
-  config_drive: string | null;
-  access_ip_v4: string | null;
-  access_ip_v6: string | null;
-  auto_disk_config: boolean;
-  progress: number;
-  created_at: string;
-  updated_at: string | null;
-  deleted: number;
   flavor: InstanceFlavor;
   metadata: Record<string, string>;
   system_metadata: Record<string, string>;
@@ -108,6 +62,8 @@ export interface Instance {
   /** Ids of the certificates by which the image may be signed; null or absent for none. */
   trusted_certs?: string[] | null;
   fault: InstanceFault | null;
+  /** What Nova says of the host by its compute service; '' without one, absent until a cell has the server. */
+  host_status?: 'DOWN' | 'MAINTENANCE' | 'UP' | '';
 }
 
 /** The `create` action of a server with its one event, as operators read it. */

@@ -3,6 +3,7 @@ import { flavorRoutes } from './compute/flavors/routes.ts';
 import { instanceActionRoutes } from './compute/instance-actions/routes.ts';
 import { keypairRoutes } from './compute/keypairs/routes.ts';
 import { limitRoutes } from './compute/limits/routes.ts';
+import { notImplementedRoutes } from './compute/not-implemented/routes.ts';
 import { locateCompute } from './compute/paths.ts';
 import { quotaSetRoutes } from './compute/quota-sets/routes.ts';
 import { serverGroupRoutes } from './compute/server-groups/routes.ts';
@@ -23,6 +24,7 @@ export const routes: readonly Route[] = [
   ...availabilityZoneRoutes,
   ...limitRoutes,
   ...quotaSetRoutes,
+  ...notImplementedRoutes,
 ];
 
 /** The Compute API, behind API Gateway. */

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { simulatedCapabilities } from '../../database/api/hosts/hosts.ts';
 import { apiMigrations } from '../../database/api/migrations/index.ts';
-import type { RequestSpec } from '../../database/api/servers/build-requests.ts';
+import type { RequestSpec } from '../../database/api/servers/request-spec.ts';
 import { type Database, query } from '../../database/data-api/client.ts';
 import { parseDatabaseUrl } from '../../database/data-api/url.ts';
 import { migrate } from '../../database/migrator/migrate.ts';

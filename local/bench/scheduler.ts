@@ -5,7 +5,7 @@
  */
 import { scheduleServers } from '../../compute/boot/schedule-servers.ts';
 import { NoValidHost } from '../../compute/scheduler/no-valid-host.ts';
-import type { RequestSpec } from '../../database/api/servers/build-requests.ts';
+import type { RequestSpec } from '../../database/api/servers/request-spec.ts';
 import { query } from '../../database/data-api/client.ts';
 import { startPostgres } from '../postgres/postgres.ts';
 import { type SchedulerFixture, startSchedulerFixture, tiny } from './scheduler-fixture.ts';

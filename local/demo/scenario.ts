@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { listHosts } from '../../database/api/hosts/hosts.ts';
 import { findInstanceMapping } from '../../database/api/servers/instance-mappings.ts';
-import { findInstances } from '../../database/cell/instances.ts';
+import { findInstances } from '../../database/cell/instances/find.ts';
 import { parseDatabaseUrl } from '../../database/data-api/url.ts';
 import type { Service } from '../deployment/service.ts';
 import { type Client, logIn, type Reply } from './client.ts';

@@ -15,10 +15,12 @@ export type Endpoint = z.infer<typeof endpointSchema>;
 
 const fileIn = (dataDir: string) => join(dataDir, 'endpoint.json');
 
-/** Writes how what this process runs is reached; returns a function that takes it back. */
+/** Writes how what this process runs is reached, for its own user alone: the URL is all that is needed. Returns a function that takes it back. */
 export async function publishEndpoint(dataDir: string, environment: Endpoint['environment']): Promise<() => Promise<void>> {
   const file = fileIn(dataDir);
   const endpoint: Endpoint = { pid: process.pid, environment };
+  // A file that is there keeps its mode.
+  await rm(file, { force: true });
   await writeFile(file, JSON.stringify(endpoint), { mode: 0o600 });
   return () => rm(file, { force: true });
 }

@@ -48,6 +48,8 @@ export interface ServiceOptions {
   host: string;
   /** 0 takes a free one. */
   port: number;
+  /** Where clients reach it; undefined lets their requests say. */
+  publicUrl?: string | undefined;
   /** Where the databases are, for tests; undefined starts a server for them. It is stopped with the rest. */
   postgres?: Postgres | undefined;
   /** Milliseconds before every retry of the workflow, for tests; undefined waits as the workflow says. */
@@ -118,7 +120,7 @@ async function start(options: ServiceOptions, stops: (() => Promise<unknown>)[],
     REAPER_STATE_MACHINE: reaper.stateMachineArn,
     AUDIT_STATE_MACHINE: auditor.stateMachineArn,
     TOKEN_KEY: kms.keyArn,
-    PUBLIC_URL: '',
+    PUBLIC_URL: options.publicUrl ?? '',
   };
   Object.assign(process.env, { ...quiet, ...process.env }, aws.environment, settings);
 
@@ -139,7 +141,7 @@ async function start(options: ServiceOptions, stops: (() => Promise<unknown>)[],
   });
   stops.push(() => gateway.close());
   const cloudsFile = join(dataDir, 'clouds.yaml');
-  await writeCloudsFile(cloudsFile, gateway.url, passwords);
+  await writeCloudsFile(cloudsFile, options.publicUrl ?? gateway.url, passwords);
   stops.push(await publishEndpoint(dataDir, { ...aws.environment, API_DATABASE: databaseUrl('api') }));
   const databases = new Map([...clusters.keys()].map((name) => [name, databaseUrl(name)]));
   return { url: gateway.url, cloudsFile, passwords, api, databases, dataApi, workflow, functions, stop };

@@ -63,7 +63,7 @@ export async function startEmulator({ dataDir, port, localstack, report }: Emula
     const rds = new RDSClient({ endpoint, region, credentials });
     const dataApi = createDataApi({ postgres, clusters: emulatedClusters({ rds, secrets, postgres }) });
     stops.push(() => dataApi.close());
-    const aws = await startAws({ services: [dataApi.service], ...running?.dataApi });
+    const aws = await startAws({ services: [dataApi.service], elsewhere: running?.dataApi });
     stops.push(() => aws.close());
     if (!running) stops.push(await startMinistack({ port: chosen, dataApi: aws.url, log: join(dataDir, 'emulator.log') }));
     return { environment: environmentAt(endpoint, aws.url), secrets, stop };

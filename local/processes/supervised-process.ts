@@ -28,15 +28,16 @@ export interface SupervisedProcessOptions extends Pick<SpawnOptions, 'uid' | 'gi
 
 /**
  * Runs the program as a child and waits for it or for the end of the pipe, which closes when the parent stops it and also when the parent is killed.
- * Then it ends what the program started and removes what is left over, though nobody may read it any more. Arguments: signal that stops the program,
- * folder to remove, the command.
+ * Then it ends what the program started and removes what is left over, though nobody may read it any more. A program that does not stop is made to, by
+ * sharper signals: PostgreSQL that is asked to stop while it recovers from a crash may wait for ever, and loses nothing when it stops at once. Arguments: signal
+ * that stops the program, folder to remove, the command.
  */
 const watchdog = `
 exec 3<&0
 signal=$1; leftover=$2; shift 2
 "$@" 3<&- </dev/null &
 program=$!
-( read -r _ <&3; kill -"$signal" $program ) 2>/dev/null &
+( read -r _ <&3; kill -"$signal" $program; sleep 5; kill -QUIT $program; sleep 5; kill -KILL $program ) 2>/dev/null &
 trap '' PIPE TERM
 wait $program
 status=$?

@@ -19,6 +19,7 @@ export function readOptions(args: readonly string[]): ServiceOptions {
     .description('Serves a cloud on this machine until Ctrl-C.')
     .option('--port <number>', 'where to listen, 0 takes a free port', wholeNumber(mostPorts), 8_774)
     .option('--host <address>', 'on which address; others than 127.0.0.1 let others in', name, '127.0.0.1')
+    .option('--public-url <url>', 'where clients reach it, when that is not where it listens: behind a proxy', publicUrl)
     .option('--data-dir <dir>', 'where to keep the data', name, '.cellzero')
     .addOption(new Option('--ephemeral', 'keep no data').default(false).conflicts('dataDir'))
     .option('--cells <number>', 'live cells beside cell0; with 0 every server ends in cell0', wholeNumber(mostCells), 2)
@@ -29,6 +30,13 @@ export function readOptions(args: readonly string[]): ServiceOptions {
     .parse(args, { from: 'user' });
   const { dataDir, ephemeral, ...options } = command.opts<ServiceOptions & { dataDir: string; ephemeral: boolean }>();
   return { ...options, dataDir: ephemeral ? undefined : resolve(dataDir) };
+}
+
+function publicUrl(text: string): string {
+  const url = URL.parse(text);
+  if (!url || !/^https?:$/.test(url.protocol) || url.search || url.hash)
+    throw new InvalidArgumentError('It takes a URL such as https://nova.example.');
+  return text.replace(/\/+$/, '');
 }
 
 function name(text: string): string {

@@ -1,8 +1,10 @@
 /** `cellzero explain`: what became of one server, with every reason in full. */
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { isUuid } from '../../common/uuid.ts';
 import { type Explanation, explain } from '../../compute/servers/explain.ts';
-import { type CommonOptions, helpEnd, type Perform, part } from '../command.ts';
+import { findServersByName, type NamedServer } from '../../compute/servers/find-by-name.ts';
+import type { Database } from '../../database/data-api/client.ts';
+import { type CommonOptions, helpEnd, type Outcome, type Perform, part } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { table, visible } from '../output/table.ts';
 import { findingsTable } from './audit.ts';
@@ -14,29 +16,42 @@ export function addExplain(root: Command, perform: Perform): void {
     .description(
       'Shows where a server is, what became of it, and why: its fault with the whole reason, its allocations, its actions. Deleted ones too.',
     )
-    .argument('<server>', 'id of the server', serverId)
+    .argument('<server>', 'id of the server, or its name; by a name all cells are asked')
     .addHelpText(
       'after',
       helpEnd(
         `  cellzero explain 5f0c1a3e-7d0e-4a9b-8d43-2f6c9d1b7a10
-  cellzero explain "$(openstack server show -f value -c id web-1)" --json`,
-        'success\n  1  not found',
+  cellzero explain web-1 --json`,
+        'success\n  1  not found, or several have the name',
       ),
     )
     .action((server: string, options: CommonOptions) =>
-      perform(options, async (api) => {
-        const explanation = await explain(api, server);
-        if (!explanation) {
-          return { json: null, text: () => `Server ${server} not found.`, code: exitCodes.failure };
-        }
-        return { json: explanation, text: () => explainText(explanation), code: exitCodes.success };
-      }),
+      perform(options, (api) => (isUuid(server) ? explainById(api, server.toLowerCase()) : explainByName(api, server))),
     );
 }
 
-function serverId(text: string): string {
-  if (!isUuid(text)) throw new InvalidArgumentError('It takes the id of a server, a uuid.');
-  return text.toLowerCase();
+async function explainById(api: Database, server: string): Promise<Outcome> {
+  const explanation = await explain(api, server);
+  if (!explanation) return notFound(server);
+  return { json: explanation, text: () => explainText(explanation), code: exitCodes.success };
+}
+
+async function explainByName(api: Database, name: string): Promise<Outcome> {
+  const { servers, failures } = await findServersByName(api, name);
+  const warnings = failures.map(({ cell, reason }) => `${cell} could not be asked for the name: ${visible(reason)}`);
+  const [server, ...others] = servers;
+  if (!server) return { ...notFound(name), warnings };
+  if (others.length === 0) return { ...(await explainById(api, server.uuid)), warnings };
+  return { json: { servers }, text: () => severalText(name, servers), code: exitCodes.failure, warnings };
+}
+
+function notFound(server: string): Outcome {
+  return { json: null, text: () => `Server ${visible(server)} not found.`, code: exitCodes.failure };
+}
+
+function severalText(name: string, servers: readonly NamedServer[]): string {
+  const rows = servers.map(({ uuid, project, created, deleted }) => [uuid, project, created, deleted ? 'yes' : 'no']);
+  return `Several servers are named ${visible(name)}; say which by its id.\n${table(['Server', 'Project', 'Accepted', 'Deleted'], rows)}`;
 }
 
 /** Returns what became of a server as a person reads it. */

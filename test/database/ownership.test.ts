@@ -4,19 +4,19 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createInCell } from '../../compute/boot/create-in-cell.ts';
-import { scheduleServers } from '../../compute/boot/schedule-servers.ts';
 import { completeCleanups, listPendingCleanups, noteOrphanedRows, type PendingCleanup } from '../../database/api/cells/pending-cleanups.ts';
 import { claim } from '../../database/api/hosts/allocations.ts';
 import { takeOverBuilds, takeOverStalledBoots } from '../../database/api/reaper/stalled-boots.ts';
 import { commitToCell, releaseTargetCell, setTargetCell } from '../../database/api/servers/build-requests.ts';
 import { releaseAllocationsOfFailed, releaseUnusableAllocations } from '../../database/api/servers/release.ts';
-import { activateInstance, createInstances, failInstance, placeInstance } from '../../database/cell/instances.ts';
+import { activateInstance, failInstance, placeInstance } from '../../database/cell/instances/build.ts';
+import { createInstances } from '../../database/cell/instances/create.ts';
 import { purgeInstances } from '../../database/cell/reaper.ts';
 import { type Database, query } from '../../database/data-api/client.ts';
-import { accept } from '../fixtures/accepted.ts';
 import { type Cloud, startCloud } from '../fixtures/cloud.ts';
 import { contentsOf } from '../fixtures/contents.ts';
 import { slowInserts } from '../fixtures/slow-inserts.ts';
+import { acceptServer, scheduleServer } from '../fixtures/stepwise-boot.ts';
 
 let cloud: Cloud;
 let api: Database;
@@ -28,10 +28,8 @@ afterAll(() => cloud?.stop());
 
 /** A server that has its place, and nothing in a cell. */
 async function scheduled() {
-  const accepted = await accept(cloud);
-  const [placement] = await scheduleServers(api, accepted.execution, [accepted.id]);
-  if (!placement) throw new Error('no placement');
-  return { ...accepted, placement, cell: cloud.database(placement.host.split('-', 1)[0] ?? '') };
+  const { server, placement, here } = await scheduleServer(cloud);
+  return { ...server, placement, cell: cloud.database(here) };
 }
 
 /** A server that has its target cell, and what writes its row there with a token. */
@@ -94,7 +92,7 @@ const longAgo = '2020-01-01T00:00:00Z';
 
 describe('in the api database', () => {
   test('a claim is made by the execution that owns the server', async () => {
-    const { id, execution } = await accept(cloud);
+    const { id, execution } = await acceptServer(cloud);
     const [{ provider } = { provider: 0 }] = await query<{ provider: number }>(
       api,
       'select resource_provider_id as provider from host_states limit 1',

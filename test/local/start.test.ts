@@ -111,6 +111,29 @@ describe('a start', () => {
     expect(seconds[1]).toBeLessThan(6);
   });
 
+  it('behind a proxy has links, a catalog and a clouds.yaml of where clients reach it', async () => {
+    const linkOf = async (url: string, headers: Record<string, string>) => {
+      const { version } = (await (await fetch(`${url}/v2.1`, { headers })).json()) as { version: { links: { href: string }[] } };
+      return version.links[0]?.href;
+    };
+    const forwarded = { 'X-Forwarded-Proto': 'https', 'X-Forwarded-Host': 'cloud.example' };
+    const { ready, child, ended } = serve('--cells', '1', '--hosts', '1');
+    const plain = await ready;
+    expect(await linkOf(plain, {})).toBe(`${plain}/v2.1/`);
+    expect(await linkOf(plain, forwarded)).toBe('https://cloud.example/v2.1/');
+    child.kill('SIGTERM');
+    await ended;
+
+    const url = await serve('--public-url', 'https://nova.example/', '--cells', '1', '--hosts', '1').ready;
+    expect(await linkOf(url, forwarded)).toBe('https://nova.example/v2.1/');
+    expect(await readFile(join(dataDir, 'clouds.yaml'), 'utf8')).toContain('auth_url: "https://nova.example/identity/v3"');
+    const { demo } = await passwordsOf(dataDir);
+    const user = { name: 'demo', domain: { id: 'default' }, password: demo };
+    const body = JSON.stringify({ auth: { identity: { methods: ['password'], password: { user } } } });
+    const login = await fetch(`${url}/identity/v3/auth/tokens`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body });
+    expect(await login.text()).toContain('"url":"https://nova.example/image"');
+  });
+
   it.each(['SIGINT', 'SIGTERM'] as const)('ends at %s, with nothing left of it', async (signal) => {
     const { child, ready, ended } = start(['--ephemeral', '--port', '0']);
     await ready;
@@ -237,6 +260,10 @@ describe('the command line', () => {
     [['--cells=1.5'], "error: option '--cells <number>' argument '1.5' is invalid. It takes a whole number from 0 to 20."],
     [['--hosts='], "error: option '--hosts <number>' argument '' is invalid. It takes a whole number from 0 to 1000."],
     [['--host='], "error: option '--host <address>' argument '' is invalid. It takes a name."],
+    [
+      ['--public-url=nova.example'],
+      "error: option '--public-url <url>' argument 'nova.example' is invalid. It takes a URL such as https://nova.example.",
+    ],
     [['--data-dir='], "error: option '--data-dir <dir>' argument '' is invalid. It takes a name."],
     [['--ephemeral', '--data-dir', 'x'], "error: option '--ephemeral' cannot be used with option '--data-dir <dir>'"],
   ])('%j is refused with why and what to do', (args, why) => {

@@ -12,7 +12,7 @@ import { isUnexplained, reasonOf, sumUp, unneeded } from './summary.ts';
 const command = new Command('mutate')
   .description('Changes the code in one place at a time and runs the tests nearest to it.')
   .argument('[paths...]', 'source files or folders; without one, all of the campaign')
-  .option('--sample <n>', 'try one mutant in so many, always the same ones', parseSample, 1)
+  .option('--sample <n>', 'try one mutant in n, always the same ones', parseSample, 1)
   .option('--json', 'print every mutant as JSON')
   .parse();
 const { sample, json = false } = command.opts<{ sample: number; json?: boolean }>();

@@ -21,15 +21,15 @@ const others: Readonly<Record<string, readonly string[]>> = {
   'compute/scheduler/': [`${scheduler}/filters.test.ts`, `${scheduler}/weighers.test.ts`],
   'compute/scheduler/no-valid-host': [`${scheduler}/reasons.test.ts`],
   'database/api/audit/': ['test/compute/audit/audit.test.ts'],
-  'database/api/flavors': [`${api}/compute/flavors/flavors.test.ts`, 'test/operator/catalogue.test.ts'],
+  'database/api/flavors': [`${api}/compute/flavors/flavors.test.ts`],
+  'database/api/hosts/allocations': [`${scheduler}/move-allocations.test.ts`],
   'database/api/hosts/host-mappings': ['test/database/api/hosts/hosts.test.ts'],
-  'database/api/images': [`${api}/image/image.test.ts`, 'test/operator/catalogue.test.ts'],
-  'database/api/projects': [`${api}/identity/identity.test.ts`, 'test/operator/user.test.ts'],
+  'database/api/images': [`${api}/image/image.test.ts`],
+  'database/api/projects': ['test/database/api/users.test.ts'],
   'database/api/reaper/unfinished-work': ['test/database/api/cells/pending-cleanups.test.ts'],
-  'database/api/scheduler/': [`${scheduler}/reasons.test.ts`, `${scheduler}/host-states.test.ts`, `${scheduler}/schedule-servers.test.ts`],
+  'database/api/scheduler/': ['test/database/api/scheduler/scheduling-sql.test.ts', `${scheduler}/reasons.test.ts`],
   'database/api/server-groups': [`${servers}/accept-servers.test.ts`],
-  'database/api/servers/build-requests': [`${servers}/accept-servers.test.ts`],
-  'database/api/users': [`${api}/identity/identity.test.ts`, 'test/operator/user.test.ts'],
+  'database/api/users': [`${api}/identity/identity.test.ts`],
 };
 
 /** Returns the source files below these paths that are worth mutating. */

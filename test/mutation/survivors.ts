@@ -15,14 +15,26 @@ export interface Survivor {
 }
 
 const anyBatch = 'the size of a batch: the next one takes what is left';
+const anyPage = 'the size of a page: the next one has what it leaves out';
 const anyHash = "any constants that spread well will do; which host wins a tie is nobody's promise";
 const forAllTheSame = 'the same amount for each host, and only differences count';
+const forLocks = 'the count is there for the locks, which are taken before';
+const nobodyReads = 'a time for people: no code reads it';
 const hasRequestId = 'a build request has the id of its request; it is null only beside no server';
 const instant = 'nothing is noted in the very microsecond in which it is asked for';
 
 /** By file. */
 export const survivors: Readonly<Record<string, readonly Survivor[]>> = {
-  'compute/boot/bury-in-cell0.ts': [{ source: "request_id: requestId ?? '',", change: "?? '' → (nothing)", reason: hasRequestId }],
+  'compute/boot/bury-in-cell0.ts': [
+    { source: "request_id: requestId ?? '',", change: "?? '' → (nothing)", reason: hasRequestId },
+    {
+      source: 'if (!connection || buried.length === 0) return [];',
+      change: '|| → &&',
+      reason: 'spares the work: no servers are no batches, and without a connection there are none',
+    },
+    { source: 'const batchBytes = 3_500_000;', reason: 'less than a request holds, by any margin' },
+    { source: 'if (bytes + size > batchBytes) {', change: '> → >=', reason: 'less than a request holds, by any margin' },
+  ],
   'compute/boot/create-in-cell.ts': [{ source: "request_id: requestId ?? '',", change: "?? '' → (nothing)", reason: hasRequestId }],
   'compute/boot/failure.ts': [
     {
@@ -32,7 +44,19 @@ export const survivors: Readonly<Record<string, readonly Survivor[]>> = {
     },
   ],
   'compute/boot/schedule-servers.ts': [
-    { source: 'const mostClaims = 60;', reason: 'any number that boots do not reach: each time one of them gets on' },
+    { source: 'const largestPage = 500;', reason: anyPage },
+    { source: 'page = Math.min(page * 2, Math.max(page, largestPage));', reason: anyPage },
+    { source: 'reasons = !state.more;', reason: 'only what a reading costs: where hosts are too few, the reasons are read anyhow' },
+    {
+      source: 'const { selections, after } = selectHosts(context, seekers, settings, 2 ** Math.min(claims, 10));',
+      change: '10 → 9',
+      reason: "over how many hosts boots spread at most is nobody's promise",
+    },
+    {
+      source: 'const { selections, after } = selectHosts(context, seekers, settings, 2 ** Math.min(claims, 10));',
+      change: '10 → 11',
+      reason: "over how many hosts boots spread at most is nobody's promise",
+    },
   ],
   'compute/scheduler/filters/image-properties-filter.ts': [
     {
@@ -108,6 +132,101 @@ export const survivors: Readonly<Record<string, readonly Survivor[]>> = {
       source: 'select * from pending_cleanups where created_at <= now() - make_interval(secs => :age) order by created_at limit ${most}),',
       change: '<= → <',
       reason: instant,
+    },
+  ],
+  'database/api/archive.ts': [
+    {
+      source: '${deletion(`m.id in (select id from first) and ${finished(true)}`)}`,',
+      change: '${finished(true)} → true',
+      reason: 'asked again of rows under lock, for what came between',
+    },
+  ],
+  'database/api/cells/map-instances.ts': [
+    {
+      source: 'ram = quota_usages.ram + excluded.ram, updated_at = now()),',
+      change: ', updated_at = now() → (nothing)',
+      reason: nobodyReads,
+    },
+    {
+      source: 'select uuid, provider, resource_class, amount from wanted where (select count(*) from held) >= 0',
+      change: '>= → >',
+      reason: forLocks,
+    },
+  ],
+  'database/api/hosts/allocations.ts': [
+    {
+      source: 'sums as (select provider, resource_class, sum(amount) as amount from wanted, before where before.any = 0 group by 1, 2),',
+      change: 'before.any = 0 → true',
+      reason: 'spares locks: a claim that was made before takes nothing anyhow',
+    },
+    {
+      source: 'update instance_groups g set generation = g.generation + 1, updated_at = now()',
+      change: ', updated_at = now() → (nothing)',
+      reason: nobodyReads,
+    },
+    {
+      source:
+        'select verdict.fits and (select count(*) from claimed) = (select count(*) from wanted) or (before.any > 0 and before.all) as holds',
+      change: '> → >=',
+      reason: 'a claim of nothing holds anyhow',
+    },
+    {
+      source: 'update inventories i set used = i.used - claimed.used, updated_at = now() from claimed, chosen',
+      change: ', updated_at = now() → (nothing)',
+      reason: nobodyReads,
+    },
+  ],
+  'database/api/keypairs.ts': [
+    {
+      source: '{ user_id: userId, from, limit: limit === null ? null : limit + 1 },',
+      change: '1 → 2',
+      reason: 'reads one more, which is cut off',
+    },
+    {
+      source: 'return found.has(marker) ? keyPairs.slice(1, 1 + (limit ?? keyPairs.length)) : undefined;',
+      change: '1 → 2',
+      reason: 'no more than that were read',
+    },
+  ],
+  'database/api/scheduler/scheduling-sql.ts': [
+    {
+      source: "select case when (select policy from team) = 'affinity' then greatest(servers, 1) else 1 end as times from seekers) t),",
+      change: '1 → 2',
+      reason: 'without a server that needs a host only alternates are looked for, of which affinity has none',
+    },
+    {
+      source: "select coalesce(sum(case when one.policy = 'affinity' then seekers.servers else least(",
+      change: "one.policy = 'affinity' → false",
+      reason: 'a host that is found under affinity has the capacity for all',
+    },
+    { source: 'select zone from need where zone is not null', change: 'zone is not null → true', reason: 'no host is in no zone' },
+    {
+      source:
+        "failing as (select resource_provider_id as provider, builds from build_failures where last_at > now() - interval '${failuresLast}'),",
+      change: '> → >=',
+      reason: instant,
+    },
+  ],
+  'database/api/server-groups.ts': [
+    {
+      source: 'return `(:group::uuid is null or coalesce((select more from group_capacity) >= ${servers}, false))`;',
+      change: ', false → (nothing)',
+      reason: 'null lets nobody join either',
+    },
+  ],
+  'database/api/servers/accept-servers.ts': [
+    { source: 'select uuid, position - 1 as launch_index,', change: '- → +', reason: 'only an order: the document has the index itself' },
+  ],
+  'database/api/servers/release.ts': [
+    {
+      source: 'delete from allocations where consumer_id in (${servers}) and (select count(*) from held) > 0',
+      change: '> → >=',
+      reason: forLocks,
+    },
+    {
+      source: 'delete from allocations where consumer_id in (${servers}) and (select count(*) from held) > 0',
+      change: '0 → 1',
+      reason: 'every server holds processors and memory',
     },
   ],
 };

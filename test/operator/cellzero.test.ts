@@ -7,11 +7,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { findServersByName } from '../../compute/servers/find-by-name.ts';
 import { query } from '../../database/data-api/client.ts';
 import { parseDatabaseUrl } from '../../database/data-api/url.ts';
 import { databaseUrl } from '../../local/aws/arns.ts';
 import { type Cloud, startCloud } from '../fixtures/cloud.ts';
-import { rest } from '../fixtures/damage.ts';
+import { nobody, requestBuild, rest, runner } from '../fixtures/damage.ts';
 import { cellzero } from './run.ts';
 
 let parent: string;
@@ -30,9 +31,9 @@ beforeAll(async () => {
   const user = await cloud.newUser();
   project = user.projectId;
   active = await user.boot({ name: 'web' });
-  gone = await user.boot();
+  gone = await user.boot({ name: 'gone' });
   const flavorRef = await cloud.newFlavor({ disk: 5_000 });
-  buried = await user.boot({ flavorRef });
+  buried = await user.boot({ name: 'large', flavorRef });
   for (const id of [active, gone, buried]) await user.settled(id);
   await user.send('DELETE', `/servers/${gone}`);
   await rest(cloud);
@@ -55,7 +56,7 @@ test('help, usage errors and a missing deployment have their exit codes', async 
   expect(help).toMatchObject({ code: 0, stderr: '' });
   expect(help.stdout).toMatch(/Exit codes:\n {2}0 .*\n {2}1 .*\n {2}2 .*\n {2}3 /);
   expect(help.stdout).toContain('orphan-mapping');
-  for (const args of [[], ['nonsense'], ['audit', '--nonsense'], ['explain'], ['explain', 'web'], ['audit', '--patience', 'x']]) {
+  for (const args of [[], ['nonsense'], ['audit', '--nonsense'], ['explain'], ['audit', '--patience', 'x']]) {
     expect(await cellzero(args), args.join(' ')).toMatchObject({ code: 2, stdout: '' });
   }
   const nowhere = await cellzero(['audit'], { CELLZERO_DATA_DIR: join(parent, 'nowhere') });
@@ -128,6 +129,53 @@ test('buried counts by first cause', async () => {
   expect(JSON.parse(stdout)).toMatchObject([{ cause: 'DISK_GB', project, servers: 1 }]);
   expect((await atDataDir('buried')).stdout).toMatch(/\| DISK_GB +\| [0-9a-f]{32} \| 1 +\|/);
   expect((await atDataDir('buried', '--days', '0')).stdout).toBe('Nothing is buried.\n');
+});
+
+test('buried lists the servers themselves', async () => {
+  const { code, stdout } = await atDataDir('buried', '--servers', '--json');
+  expect(code).toBe(0);
+  expect(JSON.parse(stdout)).toEqual([
+    { uuid: buried, name: 'large', project, cause: 'DISK_GB', buried: expect.stringMatching(/^\d{4}-/) },
+  ]);
+  expect((await atDataDir('buried', '--servers')).stdout).toMatch(new RegExp(`\\| ${buried} \\| large \\| ${project} \\| DISK_GB +\\|`));
+  expect((await atDataDir('buried', '--servers', '--days', '0')).stdout).toBe('Nothing is buried.\n');
+});
+
+test('explain finds a server by its name: the living one, else the deleted one, and lists several', async () => {
+  const explained = async (name: string) => {
+    const { code, stdout, stderr } = await atDataDir('explain', name, '--json');
+    return { code, stderr, said: JSON.parse(stdout) };
+  };
+  expect(await explained('large')).toMatchObject({ code: 0, stderr: '', said: { server: buried } });
+  expect(await explained('gone')).toMatchObject({ code: 0, said: { server: gone, entry: { markedDeleted: true } } });
+  expect(await explained('unknown')).toMatchObject({ code: 1, said: null });
+  expect(await explained('lar.*')).toMatchObject({ code: 1, said: null });
+
+  await onCell0(`update instances set display_name = 'gone' where uuid = :id::uuid`);
+  expect(await explained('gone')).toMatchObject({ code: 0, said: { server: buried } });
+  await onCell0(`update instances set display_name = 'large' where uuid = :id::uuid`);
+  for (const cell of ['cell1', 'cell2']) {
+    const named = `update instances set display_name = 'large' where uuid = :id::uuid`;
+    await query(parseDatabaseUrl(databaseUrl(cell)), named, { id: active });
+  }
+  const several = await explained('large');
+  expect(several.code).toBe(1);
+  expect(several.said.servers.map(({ uuid }: { uuid: string }) => uuid).toSorted()).toEqual([active, buried].toSorted());
+  expect((await atDataDir('explain', 'large')).stdout).toMatch(/^Several servers are named large; say which by its id\.\n\+/);
+
+  cloud.service.dataApi.faults.add({ cluster: 'cell1', kind: 'down' });
+  const partly = await explained('gone');
+  cloud.service.dataApi.faults.clear();
+  expect(partly.stderr).toContain('cell1 could not be asked for the name');
+});
+
+test('a name finds a server that waits for its cell', async () => {
+  const { api } = cloud.service;
+  const { id } = nobody();
+  await requestBuild(runner(cloud), id, project);
+  const { servers } = await findServersByName(api, 'damaged');
+  await query(api, 'delete from build_requests where instance_uuid = :id::uuid', { id });
+  expect(servers).toMatchObject([{ uuid: id, project, deleted: false }]);
 });
 
 test('API_DATABASE is used as it is', async () => {

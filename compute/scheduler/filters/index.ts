@@ -4,7 +4,7 @@
  */
 
 import type { Group, HostClass, HostState } from '../../../database/api/scheduler/scheduling-state.ts';
-import type { RequestSpec } from '../../../database/api/servers/build-requests.ts';
+import type { RequestSpec } from '../../../database/api/servers/request-spec.ts';
 import { computeCapabilitiesFilter } from './compute-capabilities-filter.ts';
 import { imagePropertiesFilter } from './image-properties-filter.ts';
 import { serverGroupAffinityFilter } from './server-group-affinity-filter.ts';

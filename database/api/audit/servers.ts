@@ -25,8 +25,9 @@ export interface ServerRecords {
   host_cells: string[];
   /** Seconds since its index entry or its allocations changed; null when it has no allocations. */
   allocated: number | null;
-  /** uuids of the cells with a pending cleanup of it. */
+  /** uuids of the cells with a pending cleanup of it, and for how many seconds each is noted. */
   cleanups: string[];
+  cleanup_ages: number[];
 }
 
 /** A uuid before all others, where a scan begins. */
@@ -44,7 +45,7 @@ const records = (servers: string) => `
   select asked.uuid, m.id is not null as mapped, coalesce(m.queued_for_delete, false) as deleted, c.uuid as cell,
     ${seconds('b.created_at')} as requested, target.uuid as target_cell, s.id is not null as specified,
     held.hosts, held.host_cells, ${seconds('greatest(held.changed, m.updated_at)')} as allocated,
-    array(select w.uuid::text from pending_cleanups join cell_mappings w on w.id = cell_id where instance_uuid = asked.uuid) as cleanups
+    noted.cleanups, noted.cleanup_ages
   from ${servers} asked
   left join ${lookup('select * from instance_mappings where instance_uuid = asked.uuid')} m on true
   left join cell_mappings c on c.id = m.cell_id
@@ -60,6 +61,10 @@ const records = (servers: string) => `
     join ${lookup('select name from resource_providers where id = a.resource_provider_id')} p on true
     left join ${lookup('select cell_id from host_mappings where host = p.name')} h on true
     left join cell_mappings host_cell on host_cell.id = h.cell_id) held
+  cross join lateral (
+    select coalesce(array_agg(w.uuid::text order by w.id), '{}') as cleanups,
+      coalesce(array_agg(${seconds('n.created_at')} order by w.id), '{}') as cleanup_ages
+    from pending_cleanups n join cell_mappings w on w.id = n.cell_id where n.instance_uuid = asked.uuid) noted
   order by asked.uuid`;
 
 /**
@@ -101,6 +106,23 @@ export async function readServers(api: Database, uuids: readonly string[]): Prom
   return query<ServerRecords>(api, `with asked as (select jsonb_array_elements_text(:uuids::jsonb)::uuid as uuid) ${records('asked')}`, {
     uuids,
   });
+}
+
+/** A server that has a name and no cell yet. */
+export interface NamedBuildRequest {
+  uuid: string;
+  project: string;
+  created: string;
+}
+
+/** Returns the servers without a cell that have a name, the newest first. */
+export async function findBuildRequestsNamed(api: Database, name: string): Promise<NamedBuildRequest[]> {
+  return query<NamedBuildRequest>(
+    api,
+    `select instance_uuid as uuid, project_id as project, created_at as created
+     from build_requests where instance->>'display_name' = :name order by created_at desc limit 1000`,
+    { name },
+  );
 }
 
 /** A server in the api database, for a person to read. Amounts are in the units of placement. */

@@ -4,7 +4,6 @@
  */
 import { type Database, query } from '../../data-api/client.ts';
 import { disabledTrait } from '../hosts/allocations.ts';
-import { seconds } from './servers.ts';
 
 /** Rows that one answer of the Data API holds in any case. */
 const mostRows = 1_000;
@@ -133,21 +132,4 @@ export async function listGroupFaults(api: Database): Promise<GroupFault[]> {
       { after },
     );
   return readAll(page, 0, ({ id }) => id);
-}
-
-/** The pending cleanups of a cell. */
-export interface PendingCleanups {
-  cell: string;
-  servers: number;
-  /** Seconds since the oldest of it was noted. */
-  oldest: number;
-}
-
-/** Returns the number of pending cleanups by name of the cell. */
-export async function countPendingCleanups(api: Database): Promise<PendingCleanups[]> {
-  return query<PendingCleanups>(
-    api,
-    `select c.name as cell, count(*)::int as servers, max(${seconds('w.created_at')}) as oldest
-     from pending_cleanups w join cell_mappings c on c.id = w.cell_id group by c.id order by c.name`,
-  );
 }

@@ -1,7 +1,7 @@
 /** Taking servers that a cell has into the index: everything that the api database holds of a server follows from its row in the cell. */
 import { type Database, query } from '../../data-api/client.ts';
 import type { Resources } from '../hosts/allocations.ts';
-import type { RequestSpec } from '../servers/build-requests.ts';
+import type { RequestSpec } from '../servers/request-spec.ts';
 import { notePending } from './pending-cleanups.ts';
 
 /** Returns those of a cell's servers that the index does not have, and that are no remains which the reaper is about to remove. */

@@ -6,7 +6,7 @@
 import { type Database, queryDocuments } from '../../data-api/client.ts';
 import type { Resources } from '../hosts/allocations.ts';
 import type { GroupPolicy } from '../server-groups.ts';
-import type { RequestSpec } from '../servers/build-requests.ts';
+import type { RequestSpec } from '../servers/request-spec.ts';
 import { documents, reasons, request, search } from './scheduling-sql.ts';
 
 /** What the hosts of a class can do. */

@@ -1,6 +1,7 @@
 /** What a boot names and must find before it is accepted: flavor, image, key pair, server group and quota, read in one call. */
 import { type Database, query } from '../../data-api/client.ts';
 import { type Flavor, flavorColumns, flavorVisible } from '../flavors.ts';
+import { imageVisible } from '../images.ts';
 import { type KeyPair, keyPairDocument } from '../keypairs.ts';
 import { projectLimits } from '../quotas.ts';
 
@@ -24,12 +25,16 @@ export type BootFlavor = Omit<Flavor, 'description'>;
 export interface BootChoices<Limit extends string> {
   flavor: BootFlavor | null;
   image: BootImage | null;
+  /** Which of the images of disks the project may use. */
+  deviceImages: string[];
   keyPair: KeyPair | null;
-  /** Whether the project has the server group. */
+  /** Whether there is the server group for the caller. */
   groupExists: boolean;
   /** Whether the zone has an enabled host. */
   zoneAvailable: boolean;
   hostExists: boolean;
+  /** The zone of the host that is forced: Nova's default zone for one that is not there. */
+  forcedZone: string;
   /** What limits the project has, by the names of the defaults; -1 is unlimited. */
   limits: Record<Limit, number>;
 }
@@ -41,49 +46,66 @@ export async function findBootChoices<Limit extends string>(
   api: Database,
   asked: {
     flavorId: string;
+    /** uuid of the image that is booted from. */
     imageId: string | null;
+    /** uuids of the images of disks. */
+    deviceImageIds: readonly string[];
     userId: string;
     keyName: string | null;
     /** uuid of the server group. */
     group: string | null;
     zone: string | null;
-    /** Names of a host and of its node. */
+    /** Name of the host that is forced. */
+    forcedHost: string | null;
+    /** Names of a host that is asked for and of its node. */
     host: string | null;
     node: string | null;
     projectId: string;
     seesAllFlavors: boolean;
+    /** Whether images and groups of other projects will do. */
+    seesAll: boolean;
   },
   defaults: Readonly<Record<Limit, number>>,
 ): Promise<BootChoices<Limit>> {
   const [row] = await query<BootChoices<Limit>>(
     api,
-    `with usage as (
-       -- Asked first: an insert would wait for the boots and deletes of the project that are just moving its row.
+    `with
+     -- The project's row of quota use. Asked for first: an insert would wait for the boots and deletes of the project that are just moving its row.
+     usage as (
        insert into quota_usages (project_id) select :project where not exists (select from quota_usages where project_id = :project)
-       on conflict do nothing)
+       on conflict do nothing),
+     -- The images that the project may boot from, of those that are asked for.
+     bootable as (
+       select * from images
+       where (id = :image_id::uuid or id in (select jsonb_array_elements_text(:device_images::jsonb)::uuid)) and ${imageVisible(':sees_all', ':project')})
      select
        (select to_jsonb(found) - 'description' from (
           select ${flavorColumns('f')} from flavors f where flavorid = :flavor_id and not f.disabled and ${flavorVisible('f')}) found) as flavor,
        (select to_jsonb(found) from (
-          select id, name, status, size, min_disk, min_ram, disk_format, container_format, properties from images
-          where id = :image_id::uuid and (visibility <> 'private' or owner = :project)) found) as image,
+          select id, name, status, size, min_disk, min_ram, disk_format, container_format, properties from bootable
+          where id = :image_id::uuid) found) as image,
+       (select coalesce(jsonb_agg(id), '[]') from bootable) as "deviceImages",
        (select ${keyPairDocument('k')} from key_pairs k where user_id = :user_id and name = :key_name) as "keyPair",
-       exists (select from instance_groups where uuid = :group::uuid and project_id = :project) as "groupExists",
+       exists (select from instance_groups where uuid = :group::uuid and (:sees_all or project_id = :project)) as "groupExists",
        exists (select from host_states where zone = :zone and cell_id is not null and not service_disabled) as "zoneAvailable",
        exists (
          select from host_states
          where cell_id is not null and host = coalesce(:host::text, :node::text) and host = coalesce(:node::text, :host::text)) as "hostExists",
+       coalesce((select zone from host_states where host = :forced_host::text), 'nova') as "forcedZone",
        ${projectLimits(':project')} as limits`,
     {
       flavor_id: asked.flavorId,
       image_id: asked.imageId,
+      device_images: asked.deviceImageIds,
       zone: asked.zone,
+      forced_host: asked.forcedHost,
       host: asked.host,
       node: asked.node,
       user_id: asked.userId,
       key_name: asked.keyName,
       group: asked.group,
       project: asked.projectId,
+      sees_all: asked.seesAll,
       project_id: asked.seesAllFlavors ? null : asked.projectId,
       defaults,
     },

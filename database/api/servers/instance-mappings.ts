@@ -5,7 +5,8 @@
 import { type Database, queryDocuments } from '../../data-api/client.ts';
 import type { DocumentFilter, Instance } from '../../servers/document.ts';
 import { notePending } from '../cells/pending-cleanups.ts';
-import { buildRequestDocument, type RequestSpec } from './build-requests.ts';
+import { buildRequestDocument } from './build-requests.ts';
+import type { RequestSpec } from './request-spec.ts';
 
 /** Where a server is. */
 export interface InstanceMapping {

@@ -55,8 +55,9 @@ export function openDatabase(connection: Postgres['connection'], database: strin
     types: { getTypeParser: () => (text: string) => text },
   };
   const pool = new Pool({ ...config, max: poolSize });
-  // The pool replaces an idle connection that breaks; a statement that meets the cause reports it.
+  // The pool replaces a connection that breaks, idle or at work; a statement that meets the cause reports it.
   pool.on('error', () => {});
+  pool.on('connect', (client) => client.on('error', () => {}));
   const busy = new Set<ClientBase>();
   pool.on('acquire', (client) => busy.add(client));
   pool.on('release', (_error, client) => busy.delete(client));

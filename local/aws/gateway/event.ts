@@ -22,7 +22,8 @@ export function toEvent(request: IncomingMessage, body: Buffer, routeKey: string
     rawPath: path,
     rawQueryString,
     ...(cookies && { cookies }),
-    headers: { ...headers, 'x-forwarded-proto': 'http' },
+    // The cloud's gateway is where TLS ends; here that is a proxy in front, if there is one.
+    headers: { 'x-forwarded-proto': 'http', ...headers },
     ...(rawQueryString && { queryStringParameters: joinParameters(rawQueryString) }),
     requestContext: {
       accountId: '000000000000',

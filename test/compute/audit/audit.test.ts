@@ -3,11 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { audit, isClean } from '../../../compute/audit/audit.ts';
 import { type Kind, kinds } from '../../../compute/audit/findings.ts';
+import { explain } from '../../../compute/servers/explain.ts';
 import { purgeInstances } from '../../../database/cell/reaper.ts';
 import { parseDatabaseUrl } from '../../../database/data-api/url.ts';
 import { type Cloud, startCloud } from '../../fixtures/cloud.ts';
 import {
   claimOn,
+  locate,
   nobody,
   type Run,
   requestBuild,
@@ -381,6 +383,22 @@ test('what is noted to be finished is pending, not broken', async () => {
   expect(pending.reduce((sum, { servers }) => sum + servers, 0)).toBe(2);
   await rest(cloud);
   expect(await settled()).toMatchObject({ findings: [], pending: [] });
+});
+
+test('a server that has just become ACTIVE is neither broken nor pending, whatever is noted of it', async () => {
+  const noted = () => run('api', 'select instance_uuid from pending_cleanups');
+  const user = await cloud.newUser();
+  const id = await user.boot();
+  expect((await user.settled(id)).status).toBe('ACTIVE');
+  await cloud.service.workflow.drain();
+  expect(await noted()).toEqual([{ instance_uuid: id }]);
+  expect(await settled()).toMatchObject({ servers: 1, findings: [], pending: [] });
+  expect(await explain(cloud.service.api, id)).toMatchObject({ entry: { pendingCleanups: [] } });
+  const server = await locate(cloud, id, user.projectId);
+  victims.push(server);
+  await inCell(server.cell, `vm_state = 'building'`, server);
+  expect((await settled()).pending).toEqual([{ cell: server.cell, servers: 1, oldest: expect.any(Number) }]);
+  expect(await explain(cloud.service.api, id)).toMatchObject({ entry: { pendingCleanups: [server.cell] } });
 });
 
 test('a busy cloud with damage shows the damage alone, after a second look; a young boot is not stuck', async () => {

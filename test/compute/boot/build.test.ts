@@ -1,19 +1,18 @@
 /** How a build ends: on its host, on an alternate, or in ERROR in its own cell; and that it ends for its owner only. */
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { buildOnHost } from '../../../compute/boot/build-on-host.ts';
-import { type CreatedInCell, createInCell } from '../../../compute/boot/create-in-cell.ts';
+import type { CreatedInCell } from '../../../compute/boot/create-in-cell.ts';
 import { failInCell } from '../../../compute/boot/fail-in-cell.ts';
 import type { Failure } from '../../../compute/boot/failure.ts';
 import { OwnershipLost } from '../../../compute/boot/ownership-lost.ts';
 import { MaxRetriesExceeded, maxAttempts, reschedule } from '../../../compute/boot/reschedule.ts';
-import { scheduleServers } from '../../../compute/boot/schedule-servers.ts';
 import { BuildAborted, BuildFailure, type Driver } from '../../../compute/hosts/drivers/driver.ts';
 import { configuration } from '../../../compute/scheduler/configuration.ts';
 import { type Database, query } from '../../../database/data-api/client.ts';
-import { type Accepted, accept } from '../../fixtures/accepted.ts';
 import { type Cloud, startCloud } from '../../fixtures/cloud.ts';
 import { comeToRest } from '../../fixtures/rest.ts';
-import { type Standing, standingOf } from '../../fixtures/standing.ts';
+import { standingOf } from '../../fixtures/standing.ts';
+import { type Accepted, createServer } from '../../fixtures/stepwise-boot.ts';
 
 let cloud: Cloud;
 let api: Database;
@@ -34,12 +33,10 @@ const driver: Driver = {
   destroy: async (host, server, fencing_token) => void asked.push(['destroy', host, server, fencing_token]),
 };
 
-async function created(): Promise<{ server: Accepted; created: CreatedInCell; look(): Promise<Standing> }> {
-  const server = await accept(cloud);
-  const [placement] = await scheduleServers(api, server.execution, [server.id]);
-  if (!placement) throw new Error('no placement');
+async function created() {
   asked = [];
-  return { server, created: await createInCell(api, placement), look: () => standingOf(cloud, server, 'cell1') };
+  const { server, created, here } = await createServer(cloud);
+  return { server, created, look: () => standingOf(cloud, server, here) };
 }
 
 const failure: Failure = {

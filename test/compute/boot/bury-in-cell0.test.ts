@@ -2,11 +2,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { buryInCell0 } from '../../../compute/boot/bury-in-cell0.ts';
 import { readFailure } from '../../../compute/boot/failure.ts';
-import { findInstances } from '../../../database/cell/instances.ts';
+import { findInstances } from '../../../database/cell/instances/find.ts';
 import { query } from '../../../database/data-api/client.ts';
 import { type Cloud, type Json, type ServerBody, startCloud, type User } from '../../fixtures/cloud.ts';
 import { comeToRest, reapNow } from '../../fixtures/rest.ts';
-import { carried, fullServer, volume } from '../../fixtures/traffic.ts';
+import { carried, fullServer } from '../../fixtures/traffic.ts';
 
 let cloud: Cloud;
 let admin: User;
@@ -53,7 +53,7 @@ async function acceptAll(): Promise<void> {
 /** Boots servers that carry all that servers may, and by default fit nowhere; returns them when nothing is at work any more. */
 async function buried(user: User, fields: Json = {}): Promise<ServerBody[]> {
   await user.send('POST', '/os-keypairs', { body: { keypair: { name: 'mine', public_key: publicKey } } });
-  await user.boot({ ...fullServer, flavorRef: tooLarge, key_name: 'mine', security_groups: [{ name: 'web' }], ...fields });
+  await user.boot({ ...fullServer, flavorRef: tooLarge, key_name: 'mine', ...fields });
   await cloud.service.workflow.drain();
   return all();
 }
@@ -82,10 +82,25 @@ async function detailsOfEvent(id: string): Promise<string> {
   return body.instanceAction.events.map(({ details }) => details).join();
 }
 
+/** The disks of a server in cell0, as far as a request names them. */
+async function disksOf(id: string): Promise<object[]> {
+  return query(
+    cloud.database('cell0'),
+    `select source_type, destination_type, boot_index, image_id, volume_size, delete_on_termination
+     from block_device_mapping where instance_uuid = :id::uuid order by id`,
+    { id },
+  );
+}
+
+const image = 'c1220500-0000-4000-8000-000000000001';
+const allDisks = [
+  ...[{ source_type: 'image', destination_type: 'local', boot_index: 0, image_id: image, volume_size: null, delete_on_termination: true }],
+  ...[{ source_type: 'blank', destination_type: 'volume', boot_index: -1, image_id: null, volume_size: 1, delete_on_termination: true }],
+];
+
 const whole = {
   status: 'ERROR',
   ...carried,
-  'os-extended-volumes:volumes_attached': [{ id: volume, delete_on_termination: true }],
   flavor: expect.objectContaining({ disk: 10_000, vcpus: 1, ram: 64 }),
 };
 
@@ -94,7 +109,7 @@ describe('when cell0 refuses a relation, the server is buried without it, and th
     ['instance_metadata', 'before', '22003', { metadata: {} }],
     ['instance_system_metadata', 'after', '23514', {}],
     ['tags', 'before', '54000', { tags: [] }],
-    ['block_device_mapping', 'before', '22003', { 'os-extended-volumes:volumes_attached': [] }],
+    ['block_device_mapping', 'before', '22003', {}],
     ['security_groups', 'after', '23505', {}, 'security_group_instance_association'],
     ['security_group_instance_association', 'after', '23503', {}],
     ['instance_extra', 'before', '22P02', {}],
@@ -108,6 +123,7 @@ describe('when cell0 refuses a relation, the server is buried without it, and th
     const [server, ...others] = await buried(user);
     expect(others).toEqual([]);
     expect(server).toMatchObject({ ...whole, ...lost });
+    expect(await disksOf(server?.id ?? '')).toEqual(table === 'block_device_mapping' ? [] : allDisks);
     const note = `\ncell0 refused ${relation}: ERROR: out of range; SQLState: ${state}`;
     if (relation === 'instance_faults') expect(server).not.toHaveProperty('fault');
     else expect(server?.fault).toMatchObject({ message: 'No valid host was found. ', details: expect.stringContaining(note) });
@@ -125,7 +141,8 @@ describe('when cell0 refuses a relation, the server is buried without it, and th
     await refuse('cell0', 'instance_metadata');
     const user = await cloud.newUser();
     const [server] = await buried(user);
-    expect(server).toMatchObject({ ...whole, tags: [], metadata: {}, 'os-extended-volumes:volumes_attached': [] });
+    expect(server).toMatchObject({ ...whole, tags: [], metadata: {} });
+    expect(await disksOf(server?.id ?? '')).toEqual([]);
     expect(server?.fault?.details).toContain('cell0 refused instance_metadata, instance_system_metadata, tags, block_device_mapping,');
     await deleteAll(user);
   });
@@ -134,20 +151,19 @@ describe('when cell0 refuses a relation, the server is buried without it, and th
     for (const table of ['tags', 'instance_extra', 'instance_faults', 'instance_actions']) await refuse('cell0', table);
     const user = await cloud.newUser();
     const [server] = await buried(user);
-    expect(server).toMatchObject({ ...whole, tags: [], metadata: {}, 'os-extended-volumes:volumes_attached': [] });
+    expect(server).toMatchObject({ ...whole, tags: [], metadata: {} });
+    expect(await disksOf(server?.id ?? '')).toEqual([]);
     await acceptAll();
     await deleteAll(user);
   });
 });
 
-/** A volume is of one server. */
-const alike = { block_device_mapping_v2: [] };
 const second = '(select launch_index from instances where uuid = new.resource_id) = 1';
 
 test('one server that cell0 refuses a part of loses that part, the others of the request lose nothing', async () => {
   await refuse('cell0', 'tags', { condition: second });
   const user = await cloud.newUser();
-  const servers = await buried(user, { ...alike, min_count: 5, max_count: 5 });
+  const servers = await buried(user, { min_count: 5, max_count: 5 });
   expect(servers.map(({ status }) => status)).toEqual(Array(5).fill('ERROR'));
   expect(servers.map(({ tags }) => tags)).toEqual([carried.tags, [], carried.tags, carried.tags, carried.tags]);
   const reported = servers.map(({ fault }) => fault?.details?.includes('cell0 refused tags'));
@@ -158,13 +174,14 @@ test('one server that cell0 refuses a part of loses that part, the others of the
 test('a server that cell0 takes in no form keeps the others of its request from nothing, and is buried when cell0 takes it', async () => {
   await refuse('cell0', 'instances', { condition: 'new.launch_index = 1' });
   const user = await cloud.newUser();
-  const servers = await buried(user, { ...alike, min_count: 3, max_count: 3 });
+  const servers = await buried(user, { min_count: 3, max_count: 3 });
   expect(servers.map(({ status }) => status)).toEqual(['ERROR', 'BUILD', 'ERROR']);
   await acceptAll();
   await reapNow(cloud.service);
   await cloud.service.workflow.drain();
-  const { 'os-extended-volumes:volumes_attached': _, ...rest } = whole;
-  expect(await all()).toMatchObject([rest, rest, rest]);
+  const afterwards = await all();
+  expect(afterwards).toMatchObject([whole, whole, whole]);
+  for (const { id } of afterwards) expect(await disksOf(id)).toEqual(allDisks);
   await deleteAll(user);
 });
 
@@ -199,7 +216,7 @@ describe('when a cell refuses a server', () => {
   test('it goes to another cell, whole', async () => {
     await refuse('cell1', 'tags');
     const user = await cloud.newUser();
-    const servers = await buried(user, { ...alike, flavorRef: '1', min_count: 4, max_count: 4 });
+    const servers = await buried(user, { flavorRef: '1', min_count: 4, max_count: 4 });
     expect(servers.map((server) => [server.status, server.tags])).toEqual(Array(4).fill(['ACTIVE', carried.tags]));
     for (const server of servers) expect(server['OS-EXT-SRV-ATTR:host']).toMatch(/^cell2-/);
     await deleteAll(user);
@@ -210,6 +227,7 @@ describe('when a cell refuses a server', () => {
     const user = await cloud.newUser();
     const [server] = await buried(user, { flavorRef: '1' });
     expect(server).toMatchObject({ ...whole, flavor: expect.anything() });
+    expect(await disksOf(server?.id ?? '')).toEqual(allDisks);
     expect(server?.fault?.details).toContain('2 cells refused the server');
     expect(server?.fault?.details).toContain('out of range; SQLState: 22003');
     await deleteAll(user);

@@ -3,19 +3,19 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { createInCell } from '../../../compute/boot/create-in-cell.ts';
 import type { Failure } from '../../../compute/boot/failure.ts';
 import { OwnershipLost } from '../../../compute/boot/ownership-lost.ts';
-import { type Placement, scheduleServers } from '../../../compute/boot/schedule-servers.ts';
 import { tryAnotherCell } from '../../../compute/boot/try-another-cell.ts';
 import { cell0 } from '../../../compute/cells/cell0.ts';
 import { NoValidHost } from '../../../compute/scheduler/no-valid-host.ts';
 import { takeOverStalledBoots } from '../../../database/api/reaper/stalled-boots.ts';
 import { removeBuildRequest } from '../../../database/api/servers/build-requests.ts';
 import { type Database, query } from '../../../database/data-api/client.ts';
-import { type Accepted, accept } from '../../fixtures/accepted.ts';
+import { DatabaseUnreachable } from '../../../database/data-api/unreachable.ts';
 import { beforeStatement } from '../../fixtures/before-statement.ts';
 import { type Cloud, startCloud } from '../../fixtures/cloud.ts';
 import { comeToRest, reapNow } from '../../fixtures/rest.ts';
-import { type Standing, standingOf } from '../../fixtures/standing.ts';
+import { standingOf } from '../../fixtures/standing.ts';
 import { stopAfter } from '../../fixtures/steps.ts';
+import { scheduleServer } from '../../fixtures/stepwise-boot.ts';
 
 let cloud: Cloud;
 let api: Database;
@@ -26,11 +26,9 @@ beforeAll(async () => {
 afterAll(() => cloud?.stop());
 afterEach(() => comeToRest(cloud.service));
 
-async function scheduled(): Promise<{ server: Accepted; placement: Placement; look(): Promise<Standing> }> {
-  const server = await accept(cloud);
-  const [placement] = await scheduleServers(api, server.execution, [server.id]);
-  if (!placement) throw new Error('no placement');
-  return { server, placement, look: () => standingOf(cloud, server, placement.host.split('-', 1)[0]) };
+async function scheduled() {
+  const { server, placement, here } = await scheduleServer(cloud);
+  return { server, placement, look: () => standingOf(cloud, server, here) };
 }
 
 const commit = 'delete from build_requests';
@@ -157,11 +155,27 @@ test('when no other cell has a host, the reason says why this one did not take t
   expect(error.cause).toBeInstanceOf(NoValidHost);
 });
 
+const refusal = 'ERROR: out of range; SQLState: 22003';
+const refused: Failure = { ...failure, error: 'DatabaseErrorException', details: refusal };
+
+test('a cell that does not answer is another matter than one that refuses the server: of these, two are enough', async () => {
+  const turned = async (why: Failure, refusals: number) => {
+    const { placement } = await scheduled();
+    await stopAfter(cloud, 1, () => createInCell(api, placement));
+    return { before: placement, after: await tryAnotherCell(api, { ...placement, refusals }, why) };
+  };
+  const { before, after } = await turned(failure, 1);
+  expect(after).toMatchObject({ server: before.server, execution: before.execution, refusals: 1 });
+  expect(after.cell).not.toBe(before.cell);
+  expect((await turned(refused, 0)).after).toMatchObject({ refusals: 1 });
+  await expect(turned(refused, 1)).rejects.toThrow(/^2 cells refused the server, the last one .*: ERROR: out of range; SQLState: 22003$/);
+});
+
 test('a fault while the server is scheduled again stays a fault', async () => {
   const { placement } = await scheduled();
   await stopAfter(cloud, 1, () => createInCell(api, placement));
   const fault = cloud.service.dataApi.faults.add({ kind: 'before', error: 'AccessDeniedException', sql: 'host_states' });
-  await expect(tryAnotherCell(api, placement, failure)).rejects.toThrow('does not answer');
+  await expect(tryAnotherCell(api, placement, failure)).rejects.toThrow(DatabaseUnreachable);
   fault.lift();
 });
 

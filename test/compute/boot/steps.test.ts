@@ -2,20 +2,20 @@
 import { afterAll, beforeAll, describe, test } from 'vitest';
 import { buildOnHost } from '../../../compute/boot/build-on-host.ts';
 import { buryInCell0 } from '../../../compute/boot/bury-in-cell0.ts';
-import { type CreatedInCell, createInCell } from '../../../compute/boot/create-in-cell.ts';
+import { createInCell } from '../../../compute/boot/create-in-cell.ts';
 import { failInCell } from '../../../compute/boot/fail-in-cell.ts';
 import type { Failure } from '../../../compute/boot/failure.ts';
 import { reschedule } from '../../../compute/boot/reschedule.ts';
-import { type Placement, scheduleServers } from '../../../compute/boot/schedule-servers.ts';
+import { scheduleServers } from '../../../compute/boot/schedule-servers.ts';
 import { tryAnotherCell } from '../../../compute/boot/try-another-cell.ts';
 import { noFailures, simulatedDriver } from '../../../compute/hosts/drivers/simulated.ts';
 import { listPendingCleanups } from '../../../database/api/cells/pending-cleanups.ts';
 import { takeOverBuilds } from '../../../database/api/reaper/stalled-boots.ts';
 import type { Database } from '../../../database/data-api/client.ts';
-import { type Accepted, accept } from '../../fixtures/accepted.ts';
 import { type Cloud, startCloud } from '../../fixtures/cloud.ts';
 import type { Standing } from '../../fixtures/standing.ts';
 import { runsTwice, type Step, standingAfter, stopAfter, stopsAnywhere } from '../../fixtures/steps.ts';
+import { acceptServer, createServer, scheduleServer } from '../../fixtures/stepwise-boot.ts';
 
 let cloud: Cloud;
 let api: Database;
@@ -28,26 +28,9 @@ afterAll(() => cloud?.stop());
 const driver = simulatedDriver(noFailures);
 const failure: Failure = { error: 'BuildFailure', cause: 'BuildFailure', sentence: 'It failed.', details: 'It failed.' };
 
-interface Placed {
-  server: Accepted;
-  here: string;
-  placement: Placement;
-}
-
-async function place(server: Accepted, execution = server.execution): Promise<Placed> {
-  const [placement] = await scheduleServers(api, execution, [server.id]);
-  if (!placement) throw new Error('no placement');
-  return { server, placement, here: placement.host.split('-', 1)[0] ?? '' };
-}
-
-async function create(): Promise<Placed & { created: CreatedInCell }> {
-  const placed = await place(await accept(cloud));
-  return { ...placed, created: await createInCell(api, placed.placement) };
-}
-
 const schedule: Step = {
   async prepare() {
-    const server = await accept(cloud);
+    const server = await acceptServer(cloud);
     return { server, run: () => scheduleServers(api, server.execution, [server.id]) };
   },
   standings: [{}, {}, { allocated: 'here' }],
@@ -57,7 +40,7 @@ const placed = standingAfter(schedule, 2);
 
 const creation: Step = {
   async prepare() {
-    const { server, here, placement } = await place(await accept(cloud));
+    const { server, here, placement } = await scheduleServer(cloud);
     return { server, here, run: () => createInCell(api, placement) };
   },
   standings: [
@@ -73,11 +56,11 @@ const created = standingAfter(creation, 3);
 /** A server that its cell has, taken over by another execution, which goes on with it. */
 const resumption: Step = {
   async prepare() {
-    const { server, here, placement } = await create();
+    const { server, here, placement } = await createServer(cloud);
     const pending = await listPendingCleanups(api, 0);
     const builds = pending.flatMap(({ own }) => own).filter(({ uuid }) => uuid === server.id);
     await takeOverBuilds(api, 'resume', placement.cell, builds);
-    const again = await place(server, 'resume');
+    const again = await scheduleServer(cloud, server, 'resume');
     return { server, here, run: () => createInCell(api, again.placement) };
   },
   standings: [
@@ -90,7 +73,7 @@ const resumption: Step = {
 
 const build: Step = {
   async prepare() {
-    const { server, here, created } = await create();
+    const { server, here, created } = await createServer(cloud);
     return { server, here, run: () => buildOnHost(driver, created) };
   },
   standings: [created, { shown: 'ACTIVE', rows: { here: { state: 'active', token: 1, host: 'allocated' } } }],
@@ -99,7 +82,7 @@ const build: Step = {
 
 const alternate: Step = {
   async prepare() {
-    const { server, here, created } = await create();
+    const { server, here, created } = await createServer(cloud);
     return { server, here, run: () => reschedule(api, driver, created, failure) };
   },
   standings: [
@@ -112,7 +95,7 @@ const alternate: Step = {
 
 const failed: Step = {
   async prepare() {
-    const { server, here, created } = await create();
+    const { server, here, created } = await createServer(cloud);
     return { server, here, run: () => failInCell(api, driver, created, failure) };
   },
   standings: [created, { shown: 'ERROR', rows: { here: { state: 'error', token: 1, host: null } } }, { allocated: null }],
@@ -122,7 +105,7 @@ const failed: Step = {
 /** A server whose row is in its target cell, and whose commit never came. */
 const another: Step = {
   async prepare() {
-    const { server, here, placement } = await place(await accept(cloud));
+    const { server, here, placement } = await scheduleServer(cloud);
     await stopAfter(cloud, 2, () => createInCell(api, placement));
     return { server, here, run: () => tryAnotherCell(api, placement, failure) };
   },
@@ -141,7 +124,7 @@ const another: Step = {
 const inCell0: Standing['rows'] = { cell0: { state: 'error', token: 1, host: null } };
 const burial: Step = {
   async prepare() {
-    const { server, here } = await place(await accept(cloud));
+    const { server, here } = await scheduleServer(cloud);
     return { server, here, run: () => buryInCell0(api, server.execution, [server.id], failure) };
   },
   standings: [

@@ -2,19 +2,19 @@
 import { setImmediate } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildOnHost } from '../../../compute/boot/build-on-host.ts';
-import { type CreatedInCell, createInCell } from '../../../compute/boot/create-in-cell.ts';
-import { scheduleServers } from '../../../compute/boot/schedule-servers.ts';
+import { createInCell } from '../../../compute/boot/create-in-cell.ts';
 import { noFailures, simulatedDriver } from '../../../compute/hosts/drivers/simulated.ts';
 import { type Reaper, reap, type StartedBoot } from '../../../compute/reaper/reap.ts';
 import { releaseTargetCell } from '../../../database/api/servers/build-requests.ts';
 import { findInstanceMappingToDelete } from '../../../database/api/servers/instance-mappings.ts';
-import { deleteInstance, failInstance } from '../../../database/cell/instances.ts';
+import { failInstance } from '../../../database/cell/instances/build.ts';
+import { deleteInstance } from '../../../database/cell/instances/delete.ts';
 import { type Database, query } from '../../../database/data-api/client.ts';
-import { type Accepted, accept } from '../../fixtures/accepted.ts';
 import { type Cloud, startCloud } from '../../fixtures/cloud.ts';
 import { comeToRest } from '../../fixtures/rest.ts';
 import { atRest, standingOf } from '../../fixtures/standing.ts';
 import { runsTwice, type Step, stopAfter, stopsAnywhere } from '../../fixtures/steps.ts';
+import { acceptServer, createServer, scheduleServer } from '../../fixtures/stepwise-boot.ts';
 
 let cloud: Cloud;
 let api: Database;
@@ -28,15 +28,8 @@ afterAll(() => cloud?.stop());
 const runReaper = (changes: Partial<Reaper> = {}) =>
   reap({ api, driver: simulatedDriver(noFailures), startBoot: async () => undefined, silence: 0, ...changes });
 
-async function created(): Promise<{ server: Accepted; here: string; created: CreatedInCell }> {
-  const server = await accept(cloud);
-  const [placement] = await scheduleServers(api, server.execution, [server.id]);
-  if (!placement) throw new Error('no placement');
-  return { server, here: placement.host.split('-', 1)[0] ?? '', created: await createInCell(api, placement) };
-}
-
-const prepared = async (before: (server: Awaited<ReturnType<typeof created>>) => Promise<unknown>) => {
-  const server = await created();
+const prepared = async (before: (server: Awaited<ReturnType<typeof createServer>>) => Promise<unknown>) => {
+  const server = await createServer(cloud);
   await before(server);
   return { ...server, run: () => runReaper() };
 };
@@ -51,7 +44,7 @@ const questions = [{}, {}, {}];
 
 const silentBoot: Step = {
   async prepare() {
-    return { server: await accept(cloud), run: () => runReaper({ silence: 60 }) };
+    return { server: await acceptServer(cloud), run: () => runReaper({ silence: 60 }) };
   },
   standings: [atRest, ...questions],
   end: () => 'ACTIVE',
@@ -115,7 +108,7 @@ describe.each<[string, Step]>([
 });
 
 test('a boot that is silent gets another execution with the next token, which is started', async () => {
-  const server = await accept(cloud);
+  const server = await acceptServer(cloud);
   const started: StartedBoot[] = [];
   const startBoot = async (boot: StartedBoot) => void started.push(boot);
   expect(await runReaper({ startBoot, silence: 60 })).toMatchObject({ restarted: 0 });
@@ -130,7 +123,7 @@ test('a boot that is silent gets another execution with the next token, which is
 });
 
 test('a build that is silent in its cell gets another execution with the next token, which is started; it stays noted', async () => {
-  const { server, here } = await created();
+  const { server, here } = await createServer(cloud);
   const started: StartedBoot[] = [];
   const startBoot = async (boot: StartedBoot) => void started.push(boot);
   expect(await runReaper({ startBoot })).toEqual({ restarted: 0, resumed: 1, released: 0, purged: 0, unreachable: [] });
@@ -140,12 +133,9 @@ test('a build that is silent in its cell gets another execution with the next to
 });
 
 test('what a cell holds of a server that released it as its target is removed, and the cleanup with it', async () => {
-  const server = await accept(cloud);
-  const [placement] = await scheduleServers(api, server.execution, [server.id]);
-  if (!placement) throw new Error('no placement');
+  const { server, placement, here } = await scheduleServer(cloud);
   await stopAfter(cloud, 2, () => createInCell(api, placement));
   await releaseTargetCell(api, server.execution, server.id);
-  const here = placement.host.split('-', 1)[0] ?? '';
   expect(await standingOf(cloud, server, here)).toMatchObject({ rows: { here: { state: 'building' } }, cleanups: ['here'] });
   expect(await runReaper()).toEqual({ restarted: 1, resumed: 0, released: 0, purged: 1, unreachable: [] });
   expect(await standingOf(cloud, server, here)).toEqual({ ...atRest, request: { target: null, token: 3 } });
@@ -153,7 +143,7 @@ test('what a cell holds of a server that released it as its target is removed, a
 });
 
 test('a host ends what a deleted server ran there, by its token', async () => {
-  const { server, here, created: build } = await created();
+  const { server, here, created: build } = await createServer(cloud);
   const { id, caller } = server;
   await findInstanceMappingToDelete(api, id, caller.projectId);
   await deleteInstance(cloud.database(here), id, { requestId: 'req', userId: caller.userId, projectId: caller.projectId, force: false });
@@ -164,7 +154,7 @@ test('a host ends what a deleted server ran there, by its token', async () => {
 });
 
 test('a cell that does not answer delays its own part only', async () => {
-  const [one, two] = [await created(), await created()];
+  const [one, two] = [await createServer(cloud), await createServer(cloud)];
   const fault = cloud.service.dataApi.faults.add({ kind: 'down', cluster: one.here });
   const reaped = await runReaper();
   fault.lift();
@@ -174,7 +164,7 @@ test('a cell that does not answer delays its own part only', async () => {
 });
 
 test('many boots are started some at a time, and one that cannot be started keeps no other from it', { timeout: 60_000 }, async () => {
-  const servers = await Promise.all(Array.from({ length: 120 }, () => accept(cloud)));
+  const servers = await Promise.all(Array.from({ length: 120 }, () => acceptServer(cloud)));
   const started: string[] = [];
   let atOnce = 0;
   let most = 0;

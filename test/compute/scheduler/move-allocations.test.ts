@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { scheduleServers } from '../../../compute/boot/schedule-servers.ts';
 import { moveAllocations } from '../../../database/api/hosts/allocations.ts';
-import type { RequestSpec } from '../../../database/api/servers/build-requests.ts';
+import type { RequestSpec } from '../../../database/api/servers/request-spec.ts';
 import { query } from '../../../database/data-api/client.ts';
 import type { FencedServer } from '../../../database/servers/ownership.ts';
 import { type SchedulerFixture, startSchedulerFixture } from '../../../local/bench/scheduler-fixture.ts';

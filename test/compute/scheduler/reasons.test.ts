@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { scheduleServers } from '../../../compute/boot/schedule-servers.ts';
 import { NoValidHost } from '../../../compute/scheduler/no-valid-host.ts';
-import type { RequestSpec } from '../../../database/api/servers/build-requests.ts';
+import type { RequestSpec } from '../../../database/api/servers/request-spec.ts';
 import { query } from '../../../database/data-api/client.ts';
 import { type SchedulerFixture, startSchedulerFixture, tiny } from '../../../local/bench/scheduler-fixture.ts';
 import { sharedPostgres } from '../../fixtures/postgres.ts';

@@ -4,8 +4,9 @@ import { type Placement, scheduleServers } from '../../../compute/boot/schedule-
 import { configuration } from '../../../compute/scheduler/configuration.ts';
 import { NoValidHost } from '../../../compute/scheduler/no-valid-host.ts';
 import { claim } from '../../../database/api/hosts/allocations.ts';
-import { type RequestSpec, releaseTargetCell } from '../../../database/api/servers/build-requests.ts';
+import { releaseTargetCell } from '../../../database/api/servers/build-requests.ts';
 import { releaseAllocationsOfFailed } from '../../../database/api/servers/release.ts';
+import type { RequestSpec } from '../../../database/api/servers/request-spec.ts';
 import { query } from '../../../database/data-api/client.ts';
 import { type SchedulerFixture, startSchedulerFixture, tiny } from '../../../local/bench/scheduler-fixture.ts';
 import { sharedPostgres } from '../../fixtures/postgres.ts';
@@ -99,6 +100,34 @@ test('40 boots at once on nearly full hosts: never over, and as many find a host
   for (const outcome of outcomes) if (outcome.status === 'rejected') expect(outcome.reason).toBeInstanceOf(NoValidHost);
   expect(await sql(fixture, `select sum(free)::int as free from inventories where resource_class = 'VCPU'`)).toEqual([{ free: 0 }]);
   await checkCapacity(fixture, 14 * 6);
+});
+
+test('a boot whose claims are lost each time spreads over the hosts, and gives up after sixty', async () => {
+  // Every claim comes too late, as when another boot was first.
+  await query(
+    fixture.api,
+    `do $do$ begin
+       create table tried (provider int);
+       create function lose_claim() returns trigger language plpgsql as $function$
+       begin
+         insert into tried values (new.resource_provider_id);
+         return null;
+       end $function$;
+       create trigger lost before insert on allocations for each row execute function lose_claim();
+     end $do$`,
+  );
+  const { execution, servers } = await fixture.accept(1);
+  const calls = countCalls(fixture);
+  const error = await scheduleServers(fixture.api, execution, servers).catch((thrown: unknown) => thrown);
+  expect(calls()).toBe(120);
+  expect(error).toMatchObject({ message: expect.stringContaining('\nOther boots took the hosts 60 times.\nFirst cause: LostClaims.') });
+  const [{ hosts: tried } = { hosts: 0 }] = await sql<{ hosts: number }>(
+    fixture,
+    'select count(distinct provider)::int as hosts from tried',
+  );
+  expect(tried).toBeGreaterThan(1);
+  await query(fixture.api, 'do $do$ begin drop function lose_claim cascade; drop table tried; end $do$');
+  await checkCapacity(fixture);
 });
 
 test('reserved and overcommitted capacity counts', async () => {
@@ -210,6 +239,15 @@ test('a limit never buries a server that fits: pages are read until every kind o
   await expect(boot({ flavor })).rejects.toThrow('ComputeCapabilitiesFilter: 99 of 99 hosts rejected');
 });
 
+test('hosts whose class no answer holds are none, and the search ends', async () => {
+  await fixture.addHosts({ cells: 1, hosts: 1 });
+  await query(
+    fixture.api,
+    `update resource_providers set capabilities = capabilities || jsonb_build_object('cpu_info', repeat('x', 1200000))`,
+  );
+  await expect(boot()).rejects.toThrow('The host left can hold 0 of 1 servers; then there is none.');
+});
+
 test('traits are required of the host', async () => {
   await query(fixture.api, `update resource_providers set traits = '{HW_CPU_X86_AVX2}' where name = 'cell2-host2'`);
   expect(hosts(await boot({ flavor: { ...tiny, extra_specs: { 'trait:HW_CPU_X86_AVX2': 'required' } } }, 3))).toEqual(
@@ -255,6 +293,8 @@ test('soft policies are kept while they can be', async () => {
   for (let server = 0; server < 6; server++) for (const host of hosts(await boot({ group: apart }))) spread.add(host);
   expect(spread.size).toBe(6);
   expect(await boot({ group: apart }, 6)).toHaveLength(6);
+  // A wish lets no claim wait for another.
+  expect(await sql(fixture, 'select generation from instance_groups')).toEqual([{ generation: 0 }]);
 
   await fixture.addHosts({ cells: 2, hosts: 3 });
   const together = await newGroup(fixture, 'soft-affinity');

@@ -2,7 +2,7 @@
 
 import { simulatedCapabilities } from '../../../database/api/hosts/hosts.ts';
 import type { Group, HostClass, HostState } from '../../../database/api/scheduler/scheduling-state.ts';
-import type { RequestSpec } from '../../../database/api/servers/build-requests.ts';
+import type { RequestSpec } from '../../../database/api/servers/request-spec.ts';
 
 export const hostClass = (capabilities: Record<string, unknown> = {}, traits: string[] = []): HostClass => ({
   capabilities: { ...simulatedCapabilities, ...capabilities },

@@ -3,16 +3,15 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { NotFound } from '../../../common/errors.ts';
 import { buildOnHost } from '../../../compute/boot/build-on-host.ts';
 import { buryInCell0 } from '../../../compute/boot/bury-in-cell0.ts';
-import { createInCell } from '../../../compute/boot/create-in-cell.ts';
-import { scheduleServers } from '../../../compute/boot/schedule-servers.ts';
 import { noFailures, simulatedDriver } from '../../../compute/hosts/drivers/simulated.ts';
 import { deleteServer } from '../../../compute/servers/delete-server.ts';
 import { setTargetCell } from '../../../database/api/servers/build-requests.ts';
-import type { Database } from '../../../database/data-api/client.ts';
-import { type Accepted, accept } from '../../fixtures/accepted.ts';
+import { serverTables } from '../../../database/cell/server-tables.ts';
+import { type Database, query } from '../../../database/data-api/client.ts';
 import { type Cloud, startCloud } from '../../fixtures/cloud.ts';
 import { atRest } from '../../fixtures/standing.ts';
 import { runsTwice, type Step, stopsAnywhere } from '../../fixtures/steps.ts';
+import { type Accepted, acceptServer, createServer, scheduleServer } from '../../fixtures/stepwise-boot.ts';
 
 let cloud: Cloud;
 let api: Database;
@@ -30,18 +29,11 @@ const remove = ({ id, caller }: Accepted) =>
     if (!(error instanceof NotFound)) throw error;
   });
 
-async function scheduled() {
-  const server = await accept(cloud);
-  const [placement] = await scheduleServers(api, server.execution, [server.id]);
-  if (!placement) throw new Error('no placement');
-  return { server, placement, here: placement.host.split('-', 1)[0] ?? '' };
-}
-
 const ended = { shown: 404, listed: 0, used: 0, allocated: null };
 
 const withoutCell: Step = {
   async prepare() {
-    const { server, placement, here } = await scheduled();
+    const { server, placement, here } = await scheduleServer(cloud);
     await setTargetCell(api, server.execution, [server.id], placement.cell);
     return { server, here, run: () => remove(server) };
   },
@@ -55,8 +47,8 @@ const withoutCell: Step = {
 
 const onHost: Step = {
   async prepare() {
-    const { server, placement, here } = await scheduled();
-    await buildOnHost(driver, await createInCell(api, placement));
+    const { server, here, created } = await createServer(cloud);
+    await buildOnHost(driver, created);
     return { server, here, run: () => remove(server) };
   },
   standings: [
@@ -76,7 +68,7 @@ const onHost: Step = {
 
 const inCell0: Step = {
   async prepare() {
-    const server = await accept(cloud);
+    const server = await acceptServer(cloud);
     const failure = { error: 'NoValidHost', cause: 'NoHosts', sentence: 'No valid host was found. ', details: '' };
     await buryInCell0(api, server.execution, [server.id], failure);
     return { server, run: () => remove(server) };
@@ -103,16 +95,27 @@ describe.each<[string, Step]>([
 });
 
 test('the host ends what it runs, with the token that it was started with', async () => {
-  const { server, placement } = await scheduled();
-  await buildOnHost(driver, await createInCell(api, placement));
+  const { server, placement, created } = await createServer(cloud);
+  await buildOnHost(driver, created);
   const destroyed: unknown[] = [];
   const destroy = async (...guest: unknown[]) => void destroyed.push(guest);
   await deleteServer(api, { ...driver, destroy }, server.caller, 'req-delete', server.id);
   expect(destroyed).toEqual([[placement.host, server.id, 1]]);
 });
 
+test('what belongs to the server in its cell is deleted with it, a move that was noted there included', async () => {
+  const { server, here } = await createServer(cloud);
+  const cell = cloud.database(here);
+  await query(cell, 'insert into migrations (uuid, instance_uuid) values (gen_random_uuid(), :id::uuid)', { id: server.id });
+  const living = serverTables.map((table) => `select '${table}' as part from ${table} where instance_uuid = :id::uuid and deleted = 0`);
+  const parts = async () => (await query<{ part: string }>(cell, living.join(' union '), { id: server.id })).map(({ part }) => part);
+  expect(await parts()).toContain('migrations');
+  await remove(server);
+  expect(await parts()).toEqual([]);
+});
+
 test('another project finds no server to delete', async () => {
-  const { server } = await scheduled();
+  const { server } = await scheduleServer(cloud);
   const other = { ...server.caller, projectId: 'f'.repeat(32) };
   await expect(deleteServer(api, driver, other, 'req', server.id)).rejects.toThrow(NotFound);
   await remove(server);

@@ -30,7 +30,10 @@ test('a group is added while its project has fewer than the limit', async () => 
   expect(await createServerGroup(fixture.api, groupOf('other', 'other'), 1)).toBe(true);
   expect(await createServerGroup(fixture.api, groupOf('b'), 2)).toBe(true);
   expect(await changesNothing(fixture.api, () => createServerGroup(fixture.api, groupOf('c'), 2))).toBe(false);
-  expect(await createServerGroup(fixture.api, groupOf('c'), 3)).toBe(true);
+  const last = groupOf('c');
+  expect(await createServerGroup(fixture.api, last, 3)).toBe(true);
+  expect(await findServerGroup(fixture.api, last.uuid)).toMatchObject({ name: 'c' });
+  expect(await findServerGroup(fixture.api, randomUUID())).toBeUndefined();
 });
 
 test('a limit of 0 lets none be added, one of -1 any number, and the project’s own counts first', async () => {

@@ -6,12 +6,13 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { roles as defaultRoles } from '../../../common/caller.ts';
 import { allows, type Rule } from '../../../common/policy.ts';
+import { microversions } from '../../../lambdas/api/compute/microversions.ts';
 import { type Route, route } from '../../../lambdas/api/http/routing/route.ts';
 import { issueToken } from '../../../lambdas/api/http/tokens/token.ts';
 import { type Cloud, startCloud, type User } from '../../fixtures/cloud.ts';
 import { changesNothing } from '../../fixtures/contents.ts';
 import { type ApiRequest, requestOf, resources, send } from './requests.ts';
-import { keyOf, type RoutedService, routedServices } from './routes.ts';
+import { type AnsweringRoute, keyOf, type RoutedService, routedServices, routesOf } from './routes.ts';
 
 let cloud: Cloud;
 beforeAll(async () => {
@@ -22,9 +23,9 @@ afterAll(() => cloud?.stop());
 /** From the least to the most; a role that no policy names comes first. */
 const roles = ['auditor', ...defaultRoles.toReversed()];
 
-type Guarded = Route & { policy: Rule };
+type Guarded = AnsweringRoute & { policy: Rule };
 
-function isGuarded(route: Route): route is Guarded {
+function isGuarded(route: AnsweringRoute): route is Guarded {
   return route.policy !== 'public';
 }
 
@@ -34,10 +35,15 @@ interface Case {
   route: Guarded;
 }
 
-const everyRoute = routedServices.flatMap(({ routes }) => routes);
-const guarded: Case[] = routedServices.flatMap((service) =>
-  service.routes.filter(isGuarded).map((route) => ({ key: keyOf(route), service, route })),
+const everyRoute = routedServices.flatMap(routesOf);
+const all: Case[] = routedServices.flatMap((service) =>
+  routesOf(service)
+    .filter(isGuarded)
+    .map((route) => ({ key: keyOf(route), service, route })),
 );
+const guarded = all.filter(({ route }) => route.refusal === undefined);
+/** What refuses at best. */
+const refusing = all.filter(({ route }) => route.refusal !== undefined);
 
 function casesOf(...kinds: Route['toOthers'][]): Case[] {
   return guarded.filter(({ route }) => kinds.includes(route.toOthers));
@@ -93,7 +99,7 @@ describe('the policy of a route', () => {
   test('is one that compute, identity or image has; what is public is the version documents and the login', () => {
     const open = everyRoute.filter((route) => !isGuarded(route)).map(keyOf);
     expect(open).toEqual(['GET /', 'GET /v2', 'GET /v2.1', 'GET /', 'GET /v3', 'POST /v3/auth/tokens', 'GET /', 'GET /versions']);
-    for (const { key, route } of guarded) expect(allows({ roles: ['admin'] }, route.policy), key).toBe(true);
+    for (const { key, route } of all) expect(allows({ roles: ['admin'] }, route.policy), key).toBe(true);
   });
 
   test('is asked for by the compiler, and so is what the resource is to others', () => {
@@ -118,7 +124,9 @@ describe('the policy of a route', () => {
       'DELETE /flavors/{id}',
       'DELETE /os-quota-sets/{id}',
       'GET /os-availability-zone/detail',
+      'GET /os-migrations',
       'GET /os-quota-class-sets/{id}',
+      'GET /servers/{id}/migrations',
       'POST /flavors',
       'PUT /os-quota-sets/{id}',
     ]);
@@ -140,6 +148,37 @@ describe('nobody passes without a token, or with a role that the policy does not
       }
     });
     await expectDone(request, await tokenOf(least, owner));
+  });
+});
+
+describe('what refuses at best refuses to nobody more than it must', () => {
+  let owner: User;
+  let server: string;
+  beforeAll(async () => {
+    owner = await cloud.newUser();
+    server = await owner.boot();
+    await owner.settled(server);
+  });
+
+  test.each(refusing)('$service.name $key', async (asked) => {
+    const { service, route } = asked;
+    const path = route.path.replace('/servers/{id}', `/servers/${server}`).replaceAll(/\{\w+\}/g, 'thing');
+    const headers = { 'OpenStack-API-Version': `compute ${microversions.findLast((each) => route.isIn(each))}` };
+    const body = route.action === undefined ? undefined : { [route.action]: null };
+    const request = { method: route.method, path: service.root + path, names: [], body, headers };
+    expect(await send(cloud, request, undefined)).toEqual({ status: 401, body: unauthorized });
+    const least = leastRole(route.policy);
+    for (const role of roles.slice(0, roles.indexOf(least))) {
+      expect(await send(cloud, request, await tokenOf(role, owner)), role).toEqual(forbidden(asked));
+    }
+    const answer = await send(cloud, request, await tokenOf(least, owner));
+    expect(answer.status).toBe(route.refusal);
+    expect(JSON.stringify(answer.body)).not.toContain(`Instance ${server} could not be found.`);
+    const foreign = await send(cloud, request, await tokenOf('member'));
+    const hidden = { itemNotFound: { code: 404, message: `Instance ${server} could not be found.` } };
+    if (least === 'admin') expect(foreign).toEqual(forbidden(asked));
+    else if (route.toOthers === 'shared') expect(foreign).toEqual(answer);
+    else expect(foreign).toEqual({ status: 404, body: hidden });
   });
 });
 

@@ -69,6 +69,7 @@ const ours = [
     'api resource_providers.generation',
     'api build_failures.builds',
   ],
+  'api cell_mappings.simulated_hosts',
   ...['api images.size', 'api images.min_disk', 'api images.min_ram'],
   ...['api inventories.total', 'api inventories.reserved', 'api inventories.allocation_ratio'],
   ...['api host_states.cell_id', 'api host_states.vcpu', 'api host_states.memory_mb', 'api host_states.disk_gb'],
@@ -109,7 +110,7 @@ function rangeOf(schema: z.core.$ZodType): [least: number, most: number] | undef
 /** Every number of every body by route and path, with what it lets through at any microversion. */
 function numbersOf(routes: readonly Route[]): Map<string, [least: number, most: number]> {
   const found = new Map<string, [number, number]>();
-  for (const { method, path: route, body, isIn } of routes) {
+  for (const { method, path: route, body, isIn } of routes.flatMap((each) => [each, ...(each.actions?.values() ?? [])])) {
     for (const microversion of body ? microversions : []) {
       if (!body || !isIn(microversion)) continue;
       for (const { path, schema } of fieldsOf(body(microversion))) {
@@ -253,11 +254,11 @@ test.each([-(2 ** 31), String(-(2 ** 31)), -1, null])('a disk with boot_index %j
   const id = await user.boot({
     block_device_mapping_v2: [
       ...[{ uuid: 'c1220500-0000-4000-8000-000000000001', source_type: 'image', destination_type: 'local', boot_index: 0 }],
-      ...[{ uuid: 'x', source_type: 'volume', boot_index }],
+      ...[{ source_type: 'blank', destination_type: 'volume', volume_size: 1, boot_index }],
     ],
   });
   expect((await user.settled(id)).status).toBe('ACTIVE');
-  const kept = `select boot_index from block_device_mapping where instance_uuid = :id::uuid and volume_id = 'x'`;
+  const kept = `select boot_index from block_device_mapping where instance_uuid = :id::uuid and source_type = 'blank'`;
   expect(await query(cloud.database('cell1'), kept, { id })).toEqual([{ boot_index: boot_index === null ? null : Number(boot_index) }]);
   await user.send('DELETE', `/servers/${id}`);
 });

@@ -8,7 +8,7 @@ import { cirros } from '../../../image/cirros.ts';
 import { microversions } from '../../../lambdas/api/compute/microversions.ts';
 import type { Route } from '../../../lambdas/api/http/routing/route.ts';
 import type { Cloud, User } from '../../fixtures/cloud.ts';
-import { keyOf, type RoutedService } from './routes.ts';
+import { type AnsweringRoute, keyOf, type RoutedService } from './routes.ts';
 
 /** A request, but for who sends it. */
 export interface ApiRequest {
@@ -46,7 +46,7 @@ export const resources: ReadonlyMap<string, Make> = new Map<string, Make>([
   [
     'servers',
     async (_, owner) => {
-      const id = await owner.boot();
+      const id = await owner.boot({ metadata: { role: 'web' }, tags: ['blue'] });
       await owner.settled(id);
       return id;
     },
@@ -67,6 +67,18 @@ export const resources: ReadonlyMap<string, Make> = new Map<string, Make>([
       const access = 'insert into flavor_projects (flavor_id, project_id) select id, :projectId from flavors where flavorid = :id';
       await query(api, access, { id: flavor.id, projectId });
       return flavor.id;
+    },
+  ],
+  ['metadata', async () => 'role'],
+  ['tags', async () => 'blue'],
+  [
+    'os-extra_specs',
+    async ({ service: { api } }, _, before) => {
+      const id = before.split('/').at(-2) ?? '';
+      await query(api, `insert into flavor_extra_specs (flavor_id, key, value) select id, 'spec', 'a' from flavors where flavorid = :id`, {
+        id,
+      });
+      return 'spec';
     },
   ],
   [
@@ -118,6 +130,7 @@ export const resources: ReadonlyMap<string, Make> = new Map<string, Make>([
 
 const bodies: ReadonlyMap<string, (cloud: Cloud, owner: User) => object> = new Map<string, (cloud: Cloud, owner: User) => object>([
   ['POST /servers', () => ({ server: { name: 'server', imageRef: cirros('').id, flavorRef: '1', networks: 'none' } })],
+  ['POST /servers/{id}/action forceDelete', () => ({ forceDelete: null })],
   ['POST /flavors', () => ({ flavor: { name: word(), ram: 1, vcpus: 1, disk: 1 } })],
   ['POST /os-keypairs', (_, owner) => keypair(owner)],
   ['POST /os-server-groups', group],
@@ -140,7 +153,12 @@ const headers: ReadonlyMap<string, (owner: User) => Record<string, string>> = ne
  * Makes the request, and what it is about.
  * @throws Error for a route that is about something unknown here, or reads a body that is: it needs a line above.
  */
-export async function requestOf(cloud: Cloud, { root }: Pick<RoutedService, 'root'>, route: Route, owner: User): Promise<ApiRequest> {
+export async function requestOf(
+  cloud: Cloud,
+  { root }: Pick<RoutedService, 'root'>,
+  route: AnsweringRoute,
+  owner: User,
+): Promise<ApiRequest> {
   const key = keyOf(route);
   const names: string[] = [];
   const segments: string[] = [];

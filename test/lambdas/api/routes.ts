@@ -17,7 +17,18 @@ export const routedServices: readonly RoutedService[] = [
   { name: 'image', root: '/image', routes: imageRoutes },
 ];
 
-/** Method and path of a route: how tests name it. */
-export function keyOf({ method, path }: Pick<Route, 'method' | 'path'>): string {
-  return `${method} ${path}`;
+/** A route that answers by itself: where a path has actions, one of them. */
+export interface AnsweringRoute extends Route {
+  /** Its name. */
+  action?: string;
+}
+
+/** Returns the routes of a service, with the actions in the place of their paths. */
+export function routesOf({ routes }: Pick<RoutedService, 'routes'>): AnsweringRoute[] {
+  return routes.flatMap((route) => (route.actions ? [...route.actions].map(([action, each]) => ({ ...each, action })) : [route]));
+}
+
+/** Method and path of a route, and its action: how tests name it. */
+export function keyOf({ method, path, action }: Pick<AnsweringRoute, 'method' | 'path' | 'action'>): string {
+  return `${method} ${path}${action === undefined ? '' : ` ${action}`}`;
 }

@@ -13,9 +13,9 @@ import { handler as failInCell } from '../../../lambdas/workflows/boot/fail-in-c
 import { handler as reschedule } from '../../../lambdas/workflows/boot/reschedule.ts';
 import { handler as scheduleServers } from '../../../lambdas/workflows/boot/schedule-servers.ts';
 import { handler as tryAnotherCell } from '../../../lambdas/workflows/boot/try-another-cell.ts';
-import { type Accepted, accept } from '../../fixtures/accepted.ts';
 import type { Cloud } from '../../fixtures/cloud.ts';
 import { comeToRest } from '../../fixtures/rest.ts';
+import { type Accepted, acceptServer } from '../../fixtures/stepwise-boot.ts';
 import type { Meeting } from './interleave.ts';
 
 /** Runs the steps of an execution as boot.asl.json orders them, in the caller's own context, so that its statements are the caller's. */
@@ -90,7 +90,7 @@ export async function meetAt(
   flavorId?: string,
 ): Promise<Meeting> {
   const { api } = cloud.service;
-  const accepted = await accept(cloud, flavorId);
+  const accepted = await acceptServer(cloud, flavorId);
   const { id, execution, requestId, caller } = accepted;
   const lifetime: { deletion: 'none' | 'begun' | 'acknowledged' } = { deletion: 'none' };
   const remove = async () => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { findInstances } from '../../../database/cell/instances.ts';
+import { findInstances } from '../../../database/cell/instances/find.ts';
 import { query } from '../../../database/data-api/client.ts';
 import { parseDatabaseUrl } from '../../../database/data-api/url.ts';
 import { type Cloud, startCloud } from '../../fixtures/cloud.ts';

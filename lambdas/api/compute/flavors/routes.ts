@@ -2,6 +2,7 @@
 
 import * as z from 'zod';
 import type { Caller } from '../../../../common/caller.ts';
+import { NotFound } from '../../../../common/errors.ts';
 import { allows } from '../../../../common/policy.ts';
 import { createFlavor, deleteFlavor, type Flavor, findFlavor, listFlavors, seesAllFlavors } from '../../../../compute/flavors/flavors.ts';
 import { apiDatabase } from '../../../shared/database.ts';
@@ -116,6 +117,13 @@ async function extraSpecs({ caller, params }: ApiRequest) {
   return { status: 200, body: { extra_specs } };
 }
 
+async function extraSpec({ caller, params: { id = '', key = '' } }: ApiRequest) {
+  const { extra_specs } = await findFlavor(apiDatabase(), caller, id);
+  const value = new Map(Object.entries(extra_specs)).get(key);
+  if (value === undefined) throw new NotFound(`Flavor ${id} has no extra specs with key ${key}.`);
+  return { status: 200, body: { [key]: value } };
+}
+
 /** The routes of the flavors resource. */
 export const flavorRoutes: readonly Route[] = [
   route({
@@ -150,5 +158,12 @@ export const flavorRoutes: readonly Route[] = [
     policy: 'os_compute_api:os-flavor-extra-specs:index',
     toOthers: 'hidden',
     handle: extraSpecs,
+  }),
+  route({
+    method: 'GET',
+    path: '/flavors/{id}/os-extra_specs/{key}',
+    policy: 'os_compute_api:os-flavor-extra-specs:show',
+    toOthers: 'hidden',
+    handle: extraSpec,
   }),
 ];

@@ -14,10 +14,11 @@ import {
 } from '../../../../compute/instance-actions/instance-actions.ts';
 import { apiDatabase } from '../../../shared/database.ts';
 import { type ApiRequest, type Route, route } from '../../http/routing/route.ts';
+import { isoTime } from '../../http/validation/iso-time.ts';
 import type { Microversion } from '../microversions.ts';
 import { mostOnPage } from '../servers/list-query.ts';
 import { nextLink } from '../shared/links.ts';
-import { isoTime, limit, time } from '../shared/query-parameters.ts';
+import { limit, time } from '../shared/query-parameters.ts';
 import { microseconds } from '../shared/times.ts';
 
 function one<Schema extends z.ZodOptional<z.ZodArray>>(schema: Schema) {

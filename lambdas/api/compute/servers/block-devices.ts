@@ -43,13 +43,15 @@ export type BlockDevice = z.infer<ReturnType<typeof blockDeviceSchema>>;
  * @throws BadRequest when its fields contradict each other.
  */
 export function blockDevice(device: BlockDevice, hasImage: boolean): NewBlockDevice {
-  const { source_type = '', uuid: source = null } = device;
+  const { source_type = '' } = device;
+  if (device.virtual_name !== undefined) throw invalid('Following fields are invalid: virtual_name');
   if (!device.no_device) check(device, hasImage);
+  const source = (!device.no_device && device.uuid) || null;
   return {
     source_type,
     destination_type: device.destination_type ?? (source_type === 'image' || source_type === 'blank' ? 'local' : 'volume'),
     boot_index: device.boot_index ?? null,
-    device_name: device.device_name ?? null,
+    device_name: device.device_name === undefined ? null : `/dev/${device.device_name.replace(/^\/dev\//, '')}`,
     delete_on_termination: device.delete_on_termination,
     image_id: source_type === 'image' ? source : (device.image_id ?? null),
     snapshot_id: source_type === 'snapshot' ? source : (device.snapshot_id ?? null),

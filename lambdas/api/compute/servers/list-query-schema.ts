@@ -1,19 +1,37 @@
 /** The schema of the query of `GET /servers` and `/servers/detail` (nova-facts 3.1). It knows more parameters than count for everybody. */
 
 import * as z from 'zod';
+import { type Column, type FilterUse, type InstanceColumn, instanceColumns } from '../../../../compute/servers/filters.ts';
 import type { Microversion } from '../microversions.ts';
 import { anyText, limit, parameters, pattern, time } from '../shared/query-parameters.ts';
 
 /** A query that passed the schema: values by parameter. */
 export type ServerQuery = Readonly<Record<string, string[] | undefined>>;
 
-/** Keys that Nova sorts by. */
-export const sortKeys = [
-  ...(['access_ip_v4', 'access_ip_v6', 'auto_disk_config', 'availability_zone', 'config_drive', 'created_at'] as const),
-  ...(['display_description', 'display_name', 'host', 'hostname', 'image_ref', 'instance_type_id', 'kernel_id', 'key_name'] as const),
-  ...(['launch_index', 'launched_at', 'locked_by', 'node', 'power_state', 'progress', 'project_id', 'ramdisk_id'] as const),
-  ...(['root_device_name', 'task_state', 'terminated_at', 'updated_at', 'user_id', 'uuid', 'vm_state'] as const),
-] as const;
+/** A filter by a column. */
+export interface ColumnFilter extends Pick<Column, 'type' | 'since'> {
+  column: InstanceColumn;
+  match: 'exact' | 'pattern';
+  use: FilterUse;
+}
+
+/** The filters by a column, by Nova's names. */
+export const columnFilters: ReadonlyMap<string, ColumnFilter> = new Map(
+  [...instanceColumns].flatMap(([column, { type, since, ...declared }]) =>
+    (['exact', 'pattern'] as const).flatMap((match) =>
+      Object.entries(declared[match] ?? {}).map(([name, use]): [string, ColumnFilter] => [name, { column, type, match, use, since }]),
+    ),
+  ),
+);
+
+/** Returns the columns that Nova sorts by at a microversion. */
+export function sortKeys(microversion: Microversion): InstanceColumn[] {
+  return [...instanceColumns].flatMap(([column, { sort, since }]) => (sort && isKnown(since, microversion) ? [column] : []));
+}
+
+function isKnown(since: Column['since'], microversion: Microversion): boolean {
+  return since === undefined || microversion.has(since);
+}
 
 /** Names of columns that Nova's schema took for sort keys before 2.75 and its code never sorted by. */
 const ignoredSortKeys = [
@@ -27,33 +45,30 @@ export const joinedTables = [
   ...['block_device_mapping', 'services', 'metadata', 'system_metadata', 'info_cache', 'security_groups', 'pci_devices'],
 ];
 
-const texts = [
-  ...['user_id', 'project_id', 'tenant_id', 'launch_index', 'image_ref', 'image', 'vm_state', 'task_state', 'host', 'uuid'],
-  ...['sort_dir', 'all_tenants', 'soft_deleted', 'deleted', 'status', 'marker', ...joinedTables],
-];
-const patterns = [
-  ...['kernel_id', 'ramdisk_id', 'hostname', 'key_name', 'power_state', 'node', 'flavor', 'reservation_id', 'launched_at', 'terminated_at'],
-  ...['availability_zone', 'name', 'display_name', 'description', 'display_description', 'locked_by', 'root_device_name', 'config_drive'],
-  ...['access_ip_v4', 'access_ip_v6', 'auto_disk_config', 'progress', 'ip', 'ip6', 'created_at'],
-];
+const texts = ['project_id', 'tenant_id', 'sort_dir', 'all_tenants', 'soft_deleted', 'deleted', 'status', 'marker', ...joinedTables];
+const patterns = ['flavor', 'ip', 'ip6'];
 const tagPatterns = ['tags', 'tags-any', 'not-tags', 'not-tags-any'];
 
 function all<Schema>(names: readonly string[], schema: Schema): Record<string, Schema> {
   return Object.fromEntries(names.map((name) => [name, schema]));
 }
 
+function columnFilterSchemas(microversion: Microversion) {
+  const known = [...columnFilters].filter(([, { since }]) => isKnown(since, microversion));
+  return Object.fromEntries(known.map(([name, { match }]) => [name, match === 'pattern' ? pattern : anyText]));
+}
+
 function sortKeySchema(microversion: Microversion) {
-  const known: readonly string[] = [
-    ...sortKeys,
-    ...(microversion.has('lockedReason') ? ['locked'] : []),
-    ...(microversion.has('strictRequests') ? [] : [...ignoredSortKeys, 'locked']),
-  ];
-  return z.array(z.enum(known)).optional();
+  const ignored = microversion.has('strictRequests') ? [] : [...ignoredSortKeys, 'locked'];
+  return z.array(z.enum([...sortKeys(microversion), ...ignored])).optional();
 }
 
 /** Returns the schema at a microversion. */
 export function serverQuery(microversion: Microversion): z.ZodType<ServerQuery> {
   const shape: Record<string, z.ZodType<string[] | undefined>> = {
+    ...columnFilterSchemas(microversion),
+    // The one pattern whose form Nova does not check.
+    launch_index: anyText,
     ...all(texts, anyText),
     ...all(patterns, pattern),
     ...all(microversion.has('serverTags') ? tagPatterns : [], pattern),
@@ -61,7 +76,6 @@ export function serverQuery(microversion: Microversion): z.ZodType<ServerQuery> 
     sort_key: sortKeySchema(microversion),
     'changes-since': time,
     ...(microversion.has('changesBefore') ? { 'changes-before': time } : {}),
-    ...(microversion.has('lockedReason') ? { locked: anyText } : {}),
   };
   return parameters(microversion, shape);
 }

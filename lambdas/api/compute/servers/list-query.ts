@@ -4,66 +4,24 @@ import { isIPv6 } from 'node:net';
 import type { Caller } from '../../../../common/caller.ts';
 import { BadRequest, Forbidden } from '../../../../common/errors.ts';
 import { allows, authorize } from '../../../../common/policy.ts';
-import type { ExactField, PatternField, ServerFilters } from '../../../../compute/servers/filters.ts';
-import type { Listing, SortField, SortKey } from '../../../../compute/servers/list-servers.ts';
+import { type FilterUse, instanceColumns, type ServerFilters } from '../../../../compute/servers/filters.ts';
+import type { Listing, SortKey } from '../../../../compute/servers/list-servers.ts';
 import { statesOf } from '../../../../compute/servers/status.ts';
+import { isoTime } from '../../http/validation/iso-time.ts';
 import type { ChangeName, Microversion } from '../microversions.ts';
 import { canonicalIpv6, queryBoolean, strictQueryBoolean } from '../shared/parameters.ts';
-import { isoTime } from '../shared/query-parameters.ts';
-import { joinedTables, type ServerQuery, sortKeys } from './list-query-schema.ts';
+import { columnFilters, joinedTables, type ServerQuery, sortKeys } from './list-query-schema.ts';
 
 /** The most servers of a page, Nova's `[api]max_limit`. */
 export const mostOnPage = 1_000;
 
-const exact: Readonly<Record<string, ExactField>> = {
-  image: 'image_ref',
-  image_ref: 'image_ref',
-  vm_state: 'vm_state',
-  task_state: 'task_state',
-  user_id: 'user_id',
-  uuid: 'uuid',
-  host: 'host',
-};
-
-const pattern: Readonly<Record<string, PatternField>> = {
-  name: 'display_name',
-  description: 'display_description',
-  ...Object.fromEntries(
-    (
-      [
-        ...([
-          'display_name',
-          'display_description',
-          'hostname',
-          'reservation_id',
-          'availability_zone',
-          'key_name',
-          'config_drive',
-        ] as const),
-        ...(['access_ip_v4', 'access_ip_v6', 'created_at', 'launched_at', 'terminated_at', 'kernel_id', 'ramdisk_id', 'node'] as const),
-        ...(['root_device_name', 'power_state', 'progress', 'launch_index', 'auto_disk_config', 'locked_by'] as const),
-      ] as const
-    ).map((field) => [field, field]),
-  ),
-};
-
-/** The change with which everybody may use a filter; `always` before all; those that are not here are for admins. */
-const openSince: Readonly<Record<string, ChangeName | 'always'>> = {
-  ...Object.fromEntries(
-    ['reservation_id', 'name', 'status', 'image', 'flavor', 'ip', 'changes-since', 'all_tenants'].map((key) => [key, 'always' as const]),
-  ),
-  ip6: 'ip6Filter',
-  ...Object.fromEntries(['tags', 'tags-any', 'not-tags', 'not-tags-any'].map((key) => [key, 'serverTags' as const])),
-  'changes-before': 'changesBefore',
-  locked: 'lockedReason',
-  ...Object.fromEntries(
-    [
-      ...['availability_zone', 'config_drive', 'key_name', 'created_at', 'launched_at', 'terminated_at'],
-      ...['power_state', 'task_state', 'vm_state', 'progress', 'user_id'],
-    ].map((key) => [key, 'openFilters' as const]),
-  ),
-  hostname: 'hostnames',
-};
+/** Who may use the filters that are not by one column; those that stand neither here nor with a column are for admins. */
+const otherFilters: ReadonlyMap<string, 'everybody' | ChangeName> = new Map([
+  ...(['status', 'flavor', 'ip', 'changes-since', 'all_tenants'] as const).map((name) => [name, 'everybody'] as const),
+  ...(['tags', 'tags-any', 'not-tags', 'not-tags-any'] as const).map((name) => [name, 'serverTags'] as const),
+  ['ip6', 'ip6Filter'],
+  ['changes-before', 'changesBefore'],
+]);
 
 const paging = ['limit', 'marker', 'sort_key', 'sort_dir'];
 
@@ -82,8 +40,6 @@ export function readListing(caller: Caller, microversion: Microversion, query: S
   const deletedWord = options.get('deleted');
   readTags(options, filters);
   const allTenants = readAllTenants(options.get('all_tenants'));
-  const locked = options.get('locked');
-  if (locked !== undefined) filters.exact.locked = [strictQueryBoolean(locked)];
   if (allTenants) authorize(caller, `os_compute_api:servers:${kind}:get_all_tenants`);
   return {
     projectId: allTenants ? (options.get('tenant_id') ?? options.get('project_id') ?? null) : caller.projectId,
@@ -106,16 +62,19 @@ export function isEmpty({ filters }: Listing): boolean {
 
 /** The last value of each filter that counts for the caller; the others are dropped. */
 function countingOptions(query: ServerQuery, microversion: Microversion, admin: boolean): Map<string, string> {
-  const isOpen = (since: ChangeName | 'always' | undefined) => since === 'always' || (since !== undefined && microversion.has(since));
-  const counts = (key: string) => !paging.includes(key) && (admin || isOpen(openSince[key]));
+  const isOpen = (use: FilterUse | ChangeName) => use === 'everybody' || (use !== 'admins' && microversion.has(use));
+  const counts = (key: string) =>
+    !paging.includes(key) && (admin || isOpen(columnFilters.get(key)?.use ?? otherFilters.get(key) ?? 'admins'));
   return new Map(Object.entries(query).flatMap(([key, values]) => (values && counts(key) ? [[key, values.at(-1) ?? '']] : [])));
 }
 
 function fieldFilters(options: ReadonlyMap<string, string>): ServerFilters {
   const filters: ServerFilters = { exact: {}, pattern: {} };
   for (const [key, value] of options) {
-    if (exact[key]) filters.exact[exact[key]] = [value];
-    if (pattern[key]) filters.pattern[pattern[key]] = value;
+    const filter = columnFilters.get(key);
+    if (!filter) continue;
+    const { match, column, type } = filter;
+    filters[match][column] = match === 'exact' && type === 'boolean' ? String(strictQueryBoolean(value)) : value;
   }
   const { access_ip_v6: address } = filters.pattern;
   if (address !== undefined && isIPv6(address)) filters.pattern.access_ip_v6 = canonicalIpv6(address);
@@ -170,16 +129,14 @@ function readSort(query: ServerQuery, microversion: Microversion, caller: Caller
   const [first = 'desc', ...others] = directions.map((word): SortKey['direction'] => (word === 'asc' ? 'asc' : 'desc'));
   const keys = query.sort_key ?? ['created_at'];
   if (others.length >= Math.max(keys.length, 1)) throw new BadRequest('Invalid input received: Sort direction size exceeds sort key size');
+  const known = sortKeys(microversion);
   const ordered = keys.flatMap((key, index): SortKey[] => {
-    if ((key === 'host' || key === 'node') && !allows(caller, 'os_compute_api:servers:allow_all_filters')) {
-      throw new Forbidden(`Only administrators can sort servers by ${key}`);
+    const column = known.find((name) => name === key);
+    if (!column) return [];
+    if (instanceColumns.get(column)?.sort === 'admins' && !allows(caller, 'os_compute_api:servers:allow_all_filters')) {
+      throw new Forbidden(`Only administrators can sort servers by ${column}`);
     }
-    const direction = [first, ...others][index] ?? first;
-    return isSortField(key) && (key !== 'locked' || microversion.has('lockedReason')) ? [{ field: key, direction }] : [];
+    return [{ column, direction: [first, ...others][index] ?? first }];
   });
-  return ordered.length > 0 ? ordered : [{ field: 'created_at', direction: first }];
-}
-
-function isSortField(key: string): key is SortField {
-  return key === 'locked' || sortKeys.some((sortKey) => sortKey === key);
+  return ordered.length > 0 ? ordered : [{ column: 'created_at', direction: first }];
 }

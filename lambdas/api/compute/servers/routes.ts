@@ -1,19 +1,21 @@
-/** The servers resource: create, list, show, delete. */
+/** The servers resource: create, list, show, delete; its actions and what is below a server have files of their own. */
 import { randomBytes } from 'node:crypto';
 import { createServers } from '../../../../compute/servers/create-servers.ts';
-import { deleteServer } from '../../../../compute/servers/delete-server.ts';
 import { findServer } from '../../../../compute/servers/find-server.ts';
 import { listServers } from '../../../../compute/servers/list-servers.ts';
-import { apiDatabase, DatabaseUnreachable } from '../../../shared/database.ts';
-import { hostDriver } from '../../../shared/host-driver.ts';
+import { apiDatabase } from '../../../shared/database.ts';
 import { identify, log, measure } from '../../../shared/observation/invocation.ts';
 import { startBoot } from '../../../workflows/boot/start.ts';
 import { scheduleReaper } from '../../../workflows/reaper/schedule.ts';
 import { type ApiRequest, type Route, route } from '../../http/routing/route.ts';
 import { nextLink, selfLinks } from '../shared/links.ts';
+import { serverActionRoute } from './actions.ts';
 import { bootRequest, type CreateBody, createBody } from './create-body.ts';
+import { removeServer } from './delete.ts';
+import { findWholeServer } from './find.ts';
 import { isEmpty, readListing } from './list-query.ts';
 import { type ServerQuery, serverQuery } from './list-query-schema.ts';
+import { serverSubResourceRoutes } from './sub-resources.ts';
 import { serverDetail, serverSummary } from './view.ts';
 
 async function create({ caller, requestId, microversion, body, baseUrl }: ApiRequest<CreateBody>) {
@@ -60,16 +62,14 @@ async function list(request: ApiRequest<undefined, ServerQuery>, kind: 'index' |
   };
 }
 
-async function show({ caller, microversion, baseUrl, params }: ApiRequest) {
-  const server = await findServer(apiDatabase(), caller, params.id ?? '');
-  if (!server.instance && !microversion.has('downCells'))
-    throw new DatabaseUnreachable(`The cell of instance ${server.mapping.uuid} does not answer.`);
+async function show(request: ApiRequest) {
+  const { caller, microversion, baseUrl, params } = request;
+  const server = microversion.has('downCells') ? await findServer(apiDatabase(), caller, params.id ?? '') : await findWholeServer(request);
   return { status: 200, body: { server: serverDetail(server, { caller, microversion, baseUrl, single: true }) } };
 }
 
-async function remove({ caller, requestId, params }: ApiRequest) {
-  await scheduleReaper();
-  await deleteServer(apiDatabase(), hostDriver(), caller, requestId, params.id ?? '');
+async function remove(request: ApiRequest) {
+  await removeServer(request);
   return { status: 204 };
 }
 
@@ -94,4 +94,6 @@ export const serverRoutes: readonly Route[] = [
   }),
   route({ method: 'GET', path: '/servers/{id}', policy: 'os_compute_api:servers:show', toOthers: 'hidden', handle: show }),
   route({ method: 'DELETE', path: '/servers/{id}', policy: 'os_compute_api:servers:delete', toOthers: 'hidden', handle: remove }),
+  serverActionRoute,
+  ...serverSubResourceRoutes,
 ];

@@ -4,6 +4,9 @@ import { BadRequest } from '../../../../common/errors.ts';
 import type { Middleware } from './exchange.ts';
 import { HttpError } from './http-error.ts';
 
+/** JSON by its own name, and by those in the version documents of the services. */
+const jsonTypes = /^application\/(json|vnd\.openstack\.(compute|identity-v3)\+json)$/;
+
 /** The default of OpenStack's services, in bytes. */
 const largestBody = 114_688;
 
@@ -24,7 +27,7 @@ function parseBody({ body, headers, isBase64Encoded }: APIGatewayProxyEventV2): 
   const bytes = Buffer.from(body ?? '', isBase64Encoded ? 'base64' : 'utf8');
   if (bytes.length > largestBody) throw new HttpError(413, 'Request is too large.');
   const contentType = headers['content-type']?.split(';')[0]?.trim().toLowerCase();
-  if (contentType && contentType !== 'application/json') throw new HttpError(415, 'Unsupported Content-Type');
+  if (contentType && !jsonTypes.test(contentType)) throw new HttpError(415, 'Unsupported Content-Type');
   const value = parseJson(bytes);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw malformed();
   return value;

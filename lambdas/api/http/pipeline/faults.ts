@@ -26,7 +26,7 @@ export function faults(faultBody: FaultBody): Middleware {
     onError(request) {
       const { error } = request;
       const fault = toHttpError(error ?? new Error('an error without an error'));
-      if (fault.status >= 500) log().error('the request failed', { error });
+      if (fault.status >= 500 && fault.status !== 501) log().error('the request failed', { error });
       const body = fault.status === 401 ? keystoneFault : faultBody;
       request.response = {
         statusCode: fault.status,

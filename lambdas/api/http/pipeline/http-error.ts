@@ -14,6 +14,21 @@ export class HttpError extends PublicError {
   }
 }
 
+/** The answer to a path that there is not, or not in this microversion. */
+export function notFound(): HttpError {
+  return new HttpError(404, 'The resource could not be found.');
+}
+
+/** The answer to what the service whose API this is has, and this one has not. */
+export function notImplemented(): HttpError {
+  return new HttpError(501, 'The requested functionality is not supported.');
+}
+
+/** The answer to what the service whose API this is has taken away for good. */
+export function gone(): HttpError {
+  return new HttpError(410, 'This resource is no longer available.  No forwarding address is given.');
+}
+
 /** The answer to a missing, expired or forged token, in the words of Keystone's middleware. */
 export function unauthorized(baseUrl: string): HttpError {
   return new HttpError(401, 'The request you have made requires authentication.', {

@@ -3,7 +3,7 @@
  * is a route outside its microversions.
  */
 import { type Microversion, microversions } from '../../compute/microversions.ts';
-import { HttpError } from '../pipeline/http-error.ts';
+import { HttpError, notFound } from '../pipeline/http-error.ts';
 import type { Route } from './route.ts';
 
 /** A route and the values of its path parameters. */
@@ -37,10 +37,6 @@ export function routeTable(routes: readonly Route[]): RouteTable {
     const served = wanted.find(({ route }) => route.isIn(microversion));
     return served ? { route: served.route, params: parameters(served.segments, segments) } : notFound();
   };
-}
-
-function notFound(): HttpError {
-  return new HttpError(404, 'The resource could not be found.');
 }
 
 function methodNotAllowed(known: readonly Pattern[]): HttpError {

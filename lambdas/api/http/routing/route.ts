@@ -48,7 +48,11 @@ interface RouteBase<Body> {
   until?: ChangeName;
   /** The schema of the JSON body at a microversion; a route without it reads no body. */
   body?: (microversion: Microversion) => z.ZodType<Body>;
+  /** The status that it answers at best, where it is known and nothing is behind it. */
+  refusal?: Refusal;
 }
+
+export type Refusal = 400 | 404 | 410 | 501;
 
 /**
  * What a resource is to those of other projects, or a user's to other users: `hidden`, not found by its id; `forbidden`, as Nova refuses some; `own`, none of
@@ -82,6 +86,9 @@ export interface Route {
   path: string;
   policy: Rule | 'public';
   toOthers: ToOthers;
+  refusal: Refusal | undefined;
+  /** The routes of the actions that share this path; only a path of actions has them. */
+  actions?: ReadonlyMap<string, Route>;
   /** Returns whether a microversion has it. */
   isIn(microversion: Microversion): boolean;
   /** The schemas of what it reads, at a microversion. */
@@ -96,7 +103,7 @@ export interface Route {
 
 /** Makes a route of the table that asks for a token. */
 export function route<Body = undefined, Query = undefined>(definition: RouteDefinition<Body, Query>): Route {
-  const { method, path, policy, toOthers } = definition;
+  const { method, path, policy, toOthers, refusal } = definition;
   const body = definition.body && onceEach(definition.body);
   const query = definition.query && onceEach(definition.query);
   return {
@@ -105,6 +112,7 @@ export function route<Body = undefined, Query = undefined>(definition: RouteDefi
     path,
     policy,
     toOthers,
+    refusal,
     body,
     query,
     async answer(request) {
@@ -120,7 +128,7 @@ export function route<Body = undefined, Query = undefined>(definition: RouteDefi
 
 /** Makes a route of the table that anybody may ask. */
 export function publicRoute<Body = undefined, Query = undefined>(definition: PublicRouteDefinition<Body, Query>): Route {
-  const { method, path } = definition;
+  const { method, path, refusal } = definition;
   const body = definition.body && onceEach(definition.body);
   const query = definition.query && onceEach(definition.query);
   return {
@@ -129,6 +137,7 @@ export function publicRoute<Body = undefined, Query = undefined>(definition: Pub
     path,
     policy: 'public',
     toOthers: 'shared',
+    refusal,
     body,
     query,
     async answer(request) {

@@ -15,8 +15,8 @@ export const tokenCheck: Middleware = {
       exchange.caller = {
         userId: user.id,
         userName: user.name,
-        projectId: project.id,
-        projectName: project.name,
+        projectId: project?.id ?? '',
+        projectName: project?.name ?? '',
         roles: roles.map(({ name }) => name),
       };
     } catch (error) {

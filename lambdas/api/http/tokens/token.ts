@@ -27,7 +27,8 @@ export interface Named {
 /** Whom a token speaks for. */
 export interface TokenSubject {
   user: Named;
-  project: Named;
+  /** null when the token is for no project; it has no roles then. */
+  project: Named | null;
   roles: Named[];
   /** How the user proved it: `password`, `token`. */
   methods: string[];
@@ -47,9 +48,9 @@ const claimsSchema = z.object({
   exp: z.int(),
   openstack_methods: z.array(z.string()),
   openstack_audit_ids: z.array(z.string()),
-  openstack_project_id: z.string(),
+  openstack_project_id: z.string().optional(),
   user_name: z.string(),
-  project_name: z.string(),
+  project_name: z.string().optional(),
   roles: z.array(named),
 });
 type Claims = z.infer<typeof claimsSchema>;
@@ -78,9 +79,9 @@ export async function issueToken(subject: TokenSubject, previous?: Token): Promi
     exp: expires,
     openstack_methods: subject.methods,
     openstack_audit_ids: auditIds,
-    openstack_project_id: subject.project.id,
+    openstack_project_id: subject.project?.id,
     user_name: subject.user.name,
-    project_name: subject.project.name,
+    project_name: subject.project?.name,
     roles: subject.roles,
   };
   const content = `${header}.${base64url(JSON.stringify(claims))}`;
@@ -112,9 +113,10 @@ async function verify(text: string): Promise<Token> {
 }
 
 function toToken(claims: Claims): Token {
+  const { openstack_project_id: id, project_name: name = '' } = claims;
   return {
     user: { id: claims.sub, name: claims.user_name },
-    project: { id: claims.openstack_project_id, name: claims.project_name },
+    project: id === undefined ? null : { id, name },
     roles: claims.roles,
     methods: claims.openstack_methods,
     auditIds: claims.openstack_audit_ids,

@@ -1,14 +1,22 @@
 /** Projects, for the name lookups of clients: an admin sees all, others those in which they have a role. */
-import * as z from 'zod';
 import { NotFound } from '../../../../common/errors.ts';
 import { listVisibleProjects, type Project } from '../../../../identity/projects.ts';
 import { apiDatabase } from '../../../shared/database.ts';
 import { type Route, route } from '../../http/routing/route.ts';
-import { lastValue } from '../../http/validation/query-schemas.ts';
-import { collectionLinks } from '../shared/collection-links.ts';
+import { anyParameters } from '../../http/validation/query-schemas.ts';
 import { domain } from '../shared/domain.ts';
+import { everything, type Filter, flag, pageOf, text } from '../shared/list-query.ts';
 
-const filterSchema = z.object({ name: lastValue, domain_id: lastValue });
+/** All projects stand at the top of the domain, and none has tags. */
+const filters: ReadonlyMap<string, Filter<Project>> = new Map<string, Filter<Project>>([
+  ['name', text(({ name }) => name)],
+  ['enabled', flag(({ enabled }) => enabled)],
+  ['domain_id', text(() => domain.id)],
+  ['parent_id', text(() => domain.id)],
+  ['is_domain', flag(() => false)],
+  ...['tags', 'tags-any'].map((name): [string, Filter<Project>] => [name, everything(false)]),
+  ...['not-tags', 'not-tags-any'].map((name): [string, Filter<Project>] => [name, everything(true)]),
+]);
 
 export const projectRoutes: readonly Route[] = [
   route({
@@ -16,16 +24,11 @@ export const projectRoutes: readonly Route[] = [
     path: '/v3/projects',
     policy: 'identity:list_projects',
     toOthers: 'own',
-    query: () => filterSchema,
-    async handle({ baseUrl, caller, query: { name, domain_id = domain.id } }) {
-      const projects = domain_id === domain.id ? await listVisibleProjects(apiDatabase(), caller, { name }) : [];
-      return {
-        status: 200,
-        body: {
-          projects: projects.map((project) => projectView(project, baseUrl)),
-          links: collectionLinks(`${baseUrl}/identity/v3/projects`),
-        },
-      };
+    query: () => anyParameters,
+    async handle({ baseUrl, caller, query }) {
+      const projects = await listVisibleProjects(apiDatabase(), caller, { name: query.name?.[0] });
+      const { items, links } = pageOf(projects, query, filters, `${baseUrl}/identity/v3/projects`);
+      return { status: 200, body: { projects: items.map((project) => projectView(project, baseUrl)), links } };
     },
   }),
   route({

@@ -1,6 +1,6 @@
 /** The body of a login, as Keystone v3 defines it: how somebody is known, and for which project. */
 import * as z from 'zod';
-import type { ProjectKey, UserKey } from '../../../../identity/authentication.ts';
+import type { Scope, UserKey } from '../../../../identity/authentication.ts';
 import { isOurDomain } from '../shared/domain.ts';
 
 const domainReference = z.object({ id: z.string().optional(), name: z.string().optional() });
@@ -19,6 +19,7 @@ export const credentialsSchema = z.object({
         z.literal('unscoped'),
         z.object({
           project: z.object(reference).optional(),
+          unscoped: z.object({}).optional(),
           domain: z.unknown().optional(),
           system: z.unknown().optional(),
         }),
@@ -41,9 +42,10 @@ export function keyOf({ id, name, domain }: Reference): UserKey | undefined {
   return name !== undefined && domain && isOurDomain(domain) ? { name } : undefined;
 }
 
-/** Returns the project asked for: `default` is the user's own, `impossible` a scope that nobody has here (a domain, the system). */
-export function scopeOf(scope: Credentials['scope']): { project: ProjectKey } | 'impossible' {
-  if (scope === undefined || scope === 'unscoped') return { project: undefined };
+/** Returns the scope asked for; `impossible` is one that nobody has here (a domain, the system). */
+export function scopeOf(scope: Credentials['scope']): { scope: Scope } | 'impossible' {
+  if (scope === undefined) return { scope: undefined };
+  if (scope === 'unscoped' || 'unscoped' in scope) return { scope: 'unscoped' };
   const project = scope.project && keyOf(scope.project);
-  return project ? { project } : 'impossible';
+  return project ? { scope: project } : 'impossible';
 }

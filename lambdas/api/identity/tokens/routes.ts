@@ -1,8 +1,8 @@
 /** Tokens: given for a password or another token, shown, and what goes with them. */
 import * as z from 'zod';
-import { NotFound } from '../../../../common/errors.ts';
+import { Forbidden, NotFound } from '../../../../common/errors.ts';
 import { authorizeOwner, type Rule } from '../../../../common/policy.ts';
-import { authenticateWithPassword, type Principal, type ProjectKey, rescope } from '../../../../identity/authentication.ts';
+import { authenticateWithPassword, type Principal, rescope, type Scope } from '../../../../identity/authentication.ts';
 import { listProjectsOf } from '../../../../identity/projects.ts';
 import { apiDatabase } from '../../../shared/database.ts';
 import { unauthorized } from '../../http/pipeline/http-error.ts';
@@ -64,10 +64,10 @@ export const tokenRoutes: readonly Route[] = [
     path: '/v3/auth/catalog',
     policy: 'identity:get_auth_catalog',
     toOthers: 'shared',
-    handle: async ({ baseUrl }) => ({
-      status: 200,
-      body: { catalog: catalog(baseUrl), links: collectionLinks(`${baseUrl}/identity/v3/auth/catalog`) },
-    }),
+    async handle({ baseUrl, caller }) {
+      if (caller.projectId === '') throw new Forbidden('A project-scoped token is required to produce a service catalog.');
+      return { status: 200, body: { catalog: catalog(baseUrl), links: collectionLinks(`${baseUrl}/identity/v3/auth/catalog`) } };
+    },
   }),
   route({
     method: 'GET',
@@ -91,20 +91,20 @@ export const tokenRoutes: readonly Route[] = [
 async function login(auth: Credentials): Promise<{ text: string; token: Token } | undefined> {
   const { identity } = auth;
   const [method, ...more] = identity.methods;
-  const scope = scopeOf(auth.scope);
-  if (scope === 'impossible' || more.length > 0) return undefined;
-  if (method === 'token' && identity.token) return loginWithToken(identity.token.id, scope.project);
+  const asked = scopeOf(auth.scope);
+  if (asked === 'impossible' || more.length > 0) return undefined;
+  if (method === 'token' && identity.token) return loginWithToken(identity.token.id, asked.scope);
   if (method !== 'password' || !identity.password) return undefined;
   const { password, ...reference } = identity.password.user;
   const user = keyOf(reference);
-  const principal = user && (await authenticateWithPassword(apiDatabase(), user, password, scope.project));
+  const principal = user && (await authenticateWithPassword(apiDatabase(), user, password, asked.scope));
   return principal && issueToken({ ...principal, methods: ['password'] });
 }
 
-/** A token for another project lives no longer than the one it was asked with. */
-async function loginWithToken(text: string, project: ProjectKey): Promise<{ text: string; token: Token } | undefined> {
+/** A token for another scope lives no longer than the one it was asked with. */
+async function loginWithToken(text: string, scope: Scope): Promise<{ text: string; token: Token } | undefined> {
   const previous = await knownToken(text);
-  const principal: Principal | undefined = previous && (await rescope(apiDatabase(), previous.user.id, project));
+  const principal: Principal | undefined = previous && (await rescope(apiDatabase(), previous.user.id, scope));
   return principal && issueToken({ ...principal, methods: [...new Set(['token', ...(previous?.methods ?? [])])] }, previous);
 }
 

@@ -3,7 +3,7 @@ import type { Token } from '../../http/tokens/token.ts';
 import { domain } from '../shared/domain.ts';
 import { catalog } from './catalog.ts';
 
-/** Returns the body of an answer about a token; the catalog only when `baseUrl` is given. */
+/** Returns the body of an answer about a token; the catalog only of a token for a project, when `baseUrl` is given. */
 export function tokenView(token: Token, baseUrl?: string): object {
   return {
     token: {
@@ -12,10 +12,12 @@ export function tokenView(token: Token, baseUrl?: string): object {
       audit_ids: token.auditIds,
       expires_at: keystoneTime(token.expiresAt),
       issued_at: keystoneTime(token.issuedAt),
-      project: { ...token.project, domain },
-      is_domain: false,
-      roles: token.roles,
-      ...(baseUrl !== undefined && { catalog: catalog(baseUrl) }),
+      ...(token.project && {
+        project: { ...token.project, domain },
+        is_domain: false,
+        roles: token.roles,
+        ...(baseUrl !== undefined && { catalog: catalog(baseUrl) }),
+      }),
     },
   };
 }

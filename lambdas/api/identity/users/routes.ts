@@ -1,14 +1,19 @@
 /** Users, for the name lookups of clients: an admin sees all, others themselves. */
-import * as z from 'zod';
 import { NotFound } from '../../../../common/errors.ts';
 import { listVisibleUsers, type User } from '../../../../identity/users.ts';
 import { apiDatabase } from '../../../shared/database.ts';
 import { type Route, route } from '../../http/routing/route.ts';
-import { lastValue } from '../../http/validation/query-schemas.ts';
-import { collectionLinks } from '../shared/collection-links.ts';
+import { anyParameters } from '../../http/validation/query-schemas.ts';
 import { domain } from '../shared/domain.ts';
+import { everything, type Filter, flag, pageOf, text } from '../shared/list-query.ts';
 
-const filterSchema = z.object({ name: lastValue, domain_id: lastValue });
+/** Nobody comes from another identity provider, and no password ends. */
+const filters: ReadonlyMap<string, Filter<User>> = new Map<string, Filter<User>>([
+  ['name', text(({ name }) => name)],
+  ['enabled', flag(({ enabled }) => enabled)],
+  ['domain_id', text(() => domain.id)],
+  ...['idp_id', 'protocol_id', 'unique_id', 'password_expires_at'].map((name): [string, Filter<User>] => [name, everything(false)]),
+]);
 
 export const userRoutes: readonly Route[] = [
   route({
@@ -16,13 +21,11 @@ export const userRoutes: readonly Route[] = [
     path: '/v3/users',
     policy: 'identity:list_users',
     toOthers: 'own',
-    query: () => filterSchema,
-    async handle({ baseUrl, caller, query: { name, domain_id = domain.id } }) {
-      const users = domain_id === domain.id ? await listVisibleUsers(apiDatabase(), caller, { name }) : [];
-      return {
-        status: 200,
-        body: { users: users.map((user) => userView(user, baseUrl)), links: collectionLinks(`${baseUrl}/identity/v3/users`) },
-      };
+    query: () => anyParameters,
+    async handle({ baseUrl, caller, query }) {
+      const users = await listVisibleUsers(apiDatabase(), caller, { name: query.name?.[0] });
+      const { items, links } = pageOf(users, query, filters, `${baseUrl}/identity/v3/users`);
+      return { status: 200, body: { users: items.map((user) => userView(user, baseUrl)), links } };
     },
   }),
   route({

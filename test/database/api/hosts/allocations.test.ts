@@ -107,6 +107,17 @@ test('a resource that a server has none of is not claimed', async () => {
   const { execution, servers } = await fixture.accept(1);
   expect(await claim(fixture.api, execution, on(0, servers, { VCPU: 0, MEMORY_MB: 1, DISK_GB: 0 }), null)).toBe(true);
   expect(await claimed(servers[0] ?? '')).toEqual([{ host: h1, resource_class: 'MEMORY_MB', used: 1 }]);
+  const again = () => claim(fixture.api, execution, on(0, servers, { VCPU: 0, MEMORY_MB: 1, DISK_GB: 0 }), null);
+  expect(await nothing(again), 'sent twice').toBe(true);
+});
+
+test('sent twice at the same time, it claims once, and neither fails', async () => {
+  for (let round = 0; round < 3; round++) {
+    const { execution, servers } = await fixture.accept(1);
+    const sent = Array.from({ length: 3 }, () => claim(fixture.api, execution, on(round, servers), null));
+    expect(await Promise.all(sent)).toContain(true);
+    expect(await claimed(servers[0] ?? '')).toHaveLength(3);
+  }
 });
 
 test('a server of another execution claims nothing and hinders nobody', async () => {
@@ -220,6 +231,13 @@ test('anti-affinity: an alternate has as many members as the rule says, and no m
   for (const server of servers) moved.push(await moveAllocations(fixture.api, unowned(server), h1, [h2, h3]));
   expect(moved).toEqual([h2, h2, h3]);
   expect((await groupOf(group)).generation).toBe(before + 3);
+});
+
+test('anti-affinity without a rule: one member a host', async () => {
+  const group = await newGroup(fixture, 'anti-affinity');
+  const [one, two] = [await placed(group), await placed(group)];
+  expect(await moveAllocations(fixture.api, unowned(one), h1, [h2])).toBe(h2);
+  expect(await moveAllocations(fixture.api, unowned(two), h1, [h2])).toBeNull();
 });
 
 test('affinity: a member moves only where all the others are', async () => {

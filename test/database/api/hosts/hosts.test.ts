@@ -117,6 +117,12 @@ test('hosts are listed by name, with their cell, their zone and whether they are
   ]);
   const [{ updatedAt: made } = { updatedAt: '' }, { updatedAt: changed } = { updatedAt: '' }] = await listHosts(fixture.api);
   expect(Date.parse(changed)).toBeGreaterThan(Date.parse(made));
+
+  await query(fixture.api, `update resource_providers set updated_at = '2020-01-01'`);
+  await saveHosts(fixture.api, cell(0), [newHost(h12), newHost('last')]);
+  const listed = await listHosts(fixture.api);
+  expect(listed.map(({ host }) => host)).toEqual([h11, h12, h22, 'last']);
+  expect(listed.map(({ updatedAt }) => updatedAt.startsWith('2020'))).toEqual([true, false, true, false]);
 });
 
 test('what is allocated of hosts is listed, of one cell or of all', async () => {
@@ -149,6 +155,9 @@ test('more hosts than one answer holds are read on', async () => {
   const capacities = await listHostCapacities(fixture.api, 'cell2');
   expect(capacities).toHaveLength(1_500);
   expect(new Set(capacities.map(({ cell: name }) => name))).toEqual(new Set(['cell2']));
+  const all = await listHostCapacities(fixture.api, null);
+  expect(new Set(all.map(({ host }) => host)).size).toBe(4_500);
+  expect(all).toHaveLength(4_500);
   const mappings = await listHostMappings(fixture.api, null);
   expect(new Set(mappings.map(({ host }) => host)).size).toBe(4_500);
   expect(mappings).toHaveLength(4_500);

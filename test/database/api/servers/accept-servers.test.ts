@@ -1,7 +1,7 @@
 /** Acceptance: as many servers as quota and group allow, at the edge of each limit, whole or not at all. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { acceptServers } from '../../../../database/api/servers/build-requests.ts';
+import { acceptServers } from '../../../../database/api/servers/accept-servers.ts';
 import { query } from '../../../../database/data-api/client.ts';
 import { type SchedulerFixture, startSchedulerFixture } from '../../../../local/bench/scheduler-fixture.ts';
 import { newGroup, sql } from '../../../compute/scheduler/scheduler-helpers.ts';
@@ -188,10 +188,12 @@ test('a group takes as many members as it may have, all of a request or none', a
   await query(fixture.api, `delete from quotas where project_id = 'project'`);
 });
 
-test("a group that is gone, or another project's, takes no server", async () => {
+test("a group that is gone, or another project's, takes no server, unless any will do", async () => {
   const group = await newGroup(fixture, 'affinity');
   expect((await inGroup(randomUUID())).accepted).toMatchObject({ count: 0, groupCapacity: null });
   expect((await inGroup(group, { projectId: randomUUID() })).accepted).toMatchObject({ count: 0, groupCapacity: null });
   expect((await accept(fixture.api, { projectId: 'project' })).accepted).toMatchObject({ count: 1, groupCapacity: null });
   expect(await membersOf(group)).toEqual([]);
+  const anybodys = await inGroup(group, { projectId: randomUUID(), anyGroup: true });
+  expect(await membersOf(group)).toEqual(anybodys.uuids);
 });

@@ -26,15 +26,18 @@ const asked = {
   ...{
     flavorId: 'none',
     imageId: null,
+    deviceImageIds: [],
     userId: 'user',
     keyName: null,
     group: null,
     zone: null,
+    forcedHost: null,
     host: null,
     node: null,
     projectId: 'project',
   },
   seesAllFlavors: false,
+  seesAll: false,
 };
 const find = (changes: Partial<Parameters<typeof findBootChoices>[1]> = {}) =>
   findBootChoices(fixture.api, { ...asked, ...changes }, { instances: 10, cores: 20, ram: 30, metadata_items: 128 });
@@ -54,7 +57,16 @@ const flavor = {
 
 test('what is not named or not there is null, and the limits are the defaults', async () => {
   expect(await find()).toEqual({
-    ...{ flavor: null, image: null, keyPair: null, groupExists: false, zoneAvailable: false, hostExists: false },
+    ...{
+      flavor: null,
+      image: null,
+      deviceImages: [],
+      keyPair: null,
+      groupExists: false,
+      zoneAvailable: false,
+      hostExists: false,
+      forcedZone: 'nova',
+    },
     limits: { instances: 10, cores: 20, ram: 30, metadata_items: 128 },
   });
 });
@@ -105,7 +117,7 @@ const image = (visibility: NewImage['visibility']): NewImage => ({
 
 test.each([
   ['public', true],
-  ['shared', true],
+  ['shared', false],
   ['community', true],
   ['private', false],
 ] as const)('a %s image of another project is found: %j', async (visibility, found) => {
@@ -113,6 +125,8 @@ test.each([
   await ensureImage(fixture.api, given);
   await ensureImage(fixture.api, image('public'));
   expect((await find({ imageId: given.id })).image !== null).toBe(found);
+  expect((await find({ deviceImageIds: [given.id, randomUUID()] })).deviceImages).toEqual(found ? [given.id] : []);
+  expect((await find({ imageId: given.id, seesAll: true })).image).not.toBeNull();
   expect((await find({ imageId: given.id, projectId: 'owner' })).image).toEqual({
     ...{ id: given.id, name: 'linux', status: 'active', size: 1, min_disk: 2, min_ram: 3, disk_format: 'raw', container_format: 'bare' },
     properties: { os: 'linux' },
@@ -132,10 +146,11 @@ test('a key pair is found by the user and its name', async () => {
   expect((await find({ keyName: 'none' })).keyPair).toBeNull();
 });
 
-test('a server group is the project’s, or none', async () => {
+test('a server group is the project’s, or none; an admin has any', async () => {
   const group = await newGroup(fixture, 'affinity');
   expect((await find({ group })).groupExists).toBe(true);
   expect((await find({ group, projectId: 'other' })).groupExists).toBe(false);
+  expect((await find({ group, projectId: 'other', seesAll: true })).groupExists).toBe(true);
   expect((await find({ group: randomUUID() })).groupExists).toBe(false);
 });
 
@@ -150,6 +165,13 @@ test('a zone is available while a mapped host of it is enabled', async () => {
   expect((await find({ zone: 'nova' })).zoneAvailable).toBe(false);
 });
 
+test('the zone of a forced host is its own, the default one for a host that is not there', async () => {
+  await addZone(fixture, 'az1', ['cell1-host1']);
+  expect((await find({ forcedHost: 'cell1-host1' })).forcedZone).toBe('az1');
+  expect((await find({ forcedHost: 'cell1-host2' })).forcedZone).toBe('nova');
+  expect((await find({ forcedHost: 'none' })).forcedZone).toBe('nova');
+});
+
 test('a host is found by its name, its node’s, or both where they agree', async () => {
   const exists = async (host: string | null, node: string | null) => (await find({ host, node })).hostExists;
   expect(await exists('cell1-host1', null)).toBe(true);
@@ -159,4 +181,12 @@ test('a host is found by its name, its node’s, or both where they agree', asyn
   expect(await exists('ghost', null)).toBe(false);
   await query(fixture.api, `delete from host_mappings where host = 'cell1-host1'`);
   expect(await exists('cell1-host1', null)).toBe(false);
+});
+
+test('first boots of a project at the very same time make one row of use', async () => {
+  for (let round = 0; round < 3; round++) {
+    await query(fixture.api, 'truncate quota_usages');
+    await Promise.all(Array.from({ length: 8 }, () => find()));
+    expect(await sql(fixture, 'select project_id from quota_usages')).toEqual([{ project_id: 'project' }]);
+  }
 });

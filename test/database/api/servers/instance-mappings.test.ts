@@ -9,6 +9,7 @@ import {
   listInstanceMappings,
 } from '../../../../database/api/servers/instance-mappings.ts';
 import { query } from '../../../../database/data-api/client.ts';
+import { initialValues } from '../../../../database/servers/columns.ts';
 import { type SchedulerFixture, startSchedulerFixture } from '../../../../local/bench/scheduler-fixture.ts';
 import { newGroup, sql } from '../../../compute/scheduler/scheduler-helpers.ts';
 import { changesNothing } from '../../../fixtures/contents.ts';
@@ -67,7 +68,7 @@ test('a server that waits for its cell is read with its build request, its group
       cell: null,
       groups: [group],
     },
-    buildRequest: { name: 'web', block_device_mappings: [], tags: ['blue'] },
+    buildRequest: { ...initialValues, name: 'web', block_device_mappings: [], tags: ['blue'] },
     spec: expect.objectContaining({ group }),
   });
 });
@@ -92,6 +93,7 @@ test('another project’s server is not found, and a deleted one only when it is
     expect(await changesNothing(fixture.api, () => find(fixture.api, server, 'other'))).toBeUndefined();
     expect(await find(fixture.api, randomUUID(), null)).toBeUndefined();
     expect(await find(fixture.api, server, 'project')).toMatchObject({ uuid: server });
+    expect(await find(fixture.api, server, null), 'an admin').toMatchObject({ uuid: server });
   }
   await query(fixture.api, 'truncate pending_cleanups');
   await deleted(server);

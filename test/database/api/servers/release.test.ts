@@ -24,7 +24,7 @@ beforeAll(async () => {
 });
 afterAll(() => fixture?.stop());
 
-/** Two servers of one execution with a claim each, on the first host, in the first cell. */
+/** Two servers of one execution with a claim each on the first host, the neighbour in the other cell. */
 let server: string;
 let neighbour: string;
 let execution: string;
@@ -49,7 +49,8 @@ beforeEach(async () => {
   );
   await query(
     fixture.api,
-    `update instance_mappings set cell_id = (select min(id) from cell_mappings), fencing_token = 4 where instance_uuid in (:server::uuid, :neighbour::uuid)`,
+    `update instance_mappings m set fencing_token = 4, cell_id = case when instance_uuid = :server::uuid then c.first else c.last end
+     from (select min(id) as first, max(id) as last from cell_mappings) c where instance_uuid in (:server::uuid, :neighbour::uuid)`,
     { server, neighbour },
   );
   await query(
@@ -134,6 +135,12 @@ test('what deleted servers hold is freed: of those named, and of all that were d
   expect(await nothing(() => releaseAllocationsOfDeleted(fixture.api, null)), 'deleted too long ago').toBe(0);
   expect(await nothing(() => releaseAllocationsOfDeleted(fixture.api, [neighbour])), 'another is named').toBe(0);
   expect(await frees(() => releaseAllocationsOfDeleted(fixture.api, [server]))).toBe(3);
+});
+
+test('the last allocations of all are freed as any', async () => {
+  await query(fixture.api, 'delete from allocations where consumer_id <> :server::uuid', { server });
+  await deleted();
+  expect(await releaseAllocationsOfDeleted(fixture.api, [server])).toBe(3);
 });
 
 test.each([

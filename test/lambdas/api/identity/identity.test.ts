@@ -78,9 +78,34 @@ describe('a login', () => {
       project: { name: 'other' },
       roles: [{ name: 'reader' }],
     });
-    for (const scope of [undefined, 'unscoped']) {
-      const { body } = await login({ name: 'ann', domain: { id: 'default' }, password: 'secret' }, scope);
-      expect(body.token?.project).toMatchObject({ name: 'demo' });
+    const { body } = await login({ name: 'ann', domain: { id: 'default' }, password: 'secret' });
+    expect(body.token?.project).toMatchObject({ name: 'demo' });
+  });
+
+  test('for no project is answered with a token that says who somebody is, and leads to the projects there are', async () => {
+    const good = { name: 'ann', ...inDefault, password: 'secret' };
+    for (const scope of ['unscoped', { unscoped: {} }]) {
+      const { status, body, headers } = await login(good, scope);
+      expect(status).toBe(201);
+      expect(Object.keys(body.token ?? {}).toSorted()).toEqual(['audit_ids', 'expires_at', 'issued_at', 'methods', 'user']);
+      const token = headers['x-subject-token'];
+      const { body: projects } = await ask('/identity/v3/auth/projects', { token });
+      expect((projects.projects as unknown as Json[]).map(({ name }) => name)).toEqual(['demo', 'other']);
+      expect((await ask('/identity/v3/auth/catalog', { token })).status).toBe(403);
+      const exchange = { auth: { identity: { methods: ['token'], token: { id: token } }, scope: { project: { id: other } } } };
+      const { body: exchanged } = await ask('/identity/v3/auth/tokens', { method: 'POST', body: exchange });
+      expect(exchanged.token).toMatchObject({ project: { name: 'other' }, roles: [{ name: 'reader' }] });
+      expect((await login({ ...good, password: 'Secret' }, scope)).status).toBe(401);
+    }
+  });
+
+  test('without a scope is for no project when the default one does not open', async () => {
+    await query(services.database, `update projects set enabled = false where name = 'demo'`);
+    try {
+      const { status, body } = await login({ name: 'ann', ...inDefault, password: 'secret' });
+      expect([status, body.token?.project]).toEqual([201, undefined]);
+    } finally {
+      await query(services.database, `update projects set enabled = true where name = 'demo'`);
     }
   });
 
@@ -180,6 +205,69 @@ describe('a token', () => {
     expect((await ask('/identity/v3/projects/demo', { token: mine })).status).toBe(404);
     expect((await ask(`/identity/v3/users/${ann}`, { token: mine })).body.user).toMatchObject({ name: 'ann', default_project_id: demo });
     expect((await ask(`/identity/v3/auth/catalog`, { token: mine })).body.catalog).toHaveLength(3);
+  });
+});
+
+describe('a list', () => {
+  const names = async (path: string, token: string) => {
+    const { status, body } = await ask(`/identity/v3/${path}`, { token });
+    expect(status, path).toBe(200);
+    return (body[path.startsWith('users') ? 'users' : 'projects'] as unknown as Json[]).map(({ name }) => name);
+  };
+
+  test.each([
+    ['users?enabled=false', ['gone']],
+    ['users?enabled=0', ['gone']],
+    ['users?enabled=True', ['ann', 'root']],
+    ['users?enabled', ['ann', 'root']],
+    ['users?enabled=true&name=gone', []],
+    ['users?name=ann&name=root', []],
+    ['users?name__contains=o', ['gone', 'root']],
+    ['users?name__startswith=g', ['gone']],
+    ['users?name__endswith=nn', ['ann']],
+    ['users?name__contains=O', []],
+    ['users?name__icontains=O', ['gone', 'root']],
+    ['users?domain_id=default', ['ann', 'gone', 'root']],
+    ['users?domain_id=elsewhere', []],
+    ['users?idp_id=x', []],
+    ['users?unique_id=x', []],
+    ['users?password_expires_at=lt:2030-01-01T00:00:00Z', []],
+    ['projects?enabled=false', []],
+    ['projects?parent_id=default&name__contains=e', ['closed', 'demo', 'other']],
+    ['projects?parent_id=elsewhere', []],
+    ['projects?is_domain=true', []],
+    ['projects?is_domain=False', ['closed', 'demo', 'other']],
+    ['projects?tags=a', []],
+    ['projects?tags-any=a,b', []],
+    ['projects?not-tags=a', ['closed', 'demo', 'other']],
+    ['projects?not-tags-any=a', ['closed', 'demo', 'other']],
+  ])('%s finds what it says, and nothing else', async (path, found) => {
+    expect(await names(path, await tokenOf('root', 'rootpw'))).toEqual(found);
+  });
+
+  test.each([
+    ...['enabled=maybe', 'enabled__contains=t', 'name__like=a', 'email=a', 'nonsense', '__proto__=x', 'constructor=x'],
+    ...['limit=x', 'limit=0', 'marker=nobody', 'sort_key=name'],
+  ])('is refused for what it cannot be asked: %s', async (query) => {
+    for (const list of ['users', 'projects']) {
+      const { status, body } = await ask(`/identity/v3/${list}?${query}`, { token: await tokenOf('root', 'rootpw') });
+      expect([status, body.error?.title], list).toEqual([400, 'Bad Request']);
+    }
+  });
+
+  test('leads from page to page, and the link keeps the filter', async () => {
+    const token = await tokenOf('root', 'rootpw');
+    const first = await ask('/identity/v3/users?limit=1&enabled=true', { token });
+    expect(first.body).toMatchObject({
+      users: [{ name: 'ann' }],
+      links: {
+        self: 'https://cloud.example/identity/v3/users?limit=1&enabled=true',
+        next: `https://cloud.example/identity/v3/users?limit=1&enabled=true&marker=${ann}`,
+        previous: null,
+      },
+    });
+    const second = await ask(`/identity/v3/users?limit=1&enabled=true&marker=${ann}`, { token });
+    expect(second.body).toMatchObject({ users: [{ name: 'root' }], links: { next: null } });
   });
 });
 

@@ -26,6 +26,8 @@ beforeAll(async () => {
     image(2, { owner: demo, visibility: 'private', size: 5, properties: { os_distro: 'arch', name: 'not this' } }),
   );
   await ensureImage(database, image(3, { status: 'queued' }));
+  await ensureImage(database, image(4, { visibility: 'shared', name: 'shared' }));
+  await ensureImage(database, image(5, { visibility: 'community', name: 'everyone', diskFormat: 'iso', minDisk: 2, minRam: 64 }));
   const issue = async (role: string) =>
     (
       await issueToken({
@@ -49,7 +51,64 @@ async function names(query: string, token = member): Promise<unknown[]> {
 describe('a listing of images', () => {
   test('shows the public ones and those of the project, and an admin all', async () => {
     expect(await names('?sort=name:asc')).toEqual(['cirros', 'i2', 'i3']);
-    expect(await names('?sort=name:asc', admin)).toEqual(['cirros', 'i1', 'i2', 'i3']);
+    expect(await names('?sort=name:asc', admin)).toEqual(['cirros', 'i1', 'i2', 'i3', 'shared']);
+  });
+
+  test('shows what others gave to the community only when it is asked for', async () => {
+    expect(await names('?visibility=community')).toEqual(['everyone']);
+    expect(await names('?visibility=all&sort=name:asc')).toEqual(['cirros', 'everyone', 'i2', 'i3']);
+    expect(await names('?visibility=all&sort=name:asc', admin)).toEqual(['cirros', 'everyone', 'i1', 'i2', 'i3', 'shared']);
+    expect((await ask(`/image/v2/images/${uuid(5)}`, { token: member })).status).toBe(200);
+    expect((await ask(`/image/v2/images/${uuid(4)}`, { token: member })).status).toBe(404);
+  });
+
+  test.each([
+    ['disk_format=iso', ['everyone']],
+    ['disk_format=in:iso,raw', ['everyone']],
+    ['disk_format=eq:qcow2', ['cirros', 'i1', 'i2', 'i3', 'shared']],
+    ['container_format=ovf', []],
+    ['name=in:i1,"i2",none', ['i1', 'i2']],
+    ['name=in:"i1,i2"', []],
+    [`owner=${demo}`, ['cirros', 'i2']],
+    ['checksum=abc', []],
+    ['os_hash_value=abc', []],
+    ['os_hash_algo=sha512', []],
+    ['min_disk=2', ['everyone']],
+    ['min_disk_min=1', ['everyone']],
+    ['min_disk_max=1', ['cirros', 'i1', 'i2', 'i3', 'shared']],
+    ['min_ram_min=64', ['everyone']],
+    ['min_ram_min=65', []],
+    ['size=5', ['i2']],
+    ['size_max=5', ['i2']],
+    ['size_min=6&size_max=99999999999999999999', ['cirros', 'everyone', 'i1', 'i3', 'shared']],
+    ['virtual_size=5', []],
+    ['os_distro=arch', ['i2']],
+    ['os_distro=debian', []],
+    ['os_distro=arch&disk_format=iso', []],
+    ['__proto__=x', []],
+    ['constructor=x', []],
+    ['tag=blue', []],
+    ['tag=blue&tag=green', []],
+    ['os_hidden=true', []],
+    ['protected=true', []],
+    ['protected=false&name=cirros', ['cirros']],
+    ['member_status=all&name=cirros', ['cirros']],
+    ['created_at=gt:2020-01-01T00:00:00Z&name=cirros', ['cirros']],
+    ['created_at=lt:2020-01-01T00:00:00Z', []],
+    ['updated_at=gte:2020-01-01&name=cirros', ['cirros']],
+    ['created_at=2020-01-01T00:00:00Z', []],
+  ])('%s finds what it says, and nothing else', async (query, found) => {
+    expect(await names(`?visibility=all&sort=name:asc&${query}`, admin)).toEqual(found);
+  });
+
+  test('finds an image by the times that it shows', async () => {
+    const { created_at: time } = (await ask(`/image/v2/images/${uuid(5)}`, { token: admin })).body;
+    const at = (operator: string) => names(`?visibility=community&created_at=${operator}:${time}`, admin);
+    expect(await Promise.all(['eq', 'gte', 'lte', 'neq', 'gt', 'lt'].map(at))).toEqual([
+      ...Array(3).fill(['everyone']),
+      ...Array(3).fill([]),
+    ]);
+    expect(await names(`?visibility=community&created_at=${time}`, admin)).toEqual(['everyone']);
   });
 
   test('filters', async () => {
@@ -83,6 +142,14 @@ describe('a listing of images', () => {
     expect(seen).toEqual(['cirros', 'i2', 'i3']);
   });
 
+  test('keeps its filters from page to page', async () => {
+    const { body } = await ask('/image/v2/images?os_distro=arch&name=i2&tag=%26&limit=1', { token: member });
+    expect(body).toMatchObject({ images: [], first: '/v2/images?os_distro=arch&name=i2&tag=%26&limit=1' });
+    const { body: page } = await ask(`/image/v2/images?os_distro=arch&size_max=5&limit=1&sort=id`, { token: member });
+    expect(page.next).toBe(`/v2/images?os_distro=arch&size_max=5&limit=1&sort=id&marker=${uuid(2)}`);
+    expect((await ask(`/image${page.next}`, { token: member })).body.images).toEqual([]);
+  });
+
   test.each([
     `?marker=${uuid(1)}`,
     '?marker=x',
@@ -92,6 +159,24 @@ describe('a listing of images', () => {
     '?sort=secret:asc',
     '?sort_key=1;drop',
     '?visibility=x',
+    '?member_status=x',
+    '?os_hidden=x',
+    '?protected=x',
+    '?protected=True',
+    '?size_min=x',
+    '?min_ram=x',
+    '?owner_min=1',
+    '?name=gt:a',
+    '?name=in:a"b',
+    '?disk_format=not:iso',
+    '?created_at=x',
+    '?created_at=x:2020-01-01',
+    '?created_at=0000',
+    '?changes-since=2020-01-01',
+    '?deleted=true',
+    '?sort=name&sort_key=name',
+    '?sort_key=name&sort_dir=asc&sort_dir=desc',
+    '?name=%ff',
   ])('refuses %s', async (query) => {
     const { status, body } = await ask(`/image/v2/images${query}`, { token: member });
     expect([status, body.title]).toEqual([400, 'Bad Request']);

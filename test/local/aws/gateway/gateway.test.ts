@@ -85,6 +85,11 @@ describe('the local gateway', () => {
     expect(events[0]?.headers).not.toHaveProperty('cookie');
   });
 
+  test('believes the proxy in front of it', async () => {
+    await fetch(gateway.url, { headers: { 'X-Forwarded-Proto': 'https', Forwarded: 'proto=https;host=nova.example' } });
+    expect(events[0]?.headers).toMatchObject({ 'x-forwarded-proto': 'https', forwarded: 'proto=https;host=nova.example' });
+  });
+
   test('passes other content as base64, and nothing as nothing', async () => {
     const bytes = new Uint8Array([0, 200, 255]);
     await fetch(gateway.url, { method: 'PUT', body: bytes, headers: { 'content-type': 'application/octet-stream' } });

@@ -80,6 +80,7 @@ describe('a field', () => {
     [{ availability_zone: '' }, badRequest(expect.stringContaining('availability_zone'))],
     [{ key_name: 'mine' }, badRequest('Invalid key_name provided.')],
     [{ security_groups: [{ name: tooLong }] }, badRequest(expect.stringContaining('is too long'))],
+    [{ security_groups: [{ name: 'default' }, { name: 'web' }] }, badRequest("Unable to find security_group with name or id 'web'")],
     [{ security_groups: 'default' }, badRequest(expect.stringContaining("is not of type 'array'"))],
     [{ trusted_image_certificates: [] }, badRequest(expect.stringContaining('is too short'))],
     [{ trusted_image_certificates: ['a', 'a'] }, badRequest(expect.stringContaining('trusted_image_certificates'))],
@@ -97,6 +98,8 @@ describe('a field', () => {
     ['none', badField('networks', 'none', "'none' is not of type 'array'"), 36],
     [[{ uuid: network }], badRequest(`Network ${network} could not be found.`), 100],
     [[{ uuid: network }], badRequest(`Network ${network} could not be found.`), 1],
+    [[{ uuid: network }, { uuid: good.imageRef }], badRequest(`Network ${network}, ${good.imageRef} could not be found.`), 100],
+    [[{ uuid: good.imageRef }, { port: network }], badRequest(`Port id ${network} could not be found.`), 100],
     [[{ port: network }], badRequest(`Port id ${network} could not be found.`), 100],
     [[{ uuid: 'x' }], badRequest('Bad networks format: network uuid is not in proper format (x)'), 36],
     [[{ uuid: 'x' }], badField('uuid', 'x', "'x' is not a 'uuid'"), 37],
@@ -111,6 +114,7 @@ describe('a field', () => {
     expect(await post({ ...good, networks }, microversion)).toEqual(answer);
   });
 
+  const root = { source_type: 'image', uuid: good.imageRef, destination_type: 'local', boot_index: 0 };
   const device = (details: string) => badRequest(`Block Device Mapping is Invalid: ${details}`);
   test.each<[object[], object, number?]>([
     [[{ source_type: 'volume' }], device('Missing device UUID.')],
@@ -125,12 +129,34 @@ describe('a field', () => {
       device('Specifying volume type to existing volume is not supported.'),
     ],
     [
-      [{ source_type: 'volume', uuid: 'x', boot_index: 1 }],
+      [{ source_type: 'blank', destination_type: 'volume', volume_size: 1, boot_index: 1 }],
       device('Boot sequence for the instance and image/block device mapping combination is not valid.'),
     ],
     [
       [{ source_type: 'image', uuid: good.imageRef, destination_type: 'volume', boot_index: 0 }],
       badRequest("Images with destination_type 'volume' need to have a non-zero size specified"),
+    ],
+    [
+      [root, { source_type: 'blank', destination_type: 'volume' }],
+      badRequest("Blank volumes (source: 'blank', dest: 'volume') need to have non-zero size"),
+    ],
+    [[root, { source_type: 'volume', uuid: 'x' }], badRequest('Volume x could not be found.')],
+    [[{ source_type: 'volume', uuid: 'x', boot_index: 0 }], badRequest('Volume x could not be found.')],
+    [[root, { source_type: 'snapshot', uuid: 'x' }], device('failed to get snapshot x.')],
+    [
+      [root, { source_type: 'image', uuid: network, destination_type: 'volume', volume_size: 1 }],
+      device(`failed to get image ${network}.`),
+    ],
+    [[root, { source_type: 'image', uuid: 'x', destination_type: 'volume', volume_size: 1 }], device('failed to get image x.')],
+    [[{ ...root, virtual_name: 'swap' }], device('Following fields are invalid: virtual_name')],
+    [
+      [root, { source_type: 'blank', destination_type: 'volume', volume_size: 1, volume_type: 'fast' }],
+      badRequest('Volume type fast could not be found.'),
+    ],
+    [[{ ...root, disk_bus: 'floppybus' }], badRequest('Block Device Mapping is Invalid.')],
+    [
+      [root, { source_type: 'blank', destination_type: 'volume', volume_size: 1, device_name: 'vda' }],
+      badRequest('The volume cannot be assigned the same device name as the root device vda'),
     ],
     [[{ source_type: 'volume', uuid: 'x', volume_size: 0 }], badField('volume_size', '0', '0 is less than the minimum of 1')],
     [
@@ -162,6 +188,28 @@ describe('a field', () => {
   ])('block_device_mapping_v2 %j gets %o', async (devices, answer, microversion = 100) => {
     const networks = microversion >= 37 ? 'none' : undefined;
     expect(await post({ ...good, networks, block_device_mapping_v2: devices }, microversion)).toEqual(answer);
+  });
+
+  test.each<[object, object]>([
+    [{ source_type: 'volume', uuid: 'x' }, device('failed to get volume x.')],
+    [{ source_type: 'snapshot', uuid: 'x' }, badRequest('Snapshot x could not be found.')],
+    [{ source_type: 'image', uuid: network, volume_size: 1, destination_type: 'volume' }, device(`failed to get image ${network}.`)],
+    [{ source_type: 'image', uuid: 'x', volume_size: 1, destination_type: 'volume' }, device('failed to get image x.')],
+  ])('that boots from a disk of nothing: %j', async (disk, answer) => {
+    expect(await post({ ...good, imageRef: '', block_device_mapping_v2: [{ ...disk, boot_index: 0 }] })).toEqual(answer);
+  });
+
+  test('that has more local disks than Nova allows', async () => {
+    const ephemeral = { source_type: 'blank', destination_type: 'local', volume_size: 1 };
+    const flavor = { name: 'ephemeral', id: 'ephemeral', vcpus: 1, ram: 64, disk: 1, 'OS-FLV-EXT-DATA:ephemeral': 10 };
+    await (await cloud.newUser('admin')).send('POST', '/flavors', { body: { flavor } });
+    const asked = { ...good, flavorRef: 'ephemeral' };
+    // The last check before the quota: two disks pass it, and the quota is then what refuses them.
+    const two = { ...asked, min_count: 11, block_device_mapping_v2: [root, ...Array(2).fill(ephemeral)] };
+    expect(await post(two)).toMatchObject({ status: 403 });
+    expect(await post({ ...asked, block_device_mapping_v2: [root, ...Array(3).fill(ephemeral)] })).toEqual(
+      device('You specified more local devices than the limit allows'),
+    );
   });
 
   test.each<[object, unknown]>([

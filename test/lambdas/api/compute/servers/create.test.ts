@@ -1,4 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ensureImage, type NewImage } from '../../../../../database/api/images.ts';
 import { query } from '../../../../../database/data-api/client.ts';
 import { type Cloud, type RequestOptions, type ServerBody, startCloud, type User } from '../../../../fixtures/cloud.ts';
 
@@ -66,7 +68,7 @@ describe('the answer to an accepted boot', () => {
 
   test('repeats the password, the security groups and the disk configuration that were asked for', async () => {
     const user = await cloud.newUser();
-    const asked = { adminPass: 'é'.repeat(300), security_groups: [{ name: 'web' }, { name: 'web' }], 'OS-DCF:diskConfig': 'AUTO' };
+    const asked = { adminPass: 'é'.repeat(300), security_groups: [{ name: 'default' }, { name: 'default' }], 'OS-DCF:diskConfig': 'AUTO' };
     expect((await post(user, asked)).body.server).toMatchObject(asked);
   });
 
@@ -111,7 +113,7 @@ describe('names', () => {
 describe('what is asked for is shown', () => {
   test('whole', async () => {
     const user = await cloud.newUser();
-    const volume = 'aaaaaaaa-0000-4000-8000-000000000001';
+    const other = 'aaaaaaaa-0000-4000-8000-000000000001';
     const { body } = await post(
       user,
       {
@@ -125,11 +127,11 @@ describe('what is asked for is shown', () => {
         hostname: 'given.example',
         block_device_mapping_v2: [
           { uuid: image, source_type: 'image', destination_type: 'local', boot_index: 0, delete_on_termination: true },
-          { uuid: volume, source_type: 'volume', boot_index: -1, delete_on_termination: 'true', tag: 'data' },
+          { source_type: 'blank', destination_type: 'volume', volume_size: '1', delete_on_termination: 'true', tag: 'data' },
         ],
       },
       {},
-      { 'os:scheduler_hints': { different_host: volume, any: ['x', 'y'] } },
+      { 'os:scheduler_hints': { different_host: other, any: ['x', 'y'] } },
     );
     expect(await user.settled(body.server.id)).toMatchObject({
       description: 'what it is for',
@@ -141,8 +143,8 @@ describe('what is asked for is shown', () => {
       'OS-EXT-AZ:availability_zone': 'nova',
       pinned_availability_zone: 'nova',
       'OS-EXT-SRV-ATTR:hostname': 'given.example',
-      'os-extended-volumes:volumes_attached': [{ id: volume, delete_on_termination: true }],
-      scheduler_hints: { different_host: [volume], any: ['x', 'y'] },
+      'os-extended-volumes:volumes_attached': [],
+      scheduler_hints: { different_host: [other], any: ['x', 'y'] },
     });
   });
 
@@ -227,6 +229,56 @@ describe('what is asked for is shown', () => {
     await cloud.service.workflow.drain();
     const { body: list } = await user.send<{ servers: ServerBody[] }>('GET', '/servers/detail');
     expect(list.servers.map(({ status }) => status)).toEqual(['ACTIVE', 'ACTIVE', 'ACTIVE']);
+  });
+});
+
+describe('a root disk made of an image is bound by what binds a boot from it', () => {
+  /** Adds an image with these fields, and boots from a volume of 1 GiB made of it. */
+  async function boot(fields: Partial<NewImage>, asked: object = {}) {
+    const id = randomUUID();
+    const hashes = { checksum: null, osHashAlgo: null, osHashValue: null };
+    await ensureImage(cloud.service.api, { ...plain, ...hashes, id, owner: 'another', ...fields });
+    const user = await cloud.newUser();
+    const disk = { uuid: id, source_type: 'image', destination_type: 'volume', volume_size: 1, boot_index: 0 };
+    const { status, body } = await post(user, { imageRef: '', block_device_mapping_v2: [disk], ...asked });
+    return { id, user, status, body };
+  }
+  const plain = {
+    ...({ name: 'plain', visibility: 'public', status: 'active', size: 1, minDisk: 0, minRam: 0 } as const),
+    ...{ diskFormat: 'raw', containerFormat: 'bare', properties: {} },
+  };
+
+  test.each<[Partial<NewImage>, (id: string) => string]>([
+    [{ visibility: 'private' }, (id) => `Block Device Mapping is Invalid: failed to get image ${id}.`],
+    [{ status: 'queued' }, (id) => `Image ${id} is not active.`],
+    [{ minRam: 513 }, () => "Flavor's memory is too small for requested image."],
+    [
+      { minDisk: 2 },
+      () =>
+        'Volume is smaller than the minimum size specified in image metadata. Volume size is 1073741824 bytes, minimum size is 2147483648 bytes.',
+    ],
+  ])('%j', async (fields, message) => {
+    const { id, status, body } = await boot(fields);
+    expect([status, body]).toEqual([400, { badRequest: { code: 400, message: message(id) } }]);
+  });
+
+  test('and by what its properties ask of a host', async () => {
+    const { user, body } = await boot({ properties: { img_hv_type: 'xen' } });
+    expect(await user.settled(body.server.id)).toMatchObject({ status: 'ERROR', image: '' });
+    const fitting = await boot({ minRam: 512, minDisk: 1, size: 2 ** 40 });
+    expect(await fitting.user.settled(fitting.body.server.id)).toMatchObject({ status: 'ACTIVE', image: '' });
+  });
+
+  test('another disk may be of any image that the caller may use, and of no other', async () => {
+    const disk = (uuid: string) => ({ uuid, source_type: 'image', destination_type: 'volume', volume_size: 1 });
+    const root = { uuid: image, source_type: 'image', destination_type: 'local', boot_index: 0 };
+    const { id: open, user } = await boot({ status: 'queued', minRam: 10_000 });
+    const { id: closed } = await boot({ visibility: 'private' });
+    const answer = await post(user, { block_device_mapping_v2: [root, disk(open)] });
+    expect(await user.settled(answer.body.server.id)).toMatchObject({ status: 'ACTIVE' });
+    expect((await post(user, { block_device_mapping_v2: [root, disk(open), disk(closed)] })).body).toEqual({
+      badRequest: { code: 400, message: `Block Device Mapping is Invalid: failed to get image ${closed}.` },
+    });
   });
 });
 

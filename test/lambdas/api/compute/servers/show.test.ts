@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { query } from '../../../../../database/data-api/client.ts';
 import { type Cloud, type Reply, type ServerBody, startCloud, type User } from '../../../../fixtures/cloud.ts';
 
 const image = 'c1220500-0000-4000-8000-000000000001';
@@ -134,9 +135,13 @@ describe('a server in cell0', () => {
   test('has volumes with their life since 2.3', async () => {
     const user = await cloud.newUser();
     const volume = 'aaaaaaaa-0000-4000-8000-000000000002';
-    const disk = { uuid: volume, source_type: 'volume', boot_index: 0, delete_on_termination: false };
+    const image = 'c1220500-0000-4000-8000-000000000001';
+    const disk = { uuid: image, source_type: 'image', destination_type: 'volume', volume_size: 1, boot_index: 0 };
     const id = await user.boot({ flavorRef: tooLarge, imageRef: '', block_device_mapping_v2: [disk] });
     await user.settled(id);
+    // As a host notes it that has made the volume.
+    const made = `update block_device_mapping set volume_id = :volume where instance_uuid = :id::uuid`;
+    await query(cloud.database('cell0'), made, { id, volume });
     const volumes = async (microversion: number) => (await get(user, id, microversion)).body.server['os-extended-volumes:volumes_attached'];
     expect(await volumes(2)).toEqual([{ id: volume }]);
     expect(await volumes(3)).toEqual([{ id: volume, delete_on_termination: false }]);

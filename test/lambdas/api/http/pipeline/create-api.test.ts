@@ -254,7 +254,17 @@ describe('a body', () => {
   test('of another type is 415', async () => {
     const { status, body } = await post('name=x', { headers: { 'content-type': 'application/x-www-form-urlencoded' } });
     expect([status, body.badMediaType?.code]).toEqual([415, 415]);
-    expect((await post({ name: 'x' }, { headers: { 'content-type': 'application/json; charset=utf-8' } })).status).toBe(202);
+    for (const type of ['application/xml', 'application/vnd.openstack.compute+xml', 'application/vnd.openstack.computer+json']) {
+      expect((await post({ name: 'x' }, { headers: { 'content-type': type } })).status, type).toBe(415);
+    }
+  });
+
+  test.each([
+    'application/json; charset=utf-8',
+    'application/vnd.openstack.compute+json',
+    'application/vnd.openstack.compute+json;version=2.1',
+  ])('as the version document calls it, %s, is JSON', async (type) => {
+    expect((await post({ name: 'x' }, { headers: { 'content-type': type } })).status).toBe(202);
   });
 
   test('may hold 112 KiB, no more', async () => {

@@ -1,0 +1,45 @@
+/** What is noted as a pending cleanup, and is one: a note is made before there can be something to do, and stays when there was nothing. */
+import type { ServerRecords } from '../../database/api/audit/servers.ts';
+import type { ServerRow } from '../../database/cell/audit.ts';
+import type { ServerFacts } from './check-server.ts';
+
+/** The pending cleanups of a cell. */
+export interface PendingCleanups {
+  /** Name of the cell. */
+  cell: string;
+  servers: number;
+  /** Seconds since the oldest of it was noted. */
+  oldest: number;
+}
+
+/** Counts pending cleanups by uuid of the cell. */
+export class PendingCount {
+  readonly #cells = new Map<string, Omit<PendingCleanups, 'cell'>>();
+
+  /** Counts those of a server. */
+  add({ records, rows }: ServerFacts): void {
+    for (const [index, cell] of records?.cleanups.entries() ?? []) {
+      if (records && isBuilt(records, cell, rows.get(cell))) continue;
+      const { servers, oldest } = this.#cells.get(cell) ?? { servers: 0, oldest: 0 };
+      this.#cells.set(cell, { servers: servers + 1, oldest: Math.max(oldest, records?.cleanup_ages[index] ?? 0) });
+    }
+  }
+
+  /** Returns them for cells by uuid and name, in this order; those without any are left out. */
+  of(cells: ReadonlyMap<string, string>): PendingCleanups[] {
+    return [...cells].flatMap(([uuid, cell]) => {
+      const count = this.#cells.get(uuid);
+      return count ? [{ cell, ...count }] : [];
+    });
+  }
+}
+
+/** Whether a server lives in its own cell, and its build has ended and holds nothing that it does not use: the reaper has nothing to do for it. */
+export function isBuilt(
+  { cell: home, hosts }: Pick<ServerRecords, 'cell' | 'hosts'>,
+  cell: string,
+  row: Pick<ServerRow, 'deleted' | 'vm_state' | 'host'> | undefined,
+): boolean {
+  if (!row || cell !== home || row.deleted || row.vm_state === 'building') return false;
+  return row.host !== null || hosts.length === 0;
+}

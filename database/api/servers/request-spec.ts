@@ -1,0 +1,23 @@
+/** What was asked for, as the scheduler needs it. */
+import type { InstanceFlavor } from '../../servers/document.ts';
+
+/** What the scheduler must know of a server; kept until the server is archived, because quota is given back by it. */
+export interface RequestSpec {
+  flavor: InstanceFlavor;
+  image: { id: string; properties: Record<string, string> } | null;
+  /** The availability zone the client asked for. */
+  availability_zone: string | null;
+  scheduler_hints: Record<string, string[]>;
+  /** The one host an admin forces (`az:host:node`): filters and availability zone do not count, capacity and server group do. A host has one node of its name. */
+  forced_host?: NamedHost;
+  /** The one host an admin asks for; everything counts. */
+  requested_host?: NamedHost;
+  /** uuid of the server group. */
+  group?: string;
+}
+
+/** A host by its name, by its node's name, or by both. */
+export interface NamedHost {
+  host: string | null;
+  node: string | null;
+}

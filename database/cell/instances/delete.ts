@@ -1,0 +1,51 @@
+/** The end of a server in its cell. */
+import { type Database, query } from '../../data-api/client.ts';
+import { serverTables } from '../server-tables.ts';
+
+/** What deleting a server found: where it ran, or that someone had locked it. */
+export interface Deletion {
+  host: string | null;
+  /** That of the last owner who wrote the server. */
+  fencing_token: number;
+  locked: boolean;
+}
+
+/**
+ * Soft-deletes a server with its relations as Nova does: tags go for good, actions stay, and a `delete` action is added. A second call changes nothing
+ * and answers the same, so that an interrupted delete can be finished.
+ * @param force deletes a locked server too.
+ * @returns undefined when the cell does not know the server.
+ */
+export async function deleteInstance(
+  cell: Database,
+  uuid: string,
+  by: { requestId: string; userId: string; projectId: string; force: boolean },
+): Promise<Deletion | undefined> {
+  const parts = serverTables.map(
+    (table) => `
+     -- A part of it.
+     ${table}_gone as (
+       update ${table} t set deleted = t.id, deleted_at = now() from gone where t.instance_uuid = gone.uuid and t.deleted = 0)`,
+  );
+  const [deletion] = await query<Deletion>(
+    cell,
+    `with
+     -- The server, which nobody else deletes meanwhile.
+     found as (select uuid, id, host, fencing_token, locked, deleted from instances where uuid = :uuid::uuid for update),
+     -- Gone, unless it is locked.
+     gone as (
+       update instances i set deleted = i.id, deleted_at = now(), terminated_at = now(), updated_at = now(), vm_state = 'deleted', task_state = null
+       from found where i.id = found.id and found.deleted = 0 and (not found.locked or :force)
+       returning i.uuid),${parts.join(',')},
+     -- Tags go for good.
+     untagged as (delete from tags using gone where resource_id = gone.uuid),
+     -- Whoever deleted it is known.
+     action as (
+       insert into instance_actions (instance_uuid, action, request_id, user_id, project_id, start_time, finish_time, updated_at)
+       select uuid, 'delete', :request_id, :user_id, :project_id, now(), now(), now() from gone
+       on conflict do nothing)
+     select host, fencing_token, locked and deleted = 0 and not :force as locked from found`,
+    { uuid, request_id: by.requestId, user_id: by.userId, project_id: by.projectId, force: by.force },
+  );
+  return deletion;
+}

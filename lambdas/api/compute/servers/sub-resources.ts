@@ -1,0 +1,141 @@
+/**
+ * What Nova has below a server. What a server can be said to have is read from it: a cloud without networks, volumes, shares and migrations has Nova's
+ * empty lists, and Nova's 404 of each item. What would change a server is still to be built.
+ */
+import { NotFound } from '../../../../common/errors.ts';
+import type { Rule } from '../../../../common/policy.ts';
+import { type Buried, inError, refuseBuried, withoutHost } from '../../../../compute/servers/refusals.ts';
+import { gone, notImplemented } from '../../http/pipeline/http-error.ts';
+import { actionRoute } from '../../http/routing/action-route.ts';
+import { type Method, type Route, type RouteDefinition, route } from '../../http/routing/route.ts';
+import { findWholeServer, type WholeServer } from './find.ts';
+
+type Options = Partial<Pick<RouteDefinition<undefined, undefined>, 'from' | 'method' | 'toOthers' | 'refusal'>>;
+
+/** What is read from a server. `view` gets the server and the item that the path names; it returns no body for an answer without one. */
+function read(path: string, policy: Rule, view: (server: WholeServer, item: string) => object | undefined, options: Options = {}): Route {
+  return route({
+    ...{ method: 'GET', path: `/servers/{id}/${path}`, policy, toOthers: 'hidden', ...options },
+    async handle(request) {
+      const body = view(await findWholeServer(request), request.params.item ?? '');
+      return body ? { status: 200, body } : { status: 204 };
+    },
+  });
+}
+
+/** What is not built. `buried` is how a server in cell0 refuses it. */
+function unbuilt(method: Method, path: string, policy: Rule, buried?: Buried, options: Options = {}): Route {
+  return route({
+    ...{ method, path: `/servers/{id}${path}`, policy, toOthers: 'hidden', refusal: 501, ...options },
+    async handle(request) {
+      refuseBuried(await findWholeServer(request), buried);
+      throw notImplemented();
+    },
+  });
+}
+
+/** What Nova itself has taken away. */
+function removed(method: Method, path: string): Route {
+  return route({
+    ...{ method, path: `/servers/{id}/${path}`, policy: '@', toOthers: 'shared', refusal: 410 },
+    handle: () => Promise.reject(gone()),
+  });
+}
+
+/** An item of a kind that no server has. */
+function none(method: Method, path: string, policy: Rule, sentence: (uuid: string, item: string) => string, options: Options = {}): Route {
+  const view = ({ mapping }: WholeServer, item: string) => {
+    throw new NotFound(sentence(mapping.uuid, item));
+  };
+  return read(path, policy, view, { method, refusal: 404, ...options });
+}
+
+const noVolume = (_: string, item: string) => `Volume ${item} could not be found.`;
+const noMigration = (uuid: string, item: string) => `Migration ${item} not found for instance ${uuid}`;
+const noShare = (_: string, item: string) => `Share ${item} could not be found.`;
+
+function metadataItem({ instance }: WholeServer, key: string): object {
+  const value = new Map(Object.entries(instance.metadata)).get(key);
+  if (value === undefined) throw new NotFound('Metadata item was not found');
+  return { meta: { [key]: value } };
+}
+
+function hasTag({ instance }: WholeServer, tag: string): undefined {
+  if (!instance.tags.includes(tag)) throw new NotFound(`Server ${instance.uuid} has no tag '${tag}'`);
+}
+
+const tags = { from: 'serverTags' } as const;
+const shares = { from: 'shares' } as const;
+
+const forceComplete = none('POST', 'migrations/{item}/action', 'os_compute_api:servers:migrations:force_complete', noMigration, {
+  ...{ from: 'forceComplete', toOthers: 'forbidden' },
+});
+const ofAdmins = { toOthers: 'forbidden' } as const;
+
+/** The routes below `/servers/{id}`, and its change. */
+export const serverSubResourceRoutes: readonly Route[] = [
+  unbuilt('PUT', '', 'os_compute_api:servers:update'),
+
+  read('metadata', 'os_compute_api:server-metadata:index', ({ instance: { metadata } }) => ({ metadata })),
+  read('metadata/{item}', 'os_compute_api:server-metadata:show', metadataItem),
+  unbuilt('POST', '/metadata', 'os_compute_api:server-metadata:create', inError('update metadata')),
+  unbuilt('PUT', '/metadata', 'os_compute_api:server-metadata:update_all', inError('update metadata')),
+  unbuilt('PUT', '/metadata/{item}', 'os_compute_api:server-metadata:update', inError('update metadata')),
+  unbuilt('DELETE', '/metadata/{item}', 'os_compute_api:server-metadata:delete', inError('delete metadata')),
+
+  read('tags', 'os_compute_api:os-server-tags:index', ({ instance }) => ({ tags: instance.tags }), tags),
+  read('tags/{item}', 'os_compute_api:os-server-tags:show', hasTag, tags),
+  unbuilt('PUT', '/tags', 'os_compute_api:os-server-tags:update_all', inError('update tags'), tags),
+  unbuilt('PUT', '/tags/{item}', 'os_compute_api:os-server-tags:update', inError('update tag'), tags),
+  unbuilt('DELETE', '/tags', 'os_compute_api:os-server-tags:delete_all', inError('delete tags'), tags),
+  unbuilt('DELETE', '/tags/{item}', 'os_compute_api:os-server-tags:delete', inError('delete tag'), tags),
+
+  read('ips', 'os_compute_api:ips:index', () => ({ addresses: {} })),
+  none('GET', 'ips/{item}', 'os_compute_api:ips:show', () => 'Instance is not a member of specified network'),
+  read('os-security-groups', 'os_compute_api:os-security-groups:list', () => ({ security_groups: [] })),
+  read('os-interface', 'os_compute_api:os-attach-interfaces:list', () => ({ interfaceAttachments: [] })),
+  none('GET', 'os-interface/{item}', 'os_compute_api:os-attach-interfaces:show', (_, item) => `Port id ${item} could not be found.`),
+  unbuilt('POST', '/os-interface', 'os_compute_api:os-attach-interfaces:create', inError('attach_interface')),
+  unbuilt('DELETE', '/os-interface/{item}', 'os_compute_api:os-attach-interfaces:delete', inError('detach_interface')),
+
+  read('os-volume_attachments', 'os_compute_api:os-volumes-attachments:index', () => ({ volumeAttachments: [] })),
+  none(
+    'GET',
+    'os-volume_attachments/{item}',
+    'os_compute_api:os-volumes-attachments:show',
+    (uuid, item) => `Instance ${uuid} is not attached to volume ${item}`,
+  ),
+  unbuilt('POST', '/os-volume_attachments', 'os_compute_api:os-volumes-attachments:create', inError('attach_volume')),
+  none('PUT', 'os-volume_attachments/{item}', 'os_compute_api:os-volumes-attachments:update', noVolume),
+  none('DELETE', 'os-volume_attachments/{item}', 'os_compute_api:os-volumes-attachments:delete', noVolume),
+
+  read('shares', 'os_compute_api:os-server-shares:index', () => ({ shares: [] }), shares),
+  none('GET', 'shares/{item}', 'os_compute_api:os-server-shares:show', noShare, shares),
+  unbuilt('POST', '/shares', 'os_compute_api:os-server-shares:create', inError('create share'), shares),
+  none('DELETE', 'shares/{item}', 'os_compute_api:os-server-shares:delete', noShare, shares),
+
+  read('migrations', 'os_compute_api:servers:migrations:index', () => ({ migrations: [] }), { from: 'liveMigrations', ...ofAdmins }),
+  none(
+    ...(['GET', 'migrations/{item}', 'os_compute_api:servers:migrations:show'] as const),
+    (uuid, item) => `In-progress live migration ${item} is not found for server ${uuid}.`,
+    { from: 'liveMigrations', ...ofAdmins },
+  ),
+  none('DELETE', 'migrations/{item}', 'os_compute_api:servers:migrations:delete', noMigration, {
+    from: 'liveMigrationAborts',
+    ...ofAdmins,
+  }),
+  actionRoute('/servers/{id}/migrations/{item}/action', 'forbidden', new Map([['force_complete', forceComplete]])),
+
+  // A guest posts its password; none does, so there is none to show and none to clear.
+  read('os-server-password', 'os_compute_api:os-server-password:show', () => ({ password: '' })),
+  read('os-server-password', 'os_compute_api:os-server-password:clear', () => undefined, { method: 'DELETE' }),
+  unbuilt('POST', '/remote-consoles', 'os_compute_api:os-remote-consoles', withoutHost, { from: 'remoteConsoles' }),
+  unbuilt('GET', '/diagnostics', 'os_compute_api:os-server-diagnostics', withoutHost, ofAdmins),
+  unbuilt('GET', '/topology', 'compute:server:topology:index', undefined, { from: 'topology' }),
+
+  removed('GET', 'consoles'),
+  removed('POST', 'consoles'),
+  removed('GET', 'consoles/{item}'),
+  removed('DELETE', 'consoles/{item}'),
+  removed('GET', 'os-virtual-interfaces'),
+];
