@@ -42,6 +42,11 @@ export const survivors: Readonly<Record<string, readonly Survivor[]>> = {
       change: '1 → 0',
       reason: 'JSON may begin with the end of the line before it',
     },
+    {
+      source: "return { ...failure, sentence: errorMessage.split('\\n', 1)[0] ?? errorType, details: errorMessage };",
+      change: '1 → 2',
+      reason: 'only the first line is taken',
+    },
   ],
   'compute/boot/schedule-servers.ts': [
     { source: 'const largestPage = 500;', reason: anyPage },
@@ -239,6 +244,11 @@ export const survivors: Readonly<Record<string, readonly Survivor[]>> = {
       reason: 'without a server that needs a host only alternates are looked for, of which affinity has none',
     },
     {
+      source: "when need.zone is not null and h.zone <> need.zone then 'AvailabilityZone'",
+      change: 'need.zone is not null → true',
+      reason: 'nothing differs from null',
+    },
+    {
       source: "when need.host is not null and h.host <> need.host then 'RequestedHost'",
       change: 'need.host is not null → true',
       reason: 'nothing differs from null',
@@ -267,6 +277,7 @@ export const survivors: Readonly<Record<string, readonly Survivor[]>> = {
     { source: 'select uuid, position - 1 as launch_index,', change: '- → +', reason: 'only an order: the document has the index itself' },
   ],
   'database/api/servers/release.ts': [
+    { source: 'servers: servers ?? [],', reason: 'without names the statement does not read them' },
     {
       source: 'delete from allocations where consumer_id in (${servers}) and (select count(*) from held) > 0',
       change: '> → >=',
