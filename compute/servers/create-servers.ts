@@ -76,7 +76,7 @@ const mostServers = 500;
 export async function createServers(api: Database, caller: Caller, requestId: string, request: BootRequest): Promise<Reservation> {
   const { imageId, minCount, maxCount, keyName } = request;
   const group = request.schedulerHints.group?.[0] ?? null;
-  const { zone, forced } = placeOf(request, caller);
+  const { zone: asked, forced } = placeOf(request, caller);
   if (request.trustedCerts) authorize(caller, 'os_compute_api:servers:create:trusted_certs');
   if (request.trustedCerts && imageId === null) {
     throw new BadRequest('Image certificate validation is not supported when booting from volume');
@@ -92,7 +92,8 @@ export async function createServers(api: Database, caller: Caller, requestId: st
       userId: caller.userId,
       keyName,
       group,
-      zone,
+      zone: asked,
+      forcedHost: forced && (forced.host ?? forced.node),
       host: request.requestedHost?.host ?? null,
       node: request.requestedHost?.node ?? null,
       projectId: caller.projectId,
@@ -103,7 +104,9 @@ export async function createServers(api: Database, caller: Caller, requestId: st
   );
   const { flavor, image } = choices;
   if (!flavor) throw new BadRequest(`Flavor ${request.flavorId} could not be found.`);
-  const devices = checkBoot(caller, request, { ...choices, flavor }, forced ? null : zone);
+  const devices = checkBoot(caller, request, { ...choices, flavor }, forced ? null : asked);
+  // A forced host is where it is: like Nova, another zone beside it is passed over.
+  const zone = forced && asked !== choices.forcedZone ? null : asked;
 
   const limit = choices.limits.instances < 0 ? mostServers : Math.min(Math.max(choices.limits.instances, minCount), mostServers);
   const reservationId = newReservationId();
@@ -115,6 +118,7 @@ export async function createServers(api: Database, caller: Caller, requestId: st
     requestId,
     template: {
       ...template(caller, request, flavor, image, reservationId),
+      availability_zone: zone,
       key_name: keyName,
       key_data: choices.keyPair?.public_key ?? null,
       hostname: request.hostname ?? (hostname || `Server-${uuids[0]}`),
@@ -161,8 +165,11 @@ function placeOf({ availabilityZone, requestedHost }: BootRequest, caller: Calle
   if (more.length > 0) throw new BadRequest('Invalid input received: Unable to parse availability_zone');
   const forced = host || node ? { host: host || null, node: node || null } : null;
   if (forced) authorize(caller, 'os_compute_api:servers:create:forced_host');
-  if (forced && requestedHost)
-    throw new BadRequest('A host is forced by availability_zone and asked for by name; only one of them may be.');
+  if (forced && requestedHost) {
+    throw new BadRequest(
+      'One mechanism with host and/or hypervisor_hostname and another mechanism with zone:host:node are mutually exclusive.',
+    );
+  }
   return { zone: zone || null, forced };
 }
 
@@ -185,7 +192,6 @@ function template(caller: Caller, request: BootRequest, flavor: BootFlavor, imag
     instance_type_id: flavor.id,
     user_data: request.userData,
     reservation_id: reservationId,
-    availability_zone: request.availabilityZone,
     root_device_name: rootDeviceName(image),
     config_drive: request.configDrive ? 'True' : '',
     access_ip_v4: request.accessIPv4,

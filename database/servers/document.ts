@@ -62,6 +62,8 @@ export interface Instance extends Omit<InstanceRow, CellColumn>, Partial<Pick<In
   /** Ids of the certificates by which the image may be signed; null or absent for none. */
   trusted_certs?: string[] | null;
   fault: InstanceFault | null;
+  /** What Nova says of the host by its compute service; '' without one, absent until a cell has the server. */
+  host_status?: 'DOWN' | 'MAINTENANCE' | 'UP' | '';
 }
 
 /** The `create` action of a server with its one event, as operators read it. */

@@ -33,6 +33,8 @@ export interface BootChoices<Limit extends string> {
   /** Whether the zone has an enabled host. */
   zoneAvailable: boolean;
   hostExists: boolean;
+  /** The zone of the host that is forced: Nova's default zone for one that is not there. */
+  forcedZone: string;
   /** What limits the project has, by the names of the defaults; -1 is unlimited. */
   limits: Record<Limit, number>;
 }
@@ -53,7 +55,9 @@ export async function findBootChoices<Limit extends string>(
     /** uuid of the server group. */
     group: string | null;
     zone: string | null;
-    /** Names of a host and of its node. */
+    /** Name of the host that is forced. */
+    forcedHost: string | null;
+    /** Names of a host that is asked for and of its node. */
     host: string | null;
     node: string | null;
     projectId: string;
@@ -87,12 +91,14 @@ export async function findBootChoices<Limit extends string>(
        exists (
          select from host_states
          where cell_id is not null and host = coalesce(:host::text, :node::text) and host = coalesce(:node::text, :host::text)) as "hostExists",
+       coalesce((select zone from host_states where host = :forced_host::text), 'nova') as "forcedZone",
        ${projectLimits(':project')} as limits`,
     {
       flavor_id: asked.flavorId,
       image_id: asked.imageId,
       device_images: asked.deviceImageIds,
       zone: asked.zone,
+      forced_host: asked.forcedHost,
       host: asked.host,
       node: asked.node,
       user_id: asked.userId,

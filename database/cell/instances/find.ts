@@ -20,6 +20,10 @@ const document = (i: string) => `
     'security_groups', (
       select coalesce(jsonb_agg(g.name order by g.name), '[]') from security_group_instance_association a
       join security_groups g on g.id = a.security_group_id where a.instance_uuid = ${i}.uuid and a.deleted = 0),
+    -- Hosts do not report yet, so one that is neither forced down nor disabled is up.
+    'host_status', coalesce((
+      select case when forced_down then 'DOWN' when disabled then 'MAINTENANCE' else 'UP' end from services s
+      where s.host = ${i}.host and "binary" = 'nova-compute' and s.deleted = 0), ''),
     'fault', (
       select to_jsonb(f) from instance_faults f where instance_uuid = ${i}.uuid and deleted = 0 order by created_at desc, id desc limit 1))`;
 

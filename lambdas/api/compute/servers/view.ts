@@ -66,7 +66,7 @@ export function serverDetail({ mapping, instance }: Server, view: View): object 
     ...(admin ? adminAttributes(instance, microversion) : {}),
     ...since('serverLocked', () => ({ locked: instance.locked })),
     ...since('hostStatus', () =>
-      allows(caller, 'os_compute_api:servers:show:host_status') ? { host_status: instance.host ? 'UP' : '' } : {},
+      allows(caller, 'os_compute_api:servers:show:host_status') ? { host_status: instance.host_status ?? '' } : {},
     ),
     ...since('serverDescription', () => ({ description: instance.display_description })),
     ...since('serverTags', () => ({ tags: instance.tags })),

@@ -31,6 +31,7 @@ const asked = {
     keyName: null,
     group: null,
     zone: null,
+    forcedHost: null,
     host: null,
     node: null,
     projectId: 'project',
@@ -56,7 +57,16 @@ const flavor = {
 
 test('what is not named or not there is null, and the limits are the defaults', async () => {
   expect(await find()).toEqual({
-    ...{ flavor: null, image: null, deviceImages: [], keyPair: null, groupExists: false, zoneAvailable: false, hostExists: false },
+    ...{
+      flavor: null,
+      image: null,
+      deviceImages: [],
+      keyPair: null,
+      groupExists: false,
+      zoneAvailable: false,
+      hostExists: false,
+      forcedZone: 'nova',
+    },
     limits: { instances: 10, cores: 20, ram: 30, metadata_items: 128 },
   });
 });
@@ -153,6 +163,13 @@ test('a zone is available while a mapped host of it is enabled', async () => {
   expect((await find({ zone: 'nova' })).zoneAvailable).toBe(true);
   await query(fixture.api, `delete from host_mappings where host = 'cell1-host2'`);
   expect((await find({ zone: 'nova' })).zoneAvailable).toBe(false);
+});
+
+test('the zone of a forced host is its own, the default one for a host that is not there', async () => {
+  await addZone(fixture, 'az1', ['cell1-host1']);
+  expect((await find({ forcedHost: 'cell1-host1' })).forcedZone).toBe('az1');
+  expect((await find({ forcedHost: 'cell1-host2' })).forcedZone).toBe('nova');
+  expect((await find({ forcedHost: 'none' })).forcedZone).toBe('nova');
 });
 
 test('a host is found by its name, its node’s, or both where they agree', async () => {
