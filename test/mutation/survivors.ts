@@ -293,6 +293,7 @@ export const survivors: Readonly<Record<string, readonly Survivor[]>> = {
     },
   ],
   'database/api/server-groups.ts': [
+    { source: 'where (select count(*) from ${hosts}) >= 0 order by member.id for update of member),', reason: forLocks },
     {
       source: 'select id from instance_group_member where group_id in (select id from target) order by id for update)',
       reason: whatIsLocked,
