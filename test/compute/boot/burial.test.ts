@@ -129,15 +129,18 @@ test('servers go in as few requests as hold them', async () => {
   expect(millions).toEqual([expect.closeTo(3.2, 0), expect.closeTo(0.8, 0)]);
 });
 
-test.each([0, 1])('of two servers cell0 takes in no form the one at %i: the other is buried, and the refusal is reported', async (index) => {
-  const servers = [await acceptServer(cloud), await acceptServer(cloud)];
-  await query(api, `update build_requests set execution = 'one'`);
-  const refused = servers[index]?.id ?? '';
-  const database = cloud.database('cell0');
-  await query(database, `alter table instances add constraint refused check (uuid <> '${refused}')`);
-  const ids = servers.map(({ id }) => id);
-  await expect(buryInCell0(api, 'one', ids, failure)).rejects.toThrow('refused');
-  const shown = await Promise.all(servers.map(async (server) => (await look(server)).shown));
-  expect(shown).toEqual(ids.map((id) => (id === refused ? 'BUILD' : 'ERROR')));
-  await query(database, 'alter table instances drop constraint refused');
-});
+test.each([0, 1])(
+  'of two servers cell0 takes in no form the one at %i: the other is buried, and the refusal is reported',
+  async (index) => {
+    const servers = [await acceptServer(cloud), await acceptServer(cloud)];
+    await query(api, `update build_requests set execution = 'one'`);
+    const refused = servers[index]?.id ?? '';
+    const database = cloud.database('cell0');
+    await query(database, `alter table instances add constraint refused check (uuid <> '${refused}')`);
+    const ids = servers.map(({ id }) => id);
+    await expect(buryInCell0(api, 'one', ids, failure)).rejects.toThrow('refused');
+    const shown = await Promise.all(servers.map(async (server) => (await look(server)).shown));
+    expect(shown).toEqual(ids.map((id) => (id === refused ? 'BUILD' : 'ERROR')));
+    await query(database, 'alter table instances drop constraint refused');
+  },
+);
