@@ -10,6 +10,16 @@ const cellName = z
   .regex(/^[a-z][a-z0-9-]*$/, 'a cell is named in lower-case letters, digits and hyphens')
   .refine((name) => !taken.includes(name), 'the name belongs to another stack');
 
+/** A range of Aurora's capacity units (ACU), in halves: from 0, where a database sleeps when nobody asks, to 256. */
+const capacity = z
+  .string()
+  .regex(/^\d+(\.5)?-\d+(\.5)?$/, 'capacity is given as the least and the most ACU, such as 0-8')
+  .transform((range) => {
+    const [min = 0, max = 0] = range.split('-').map(Number);
+    return { min, max };
+  })
+  .refine(({ min, max }) => min <= max && max >= 1 && max <= 256, 'capacity is from 0 to 256 ACU, the most at least 1');
+
 /** The deployments that may stand beside each other in an account. */
 export const stages = ['production', 'throwaway'] as const;
 
@@ -24,9 +34,29 @@ const context = z.object({
   stage: z.enum(stages).default('production'),
   /** Where clients reach the API when it is not at the address of API Gateway; empty otherwise. */
   publicUrl: z.union([z.literal(''), z.url()]).default(''),
-  /** How many functions the account runs at once: Lambda's quota "Concurrent executions", which may be 10 in a new account. */
-  lambdaConcurrency: z.coerce.number().int().min(0).default(1_000),
+  /**
+   * How many functions the account runs at once (Lambda's quota "Concurrent executions"), of which the API's get shares of their own; 0 sets nothing aside.
+   * Lambda leaves at least 100 to functions without a share.
+   */
+  lambdaConcurrency: z.coerce
+    .number()
+    .int()
+    .default(0)
+    .refine((count) => count === 0 || count >= 250, 'of fewer than 250 there are none to set aside'),
+  /** Capacity of the api database, and of cell0 and every cell. */
+  apiCapacity: capacity.default({ min: 0, max: 8 }),
+  cellCapacity: capacity.default({ min: 0, max: 8 }),
+  /** Whether the api database has a second instance in another zone, which takes over when the first one fails. */
+  apiReader: z.union([z.boolean(), z.enum(['true', 'false']).transform((text) => text === 'true')]).default(false),
+  /** Aurora PostgreSQL's version. */
+  postgresVersion: z
+    .string()
+    .regex(/^\d+\.\d+$/, 'a version of Aurora PostgreSQL has a major and a minor number')
+    .default('17.7'),
 });
+
+/** A range of Aurora's capacity units. */
+export type Capacity = z.infer<typeof capacity>;
 
 /** The validated context of the app. */
 export type Settings = z.infer<typeof context>;
@@ -44,11 +74,5 @@ export function prefixOf(stage: Stage): string {
  * @throws ZodError that names what is wrong.
  */
 export function readSettings({ node }: App): Settings {
-  return context.parse({
-    cells: node.tryGetContext('cells'),
-    simulatedHosts: node.tryGetContext('simulatedHosts'),
-    stage: node.tryGetContext('stage'),
-    publicUrl: node.tryGetContext('publicUrl'),
-    lambdaConcurrency: node.tryGetContext('lambdaConcurrency'),
-  });
+  return context.parse(Object.fromEntries(Object.keys(context.shape).map((name) => [name, node.tryGetContext(name)])));
 }

@@ -11,26 +11,25 @@ import { CellStack } from './databases/cell-stack.ts';
 import { NetworkStack } from './databases/network-stack.ts';
 import { prefixOf, readSettings } from './settings.ts';
 
-/** Lambda leaves at least 100 to functions without a share, and an account with less than this has none to spare. */
-const enoughToShare = 500;
-
 /**
  * Adds the stacks that the context of the app asks for. What AwsSolutions' rules find in them fails the synthesis, unless it is explained where it is made.
  * @throws ZodError when the context is wrong.
  */
 export function addStacks(app: App): void {
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
-  const { cells, stage, publicUrl, simulatedHosts, lambdaConcurrency } = readSettings(app);
+  const { cells, stage, publicUrl, simulatedHosts, ...settings } = readSettings(app);
   const prefix = prefixOf(stage);
 
   const { network } = new NetworkStack(app, `${prefix}-network`);
-  const { database: api } = new ApiDatabaseStack(app, `${prefix}-api-database`, { stage, network });
+  const shared = { stage, network, postgresVersion: settings.postgresVersion };
+  const { apiCapacity, apiReader, cellCapacity } = settings;
+  const { database: api } = new ApiDatabaseStack(app, `${prefix}-api-database`, { ...shared, capacity: apiCapacity, reader: apiReader });
   const addCell = (name: string, hosts: number) =>
-    new CellStack(app, `${prefix}-${name}`, { stage, network, api, name, simulatedHosts: hosts });
+    new CellStack(app, `${prefix}-${name}`, { ...shared, capacity: cellCapacity, reader: false, api, name, simulatedHosts: hosts });
   const cellStacks = [addCell('cell0', 0), ...cells.map((name) => addCell(name, simulatedHosts))];
 
   // What is thrown away takes nothing from what stands beside it in the account.
-  const concurrency = stage === 'production' && lambdaConcurrency >= enoughToShare ? lambdaConcurrency : 0;
+  const concurrency = stage === 'production' ? settings.lambdaConcurrency : 0;
   const controlPlane = new ControlPlaneStack(app, `${prefix}-control-plane`, { databases: { stage, api }, publicUrl, concurrency });
   for (const cell of cellStacks) controlPlane.addStackDependency(cell);
 

@@ -10,9 +10,10 @@ import { wholeNumber } from './processes/whole-number.ts';
 const command = new Command('npm run emulate --')
   .description('Deploys Cellzero with "cdk" into MiniStack, an emulator of AWS, and serves it until Ctrl-C. Nothing leaves this machine.')
   .option('--port <number>', "where the emulator listens, 0 takes a free port (MiniStack's own is 4566)", wholeNumber(65_535), 4_566)
+  .option('--localstack', 'deploy into a LocalStack that runs, instead of MiniStack: docs/emulator.md says how')
   .option('--data-dir <dir>', 'where to put clouds.yaml and logs', '.cellzero-emulated')
   .parse();
-const options = command.opts<{ port: number; dataDir: string }>();
+const options = command.opts<{ port: number; localstack?: true; dataDir: string }>();
 const dataDir = resolve(options.dataDir);
 
 const controller = new AbortController();
@@ -21,6 +22,7 @@ try {
   await runEmulatedCloud({
     dataDir,
     port: options.port,
+    localstack: options.localstack ?? false,
     signal: controller.signal,
     report: (step) => console.log(`${(performance.now() / 1_000).toFixed(1).padStart(6)} s  ${step}`),
     serve: (cloud) => console.log(greeting(cloud, dataDir, performance.now())),

@@ -1,4 +1,4 @@
-/** What a boot names must exist, fit together and be allowed. In Nova's order, so that of several faults the one is told that Nova would tell. */
+/** What a boot names must exist, fit together and be allowed. In Nova's order, so that of several faults the one is reported that Nova would report. */
 import type { Caller } from '../../common/caller.ts';
 import { BadRequest, Forbidden } from '../../common/errors.ts';
 import { allows } from '../../common/policy.ts';
@@ -93,7 +93,7 @@ export function noSuchGroup(group: string): BadRequest {
   return new BadRequest(`Instance group ${group} could not be found.`);
 }
 
-/** Of several limits that the files pass, the one of their paths is told, as in Nova. */
+/** Of several limits that the files pass, the one of their paths is reported, as in Nova. */
 function checkItems({ metadata, files }: BootRequest, limits: QuotaLimits): void {
   const passes = (count: number, name: QuotaName) => limits[name] >= 0 && count > limits[name];
   if (passes(Object.keys(metadata).length, 'metadata_items')) {

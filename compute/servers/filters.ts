@@ -76,9 +76,9 @@ export function filterSql(filters: ServerFilters): DocumentFilter | undefined {
   if (filters.notTagsAny) add(filters.notTagsAny, (name) => `not doc->'tags' ?| ${list(name)}`);
   if (filters.changesSince) add(filters.changesSince, (name) => `${changed} >= ${name}::timestamptz`);
   if (filters.changesBefore) {
-    // A change is told in seconds, so a time without a fraction includes all of its second.
-    const told = filters.changesBefore.endsWith('.000Z') ? `date_trunc('second', ${changed})` : changed;
-    add(filters.changesBefore, (name) => `${told} <= ${name}::timestamptz`);
+    // A change is shown in seconds, so a time without a fraction includes all of its second.
+    const shown = filters.changesBefore.endsWith('.000Z') ? `date_trunc('second', ${changed})` : changed;
+    add(filters.changesBefore, (name) => `${shown} <= ${name}::timestamptz`);
   }
   return conditions.length > 0 ? { sql: conditions.join(' and '), parameters } : undefined;
 }

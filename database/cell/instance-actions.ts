@@ -24,7 +24,7 @@ export interface InstanceAction {
   message: string | null;
 }
 
-/** Which actions to list: those that changed in a time (inclusive, by the milliseconds in which times are told), after the one of a request, at most `limit`. */
+/** Which actions to list: those that changed in a time (inclusive, by the milliseconds in which times are shown), after the one of a request, at most `limit`. */
 export interface ActionFilter {
   since: string | null;
   before: string | null;

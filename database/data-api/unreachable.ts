@@ -8,7 +8,7 @@ export class DatabaseUnreachable extends Error {
   override name = 'DatabaseUnreachable';
 }
 
-/** The database goes on with a statement whose call is over; nobody will be told how it ends. */
+/** The database goes on with a statement whose call is over; nobody learns how it ends. */
 export class StillRunning extends Error {
   override name = 'StillRunning';
 }

@@ -15,7 +15,7 @@ import {
 } from 'aws-cdk-lib/aws-rds';
 import type { Construct } from 'constructs';
 import type { DatabaseRole } from '../../lambdas/workflows/workflow.ts';
-import type { Stage } from '../settings.ts';
+import type { Capacity, Stage } from '../settings.ts';
 import { type DatabaseAddress, tag } from './database-access.ts';
 import { DeployStep } from './deploy-step.ts';
 import type { DatabaseNetwork } from './network-stack.ts';
@@ -24,6 +24,10 @@ import type { DatabaseNetwork } from './network-stack.ts';
 export interface DatabaseStackProps {
   stage: Stage;
   network: DatabaseNetwork;
+  capacity: Capacity;
+  /** Whether it has a second instance in another zone. The Data API does not read from it: it is there to take over. */
+  reader: boolean;
+  postgresVersion: string;
 }
 
 /** What distinguishes one database from another. */
@@ -46,7 +50,12 @@ export abstract class DatabaseStack extends Stack {
   /** Brings the schema. */
   protected readonly migration: DeployStep;
 
-  constructor(scope: Construct, id: string, { stage, network }: DatabaseStackProps, { role, name }: Identity) {
+  constructor(
+    scope: Construct,
+    id: string,
+    { stage, network, capacity, reader, postgresVersion }: DatabaseStackProps,
+    { role, name }: Identity,
+  ) {
     super(scope, id, { description: `Cellzero: database of ${name}` });
     const kept = stage === 'production';
     Tags.of(this).add(tag.stage, stage);
@@ -58,11 +67,14 @@ export abstract class DatabaseStack extends Stack {
     const secret = new DatabaseSecret(this, 'Secret', { username: 'cellzero' });
     secret.applyRemovalPolicy(removalPolicy);
     const cluster = new DatabaseCluster(this, 'Cluster', {
-      engine: DatabaseClusterEngine.auroraPostgres({ version: AuroraPostgresEngineVersion.VER_17_7 }),
+      engine: DatabaseClusterEngine.auroraPostgres({
+        version: AuroraPostgresEngineVersion.of(postgresVersion, postgresVersion.slice(0, postgresVersion.indexOf('.'))),
+      }),
       writer: ClusterInstance.serverlessV2('Writer', { publiclyAccessible: false }),
-      serverlessV2MinCapacity: 0,
-      serverlessV2MaxCapacity: 8,
-      serverlessV2AutoPauseDuration: idleBeforePause,
+      readers: reader ? [ClusterInstance.serverlessV2('Reader', { publiclyAccessible: false, scaleWithWriter: true })] : [],
+      serverlessV2MinCapacity: capacity.min,
+      serverlessV2MaxCapacity: capacity.max,
+      ...(capacity.min === 0 && { serverlessV2AutoPauseDuration: idleBeforePause }),
       enableDataApi: true,
       storageEncrypted: true,
       defaultDatabaseName: databaseName,

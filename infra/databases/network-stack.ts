@@ -2,7 +2,7 @@
  * The network that all databases stand in. Aurora demands one; nothing goes through it, for statements come through the Data API alone. So it has no way
  * in or out and can be shared, which it must be: an account has five networks in a region, and cells may be many.
  */
-import { Stack, Validations } from 'aws-cdk-lib';
+import { Fn, Stack, Validations } from 'aws-cdk-lib';
 import { type ISecurityGroup, type IVpc, SecurityGroup, SubnetType, Vpc } from 'aws-cdk-lib/aws-ec2';
 import { type ISubnetGroup, SubnetGroup } from 'aws-cdk-lib/aws-rds';
 import type { Construct } from 'constructs';
@@ -14,15 +14,23 @@ export interface DatabaseNetwork {
   securityGroup: ISecurityGroup;
 }
 
+/** In as many zones Aurora keeps its storage, and an instance may be moved to each of them. */
+const zones = 3;
+
 /** The network. */
 export class NetworkStack extends Stack {
   readonly network: DatabaseNetwork;
+
+  /** The region's first ones, which the deployment finds; CDK takes two where it does not know the region. */
+  override get availabilityZones(): string[] {
+    return Array.from({ length: zones }, (_, index) => Fn.select(index, Fn.getAzs()));
+  }
 
   constructor(scope: Construct, id: string) {
     super(scope, id, { description: 'Cellzero: network of the databases' });
     // CDK's Vpc is an IVpc, but not under exactOptionalPropertyTypes.
     const vpc = new Vpc(this, 'Network', {
-      maxAzs: 2,
+      maxAzs: zones,
       natGateways: 0,
       // Nothing is in the default group, and a function to empty it would need rights over networks.
       restrictDefaultSecurityGroup: false,

@@ -13,7 +13,7 @@ export function record<Value extends z.ZodType>(value: Value, key = /^/) {
   return z.preprocess((input) => (isObject(input) ? new Map(Object.entries(input)) : input), entries);
 }
 
-/** A name for `__proto__` that no client can give a key: no text with NUL passes the parser of bodies. */
+/** A name for `__proto__` that no client can set as a key: no text with NUL passes the parser of bodies. */
 const standIn = '\0__proto__';
 
 /** Returns the schema of an object with these fields, and with others of any kind. */

@@ -2,6 +2,7 @@
 
 import { PortInUse } from '../aws/gateway/gateway.ts';
 import { CdkFailed } from '../emulator/cdk.ts';
+import { NoLocalstack } from '../emulator/localstack.ts';
 import { InstallFailed } from '../processes/python.ts';
 
 /** Returns the lines, or undefined for an error that somebody should see with its stack. */
@@ -11,6 +12,9 @@ export function advice(error: unknown): string | undefined {
   }
   if (error instanceof InstallFailed) {
     return `The emulator could not be installed: ${String(error.cause)}\nIt takes Python 3.10 or later with venv, and a package index that pip reaches.`;
+  }
+  if (error instanceof NoLocalstack) {
+    return `No LocalStack answers at ${error.endpoint}.\nStart one: LOCALSTACK_AUTH_TOKEN=... docker compose --file local/emulator/compose.yaml up --detach`;
   }
   if (error instanceof CdkFailed) return error.message;
   return undefined;

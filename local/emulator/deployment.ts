@@ -1,4 +1,4 @@
-/** Deploying into an emulator as an operator does into an account: with `cdk`, all stacks, for a stage that is thrown away. */
+/** Deploying into an emulator as an operator does into an account: with `cdk`, all stacks. */
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,6 +7,7 @@ import { prefixOf } from '../../infra/settings.ts';
 import { region } from '../aws/arns.ts';
 import { cdk } from './cdk.ts';
 import type { Emulator } from './emulator.ts';
+import { addressInLocalstack, isLocalstack } from './localstack.ts';
 import { isMinistack } from './ministack.ts';
 
 /** What is deployed, and where to. */
@@ -33,8 +34,8 @@ const outputsSchema = z.record(z.string(), z.record(z.string(), z.string()));
 const project = fileURLToPath(new URL('../..', import.meta.url));
 const account = '000000000000';
 
-/** What the names of the stacks begin with. */
-export const prefix = prefixOf('throwaway');
+/** What the names of the stacks begin with. All of it is thrown away with the emulator; the stacks are those of production. */
+export const prefix = prefixOf('production');
 
 /**
  * Prepares the account for `deploy`.
@@ -54,33 +55,27 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
   report?.('Synthesising the stacks');
   const outputsFile = join(dataDir, 'outputs.json');
   await rm(outputsFile, { force: true });
-  const address = await addressOfApi(environment.AWS_ENDPOINT_URL);
-  const context = ['--context', 'stage=throwaway', ...(address ? ['--context', `publicUrl=${address}`, '--tags', apiId] : [])];
-  const manner = ['--concurrency', '4', '--outputs-file', outputsFile, '--output', assemblyIn(dataDir)];
-  await run(['deploy', '--all', ...manner, ...context], options, (line) => {
+  const api = await knownApi(environment.AWS_ENDPOINT_URL);
+  const manner = ['--concurrency', '5', '--outputs-file', outputsFile, '--output', assemblyIn(dataDir)];
+  await run(['deploy', '--all', ...manner, ...api.options], options, (line) => {
     const [, stack, number, all] = /^(\S+): deploying\.\.\. \[(\d+)\/(\d+)\]/.exec(line) ?? [];
     if (stack) report?.(`Deploying ${stack} (${number} of ${all})`);
   });
   const outputs = outputsSchema.parse(JSON.parse(await readFile(outputsFile, 'utf8')));
-  return { url: address ?? outputs[`${prefix}-control-plane`]?.ApiUrl ?? '', outputs };
-}
-
-/**
- * Destroys what was deployed last.
- * @throws CdkFailed
- */
-export async function destroy(options: DeployOptions): Promise<void> {
-  await run(['destroy', '--all', '--force', '--concurrency', '4', '--app', assemblyIn(options.dataDir)], options);
+  return { url: api.address ?? outputs[`${prefix}-control-plane`]?.ApiUrl ?? '', outputs };
 }
 
 const assemblyIn = (dataDir: string) => join(dataDir, 'cdk.out');
 
-/** MiniStack takes the id of an HTTP API from this tag, so that its address is known before there is one, and stays. */
-const apiId = 'ms-custom-id=cellzero';
+/** The id that an emulator gives the HTTP API when a tag of its stack says so. Then its address is known before there is one, and stays. */
+const apiId = 'cellzero';
 
-/** The API's own address is a host name that no name server knows; undefined where it is one that works. */
-async function addressOfApi(endpoint: string): Promise<string | undefined> {
-  return (await isMinistack(endpoint)) ? `${endpoint}/_aws/execute-api/cellzero` : undefined;
+/** Returns the address of the API in an emulator, with the options of `cdk deploy` that lead there; neither where the API's own address is one that works. */
+export async function knownApi(endpoint: string): Promise<{ address?: string; options: string[] }> {
+  const at = (address: string, tag: string) => ({ address, options: ['--context', `publicUrl=${address}`, '--tags', `${tag}=${apiId}`] });
+  if (await isMinistack(endpoint)) return at(`${endpoint}/_aws/execute-api/${apiId}`, 'ms-custom-id');
+  if (await isLocalstack(endpoint)) return at(addressInLocalstack(endpoint, apiId), '_custom_id_');
+  return { options: [] };
 }
 
 async function run(args: readonly string[], options: DeployOptions, onLine?: (line: string) => void): Promise<void> {

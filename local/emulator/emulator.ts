@@ -11,6 +11,7 @@ import { startAws } from '../aws/server.ts';
 import { startPostgres } from '../postgres/postgres.ts';
 import { install, isInstalled } from '../processes/python.ts';
 import { emulatedClusters } from './clusters.ts';
+import { isLocalstack, localstackEndpoint, NoLocalstack } from './localstack.ts';
 import { freePort, ministack, startMinistack } from './ministack.ts';
 
 /** What to run. */
@@ -19,6 +20,8 @@ export interface EmulatorOptions {
   dataDir: string;
   /** Where it listens; 0 takes a free port. */
   port: number;
+  /** Whether it is a LocalStack that runs already. */
+  localstack: boolean;
   /** Called with what comes next. */
   report: (step: string) => void;
 }
@@ -36,16 +39,17 @@ export interface Emulator {
 const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
 
 /**
- * Starts an emulator with the Data API beside it: MiniStack, unless CELLZERO_EMULATOR_ENDPOINT is the address of one that runs.
- * @throws PortInUse, or Error; what had started is stopped again.
+ * Starts an emulator with the Data API beside it: MiniStack, unless a LocalStack is asked for or CELLZERO_EMULATOR_ENDPOINT is the address of one that runs.
+ * @throws PortInUse, NoLocalstack, or Error; what had started is stopped again.
  */
-export async function startEmulator({ dataDir, port, report }: EmulatorOptions): Promise<Emulator> {
+export async function startEmulator({ dataDir, port, localstack, report }: EmulatorOptions): Promise<Emulator> {
   const stops: (() => Promise<unknown>)[] = [];
   const stop = async () => {
     for (let next = stops.pop(); next; next = stops.pop()) await next();
   };
   try {
-    const running = runningEmulator();
+    const running = runningEmulator(localstack ? localstackEndpoint : undefined);
+    if (running && localstack && !(await isLocalstack(running.endpoint))) throw new NoLocalstack(running.endpoint);
     const chosen = running ? 0 : await freePort(port);
     const endpoint = running?.endpoint ?? `http://127.0.0.1:${chosen}`;
     if (!running && !(await isInstalled(ministack.environment, ministack.requirements))) {
@@ -69,9 +73,9 @@ export async function startEmulator({ dataDir, port, report }: EmulatorOptions):
   }
 }
 
-/** The emulator that the environment names, with the address where its functions expect the Data API. */
-function runningEmulator(): { endpoint: string; dataApi: { host: string; port: number } } | undefined {
-  const { CELLZERO_EMULATOR_ENDPOINT: endpoint, CELLZERO_EMULATOR_DATA_API: listen = '127.0.0.1:4580' } = process.env;
+/** The emulator that the environment names, or that is usual, with the address where its functions expect the Data API. */
+function runningEmulator(usual: string | undefined): { endpoint: string; dataApi: { host: string; port: number } } | undefined {
+  const { CELLZERO_EMULATOR_ENDPOINT: endpoint = usual, CELLZERO_EMULATOR_DATA_API: listen = '127.0.0.1:4580' } = process.env;
   if (!endpoint) return undefined;
   const { hostname, port } = new URL(`http://${listen}`);
   return { endpoint: endpoint.replace(/\/$/, ''), dataApi: { host: hostname, port: Number(port) } };

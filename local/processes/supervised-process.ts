@@ -37,7 +37,7 @@ exec 3<&0
 signal=$1; leftover=$2; shift 2
 "$@" 3<&- </dev/null &
 program=$!
-( read -r _ <&3; kill -"$signal" $program; sleep 5; kill -QUIT $program; sleep 5; kill -KILL $program ) 2>/dev/null &
+( read -r _ <&3; kill -"$signal" $program; sleep 10; kill -QUIT $program; sleep 5; kill -KILL $program ) 2>/dev/null &
 trap '' PIPE TERM
 wait $program
 status=$?

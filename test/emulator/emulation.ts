@@ -66,7 +66,7 @@ export async function environmentOf(dataDir: string): Promise<Endpoint['environm
 /** URL of the database of a stack. */
 export async function databaseOf(dataDir: string, stack: string): Promise<string> {
   const outputs = JSON.parse(await readFile(join(dataDir, 'outputs.json'), 'utf8'));
-  return outputs[`throwaway-cellzero-${stack}`].DatabaseUrl;
+  return outputs[`cellzero-${stack}`].DatabaseUrl;
 }
 
 /** Logs in with what clouds.yaml says. */

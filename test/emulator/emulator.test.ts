@@ -10,10 +10,11 @@ import { parseDatabaseUrl } from '../../database/data-api/url.ts';
 import { region } from '../../local/aws/arns.ts';
 import type { Client } from '../../local/demo/client.ts';
 import { CdkFailed } from '../../local/emulator/cdk.ts';
-import { deploy, destroy } from '../../local/emulator/deployment.ts';
+import { deploy } from '../../local/emulator/deployment.ts';
 import { installClient, runOnce } from '../client/openstack.ts';
 import { family, leftOf } from '../fixtures/processes.ts';
 import { cellzero } from '../operator/run.ts';
+import { documented, perform } from './documented.ts';
 import { askAllAlong, change, clientOf, copyTree, databaseOf, type Emulation, emulate, environmentOf } from './emulation.ts';
 
 interface Server {
@@ -69,7 +70,7 @@ async function settled(id: string): Promise<Server> {
 async function statesOf(server: string): Promise<string[]> {
   const client = new SFNClient({ region });
   const { stateMachines = [] } = await client.send(new ListStateMachinesCommand());
-  const stateMachineArn = stateMachines.find(({ name }) => name === 'throwaway-cellzero-boot')?.stateMachineArn;
+  const stateMachineArn = stateMachines.find(({ name }) => name === 'cellzero-boot')?.stateMachineArn;
   for (;;) {
     const { executions = [] } = await client.send(new ListExecutionsCommand({ stateMachineArn }));
     for (const { executionArn, status } of executions.filter(({ status }) => status !== 'RUNNING')) {
@@ -91,8 +92,8 @@ const rowsOf = async (stack: string, server: string) =>
 
 async function stackStatuses(): Promise<Record<string, string | undefined>> {
   const { Stacks = [] } = await new CloudFormationClient({ region }).send(new DescribeStacksCommand());
-  const ours = Stacks.filter(({ StackName }) => StackName?.startsWith('throwaway-cellzero-'));
-  return Object.fromEntries(ours.map(({ StackName = '', StackStatus }) => [StackName.replace('throwaway-cellzero-', ''), StackStatus]));
+  const ours = Stacks.filter(({ StackName }) => StackName?.startsWith('cellzero-'));
+  return Object.fromEntries(ours.map(({ StackName = '', StackStatus }) => [StackName.replace('cellzero-', ''), StackStatus]));
 }
 
 describe('a first deploy', () => {
@@ -101,9 +102,14 @@ describe('a first deploy', () => {
     expect(Number(/deployed after (\d+) s/.exec(printed)?.[1])).toBeLessThan(90);
     expect(Number(/Synthesis time: ([\d.]+)s/.exec(await readFile(join(dataDir, 'cdk.log'), 'utf8'))?.[1])).toBeLessThan(30);
     for (const stack of ['network', 'api-database', 'cell0', 'cell1', 'cell2', 'control-plane']) {
-      expect(printed).toMatch(new RegExp(`^ +[\\d.]+ s {2}Deploying throwaway-cellzero-${stack} \\(\\d of 6\\)$`, 'm'));
+      expect(printed).toMatch(new RegExp(`^ +[\\d.]+ s {2}Deploying cellzero-${stack} \\(\\d of 6\\)$`, 'm'));
     }
     expect(printed).toContain(`OS_CLIENT_CONFIG_FILE=${dataDir}/clouds.yaml OS_CLOUD=cellzero`);
+  });
+
+  it('makes a password of the admin that YAML reads as it is', async () => {
+    const [, password] = /cellzero-admin:[\s\S]*?password: "(.*)"/.exec(await readFile(join(dataDir, 'clouds.yaml'), 'utf8')) ?? [];
+    expect(password).toMatch(/^[0-9A-Za-z]{32}$/);
   });
 
   it('is a cloud that the unmodified client uses', async () => {
@@ -164,8 +170,11 @@ describe('a next deploy', () => {
     await change(join(tree, 'cdk.json'), '"cells": ["cell1", "cell2"]', '"cells": ["cell1", "cell2", "cell3"]');
   });
 
-  it('adds a cell by one changed line, without a failed request', async () => {
-    const { asked, failed } = await askAllAlong(demo, () => deploy({ dataDir, environment, tree }));
+  it('by the command lines of docs/deploy.md adds a cell by one changed line, without a failed request', async () => {
+    const [commands = ''] = await documented('Deploy');
+    expect(commands).toContain('npx cdk bootstrap');
+    expect(commands).toContain('npx cdk deploy --all');
+    const { asked, failed } = await askAllAlong(demo, () => perform(commands, { tree, dataDir, environment }));
     expect(failed).toEqual([]);
     expect(asked).toBeGreaterThan(50);
     const server = await boot(admin, { host: 'cell3-host1' });
@@ -194,22 +203,39 @@ it('stands the audit', async () => {
   expect({ code, stderr, stdout }).toEqual({ code: 0, stderr: '', stdout: expect.stringContaining('(cell0, cell1, cell2, cell3): clean') });
 });
 
-it('is destroyed without a rest', async () => {
+describe('a cloud in production', () => {
   const clusters = () => ask('rds', '/', new URLSearchParams({ Action: 'DescribeDBClusters', Version: '2014-10-31' }));
   const functions = () => ask('lambda', '/2015-03-31/functions/');
-  expect(await clusters()).toContain('throwaway-cellzero-cell0');
-  expect(await functions()).toContain('throwaway-cellzero-cell0');
-  await destroy({ dataDir, environment });
-  expect(await stackStatuses()).toEqual({});
-  expect(await clusters()).not.toContain('throwaway-cellzero');
-  expect(await functions()).not.toContain('throwaway-cellzero');
+  const secrets = () => ask('secretsmanager', '/', '{}', 'secretsmanager.ListSecrets');
+  const place = () => ({ tree: join(temporary, 'next'), dataDir, environment });
+
+  it('loses nothing with its stacks: its databases and their secrets stay, protected', async () => {
+    const [stacks = ''] = await documented('Taking it down');
+    expect(await functions()).toContain('cellzero-cell0');
+    await perform(stacks, place());
+    expect(await stackStatuses()).toEqual({ network: 'CREATE_COMPLETE' });
+    expect(await functions()).not.toContain('cellzero');
+    const kept = (await clusters()).match(/<DBClusterArn>.*?</g);
+    expect(kept).toHaveLength(5);
+    expect((await clusters()).match(/<DeletionProtection>true</g)).toHaveLength(5);
+    expect(JSON.parse(await secrets()).SecretList).toHaveLength(5);
+  });
+
+  // Some thirty commands, each a process of Python.
+  it('is gone for good by the command lines of docs/deploy.md', { timeout: 300_000 }, async () => {
+    const [, databases = ''] = await documented('Taking it down');
+    await perform(databases, place());
+    expect(await stackStatuses()).toEqual({});
+    expect(await clusters()).not.toContain('<DBClusterArn>');
+    expect(JSON.parse(await secrets()).SecretList).toEqual([]);
+  });
 });
 
 /** Asks a service of the emulator in the words of its protocol. */
-async function ask(service: string, path: string, body?: URLSearchParams): Promise<string> {
+async function ask(service: string, path: string, body?: URLSearchParams | string, target?: string): Promise<string> {
   const scope = `AWS4-HMAC-SHA256 Credential=test/20260101/${region}/${service}/aws4_request, SignedHeaders=host, Signature=0`;
   const answer = await fetch(`${environment.AWS_ENDPOINT_URL}${path}`, {
-    headers: { authorization: scope },
+    headers: { authorization: scope, ...(target && { 'x-amz-target': target, 'content-type': 'application/x-amz-json-1.1' }) },
     ...(body && { method: 'POST', body }),
   });
   return await answer.text();
@@ -230,7 +256,7 @@ it.skipIf(process.env.CELLZERO_EMULATOR_ENDPOINT)('leaves nothing running when i
   await chmod(folder, 0o1777);
   const one = emulate(join(temporary, 'killed'), folder);
   onTestFinished(() => void one.child.kill());
-  await one.says(/Deploying throwaway-cellzero-cell0/);
+  await one.says(/Deploying cellzero-cell0/);
   const pids = await family(one.child.pid);
   one.child.kill('SIGKILL');
   await one.ended;

@@ -42,6 +42,11 @@ export const survivors: Readonly<Record<string, readonly Survivor[]>> = {
       change: '1 → 0',
       reason: 'JSON may begin with the end of the line before it',
     },
+    {
+      source: "return { ...failure, sentence: errorMessage.split('\\n', 1)[0] ?? errorType, details: errorMessage };",
+      change: '1 → 2',
+      reason: 'only the first line is taken',
+    },
   ],
   'compute/boot/schedule-servers.ts': [
     { source: 'const largestPage = 500;', reason: anyPage },
@@ -141,6 +146,11 @@ export const survivors: Readonly<Record<string, readonly Survivor[]>> = {
       reason: 'asked again of rows under lock, for what came between',
     },
   ],
+  'database/api/audit/servers.ts': ['- → +', '1 → 0'].map((change) => ({
+    source: "select coalesce((select instance_uuid from living order by 1 offset :limit - 1 limit 1), '${lastUuid}') as last),",
+    change,
+    reason: 'spares the reading of what stands behind a full page',
+  })),
   'database/api/cells/map-instances.ts': [
     {
       source: 'ram = quota_usages.ram + excluded.ram, updated_at = now()),',
@@ -153,7 +163,18 @@ export const survivors: Readonly<Record<string, readonly Survivor[]>> = {
       reason: forLocks,
     },
   ],
+  'database/api/flavors.ts': [
+    {
+      source: 'on conflict (flavor_id, key) do update set value = excluded.value, updated_at = now()),',
+      change: ', updated_at = now() → (nothing)',
+      reason: nobodyReads,
+    },
+  ],
   'database/api/hosts/allocations.ts': [
+    {
+      source: 'on conflict (consumer_id, resource_class) do nothing',
+      reason: 'for the claim sent twice at the very same time, when both have seen that none was made',
+    },
     {
       source: 'sums as (select provider, resource_class, sum(amount) as amount from wanted, before where before.any = 0 group by 1, 2),',
       change: 'before.any = 0 → true',
@@ -188,11 +209,49 @@ export const survivors: Readonly<Record<string, readonly Survivor[]>> = {
       reason: 'no more than that were read',
     },
   ],
+  'database/api/reaper/stalled-boots.ts': [
+    { source: 'const most = 5_000;', reason: anyBatch },
+    ...['1000000 → 1000001', '1000000 → 999999', '* → /'].map((change) => ({
+      source: "update build_requests b set execution = reservation_id || '-' || (extract(epoch from now()) * 1000000)::bigint,",
+      change,
+      reason: 'any number that is another one each time',
+    })),
+    {
+      source:
+        'where silent.servers <= ${most} and b.updated_at <= now() - make_interval(secs => :silence) order by b.id for update of b skip locked),',
+      change: '<= → <',
+      reason: instant,
+    },
+    {
+      source: 'select execution, max(request_id) as "requestId", jsonb_agg(instance_uuid) as servers from taken group by execution`,',
+      change: 'max → min',
+      reason: 'a reservation is of one request',
+    },
+    {
+      source: 'select reservation_id, sum(count(*)) over (order by min(updated_at), reservation_id) as servers',
+      change: 'min → max',
+      reason: 'which of the stalled boots come first is open: the next run takes the next',
+    },
+    {
+      source: 'from build_requests where updated_at <= now() - make_interval(secs => :silence) group by reservation_id),',
+      reason: 'who is silent is asked again below; younger boots stand behind in the order, where they count for nothing',
+    },
+  ],
   'database/api/scheduler/scheduling-sql.ts': [
     {
       source: "select case when (select policy from team) = 'affinity' then greatest(servers, 1) else 1 end as times from seekers) t),",
       change: '1 → 2',
       reason: 'without a server that needs a host only alternates are looked for, of which affinity has none',
+    },
+    {
+      source: "when need.zone is not null and h.zone <> need.zone then 'AvailabilityZone'",
+      change: 'need.zone is not null → true',
+      reason: 'nothing differs from null',
+    },
+    {
+      source: "when need.host is not null and h.host <> need.host then 'RequestedHost'",
+      change: 'need.host is not null → true',
+      reason: 'nothing differs from null',
     },
     {
       source: "select coalesce(sum(case when one.policy = 'affinity' then seekers.servers else least(",
@@ -218,6 +277,7 @@ export const survivors: Readonly<Record<string, readonly Survivor[]>> = {
     { source: 'select uuid, position - 1 as launch_index,', change: '- → +', reason: 'only an order: the document has the index itself' },
   ],
   'database/api/servers/release.ts': [
+    { source: 'servers: servers ?? [],', reason: 'without names the statement does not read them' },
     {
       source: 'delete from allocations where consumer_id in (${servers}) and (select count(*) from held) > 0',
       change: '> → >=',

@@ -39,7 +39,7 @@ export async function deleteInstance(
        returning i.uuid),${parts.join(',')},
      -- Tags go for good.
      untagged as (delete from tags using gone where resource_id = gone.uuid),
-     -- Whoever deleted it is known.
+     -- Its actions say who deleted it.
      action as (
        insert into instance_actions (instance_uuid, action, request_id, user_id, project_id, start_time, finish_time, updated_at)
        select uuid, 'delete', :request_id, :user_id, :project_id, now(), now(), now() from gone

@@ -11,13 +11,13 @@ export function fitState<Placement extends { alternates: readonly string[] }>(
   input: object,
   placements: readonly Placement[],
 ): Placement[] {
-  const room = stateBytes - bytesOf(input);
+  const free = stateBytes - bytesOf(input);
   const most = Math.max(0, ...placements.map(({ alternates }) => alternates.length));
   for (let count = most; count >= 0; count -= 1) {
     const shorter = placements.map((placement) => ({ ...placement, alternates: placement.alternates.slice(0, count) }));
-    if (bytesOf(shorter) <= room) return shorter;
+    if (bytesOf(shorter) <= free) return shorter;
   }
-  let left = room;
+  let left = free;
   return placements
     .map((placement) => ({ ...placement, alternates: [] }))
     .filter((placement) => {

@@ -71,7 +71,7 @@ test('of a forced host the zone alone is kept, shown and found, and none that th
   });
 });
 
-test('the status of a host follows its service: up, in maintenance while it is drained, down when it is forced', async () => {
+test('the status of a host follows its service: up, in maintenance while it is disabled, down when it is forced', async () => {
   const admin = await cloud.newUser('admin');
   const id = await admin.boot({ availability_zone: ':cell1-host2' });
   const status = async () => {

@@ -1,4 +1,4 @@
-import { Match } from 'aws-cdk-lib/assertions';
+import { Match, type Template } from 'aws-cdk-lib/assertions';
 import { describe, expect, test } from 'vitest';
 import { statementsOf, synthesise, templateOf, warningsOf } from '../synthesis.ts';
 
@@ -125,15 +125,54 @@ describe.each(names)('the database of %s', (name) => {
 describe('the network', () => {
   const template = templateOf(assembly, 'cellzero-network');
 
-  test('is one without a way in or out', () => {
+  test('is one in three zones without a way in or out', () => {
     for (const type of ['AWS::EC2::InternetGateway', 'AWS::EC2::NatGateway', 'AWS::EC2::Route', 'AWS::EC2::SecurityGroupIngress']) {
       template.resourceCountIs(type, 0);
     }
     template.resourceCountIs('AWS::EC2::VPC', 1);
+    const zones = Object.values(template.findResources('AWS::EC2::Subnet')).map(({ Properties }) => Properties.AvailabilityZone);
+    expect(zones).toEqual([0, 1, 2].map((index) => ({ 'Fn::Select': [index, { 'Fn::GetAZs': '' }] })));
     template.allResourcesProperties('AWS::EC2::SecurityGroup', {
       SecurityGroupIngress: Match.absent(),
       SecurityGroupEgress: [Match.objectLike({ CidrIp: '255.255.255.255/32' })],
     });
+  });
+});
+
+test('the password of the admin is made of letters and digits, which YAML and shells read as they are', () => {
+  const secrets = templateOf(assembly, 'cellzero-api-database').findResources('AWS::SecretsManager::Secret');
+  const [admin] = Object.entries(secrets).filter(([id]) => id.startsWith('AdminSecret'));
+  const { ExcludeCharacters: excluded, PasswordLength } = admin?.[1].Properties.GenerateSecretString ?? {};
+  const printable = Array.from({ length: 94 }, (_, index) => String.fromCharCode(33 + index));
+  expect(printable.filter((character) => !excluded.includes(character)).join('')).toMatch(/^[0-9A-Za-z]{62}$/);
+  expect(PasswordLength).toBe(32);
+});
+
+describe('an operator decides', () => {
+  const asked = synthesise({ apiCapacity: '0.5-64', cellCapacity: '0-16', apiReader: 'true', postgresVersion: '16.11' });
+  const of = (name: string) => templateOf(asked, `cellzero-${name}`);
+
+  test('on the capacity of the api database and of cells; one that never has none does not sleep', () => {
+    of('api-database').hasResourceProperties('AWS::RDS::DBCluster', {
+      ServerlessV2ScalingConfiguration: { MinCapacity: 0.5, MaxCapacity: 64, SecondsUntilAutoPause: Match.absent() },
+    });
+    for (const name of ['cell0', 'cell1']) {
+      of(name).hasResourceProperties('AWS::RDS::DBCluster', {
+        ServerlessV2ScalingConfiguration: { MinCapacity: 0, MaxCapacity: 16, SecondsUntilAutoPause: 600 },
+      });
+    }
+  });
+
+  test('on a second instance of the api database, first to take over; cells have none', () => {
+    const tiers = (template: Template) =>
+      Object.values(template.findResources('AWS::RDS::DBInstance')).map(({ Properties }) => Properties.PromotionTier);
+    expect(tiers(of('api-database'))).toEqual([0, 1]);
+    expect(tiers(of('cell1'))).toEqual([0]);
+    expect(tiers(templateOf(assembly, 'cellzero-api-database'))).toEqual([0]);
+  });
+
+  test('on the version of PostgreSQL', () => {
+    for (const name of names) of(name).hasResourceProperties('AWS::RDS::DBCluster', { EngineVersion: '16.11' });
   });
 });
 
@@ -173,6 +212,12 @@ test.each([
   ['half a host', { simulatedHosts: '1.5' }],
   ['an unknown stage', { stage: 'test' }],
   ['a public URL that is none', { publicUrl: 'example' }],
+  ['fewer functions than Lambda leaves to others', { lambdaConcurrency: '100' }],
+  ['one number as capacity', { apiCapacity: '8' }],
+  ['less capacity at most than at least', { cellCapacity: '8-4' }],
+  ['more capacity than Aurora has', { apiCapacity: '0-257' }],
+  ['a major version alone', { postgresVersion: '17' }],
+  ['half a reader', { apiReader: 'half' }],
 ])('a context with %s is refused', (_, context) => {
   expect(() => synthesise(context)).toThrow(/"path"/);
 });

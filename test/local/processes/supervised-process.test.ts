@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { superviseProcess } from '../../../local/processes/supervised-process.ts';
 
 test('a program that ignores the signals that stop it is stopped all the same, and its leftovers are removed', {
-  timeout: 30_000,
+  timeout: 60_000,
 }, async () => {
   const leftover = await mkdtemp(join(tmpdir(), 'cellzero-test-'));
   const ignores = ['/bin/sh', '-c', "trap '' INT QUIT; echo started >&2; while :; do sleep 1; done"];

@@ -230,6 +230,7 @@ test('what is on a host: starts of the last minute, servers and alike properties
 });
 
 test('reasons come when the hosts together hold too few: by the resource that is shortest, and by the group', async () => {
+  expect(await search({ flavor: { ...tiny, vcpus: 99 } }), 'no host at all').toMatchObject({ hosts: [], reasons: { hosts: 4 } });
   for (const host of [h1, h2, h3]) await without(host);
   await free(h4, 'VCPU', 3);
   await free(h4, 'MEMORY_MB', 4 * 512);
@@ -285,6 +286,11 @@ test('candidates have the capacity for one server, and are those that may be nam
   expect((await why({ availability_zone: 'az1' }))?.candidates).toBe(2);
   expect((await why({ requested_host: { host: h3, node: null } }))?.candidates).toBe(1);
   expect((await why({ requested_host: { host: h4, node: null } }))?.candidates).toBe(0);
+  const steps = (await why({ requested_host: { host: h4, node: null } }))?.rejected.map(({ step, hosts: count }) => [step, count]);
+  expect(steps?.toSorted()).toEqual([
+    ['Placement', 1],
+    ['RequestedHost', 3],
+  ]);
   const group = await newGroup(fixture, 'affinity');
   expect((await why({ group }, 99))?.candidates).toBe(3);
 });

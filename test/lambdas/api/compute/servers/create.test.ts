@@ -377,7 +377,7 @@ describe('quota', () => {
     expect((await post(user, asked, { microversion: 56 })).status).toBe(202);
   });
 
-  test('of files counts characters, and tells of the path before the content', async () => {
+  test('of files counts characters, and reports the path before the content', async () => {
     const user = await cloud.newUser();
     await setLimit(user, 'injected_file_path_bytes', 2);
     const file = (path: string, contents: string) => post(user, { personality: [{ path, contents }] }, { microversion: 56 });

@@ -65,7 +65,7 @@ test.each([
   ['admin', versions.first, { ...always, ...later, ...ofAdmins }],
   ['admin', versions.withLocked - 1, { ...always, ...later, ...ofAdmins }],
   ['admin', versions.last, { ...always, ...withLocked, ...later, ...ofAdmins }],
-])('whoever is %s filters at 2.%i by the columns that Nova lets him', (role, minor, counting: Readonly<Record<string, string>>) => {
+])('the role %s filters at 2.%i by the columns that Nova lets it', (role, minor, counting: Readonly<Record<string, string>>) => {
   for (const name of Object.keys({ ...always, ...withLocked, ...later, ...ofAdmins })) {
     const column = counting[name];
     const sql = column && expect.stringMatching(new RegExp(`doc->>'${column}'.* ${exact.includes(name) ? '=' : '~'} :filter0$`));

@@ -136,7 +136,7 @@ describe('filters', () => {
     expect(await list(admin, `deleted=${word}`)).toEqual(['gamma', 'beta', 'alpha']);
   });
 
-  test('by time meet the times as they are told, inclusive', async () => {
+  test('by time meet the times as they are shown, inclusive', async () => {
     const server = await user.settled(ids.gamma ?? '');
     const [launched, created, updated] = [server['OS-SRV-USG:launched_at'], server.created, server.updated];
     expect(await list(user, `launched_at=^${launched}$`)).toEqual(['gamma']);
