@@ -76,7 +76,7 @@ export const survivors: Readonly<Record<string, readonly Survivor[]>> = {
       reason: 'beyond their ends both versions have a 0',
     },
     {
-      source: 'return lower === undefined ? undefined : (aliases[lower] ?? lower);',
+      source: 'return lower === undefined ? undefined : (aliases.get(lower) ?? lower);',
       change: 'lower === undefined → false',
       reason: 'undefined has no alias',
     },

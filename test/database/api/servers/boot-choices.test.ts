@@ -123,8 +123,11 @@ test.each([
 ] as const)('a %s image of another project is found: %j', async (visibility, found) => {
   const given = image(visibility);
   await ensureImage(fixture.api, given);
-  await ensureImage(fixture.api, image('public'));
+  const other = image('public');
+  await ensureImage(fixture.api, other);
   expect((await find({ imageId: given.id })).image !== null).toBe(found);
+  expect((await find({ imageId: other.id, deviceImageIds: [given.id] })).image).toMatchObject({ id: other.id });
+  expect((await find({ deviceImageIds: [other.id] })).image, "a disk's image is not the server's").toBeNull();
   expect((await find({ deviceImageIds: [given.id, randomUUID()] })).deviceImages).toEqual(found ? [given.id] : []);
   expect((await find({ imageId: given.id, seesAll: true })).image).not.toBeNull();
   expect((await find({ imageId: given.id, projectId: 'owner' })).image).toEqual({
