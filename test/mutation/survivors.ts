@@ -19,6 +19,7 @@ const anyPage = 'the size of a page: the next one has what it leaves out';
 const anyHash = "any constants that spread well will do; which host wins a tie is nobody's promise";
 const forAllTheSame = 'the same amount for each host, and only differences count';
 const forLocks = 'the count is there for the locks, which are taken before';
+const whatIsLocked = 'says what is locked before, and nothing of what is released';
 const nobodyReads = 'a time for people: no code reads it';
 const hasRequestId = 'a build request has the id of its request; it is null only beside no server';
 const instant = 'nothing is noted in the very microsecond in which it is asked for';
@@ -41,6 +42,11 @@ export const survivors: Readonly<Record<string, readonly Survivor[]>> = {
       source: "const data = parse(lastLine, message.slice(message.lastIndexOf('\\n') + 1));",
       change: '1 → 0',
       reason: 'JSON may begin with the end of the line before it',
+    },
+    {
+      source: "return { ...failure, sentence: errorMessage.split('\\n', 1)[0] ?? errorType, details: errorMessage };",
+      change: '1 → 2',
+      reason: 'only the first line is taken',
     },
   ],
   'compute/boot/schedule-servers.ts': [
@@ -146,6 +152,13 @@ export const survivors: Readonly<Record<string, readonly Survivor[]>> = {
     change,
     reason: 'spares the reading of what stands behind a full page',
   })),
+  'database/api/audit/sums.ts': [
+    { source: 'const mostRows = 1_000;', reason: anyPage },
+    {
+      source: 'first as (select * from faulty where provider in (select distinct provider from faulty order by 1 limit ${mostRows / 10}))',
+      reason: anyPage,
+    },
+  ],
   'database/api/cells/map-instances.ts': [
     {
       source: 'ram = quota_usages.ram + excluded.ram, updated_at = now()),',
@@ -204,6 +217,13 @@ export const survivors: Readonly<Record<string, readonly Survivor[]>> = {
       reason: 'no more than that were read',
     },
   ],
+  'database/api/quotas.ts': [
+    {
+      source: 'on conflict (project_id, resource) do update set hard_limit = excluded.hard_limit, updated_at = now())',
+      change: ', updated_at = now() → (nothing)',
+      reason: nobodyReads,
+    },
+  ],
   'database/api/reaper/stalled-boots.ts': [
     { source: 'const most = 5_000;', reason: anyBatch },
     ...['1000000 → 1000001', '1000000 → 999999', '* → /'].map((change) => ({
@@ -239,6 +259,11 @@ export const survivors: Readonly<Record<string, readonly Survivor[]>> = {
       reason: 'without a server that needs a host only alternates are looked for, of which affinity has none',
     },
     {
+      source: "when need.zone is not null and h.zone <> need.zone then 'AvailabilityZone'",
+      change: 'need.zone is not null → true',
+      reason: 'nothing differs from null',
+    },
+    {
       source: "when need.host is not null and h.host <> need.host then 'RequestedHost'",
       change: 'need.host is not null → true',
       reason: 'nothing differs from null',
@@ -267,6 +292,24 @@ export const survivors: Readonly<Record<string, readonly Survivor[]>> = {
     { source: 'select uuid, position - 1 as launch_index,', change: '- → +', reason: 'only an order: the document has the index itself' },
   ],
   'database/api/servers/release.ts': [
+    {
+      source: 'set instances = q.instances - sums.count, cores = q.cores - sums.cores, ram = q.ram - sums.ram, updated_at = now()',
+      change: ', updated_at = now() → (nothing)',
+      reason: nobodyReads,
+    },
+    {
+      source: 'update inventories i set used = i.used - sums.used, updated_at = now()',
+      change: ', updated_at = now() → (nothing)',
+      reason: nobodyReads,
+    },
+    { source: 'where (i.resource_provider_id, i.resource_class) in (', reason: whatIsLocked },
+    { source: 'select resource_provider_id, resource_class from allocations where consumer_id in (${servers}))', reason: whatIsLocked },
+    {
+      source: 'delete from allocations where consumer_id in (${servers}) and (select count(*) from held) > 0',
+      change: '(select count(*) from held) > 0 → true',
+      reason: forLocks,
+    },
+    { source: 'servers: servers ?? [],', reason: 'without names the statement does not read them' },
     {
       source: 'delete from allocations where consumer_id in (${servers}) and (select count(*) from held) > 0',
       change: '> → >=',

@@ -90,10 +90,23 @@ async function listedBuild(): Promise<{ server: string; execution: string; liste
 test('a build in a cell is taken over: the mapping names its new owner, and its cleanup counts from now', async () => {
   const { server, listed } = await listedBuild();
   await query(fixture.api, `update instance_mappings set updated_at = null`);
+  const others = `
+    select instance_uuid, cell_id, fencing_token, created_at from pending_cleanups
+    where instance_uuid <> '${server}' or cell_id <> (select cell_id from instance_mappings) order by 1, 2`;
+  await query(
+    fixture.api,
+    `insert into pending_cleanups (instance_uuid, cell_id, fencing_token)
+     select other.uuid, id, 9 from cell_mappings cross join (values (gen_random_uuid()), (:server::uuid)) other (uuid) on conflict do nothing`,
+    { server },
+  );
+  const before = await sql(fixture, others);
+  expect(before.length).toBeGreaterThan(1);
   expect(await takeOverBuilds(fixture.api, 'resume', cells[0] ?? '', [listed])).toEqual([server]);
   expect(await sql(fixture, 'select execution, fencing_token, updated_at is not null as touched from instance_mappings')).toEqual([
     { execution: 'resume', fencing_token: 2, touched: true },
   ]);
+  expect(await sql(fixture, others), 'what else is pending').toEqual(before);
+  await query(fixture.api, 'delete from pending_cleanups where fencing_token = 9');
   const [after] = await listPendingCleanups(fixture.api, 0);
   expect(after?.own).toEqual([{ uuid: server, fencing_token: 2, noted_at: expect.any(String) }]);
   expect(after?.own[0]?.noted_at).not.toBe(listed.noted_at);

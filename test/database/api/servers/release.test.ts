@@ -55,10 +55,8 @@ beforeEach(async () => {
   );
   await query(
     fixture.api,
-    'insert into pending_cleanups (instance_uuid, cell_id) select instance_uuid, c.id from instance_mappings cross join cell_mappings c where instance_uuid = :server::uuid',
-    {
-      server,
-    },
+    'insert into pending_cleanups (instance_uuid, cell_id) select instance_uuid, c.id from instance_mappings cross join cell_mappings c where instance_uuid in (:server::uuid, :neighbour::uuid)',
+    { server, neighbour },
   );
 });
 
@@ -93,8 +91,11 @@ const nothing = <Result>(run: () => Promise<Result>) => changesNothing(fixture.a
 
 test('the quota, the allocations and the membership of a deleted server are released, once', async () => {
   const [{ instances, cores, ram } = { instances: 0, cores: 0, ram: 0 }] = await use();
+  await query(fixture.api, `insert into quota_usages (project_id, instances, cores, ram) values ('other', 9, 9, 9)`);
   await frees(() => releaseServers(fixture.api, [server]));
   expect(await use()).toEqual([{ instances: instances - 1, cores: cores - 2, ram: ram - 512 }]);
+  const others = `select instances, cores, ram::int from quota_usages where project_id = 'other'`;
+  expect(await sql(fixture, others)).toEqual([{ instances: 9, cores: 9, ram: 9 }]);
   expect(await members(server)).toEqual([]);
   expect(await members(neighbour)).toHaveLength(1);
   expect(
@@ -105,6 +106,8 @@ test('the quota, the allocations and the membership of a deleted server are rele
   ).toEqual([{ queued_for_delete: true, touched: true }]);
   const cells = `select c.name from pending_cleanups join cell_mappings c on c.id = cell_id where instance_uuid = '${server}'`;
   expect(await sql(fixture, cells), 'what another cell has to clean stays').toEqual([{ name: 'cell2' }]);
+  const neighbours = `select cell_id from pending_cleanups where instance_uuid = '${neighbour}'`;
+  expect(await sql(fixture, neighbours), 'and what its neighbour has').toHaveLength(2);
   await nothing(() => releaseServers(fixture.api, [server]));
 });
 
@@ -122,7 +125,8 @@ test.each([3, 5])('a failed server that has another owner than the one of token 
 
 test('an allocation on a host that may not be picked is released for the execution that owns the server', async () => {
   const [provider = 0, other = 0] = providers;
-  await nothing(() => releaseUnusableAllocations(fixture.api, 'another', [{ server, provider }]));
+  const another = await accept(fixture.api, { count: 1, projectId: 'project', flavor: { vcpus: 2 } });
+  await nothing(() => releaseUnusableAllocations(fixture.api, another.reservationId, [{ server, provider }]));
   await nothing(() => releaseUnusableAllocations(fixture.api, execution, [{ server, provider: other }]));
   await frees(() => releaseUnusableAllocations(fixture.api, execution, [{ server, provider }]));
   await nothing(() => releaseUnusableAllocations(fixture.api, execution, [{ server, provider }]));
