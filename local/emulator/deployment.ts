@@ -67,7 +67,7 @@ export async function deploy(options: DeployOptions): Promise<Deployment> {
 
 const assemblyIn = (dataDir: string) => join(dataDir, 'cdk.out');
 
-/** The id that an emulator gives the HTTP API when a tag of its stack says so. Then its address is known before there is one, and stays. */
+/** The id of the HTTP API in an emulator where a tag of its stack says so. Then its address is known before there is one, and stays. */
 const apiId = 'cellzero';
 
 /** Returns the address of the API in an emulator, with the options of `cdk deploy` that lead there; neither where the API's own address is one that works. */

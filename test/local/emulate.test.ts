@@ -58,7 +58,7 @@ it('says how a LocalStack is started when none answers where one is asked for', 
 it.each([
   ['_localstack/health', '_custom_id_', (port: number) => `http://cellzero.execute-api.localhost.localstack.cloud:${port}`],
   ['_ministack/health', 'ms-custom-id', (port: number) => `http://127.0.0.1:${port}/_aws/execute-api/cellzero`],
-])('gives the API of an emulator with %s its id by the tag %s, and so its address', async (health, tag, addressAt) => {
+])('knows the address of the API in an emulator with %s, whose tag %s decides its id', async (health, tag, addressAt) => {
   const emulator = createHttpServer((request, response) => response.writeHead(request.url === `/${health}` ? 200 : 404).end());
   emulator.listen(0, '127.0.0.1');
   await once(emulator, 'listening');

@@ -19,6 +19,7 @@ const anyPage = 'the size of a page: the next one has what it leaves out';
 const anyHash = "any constants that spread well will do; which host wins a tie is nobody's promise";
 const forAllTheSame = 'the same amount for each host, and only differences count';
 const forLocks = 'the count is there for the locks, which are taken before';
+const whatIsLocked = 'says what is locked before, and nothing of what is released';
 const nobodyReads = 'a time for people: no code reads it';
 const hasRequestId = 'a build request has the id of its request; it is null only beside no server';
 const instant = 'nothing is noted in the very microsecond in which it is asked for';
@@ -151,7 +152,25 @@ export const survivors: Readonly<Record<string, readonly Survivor[]>> = {
     change,
     reason: 'spares the reading of what stands behind a full page',
   })),
+  'database/api/audit/sums.ts': [
+    ...[', 0 → (nothing)', '0 → 1'].map((change) => ({
+      source:
+        "coalesce(sum((spec->'flavor'->>'vcpus')::bigint), 0)::bigint as cores, coalesce(sum((spec->'flavor'->>'memory_mb')::bigint), 0)::bigint as ram",
+      change,
+      reason: 'where no size is known, sizes are not compared',
+    })),
+    { source: 'const mostRows = 1_000;', reason: anyPage },
+    {
+      source: 'first as (select * from faulty where provider in (select distinct provider from faulty order by 1 limit ${mostRows / 10}))',
+      reason: anyPage,
+    },
+  ],
   'database/api/cells/map-instances.ts': [
+    {
+      source: 'update inventories i set used = i.used + sums.used, updated_at = now()',
+      change: ', updated_at = now() → (nothing)',
+      reason: nobodyReads,
+    },
     {
       source: 'ram = quota_usages.ram + excluded.ram, updated_at = now()),',
       change: ', updated_at = now() → (nothing)',
@@ -207,6 +226,13 @@ export const survivors: Readonly<Record<string, readonly Survivor[]>> = {
       source: 'return found.has(marker) ? keyPairs.slice(1, 1 + (limit ?? keyPairs.length)) : undefined;',
       change: '1 → 2',
       reason: 'no more than that were read',
+    },
+  ],
+  'database/api/quotas.ts': [
+    {
+      source: 'on conflict (project_id, resource) do update set hard_limit = excluded.hard_limit, updated_at = now())',
+      change: ', updated_at = now() → (nothing)',
+      reason: nobodyReads,
     },
   ],
   'database/api/reaper/stalled-boots.ts': [
@@ -267,6 +293,15 @@ export const survivors: Readonly<Record<string, readonly Survivor[]>> = {
     },
   ],
   'database/api/server-groups.ts': [
+    { source: 'where (select count(*) from ${hosts}) >= 0 order by member.id for update of member),', reason: forLocks },
+    {
+      source: 'select id from instance_group_member where group_id in (select id from target) order by id for update)',
+      reason: whatIsLocked,
+    },
+    {
+      source: 'from group_quota where count is not null)`;',
+      reason: 'for a group that is removed while its lock is waited for',
+    },
     {
       source: 'return `(:group::uuid is null or coalesce((select more from group_capacity) >= ${servers}, false))`;',
       change: ', false → (nothing)',
@@ -277,6 +312,23 @@ export const survivors: Readonly<Record<string, readonly Survivor[]>> = {
     { source: 'select uuid, position - 1 as launch_index,', change: '- → +', reason: 'only an order: the document has the index itself' },
   ],
   'database/api/servers/release.ts': [
+    {
+      source: 'set instances = q.instances - sums.count, cores = q.cores - sums.cores, ram = q.ram - sums.ram, updated_at = now()',
+      change: ', updated_at = now() → (nothing)',
+      reason: nobodyReads,
+    },
+    {
+      source: 'update inventories i set used = i.used - sums.used, updated_at = now()',
+      change: ', updated_at = now() → (nothing)',
+      reason: nobodyReads,
+    },
+    { source: 'where (i.resource_provider_id, i.resource_class) in (', reason: whatIsLocked },
+    { source: 'select resource_provider_id, resource_class from allocations where consumer_id in (${servers}))', reason: whatIsLocked },
+    {
+      source: 'delete from allocations where consumer_id in (${servers}) and (select count(*) from held) > 0',
+      change: '(select count(*) from held) > 0 → true',
+      reason: forLocks,
+    },
     { source: 'servers: servers ?? [],', reason: 'without names the statement does not read them' },
     {
       source: 'delete from allocations where consumer_id in (${servers}) and (select count(*) from held) > 0',

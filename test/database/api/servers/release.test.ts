@@ -91,8 +91,11 @@ const nothing = <Result>(run: () => Promise<Result>) => changesNothing(fixture.a
 
 test('the quota, the allocations and the membership of a deleted server are released, once', async () => {
   const [{ instances, cores, ram } = { instances: 0, cores: 0, ram: 0 }] = await use();
+  await query(fixture.api, `insert into quota_usages (project_id, instances, cores, ram) values ('other', 9, 9, 9)`);
   await frees(() => releaseServers(fixture.api, [server]));
   expect(await use()).toEqual([{ instances: instances - 1, cores: cores - 2, ram: ram - 512 }]);
+  const others = `select instances, cores, ram::int from quota_usages where project_id = 'other'`;
+  expect(await sql(fixture, others)).toEqual([{ instances: 9, cores: 9, ram: 9 }]);
   expect(await members(server)).toEqual([]);
   expect(await members(neighbour)).toHaveLength(1);
   expect(
