@@ -2,7 +2,7 @@
 import { notImplemented } from '../pipeline/http-error.ts';
 import { type Method, type Route, route } from './route.ts';
 
-/** A path with its methods that are not built, whoever asks. */
+/** A path with its methods that are not built, for every caller. */
 export type UnbuiltPath = readonly [path: `/${string}`, methods: readonly Method[]];
 
 /** Returns the routes of paths that are not built. */
