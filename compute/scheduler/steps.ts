@@ -16,6 +16,7 @@ export const steps: readonly Step[] = [
   { name: 'ServerGroupAntiAffinityFilter', reason: 'they hold as many members of the group as they may' },
   { name: 'ServerGroupAffinityFilter', reason: 'the group is on another host' },
   { name: 'Placement', reason: 'they have too little capacity' },
+  { name: 'ResourceClass' },
   { name: 'Traits' },
   { name: 'ComputeCapabilitiesFilter' },
   { name: 'ImagePropertiesFilter' },

@@ -6,6 +6,7 @@ import type { BootChoices, BootFlavor, BootImage } from '../../database/api/serv
 import type { QuotaLimits, QuotaName } from '../quotas/quotas.ts';
 import { addFlavorDisks, checkBlockDevices, deviceImageIds, type NewBlockDevice, rootDevice } from './block-devices.ts';
 import type { BootRequest } from './create-servers.ts';
+import { checkHardware, checkImageProperties } from './image-meta.ts';
 
 /** What was found of a boot whose flavor exists. */
 type Found = BootChoices<QuotaName> & { flavor: BootFlavor };
@@ -29,6 +30,8 @@ export function checkBoot(caller: Caller, request: BootRequest, found: Found, zo
   checkSecurityGroups(request);
   checkNetworks(request);
   if (request.keyName !== null && !found.keyPair) throw new BadRequest('Invalid key_name provided.');
+  checkImageProperties(image?.properties ?? {});
+  checkHardware(flavor.extra_specs, image?.properties ?? {});
   const devices = addFlavorDisks(request, flavor, image);
   checkItems(request, found.limits);
   checkFit(flavor, image, rootDevice(devices), caller);

@@ -153,6 +153,12 @@ export const survivors: Readonly<Record<string, readonly Survivor[]>> = {
     reason: 'spares the reading of what stands behind a full page',
   })),
   'database/api/audit/sums.ts': [
+    ...[', 0 → (nothing)', '0 → 1'].map((change) => ({
+      source:
+        "coalesce(sum((spec->'flavor'->>'vcpus')::bigint), 0)::bigint as cores, coalesce(sum((spec->'flavor'->>'memory_mb')::bigint), 0)::bigint as ram",
+      change,
+      reason: 'where no size is known, sizes are not compared',
+    })),
     { source: 'const mostRows = 1_000;', reason: anyPage },
     {
       source: 'first as (select * from faulty where provider in (select distinct provider from faulty order by 1 limit ${mostRows / 10}))',
@@ -160,6 +166,11 @@ export const survivors: Readonly<Record<string, readonly Survivor[]>> = {
     },
   ],
   'database/api/cells/map-instances.ts': [
+    {
+      source: 'update inventories i set used = i.used + sums.used, updated_at = now()',
+      change: ', updated_at = now() → (nothing)',
+      reason: nobodyReads,
+    },
     {
       source: 'ram = quota_usages.ram + excluded.ram, updated_at = now()),',
       change: ', updated_at = now() → (nothing)',
@@ -282,6 +293,15 @@ export const survivors: Readonly<Record<string, readonly Survivor[]>> = {
     },
   ],
   'database/api/server-groups.ts': [
+    { source: 'where (select count(*) from ${hosts}) >= 0 order by member.id for update of member),', reason: forLocks },
+    {
+      source: 'select id from instance_group_member where group_id in (select id from target) order by id for update)',
+      reason: whatIsLocked,
+    },
+    {
+      source: 'from group_quota where count is not null)`;',
+      reason: 'for a group that is removed while its lock is waited for',
+    },
     {
       source: 'return `(:group::uuid is null or coalesce((select more from group_capacity) >= ${servers}, false))`;',
       change: ', false → (nothing)',

@@ -7,6 +7,7 @@ import type { Group, HostClass, HostState } from '../../../database/api/schedule
 import type { RequestSpec } from '../../../database/api/servers/request-spec.ts';
 import { computeCapabilitiesFilter } from './compute-capabilities-filter.ts';
 import { imagePropertiesFilter } from './image-properties-filter.ts';
+import { resourceClassFilter } from './resource-class-filter.ts';
 import { serverGroupAffinityFilter } from './server-group-affinity-filter.ts';
 import { serverGroupAntiAffinityFilter } from './server-group-anti-affinity-filter.ts';
 import { traitsFilter } from './traits-filter.ts';
@@ -25,7 +26,12 @@ export interface GroupFilter {
   rejectionReason(host: HostState, group: Group): string | undefined;
 }
 
-export const hostClassFilters: readonly HostClassFilter[] = [traitsFilter, computeCapabilitiesFilter, imagePropertiesFilter];
+export const hostClassFilters: readonly HostClassFilter[] = [
+  resourceClassFilter,
+  traitsFilter,
+  computeCapabilitiesFilter,
+  imagePropertiesFilter,
+];
 export const groupFilters: readonly GroupFilter[] = [serverGroupAntiAffinityFilter, serverGroupAffinityFilter];
 
 /** A filter that rejects, and its reason. */

@@ -4,11 +4,13 @@ import { computeCapabilitiesFilter } from '../../../compute/scheduler/filters/co
 import { matches } from '../../../compute/scheduler/filters/extra-specs-operators.ts';
 import { imagePropertiesFilter } from '../../../compute/scheduler/filters/image-properties-filter.ts';
 import { groupFilters, hostClassFilters, rejectForGroup, rejectHostClass } from '../../../compute/scheduler/filters/index.ts';
+import { resourceClassFilter } from '../../../compute/scheduler/filters/resource-class-filter.ts';
 import { traitsFilter } from '../../../compute/scheduler/filters/traits-filter.ts';
 import { group, host, hostClass, spec } from './states.ts';
 
 test("the filters are Nova's default ones, in its order", () => {
   expect([...hostClassFilters, ...groupFilters].map(({ name }) => name)).toEqual([
+    'ResourceClass',
     'Traits',
     'ComputeCapabilitiesFilter',
     'ImagePropertiesFilter',
@@ -188,4 +190,12 @@ test('soft policies turn nobody away', () => {
     expect(rejectForGroup(host('a', { members: 3 }), group(policy, { placed: 4 }))).toBeUndefined();
     expect(rejectForGroup(host('b'), group(policy, { placed: 4 }))).toBeUndefined();
   }
+});
+
+test('no host has a resource of another class than those that every server takes some of', () => {
+  const reason = (specs: Record<string, string>) => resourceClassFilter.rejectionReason(hostClass(), spec(specs));
+  expect(reason({ 'resources:CUSTOM_GPU': '1' })).toBe('there is no CUSTOM_GPU');
+  expect(reason({ 'resources1:VGPU': '2' })).toBe('there is no VGPU');
+  expect(reason({ 'resources_ACCEL:FPGA': '1' })).toBe('there is no FPGA');
+  expect(reason({ 'resources:CUSTOM_GPU': '0', 'resources:VCPU': '1', 'other:CUSTOM_GPU': '1' })).toBeUndefined();
 });

@@ -251,6 +251,8 @@ describe('a root disk made of an image is bound by what binds a boot from it', (
   test.each<[Partial<NewImage>, (id: string) => string]>([
     [{ visibility: 'private' }, (id) => `Block Device Mapping is Invalid: failed to get image ${id}.`],
     [{ status: 'queued' }, (id) => `Image ${id} is not active.`],
+    [{ properties: { hw_disk_bus: 'floppybus' } }, () => 'Invalid image metadata. Error: Field value floppybus is invalid'],
+    [{ properties: { hw_mem_page_size: '4' } }, () => "Page size 4 forbidden against '<empty>'"],
     [{ minRam: 513 }, () => "Flavor's memory is too small for requested image."],
     [
       { minDisk: 2 },
@@ -279,6 +281,27 @@ describe('a root disk made of an image is bound by what binds a boot from it', (
     expect((await post(user, { block_device_mapping_v2: [root, disk(open), disk(closed)] })).body).toEqual({
       badRequest: { code: 400, message: `Block Device Mapping is Invalid: failed to get image ${closed}.` },
     });
+  });
+});
+
+describe('extra specs of the flavor', () => {
+  /** Boots with a flavor that has this extra spec. */
+  async function boot(key: string, value: string) {
+    const flavorRef = await cloud.newFlavor({});
+    // As one that was there before the value was refused.
+    const add = 'insert into flavor_extra_specs (flavor_id, key, value) select id, :key, :value from flavors where flavorid = :flavor';
+    await query(cloud.service.api, add, { key, value, flavor: flavorRef });
+    const user = await cloud.newUser();
+    return { user, ...(await post(user, { flavorRef })) };
+  }
+
+  test('that mean nothing are refused', async () => {
+    expect((await boot('hw:mem_page_size', 'foo')).body).toEqual({ badRequest: { code: 400, message: "Invalid memory page size 'foo'" } });
+  });
+
+  test('that ask for a resource which no host has bury the server', async () => {
+    const { user, body } = await boot('resources:CUSTOM_GPU', '1');
+    expect(await user.settled(body.server.id)).toMatchObject({ status: 'ERROR', fault: { code: 500 } });
   });
 });
 
