@@ -170,7 +170,8 @@ describe('a next deploy', () => {
     await change(join(tree, 'cdk.json'), '"cells": ["cell1", "cell2"]', '"cells": ["cell1", "cell2", "cell3"]');
   });
 
-  it('by the command lines of docs/deploy.md adds a cell by one changed line, without a failed request', async () => {
+  // It bootstraps and synthesises once more, as the page says.
+  it('by the command lines of docs/deploy.md adds a cell by one changed line, without a failed request', { timeout: 300_000 }, async () => {
     const [commands = ''] = await documented('Deploy');
     expect(commands).toContain('npx cdk bootstrap');
     expect(commands).toContain('npx cdk deploy --all');

@@ -67,7 +67,8 @@ export const request = `
   -- What one host must have, and which one may be named; under affinity it takes all of them.
   need as (
     select ${each((column) => `${column} * times as ${column}`, ', ')}, zone, policy,
-      coalesce(named->>'host', named->>'node') as host,
+      -- A host has one node, of its own name: two names that differ are no host's.
+      case when named->>'host' <> named->>'node' then '' else coalesce(named->>'host', named->>'node') end as host,
       policy = 'affinity' and exists (select from members) as with_members
     from one cross join (
       select case when (select policy from team) = 'affinity' then greatest(servers, 1) else 1 end as times from seekers) t),

@@ -156,6 +156,8 @@ test('a host is asked for by host or node, or forced in whatever zone; one that 
   expect(await found({ forced_host: named(h2, null), availability_zone: 'az1' })).toEqual([h2]);
   expect(await search({ requested_host: named('ghost', null) })).toMatchObject({ hostExists: false, hosts: [] });
   expect(await search({ requested_host: named(h2, null) })).toMatchObject({ hostExists: true });
+  expect(await search({ forced_host: named(h2, h2) })).toMatchObject({ hostExists: true });
+  expect(await search({ forced_host: named(h2, h1) })).toMatchObject({ hostExists: false, hosts: [] });
   await change(`insert into build_failures (resource_provider_id) values (${hostOf(h1)})`);
   expect(await found({ requested_host: named(h2, null) }), 'no host that failed comes beside it').toEqual([h2]);
 });

@@ -294,6 +294,17 @@ test('errors are Keystone’s', async () => {
   expect((await ask('/identity/v3/auth/tokens', { method: 'PUT', token })).status).toBe(405);
 });
 
+test.each([
+  ['DELETE', '/auth/tokens'],
+  ['PATCH', `/users/${ann}`],
+  ['GET', `/users/${ann}/projects`],
+  ['GET', `/projects/${demo}/tags`],
+  ['GET', '/domains/default'],
+])('what is there is not said to be missing for what is not built of it: %s %s', async (method, path) => {
+  const { status, body } = await ask(`/identity/v3${path}`, { method, token: await tokenOf('ann', 'secret') });
+  expect([status, body.error?.message]).toEqual([501, 'The requested functionality is not supported.']);
+});
+
 describe('ensuring', () => {
   test('twice is like once, but for the password', async () => {
     const { database } = services;

@@ -222,6 +222,17 @@ describe('an image', () => {
     expect((await ask(`/image/v2/images/${uuid(1)}`, { token: admin })).status).toBe(200);
   });
 
+  test.each([
+    ['GET', '/file'],
+    ['GET', '/members'],
+    ['PUT', '/tags/blue'],
+    ['PATCH', ''],
+    ['DELETE', ''],
+  ])('is not said to be missing for what is not built of it: %s %s', async (method, below) => {
+    const { status, body } = await ask(`/image/v2/images/${cirros(demo).id}${below}`, { method, token: member });
+    expect([status, body.message]).toEqual([501, 'The requested functionality is not supported.']);
+  });
+
   test('stays as it is when ensured again', async () => {
     await ensureImage(services.database, { ...cirros(demo), name: 'renamed' });
     expect(await findImage(services.database, cirros(demo).id.toUpperCase(), { projectId: other, seesAll: false })).toMatchObject({

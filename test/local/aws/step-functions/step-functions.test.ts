@@ -161,14 +161,16 @@ describe('an execution', () => {
   it('can be stopped', async () => {
     const events: string[] = [];
     const leave = workflow.onTask(({ state, phase }) => events.push(`${state} ${phase}`));
+    const gate = Promise.withResolvers<void>();
     tasks.Plan = async () => {
-      await sleep(50);
+      await gate.promise;
       throw Object.assign(new Error('later'), { name: 'Busy' });
     };
     const executionArn = await start('stopped');
     await expect.poll(() => events).toEqual(['Plan entered']);
     await client.send(new StopExecutionCommand({ executionArn, error: 'Operator', cause: 'enough' }));
     expect(await describeExecution(executionArn)).toMatchObject({ status: 'ABORTED', error: 'Operator', cause: 'enough' });
+    gate.resolve();
     await workflow.stop();
     await sleep(50);
     leave();
