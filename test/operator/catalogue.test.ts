@@ -44,6 +44,7 @@ test('an extra spec decides where servers go; what the scheduler would pass over
   for (const [property, complaint] of [
     ['trait:CUSTOM_FAST=yes', 'trait:CUSTOM_FAST is required or forbidden, not "yes".'],
     ['trait:fast=required', '"trait:fast" names no trait: '],
+    ['trait1:CUSTOM_FAST=yes', 'trait1:CUSTOM_FAST is required or forbidden, not "yes".'],
   ] as const) {
     const refused = await run('flavor', 'set', flavorRef, '--property', property);
     expect(refused).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining(complaint) });

@@ -161,6 +161,9 @@ test('traits are required and forbidden by the flavor and by the image', () => {
   expect(traitsFilter.rejectionReason(hostClass(), spec({ 'trait:HW_CPU_X86_AVX2': 'required' }))).toBe('HW_CPU_X86_AVX2 is required');
   expect(traitsFilter.rejectionReason(fast, spec({}, { 'trait:HW_CPU_X86_AVX2': 'forbidden' }))).toBe('HW_CPU_X86_AVX2 is forbidden');
   expect(traitsFilter.rejectionReason(hostClass(), spec({ 'trait:HW_CPU_X86_AVX2': 'forbidden' }))).toBeUndefined();
+  expect(traitsFilter.rejectionReason(fast, spec({ 'trait1:HW_CPU_X86_AVX2': 'required' }))).toBeUndefined();
+  expect(traitsFilter.rejectionReason(fast, spec({ 'trait_FAST:HW_CPU_X86_AVX2': 'forbidden' }))).toBe('HW_CPU_X86_AVX2 is forbidden');
+  expect(traitsFilter.rejectionReason(hostClass(), spec({ 'trait1:HW_CPU_X86_AVX2': 'required' }))).toBe('HW_CPU_X86_AVX2 is required');
   expect(traitsFilter.rejectionReason(hostClass(), spec({ 'other:HW_CPU_X86_AVX2': 'required' }))).toBeUndefined();
 });
 
