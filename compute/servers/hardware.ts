@@ -1,6 +1,6 @@
 /**
  * What a flavor's extra specs, and an image's properties beside them, ask of a host's hardware. What means nothing, or contradicts itself, is refused
- * before the boot is accepted, in the words of Nova's nova/virt/hardware.py (numa_get_constraints).
+ * before the boot is accepted, in the words of Nova's nova/virt/hardware.py (numa_get_constraints and what is asked before it).
  */
 import { BadRequest } from '../../common/errors.ts';
 
@@ -80,7 +80,9 @@ export function checkSpecs(specs: Properties): void {
 /** @throws BadRequest for what a flavor asks of a host that means nothing, or that an image may not ask beside it. */
 export function checkHardware(flavor: Flavor, image: Properties): void {
   const specs = flavor.extra_specs;
+  checkSerialPorts(specs['hw:serial_port_count'], image.hw_serial_port_count);
   const realtime = realtimeCpus(flavor, image);
+  checkTopology(specs, image);
   checkSpecs(specs);
   const policy = cpuPolicy(flavor, image, realtime);
   const nodes = nodeCount(specs['hw:numa_nodes'], image.hw_numa_nodes);
@@ -92,6 +94,15 @@ export function checkHardware(flavor: Flavor, image: Properties): void {
 function known(what: string, value: string | undefined, list: readonly string[], source = ''): void {
   if (!value || list.includes(value)) return;
   refuse(`${what} requested${source} is invalid, given: '${value}', available: '(${list.map((word) => `'${word}'`).join(', ')})'.`);
+}
+
+/** An image may lower how many its flavor offers; 0 is no limit. */
+function checkSerialPorts(flavor: string | undefined, image: string | undefined): void {
+  const ports = pythonInteger(flavor || '0');
+  if (Number.isNaN(ports)) refuse(`Number of serial ports specified in flavor is invalid: expected an integer, got '${flavor}'`);
+  if (ports && pythonInteger(image ?? '0') > ports) {
+    refuse('Forbidden to exceed flavor value of number of serial ports passed in image meta.');
+  }
 }
 
 /** The image's mask goes before the flavor's. */
@@ -108,6 +119,24 @@ function realtimeCpus({ vcpus, extra_specs: specs }: Flavor, image: Properties):
     );
   }
   return cpus;
+}
+
+const parts = ['sockets', 'cores', 'threads'];
+
+/** An image may lower the limits of its flavor, and ask for no more than both of them allow; 0 is no limit. */
+function checkTopology(specs: Properties, image: Properties): void {
+  const counts = (of: Properties, prefix: string) => parts.map((part) => integerOf(of[prefix + part] ?? '0'));
+  const checkLimits = (what: string, some: readonly number[], whose: string, limits: readonly number[]) => {
+    if (!some.some((count, at) => limits[at] && count > limits[at])) return;
+    const [given, allowed] = [some, limits].map((list) => parts.map((part, at) => `${part}=${list[at]}`).join(', '));
+    refuse(`Image vCPU topology${what} (${given}) exceeds the limits of the flavor${whose} (${allowed})`);
+  };
+  const flavorMost = counts(specs, 'hw:cpu_max_');
+  const imageMost = counts(image, 'hw_cpu_max_');
+  checkLimits(' limits', imageMost, '', flavorMost);
+  counts(specs, 'hw:cpu_');
+  const most = imageMost.map((count, at) => count || flavorMost[at] || 65_536);
+  checkLimits('', counts(image, 'hw_cpu_'), ' or image', most);
 }
 
 /** Returns the CPU policy that the server gets. */

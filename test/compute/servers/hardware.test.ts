@@ -105,6 +105,36 @@ const together: Record<string, [Asked, Asked, string][]> = {
     [{ 'hw:mem_page_size': 'small' }, { hw_mem_page_size: '4' }, "Page size 4 forbidden against 'small'"],
     [{}, { hw_mem_page_size: '4' }, "Page size 4 forbidden against '<empty>'"],
   ],
+  'serial ports': [
+    [{ 'hw:serial_port_count': 'two' }, {}, "Number of serial ports specified in flavor is invalid: expected an integer, got 'two'"],
+    [
+      { 'hw:serial_port_count': '2' },
+      { hw_serial_port_count: '3' },
+      'Forbidden to exceed flavor value of number of serial ports passed in image meta.',
+    ],
+  ],
+  'sockets, cores and threads': [
+    ...['hw:cpu_sockets', 'hw:cpu_max_threads'].map((name): [Asked, Asked, string] => [
+      { [name]: '1.5' },
+      {},
+      "Invalid flavor extra spec. Error: invalid literal for int() with base 10: '1.5'",
+    ]),
+    [
+      { 'hw:cpu_max_cores': '2' },
+      { hw_cpu_max_sockets: '8', hw_cpu_max_cores: '3' },
+      'Image vCPU topology limits (sockets=8, cores=3, threads=0) exceeds the limits of the flavor (sockets=0, cores=2, threads=0)',
+    ],
+    [
+      { 'hw:cpu_max_cores': '4', 'hw:cpu_max_threads': '2' },
+      { hw_cpu_max_cores: '3', hw_cpu_cores: '4' },
+      'Image vCPU topology (sockets=0, cores=4, threads=0) exceeds the limits of the flavor or image (sockets=65536, cores=3, threads=2)',
+    ],
+    [
+      { 'hw:cpu_max_threads': '2' },
+      { hw_cpu_threads: '3' },
+      'Image vCPU topology (sockets=0, cores=0, threads=3) exceeds the limits of the flavor or image (sockets=65536, cores=65536, threads=2)',
+    ],
+  ],
   'NUMA nodes': [
     [{}, { hw_numa_nodes: '-1' }, "The property 'numa_nodes' cannot be '-1'. It must be a number greater than 0"],
     [{ 'hw:numa_nodes': '1' }, { hw_numa_nodes: '1' }, overrides('hw_numa_nodes', 'NUMA configuration')],
@@ -172,6 +202,14 @@ test.each<[Asked, Asked]>([
   [{ ...dedicated, ...realtime, 'hw:emulator_threads_policy': 'share' }, {}],
   [{ ...dedicated, ...realtime }, { hw_cpu_realtime_mask: '^0' }],
   [{ 'hw:cpu_realtime': 'no' }, {}],
+  [{ 'hw:serial_port_count': '2' }, { hw_serial_port_count: '2' }],
+  [{ 'hw:serial_port_count': '0' }, { hw_serial_port_count: '2' }],
+  [{}, { hw_serial_port_count: '3', hw_cpu_cores: '8', hw_cpu_max_cores: '8' }],
+  // A wish of the flavor that the image's limit forbids is dropped.
+  [
+    { 'hw:cpu_cores': '4', 'hw:cpu_max_cores': '4' },
+    { hw_cpu_max_cores: '2', hw_cpu_cores: '2' },
+  ],
   [{ 'hw:mem_page_size': '2MB', 'hw:numa_nodes': '2' }, {}],
   [{ 'hw:mem_page_size': 'any' }, { hw_mem_page_size: '2048' }],
   [{}, { hw_numa_nodes: ' 2', hw_cpu_policy: 'dedicated' }],
