@@ -19,7 +19,7 @@ import {
 } from '../../database/api/flavors.ts';
 import { listProjects } from '../../database/api/projects.ts';
 import type { Database } from '../../database/data-api/client.ts';
-import { checkHardware } from '../servers/image-meta.ts';
+import { checkSpecs } from '../servers/hardware.ts';
 
 export { type Flavor, type FlavorFilter, flavorSortKeys };
 
@@ -82,7 +82,7 @@ export interface FlavorUpdate extends Omit<FlavorChange, 'access'> {
  */
 export async function changeFlavor(api: Database, idOrName: string, { access, ...change }: FlavorUpdate): Promise<Flavor> {
   checkProperties(change.specs ?? {});
-  checkHardware(change.specs ?? {}, {});
+  checkSpecs(change.specs ?? {});
   const flavor = await flavorOf(api, idOrName);
   if (access && flavor.is_public) throw new Conflict(`Flavor ${flavor.name} is public: every project may use it.`);
   const project = access && (await listProjects(api, { name: access.project }))[0];

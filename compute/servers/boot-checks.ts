@@ -6,7 +6,8 @@ import type { BootChoices, BootFlavor, BootImage } from '../../database/api/serv
 import type { QuotaLimits, QuotaName } from '../quotas/quotas.ts';
 import { addFlavorDisks, checkBlockDevices, deviceImageIds, type NewBlockDevice, rootDevice } from './block-devices.ts';
 import type { BootRequest } from './create-servers.ts';
-import { checkHardware, checkImageProperties } from './image-meta.ts';
+import { checkHardware } from './hardware.ts';
+import { checkImageProperties } from './image-meta.ts';
 
 /** What was found of a boot whose flavor exists. */
 type Found = BootChoices<QuotaName> & { flavor: BootFlavor };
@@ -31,7 +32,7 @@ export function checkBoot(caller: Caller, request: BootRequest, found: Found, zo
   checkNetworks(request);
   if (request.keyName !== null && !found.keyPair) throw new BadRequest('Invalid key_name provided.');
   checkImageProperties(image?.properties ?? {});
-  checkHardware(flavor.extra_specs, image?.properties ?? {});
+  checkHardware(flavor, image?.properties ?? {});
   const devices = addFlavorDisks(request, flavor, image);
   checkItems(request, found.limits);
   checkFit(flavor, image, rootDevice(devices), caller);

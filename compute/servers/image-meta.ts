@@ -1,17 +1,17 @@
 /**
- * What Nova reads of an image's properties, and of a flavor's extra specs beside them. A value that it cannot read is refused before the boot is accepted:
- * no host could make sense of it. Names and values are those of Nova's ImageMetaProps (nova/objects/image_meta.py), the constraints those of its
- * nova/virt/hardware.py.
+ * What Nova reads of an image's properties. A value that it cannot read is refused before the boot is accepted: no host could make sense of it.
+ * Names and values are those of Nova's ImageMetaProps (nova/objects/image_meta.py).
  */
 import { BadRequest } from '../../common/errors.ts';
+import { cpuPolicies, parseCpus, pythonInteger, threadPolicies } from './hardware.ts';
 
 const words = (list: string) => list.trim().split(/\s+/);
 
 /** Returns why a value is none; undefined when it is one. */
 type Check = (value: string) => string | undefined;
 
-function oneOf(list: string, canonical: (value: string) => string = (value) => value): Check {
-  const known = new Set(words(list));
+function oneOf(list: string | readonly string[], canonical: (value: string) => string = (value) => value): Check {
+  const known = new Set(typeof list === 'string' ? words(list) : list);
   return (value) => (known.has(canonical(value)) ? undefined : `Field value ${canonical(value)} is invalid`);
 }
 
@@ -20,14 +20,10 @@ const named =
   (value) =>
     words(`${list} ${aliases}`).includes(value.toLowerCase()) ? undefined : `${name} '${value}' is not valid`;
 
-/** As Python reads integers. */
-const integer: Check = (value) =>
-  /^\s*[+-]?\d+(_\d+)*\s*$/.test(value) ? undefined : `invalid literal for int() with base 10: '${value}'`;
+const integer: Check = (value) => (Number.isNaN(pythonInteger(value)) ? `invalid literal for int() with base 10: '${value}'` : undefined);
 
 const lower = (value: string) => value.toLowerCase();
 const diskBus = oneOf('fdc ide sata scsi usb virtio xen lxc uml');
-const cpuPolicies = 'dedicated shared mixed';
-const threadPolicies = 'prefer isolate require';
 const architecture = named(
   'Architecture name',
   `alpha armv6 armv7 armv7b aarch64 cris i686 ia64 lm32 m68k microblaze microblazeel mips mipsel mips64 mips64el openrisc parisc parisc64 ppc ppcle ppc64
@@ -76,6 +72,7 @@ const checks = new Map<string, Check>([
   ['hw_sound_model', oneOf('sb16 es1370 pcspk ac97 ich6 ich9 usb virtio')],
   ['hw_usb_model', oneOf('none nec-xhci qemu-xhci')],
   ['img_config_drive', oneOf('optional mandatory')],
+  ['img_signature_hash_method', oneOf('SHA-224 SHA-256 SHA-384 SHA-512')],
   ['img_signature_key_type', oneOf('DSA ECC_SECP384R1 ECC_SECP521R1 ECC_SECT409K1 ECC_SECT409R1 ECC_SECT571K1 ECC_SECT571R1 RSA-PSS')],
   ['os_secure_boot', oneOf('required disabled optional')],
   ['os_type', oneOf('linux windows', lower)],
@@ -89,69 +86,6 @@ export function checkImageProperties(properties: Properties): void {
     const check = /^hw_numa_mem\.\d+$/.test(name) ? integer : checks.get(name);
     const why = check?.(value);
     if (why !== undefined) throw new BadRequest(`Invalid image metadata. Error: ${why}`);
-  }
-}
-
-/** @throws BadRequest for what a flavor's extra specs ask of a host that means nothing, or that an image may not ask beside them. */
-export function checkHardware(specs: Properties, properties: Properties): void {
-  const both = (name: string): [string | undefined, string | undefined] => [specs[`hw:${name}`], properties[`hw_${name}`]];
-  checkNumaNodes(...both('numa_nodes'));
-  checkPageSize(...both('mem_page_size'));
-  checkPolicies(...both('cpu_policy'));
-  checkThreadPolicies(...both('cpu_thread_policy'));
-}
-
-function checkNumaNodes(flavor: string | undefined, image: string | undefined): void {
-  if (flavor && image) {
-    throw new BadRequest("Image property 'hw_numa_nodes' is not permitted to override NUMA configuration set against the flavor");
-  }
-  const nodes = flavor || image;
-  if (nodes && !/^[1-9]\d*$/.test(nodes)) {
-    throw new BadRequest(`The property 'numa_nodes' cannot be '${nodes}'. It must be a number greater than 0`);
-  }
-}
-
-/** Sizes without a unit are KiB. */
-const pageSize = /^(any|large|small|\d+|[-+]?\d*\.?\d+([KMGTPEZYRQ]i?)?(b|bit|B))$/;
-
-function checkPageSize(flavor: string | undefined, image: string | undefined): void {
-  const forbidden = (against: string) => new BadRequest(`Page size ${image} forbidden against '${against}'`);
-  if (!flavor) {
-    if (image) throw forbidden('<empty>');
-    return;
-  }
-  for (const size of image && ['any', 'large'].includes(flavor) ? [flavor, image] : [flavor]) {
-    if (!pageSize.test(size)) throw new BadRequest(`Invalid memory page size '${size}'`);
-  }
-  if (image && !['any', 'large'].includes(flavor)) throw forbidden(flavor);
-}
-
-const listed = (list: string) =>
-  `(${words(list)
-    .map((word) => `'${word}'`)
-    .join(', ')})`;
-
-function checkPolicies(flavor: string | undefined, image: string | undefined): void {
-  if (flavor && !words(cpuPolicies).includes(flavor)) {
-    throw new BadRequest(
-      `CPU policy requested from 'flavor extra specs' is invalid, given: '${flavor}', available: '${listed(cpuPolicies)}'.`,
-    );
-  }
-  const pinned = image === 'dedicated' || (image === 'mixed' && flavor === 'shared');
-  if (flavor && flavor !== 'dedicated' && pinned) {
-    throw new BadRequest("Image property 'hw_cpu_policy' is not permitted to override CPU pinning policy set against the flavor");
-  }
-}
-
-function checkThreadPolicies(flavor: string | undefined, image: string | undefined): void {
-  if (flavor && !words(threadPolicies).includes(flavor)) {
-    throw new BadRequest(
-      `CPU thread policy requested from 'flavor extra specs' is invalid, given: '${flavor}', available: '${listed(threadPolicies)}'.`,
-    );
-  }
-  if (flavor && flavor !== 'prefer' && image && image !== flavor) {
-    throw new BadRequest(
-      "Image property 'hw_cpu_thread_policy' is not permitted to override CPU thread pinning policy set against the flavor",
-    );
+    if (/^hw_numa_cpus\.\d+$/.test(name)) parseCpus(value);
   }
 }

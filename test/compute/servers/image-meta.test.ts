@@ -1,16 +1,7 @@
-/** What Nova can read of image properties and extra specs, and its sentences for the rest. */
+/** What Nova can read of image properties, and its sentences for the rest. */
 import { describe, expect, test } from 'vitest';
-import { checkHardware, checkImageProperties } from '../../../compute/servers/image-meta.ts';
-
-/** Returns the sentence, or undefined when nothing is wrong. */
-function refusal(check: () => void): string | undefined {
-  try {
-    check();
-    return undefined;
-  } catch (error) {
-    return (error as Error).message;
-  }
-}
+import { checkImageProperties } from '../../../compute/servers/image-meta.ts';
+import { refusal } from '../../fixtures/refusal.ts';
 
 describe('a property of an image', () => {
   test.each([
@@ -28,9 +19,20 @@ describe('a property of an image', () => {
     ['hw_cpu_policy', 'bogus', 'Field value bogus is invalid'],
     ['hw_vif_model', 'NE2000', 'Field value ne2000 is invalid'],
     ['img_config_drive', 'always', 'Field value always is invalid'],
+    ['img_signature_hash_method', 'MD5', 'Field value MD5 is invalid'],
     ['os_type', 'BeOS', 'Field value beos is invalid'],
   ])('%s=%s is refused', (name, value, why) => {
     expect(refusal(() => checkImageProperties({ [name]: value }))).toBe(`Invalid image metadata. Error: ${why}`);
+  });
+
+  test.each([
+    ['3-1', "Invalid range expression '3-1'"],
+    ['0-x', "Invalid range expression '0-x'"],
+    ['-1', "Invalid range expression '-1'"],
+    ['0-3,^x', "Invalid exclusion expression '^x'"],
+    ['0,one', "Invalid inclusion expression 'one'"],
+  ])('hw_numa_cpus.0=%s is refused', (value, why) => {
+    expect(refusal(() => checkImageProperties({ 'hw_numa_cpus.0': value }))).toBe(why);
   });
 
   test.each([
@@ -46,6 +48,8 @@ describe('a property of an image', () => {
       ['hw_numa_nodes', ' 2'],
       ['hw_numa_mem.0', '512'],
       ['hw_vif_model', 'VirtualE1000'],
+      ['hw_numa_cpus.0', '0-2,^1, 4'],
+      ['img_signature_hash_method', 'SHA-256'],
       ['os_type', 'Linux'],
     ],
     ...[
@@ -57,57 +61,5 @@ describe('a property of an image', () => {
     ],
   ])('%s=%s is read, or is not for Nova', (name = '', value = '') => {
     expect(refusal(() => checkImageProperties({ [name]: value }))).toBeUndefined();
-  });
-});
-
-describe('what a flavor asks of hardware', () => {
-  const policies = "('dedicated', 'shared', 'mixed')";
-  const pinned = "Image property 'hw_cpu_policy' is not permitted to override CPU pinning policy set against the flavor";
-  test.each<[Record<string, string>, Record<string, string>, string]>([
-    [
-      { 'hw:cpu_policy': 'bogus' },
-      {},
-      `CPU policy requested from 'flavor extra specs' is invalid, given: 'bogus', available: '${policies}'.`,
-    ],
-    [
-      { 'hw:cpu_thread_policy': 'bogus' },
-      {},
-      "CPU thread policy requested from 'flavor extra specs' is invalid, given: 'bogus', available: '('prefer', 'isolate', 'require')'.",
-    ],
-    [{ 'hw:mem_page_size': 'foo' }, {}, "Invalid memory page size 'foo'"],
-    [{ 'hw:mem_page_size': 'large' }, { hw_mem_page_size: 'foo' }, "Invalid memory page size 'foo'"],
-    [{ 'hw:mem_page_size': 'small' }, { hw_mem_page_size: '4' }, "Page size 4 forbidden against 'small'"],
-    [{}, { hw_mem_page_size: '4' }, "Page size 4 forbidden against '<empty>'"],
-    [{ 'hw:numa_nodes': 'two' }, {}, "The property 'numa_nodes' cannot be 'two'. It must be a number greater than 0"],
-    [{ 'hw:numa_nodes': '0' }, {}, "The property 'numa_nodes' cannot be '0'. It must be a number greater than 0"],
-    [{}, { hw_numa_nodes: '-1' }, "The property 'numa_nodes' cannot be '-1'. It must be a number greater than 0"],
-    [
-      { 'hw:numa_nodes': '1' },
-      { hw_numa_nodes: '1' },
-      "Image property 'hw_numa_nodes' is not permitted to override NUMA configuration set against the flavor",
-    ],
-    [{ 'hw:cpu_policy': 'shared' }, { hw_cpu_policy: 'dedicated' }, pinned],
-    [{ 'hw:cpu_policy': 'shared' }, { hw_cpu_policy: 'mixed' }, pinned],
-    [{ 'hw:cpu_policy': 'mixed' }, { hw_cpu_policy: 'dedicated' }, pinned],
-    [
-      { 'hw:cpu_thread_policy': 'isolate' },
-      { hw_cpu_thread_policy: 'require' },
-      "Image property 'hw_cpu_thread_policy' is not permitted to override CPU thread pinning policy set against the flavor",
-    ],
-  ])('%j with an image of %j is refused', (specs, properties, message) => {
-    expect(refusal(() => checkHardware(specs, properties))).toBe(message);
-  });
-
-  test.each<[Record<string, string>, Record<string, string>]>([
-    [
-      { 'hw:cpu_policy': 'dedicated', 'hw:cpu_thread_policy': 'prefer' },
-      { hw_cpu_policy: 'shared', hw_cpu_thread_policy: 'require' },
-    ],
-    [{ 'hw:cpu_policy': 'mixed' }, { hw_cpu_policy: 'mixed' }],
-    [{ 'hw:mem_page_size': '2MB', 'hw:numa_nodes': '2' }, {}],
-    [{ 'hw:mem_page_size': 'any' }, { hw_mem_page_size: '2048' }],
-    [{}, { hw_numa_nodes: '2', hw_cpu_policy: 'dedicated' }],
-  ])('%j with an image of %j is accepted', (specs, properties) => {
-    expect(refusal(() => checkHardware(specs, properties))).toBeUndefined();
   });
 });

@@ -299,6 +299,12 @@ describe('extra specs of the flavor', () => {
     expect((await boot('hw:mem_page_size', 'foo')).body).toEqual({ badRequest: { code: 400, message: "Invalid memory page size 'foo'" } });
   });
 
+  test('that do not fit its vCPUs and memory are refused', async () => {
+    const message =
+      'Instance CPUs and/or memory cannot be evenly distributed across instance NUMA nodes. Explicit assignment of CPUs and memory to nodes is required';
+    expect((await boot('hw:numa_nodes', '7')).body).toEqual({ badRequest: { code: 400, message } });
+  });
+
   test('that ask for a resource which no host has bury the server', async () => {
     const { user, body } = await boot('resources:CUSTOM_GPU', '1');
     expect(await user.settled(body.server.id)).toMatchObject({ status: 'ERROR', fault: { code: 500 } });
