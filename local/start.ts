@@ -1,4 +1,4 @@
-/** `npm start`: serves a deployment on this machine until it is stopped. */
+/** `npm start`: serves a deployment on this machine until it is stopped, or until its PostgreSQL ends and it cannot serve any more. */
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { CommanderError } from 'commander';
@@ -21,26 +21,34 @@ try {
 
 async function serve(options: ServiceOptions): Promise<void> {
   await tryPort(options);
-  const starting = startService(options);
   let stopping = false;
-  onStopSignal(() => {
+  const end = (code: number) => {
+    if (stopping) return;
     stopping = true;
     // What is half started cannot be stopped; it is whole in a moment, or has stopped itself.
     void starting
       .catch(() => undefined)
       .then((service) => service?.stop())
       .then(
-        () => process.exit(0),
+        () => process.exit(code),
         (error: unknown) => {
           console.error(error);
           process.exit(1);
         },
       );
-  });
+  };
+  // First, so that no signal finds something half made and nobody to stop it.
+  onStopSignal(() => end(0));
+  const starting = startService(options);
   const service = await starting.catch((error: unknown) => {
     if (!stopping) throw error;
   });
-  if (service && !stopping) console.log(greeting(service, options, performance.now()));
+  if (!service || stopping) return;
+  console.log(greeting(service, options, performance.now()));
+  await service.postgresEnded;
+  if (stopping) return;
+  console.error('PostgreSQL ended without being asked to, so Cellzero ends too.');
+  end(1);
 }
 
 /** A taken port is found out before anything is made, not after. */

@@ -70,6 +70,8 @@ export interface Service {
   dataApi: DataApi;
   workflow: StepFunctions;
   functions: Functions;
+  /** Resolves when its PostgreSQL has ended: nothing works from then on, and all that is left to do is to stop. */
+  postgresEnded: Promise<void>;
   /** Stops everything, newest first; may be called twice. */
   stop(): Promise<void>;
 }
@@ -144,7 +146,7 @@ async function start(options: ServiceOptions, stops: (() => Promise<unknown>)[],
   await writeCloudsFile(cloudsFile, options.publicUrl ?? gateway.url, passwords);
   stops.push(await publishEndpoint(dataDir, { ...aws.environment, API_DATABASE: databaseUrl('api') }));
   const databases = new Map([...clusters.keys()].map((name) => [name, databaseUrl(name)]));
-  return { url: gateway.url, cloudsFile, passwords, api, databases, dataApi, workflow, functions, stop };
+  return { url: gateway.url, cloudsFile, passwords, api, databases, dataApi, workflow, functions, postgresEnded: postgres.ended, stop };
 }
 
 async function openDataDir(dataDir: string | undefined, stops: (() => Promise<unknown>)[]): Promise<string> {

@@ -20,6 +20,8 @@ export interface Postgres {
   readonly connection: { readonly host: string; readonly user: string };
   /** Makes a database unless it exists, and returns the name that it has on this server. */
   createDatabase(name: string): Promise<string>;
+  /** Resolves when the server has ended, asked to or not. */
+  readonly ended: Promise<void>;
   /** Stops the server and, when it is ephemeral, removes its data. May be called twice. */
   stop(): Promise<void>;
 }
@@ -145,6 +147,7 @@ async function serve(runner: Runner, data: string, socketDir: string, ephemeral:
   return {
     connection,
     createDatabase: (name) => createDatabase(connection, name),
+    ended: server.exited.then(() => undefined),
     async stop() {
       await server.stop();
       await rm(socketDir, { recursive: true, force: true });

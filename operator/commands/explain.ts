@@ -60,7 +60,7 @@ export function explainText(explanation: Explanation): string {
   const parts = [table(['Field', 'Value'], fields(explanation))];
   if (state?.fault) {
     const { code, message, details, created_at } = state.fault;
-    parts.push(`Fault ${code}, ${created_at}:\n${indented(reasons(message, details))}`);
+    parts.push(`Fault ${code}, ${time(created_at)}:\n${indented(reasons(message, details))}`);
   }
   parts.push(...actionParts(explanation));
   for (const { cell, reason } of unreadable) parts.push(`${cell} could not be read: ${visible(reason)}`);
@@ -82,14 +82,19 @@ function fields({ server, entry, state }: Explanation): string[][] {
     ['reservation', state?.reservation_id ?? buildRequest?.reservationId],
     ['flavor', state?.flavor],
     ['image', state?.image],
-    ['accepted', entry.acceptedAt],
-    ['launched', state?.launched_at],
-    ['terminated', state?.terminated_at],
-    ['workflow', buildRequest && `${buildRequest.execution}, last heartbeat ${buildRequest.lastHeartbeat}`],
+    ['accepted', time(entry.acceptedAt)],
+    ['launched', time(state?.launched_at)],
+    ['terminated', time(state?.terminated_at)],
+    ['workflow', buildRequest && `${buildRequest.execution}, last heartbeat ${time(buildRequest.lastHeartbeat)}`],
     ['allocations', allocations.map(({ host, amounts }) => `${host}: ${amountsText(amounts)}`).join('\n') || 'none'],
     ['pending cleanups', pendingCleanups.join(', ')],
   ];
   return all.flatMap(([name, value]) => (value ? [[name, value]] : []));
+}
+
+/** A time within a document ends with +00:00, a column's with Z; people read one form. */
+function time(timestamp: string | null | undefined): string {
+  return timestamp?.replace(/\+00:00$/, 'Z') ?? '';
 }
 
 function amountsText(amounts: object): string {
@@ -120,12 +125,12 @@ function indented(text: string): string {
 function actionParts({ actions, state }: Explanation): string[] {
   if (actions.length === 0) return [];
   const rows = actions.flatMap(({ action: { action, request_id, start_time, message }, events }) => {
-    const none = [[action, '-', start_time, '', message ?? '', '', request_id]];
+    const none = [[action, '-', time(start_time), '', message ?? '', '', request_id]];
     const rows = events.map((event) => [
       action,
       event.event,
-      event.start_time,
-      event.finish_time ?? '',
+      time(event.start_time),
+      time(event.finish_time),
       event.result ?? '',
       event.host ?? '',
       request_id,

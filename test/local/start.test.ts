@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, glob, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -79,6 +79,12 @@ const serve = (...options: string[]) => start(['--data-dir', dataDir, '--port', 
 /** Waits until a start has made a file or folder. */
 async function appears(path: string): Promise<void> {
   for (const end = Date.now() + 10_000; !existsSync(path); await sleep(2)) if (Date.now() > end) throw new Error(`no ${path}`);
+}
+
+/** The pid of the only server below the folder of this test. */
+async function postmaster(): Promise<number> {
+  for await (const file of glob(join(temporary, '**/postmaster.pid'))) return Number.parseInt(await readFile(file, 'utf8'), 10);
+  throw new Error(`no server in ${temporary}`);
 }
 
 const passwordsOf = async (directory: string) => JSON.parse(await readFile(join(directory, 'passwords.json'), 'utf8'));
@@ -242,6 +248,37 @@ it('loses nothing it acknowledged when it is killed, and ends every boot at its 
   };
   await vi.waitFor(async () => expect(await statuses()).toEqual(acknowledged.map(() => 'ACTIVE')), { timeout: 30_000, interval: 100 });
   expect(await leftOf(pids)).toEqual([]);
+});
+
+describe('when its PostgreSQL is killed, a service', () => {
+  it('ends with a line that says why, and leaves nothing', async () => {
+    const one = start(['--ephemeral', '--port', '0']);
+    await one.ready;
+    const pids = await family(one.child.pid);
+    process.kill(await postmaster(), 'SIGKILL');
+    expect(await one.ended).toBe(1);
+    expect(one.printed()).toMatch(/Ctrl-C.*\nPostgreSQL ended without being asked to, so Cellzero ends too\.\n$/);
+    expect(await leftOf(pids)).toEqual([]);
+    expect(await readdir(temporary)).toEqual([]);
+  });
+
+  it('ends amid requests and boots too, and the next one has what was acknowledged', async () => {
+    const one = serve();
+    const client = await member(await one.ready);
+    const pids = await family(one.child.pid);
+    const asked = await Promise.all([1, 2, 3].map(() => client.send<{ server: { id: string } }>('POST', '/servers', { server: small })));
+    const underWay = Promise.allSettled([1, 2, 3].map(() => client.send('POST', '/servers', { server: small })));
+    process.kill(await postmaster(), 'SIGKILL');
+    await underWay;
+    expect(await one.ended).toBe(1);
+    expect(one.printed()).toContain('PostgreSQL ended without being asked to');
+    expect(await leftOf(pids)).toEqual([]);
+    expect(await readdir(dataDir)).not.toContain('endpoint.json');
+
+    const again = await member(await serve().ready);
+    const { body } = await again.send<{ servers: { id: string }[] }>('GET', '/servers');
+    expect(body.servers.map(({ id }) => id)).toEqual(expect.arrayContaining(asked.map(({ body }) => body.server.id)));
+  });
 });
 
 describe('the command line', () => {

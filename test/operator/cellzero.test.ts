@@ -100,12 +100,16 @@ test('explain shows why a server is buried, where one runs, and what became of a
   expect(why.code).toBe(0);
   expect(why.stdout).toMatch(/\| status +\| ERROR/);
   expect(why.stdout).toMatch(/\| where +\| cell0, on no host/);
-  expect(why.stdout).toContain('Fault 500, ');
+  expect(why.stdout).toMatch(/Fault 500, [\dT:.-]+Z:/);
   expect(why.stdout).toContain('  First cause: DISK_GB.');
   expect(why.stdout).toMatch(/\| create \| conductor_schedule_and_build_instances \|/);
   expect(why.stdout).toContain('An audit finds nothing wrong with it.');
 
   const where = await atDataDir('explain', active.toUpperCase());
+  for (const { stdout } of [why, where, await atDataDir('explain', gone)]) {
+    expect(stdout).toMatch(/\| accepted +\| [\dT:.-]+Z +\|/);
+    expect(stdout).not.toContain('+00:00');
+  }
   expect(where.stdout).toMatch(/\| where +\| cell\d, on cell\d-host\d/);
   expect(where.stdout).toMatch(/\| allocations +\| cell\d-host\d: /);
   expect(where.stdout).toContain('web \\u001b[31m');

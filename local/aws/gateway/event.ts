@@ -1,9 +1,13 @@
 /** Events of API Gateway's payload format 2.0, as the HTTP API makes them: the path decoded, the query string raw, header names in lower case. */
+import { isUtf8 } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
 
-/** Content that the gateway passes on as text; other content is base64. */
+/**
+ * Content that the gateway passes on as text; other content is base64. So is what says that it is text and is not UTF-8: what the cloud's gateway makes of it
+ * is not documented, and only so does the function see what was sent.
+ */
 const textual = /^(text\/|application\/(.*\+)?(json|xml|javascript|x-www-form-urlencoded))/i;
 
 /** Makes the event of a request whose body was read. */
@@ -13,7 +17,8 @@ export function toEvent(request: IncomingMessage, body: Buffer, routeKey: string
   const headers = joinHeaders(request);
   const cookies = headers.cookie?.split(/;\s*/);
   delete headers.cookie;
-  const text = textual.test(headers['content-type'] ?? 'text/plain');
+  const { 'x-forwarded-proto': proto = '' } = headers;
+  const text = textual.test(headers['content-type'] ?? 'text/plain') && isUtf8(body);
   const now = new Date();
   const domainName = headers.host ?? 'localhost';
   return {
@@ -22,8 +27,8 @@ export function toEvent(request: IncomingMessage, body: Buffer, routeKey: string
     rawPath: path,
     rawQueryString,
     ...(cookies && { cookies }),
-    // The cloud's gateway is where TLS ends; here that is a proxy in front, if there is one.
-    headers: { 'x-forwarded-proto': 'http', ...headers },
+    // The cloud's gateway is where TLS ends; here that is a proxy in front, if there is one that says so.
+    headers: { ...headers, 'x-forwarded-proto': /^https?\s*(,|$)/i.test(proto) ? proto : 'http' },
     ...(rawQueryString && { queryStringParameters: joinParameters(rawQueryString) }),
     requestContext: {
       accountId: '000000000000',

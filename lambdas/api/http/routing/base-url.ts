@@ -12,14 +12,14 @@ export function baseUrl({ headers, requestContext }: Pick<APIGatewayProxyEventV2
   const configured = setting('PUBLIC_URL').replace(/\/+$/, '');
   if (configured) return configured;
   const { proto, host } = forwarded(headers);
-  const scheme = /^https?$/i.test(proto ?? '') ? proto?.toLowerCase() : 'https';
-  return `${scheme}://${/^[\w.:[\]-]+$/.test(host ?? '') ? host : (headers.host ?? requestContext.domainName)}`;
+  return `${proto ?? 'https'}://${/^[\w.:[\]-]+$/.test(host ?? '') ? host : (headers.host ?? requestContext.domainName)}`;
 }
 
-/** What the first of the proxies says; each adds its own words after a comma. */
+/** What the first of the proxies says; each adds its own words after a comma. A scheme other than http and https counts as not said. */
 function forwarded(headers: Headers): { proto: string | undefined; host: string | undefined } {
   const first = (name: string) => headers[name]?.split(',')[0]?.trim();
   const pairs = first('forwarded')?.split(';') ?? [];
   const said = new Map(pairs.map((pair) => [pair.split('=')[0]?.trim().toLowerCase(), pair.replace(/^[^=]*=\s*"?|"?\s*$/g, '')]));
-  return { proto: said.get('proto') ?? first('x-forwarded-proto'), host: said.get('host') ?? first('x-forwarded-host') };
+  const schemes = [said.get('proto'), first('x-forwarded-proto')].map((scheme) => scheme?.toLowerCase());
+  return { proto: schemes.find((scheme) => scheme === 'http' || scheme === 'https'), host: said.get('host') ?? first('x-forwarded-host') };
 }

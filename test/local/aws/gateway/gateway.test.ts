@@ -90,6 +90,15 @@ describe('the local gateway', () => {
     expect(events[0]?.headers).toMatchObject({ 'x-forwarded-proto': 'https', forwarded: 'proto=https;host=nova.example' });
   });
 
+  test.each([
+    ['HTTPS, http', 'HTTPS, http'],
+    ['ftp', 'http'],
+    ['httpsx', 'http'],
+  ])('takes no scheme but http and https from a proxy: of %s, %s', async (said, scheme) => {
+    await fetch(gateway.url, { headers: { 'X-Forwarded-Proto': said } });
+    expect(events[0]?.headers).toMatchObject({ 'x-forwarded-proto': scheme });
+  });
+
   test('passes other content as base64, and nothing as nothing', async () => {
     const bytes = new Uint8Array([0, 200, 255]);
     await fetch(gateway.url, { method: 'PUT', body: bytes, headers: { 'content-type': 'application/octet-stream' } });
@@ -97,6 +106,12 @@ describe('the local gateway', () => {
     expect(events[0]).toMatchObject({ body: Buffer.from(bytes).toString('base64'), isBase64Encoded: true });
     expect(events[1]).toMatchObject({ isBase64Encoded: false });
     expect(events[1]).not.toHaveProperty('body');
+  });
+
+  test('leaves it to the function to refuse what says that it is text and is not UTF-8', async () => {
+    const bytes = Buffer.from('{"name": "\xff"}', 'latin1');
+    await fetch(gateway.url, { method: 'POST', body: bytes, headers: { 'content-type': 'application/json' } });
+    expect(events[0]).toMatchObject({ body: bytes.toString('base64'), isBase64Encoded: true });
   });
 
   test('sends answers whole', async () => {

@@ -24,6 +24,9 @@ test.each([
   [{ forwarded: 'for=192.0.2.1', 'x-forwarded-proto': 'http' }, 'http://inner:8774'],
   [{ forwarded: 'proto=https', 'x-forwarded-proto': 'http' }, 'https://inner:8774'],
   [{ 'x-forwarded-proto': 'javascript' }, 'https://inner:8774'],
+  [{ 'x-forwarded-proto': 'https:' }, 'https://inner:8774'],
+  [{ forwarded: 'proto=ftp' }, 'https://inner:8774'],
+  [{ forwarded: 'proto=ftp', 'x-forwarded-proto': 'http' }, 'http://inner:8774'],
   [{ 'x-forwarded-host': 'a/b' }, 'https://inner:8774'],
   [{ forwarded: 'nonsense' }, 'https://inner:8774'],
 ])('%j', (headers, url) => {
