@@ -22,6 +22,9 @@ export function pythonInteger(value: string): number {
   return /^\s*[+-]?\d+(_\d+)*\s*$/.test(value) ? Number(value.replaceAll('_', '')) : Number.NaN;
 }
 
+/** Returns Python's sentence for what is no integer. */
+export const noInteger = (value: string) => `invalid literal for int() with base 10: '${value}'`;
+
 function refuse(message: string): never {
   throw new BadRequest(message);
 }
@@ -32,7 +35,7 @@ function overridden(property: string, what: string): never {
 
 function integerOf(value: string): number {
   const number = pythonInteger(value);
-  return Number.isNaN(number) ? refuse(`Invalid flavor extra spec. Error: invalid literal for int() with base 10: '${value}'`) : number;
+  return Number.isNaN(number) ? refuse(`Invalid flavor extra spec. Error: ${noInteger(value)}`) : number;
 }
 
 /** Higher numbers of CPUs count as this one, so that no range is too long to be written out. */

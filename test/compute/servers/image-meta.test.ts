@@ -20,6 +20,14 @@ describe('a property of an image', () => {
     ['hw_vif_model', 'NE2000', 'Field value ne2000 is invalid'],
     ['img_config_drive', 'always', 'Field value always is invalid'],
     ['img_signature_hash_method', 'MD5', 'Field value MD5 is invalid'],
+    ['hw_architecture', 'armv7', "Architecture name 'armv7' is not valid"],
+    ['vmware_adaptertype', 'foo', 'Field value foo is invalid'],
+    ['img_mappings', '[]', 'A list is required in field img_mappings, not a str'],
+    ...['', 'x', '1.0', '=1', '>1.0,', '>> 1', '>1_0', '>=1.0,<x'].map((value): [string, string, string] => [
+      'hypervisor_version_requires',
+      value,
+      `Version ${value} is not a valid predicate in field img_hv_requested_version`,
+    ]),
     ['os_type', 'BeOS', 'Field value beos is invalid'],
   ])('%s=%s is refused', (name, value, why) => {
     expect(refusal(() => checkImageProperties({ [name]: value }))).toBe(`Invalid image metadata. Error: ${why}`);
@@ -45,6 +53,11 @@ describe('a property of an image', () => {
     ],
     ...[
       ['hw_disk_bus', 'virtio'],
+      ['hw_architecture', 'armv7l'],
+      ['vmware_adaptertype', 'ide'],
+      ['vmware_adaptertype', 'lsiLogic'],
+      ['img_hv_requested_version', '>=1.0, !=1.3 ,<2'],
+      ['img_hv_requested_version', '>=1.0a1,<2.0.post1,!=1-1'],
       ['hw_numa_nodes', ' 2'],
       ['hw_numa_mem.0', '512'],
       ['hw_vif_model', 'VirtualE1000'],
