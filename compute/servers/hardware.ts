@@ -70,11 +70,15 @@ const isTrue = (value: string | undefined) => /^\s*(1|t|true|on|y|yes)\s*$/i.tes
 
 /** @throws BadRequest for the first extra spec whose value alone cannot be, whatever the flavor and the image are. */
 export function checkSpecs(specs: Properties): void {
+  checkPolicies(specs);
+  nodeCount(specs['hw:numa_nodes'], undefined);
+  checkPageSize(specs['hw:mem_page_size'], undefined);
+}
+
+function checkPolicies(specs: Properties): void {
   known('CPU policy', specs['hw:cpu_policy'], cpuPolicies, " from 'flavor extra specs'");
   known('CPU thread policy', specs['hw:cpu_thread_policy'], threadPolicies, " from 'flavor extra specs'");
   known('CPU emulator threads option', specs['hw:emulator_threads_policy'], emulatorPolicies);
-  nodeCount(specs['hw:numa_nodes'], undefined);
-  checkPageSize(specs['hw:mem_page_size'], undefined);
 }
 
 /** @throws BadRequest for what a flavor asks of a host that means nothing, or that an image may not ask beside it. */
@@ -83,7 +87,7 @@ export function checkHardware(flavor: Flavor, image: Properties): void {
   checkSerialPorts(specs['hw:serial_port_count'], image.hw_serial_port_count);
   const realtime = realtimeCpus(flavor, image);
   checkTopology(specs, image);
-  checkSpecs(specs);
+  checkPolicies(specs);
   const policy = cpuPolicy(flavor, image, realtime);
   const nodes = nodeCount(specs['hw:numa_nodes'], image.hw_numa_nodes);
   const pages = checkPageSize(specs['hw:mem_page_size'], image.hw_mem_page_size);
@@ -210,35 +214,37 @@ function checkPageSize(flavor: string | undefined, image: string | undefined): b
 /** At most as many nodes are looked at as in Nova. */
 const mostNodes = 128;
 
-/** Returns the values of `<name>.0`, `<name>.1` and so on, up to the first that is missing; undefined when there are none. */
-function perNode(of: Properties, name: string): string[] | undefined {
-  const values: string[] = [];
+/**
+ * Returns what is read of `<name>.0`, `<name>.1` and so on, up to the first that is missing; undefined when there are none.
+ * @throws BadRequest when one cannot be read.
+ */
+export function perNode<Value>(of: Properties, name: string, read: (value: string) => Value): Value[] | undefined {
+  const values: Value[] = [];
   for (let node = 0; node < mostNodes; node++) {
     const value = of[`${name}.${node}`];
     if (value === undefined) break;
-    values.push(value);
+    values.push(read(value));
   }
   return values.length > 0 ? values : undefined;
 }
 
 /** CPUs and memory are shared out evenly, or as the lists of the nodes say. */
 function checkNodes({ vcpus, memory_mb: memory, extra_specs: specs }: Flavor, image: Properties, nodes: number): void {
-  const [cpus, sizes] = ['numa_cpus', 'numa_mem'].map((name) => {
-    const own = perNode(specs, `hw:${name}`);
-    const asked = perNode(image, `hw_${name}`);
+  const lists = <Value>(name: string, read: (value: string) => Value) => {
+    const [own, asked] = [perNode(specs, `hw:${name}`, read), perNode(image, `hw_${name}`, read)];
     return own && asked ? overridden(`hw_${name}`, 'NUMA configuration') : (own ?? asked);
-  });
+  };
+  const cpus = lists('numa_cpus', parseCpus);
+  const sizes = lists('numa_mem', integerOf);
   if (!cpus && !sizes) {
     if (vcpus % nodes === 0 && memory % nodes === 0) return;
     refuse(
       'Instance CPUs and/or memory cannot be evenly distributed across instance NUMA nodes. Explicit assignment of CPUs and memory to nodes is required',
     );
   }
-  const lists = cpus?.map(parseCpus);
-  const total = sizes?.map(integerOf).reduce((sum, size) => sum + size, 0);
-  if (lists?.length !== nodes || sizes?.length !== nodes) refuse('CPU and memory allocation must be provided for all NUMA nodes');
+  if (cpus?.length !== nodes || sizes?.length !== nodes) refuse('CPU and memory allocation must be provided for all NUMA nodes');
   const taken = new Set<number>();
-  for (const cpu of lists.flatMap((list) => [...list])) {
+  for (const cpu of cpus.flatMap((list) => [...list])) {
     if (cpu >= vcpus) refuse(`CPU number ${cpu} is larger than max ${vcpus - 1}`);
     if (taken.has(cpu)) refuse(`CPU number ${cpu} is assigned to two nodes`);
     taken.add(cpu);
@@ -247,5 +253,6 @@ function checkNodes({ vcpus, memory_mb: memory, extra_specs: specs }: Flavor, im
     const free = [...Array(Math.min(vcpus, highestCpu)).keys()].filter((cpu) => !taken.has(cpu));
     refuse(`CPU number {${free.join(', ')}} is not assigned to any node`);
   }
+  const total = sizes.reduce((sum, size) => sum + size, 0);
   if (total !== memory) refuse(`${total} MB of memory assigned, but expected ${memory} MB`);
 }

@@ -3,7 +3,7 @@
  * Names and values are those of Nova's ImageMetaProps (nova/objects/image_meta.py).
  */
 import { BadRequest } from '../../common/errors.ts';
-import { cpuPolicies, parseCpus, pythonInteger, threadPolicies } from './hardware.ts';
+import { cpuPolicies, parseCpus, perNode, pythonInteger, threadPolicies } from './hardware.ts';
 
 const words = (list: string) => list.trim().split(/\s+/);
 
@@ -82,10 +82,12 @@ type Properties = Readonly<Record<string, string>>;
 
 /** @throws BadRequest for the first property that Nova could not read. */
 export function checkImageProperties(properties: Properties): void {
-  for (const [name, value] of Object.entries(properties)) {
-    const check = /^hw_numa_mem\.\d+$/.test(name) ? integer : checks.get(name);
-    const why = check?.(value);
-    if (why !== undefined) throw new BadRequest(`Invalid image metadata. Error: ${why}`);
-    if (/^hw_numa_cpus\.\d+$/.test(name)) parseCpus(value);
-  }
+  for (const [name, value] of Object.entries(properties)) checkValue(checks.get(name), value);
+  perNode(properties, 'hw_numa_mem', (value) => checkValue(integer, value));
+  perNode(properties, 'hw_numa_cpus', parseCpus);
+}
+
+function checkValue(check: Check | undefined, value: string): void {
+  const why = check?.(value);
+  if (why !== undefined) throw new BadRequest(`Invalid image metadata. Error: ${why}`);
 }

@@ -56,6 +56,9 @@ describe('a property of an image', () => {
       ['hw_scsi_model', 'lsiLogicSAS'],
       ['os_distro', 'anything'],
       ['colour', 'blue'],
+      // A list of nodes begins with the first.
+      ['hw_numa_mem.1', '1G'],
+      ['hw_numa_cpus.1', 'x'],
       ['constructor', 'x'],
       ['hw_qemu_guest_agent', 'maybe'],
     ],
