@@ -54,6 +54,12 @@ describe('a refused body', () => {
     expect(() => validateBody(schema, body)).toThrow(expect.objectContaining({ name: 'BadRequest', message }));
   });
 
+  test('is not followed to the end of its depth', () => {
+    const name = Array.from({ length: 20_000 }).reduce<unknown>((inner) => ({ a: [inner] }), 'x');
+    const message = expect.stringMatching(/^Invalid input for field\/attribute name\. Value: (\{'a': \[)+.*… .*is not of type 'string'$/);
+    expect(() => validateBody(schema, { server: { name } })).toThrow(expect.objectContaining({ name: 'BadRequest', message }));
+  });
+
   test('is not repeated at length', () => {
     const attempt = () => validateBody(schema, { server: { name: 'x'.repeat(10_000) } });
     expect(attempt).toThrow(expect.objectContaining({ message: expect.stringMatching(/^.{1,300}$/s) }));
