@@ -177,7 +177,7 @@ test('two at once archive everything once', async () => {
 });
 
 /** Milliseconds that an archive may take. */
-const patience = 2_000;
+const patience = 700;
 
 test.each(Object.entries(disturbances))(
   '%s, at each statement: nothing is lost, and the next run ends it',

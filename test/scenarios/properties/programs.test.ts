@@ -9,7 +9,7 @@ import { audit } from '../../../compute/audit/audit.ts';
 import { type Cloud, startCloud, type User } from '../../fixtures/cloud.ts';
 import { comeToRest, reapNow } from '../../fixtures/rest.ts';
 
-const programs = Number(process.env.PROGRAMS ?? 300);
+const programs = Number(process.env.PROGRAMS ?? 150);
 const seed = Number(process.env.SEED ?? Date.now() % 2 ** 31);
 
 let cloud: Cloud;
