@@ -1,5 +1,5 @@
 /** What Keystone has and this service has not: users and projects are made by operators, and have one of three roles in one domain. */
-import { type UnbuiltPath, unbuiltRoutes } from '../http/routing/unbuilt-routes.ts';
+import { type UnbuiltPath, unbuiltRoutes } from '../http/routing/refusing-route.ts';
 
 const change = ['PATCH', 'DELETE'] as const;
 

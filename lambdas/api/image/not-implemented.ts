@@ -1,5 +1,5 @@
 /** What Glance has and this service has not: images are made by operators, and are records without bits. */
-import { type UnbuiltPath, unbuiltRoutes } from '../http/routing/unbuilt-routes.ts';
+import { type UnbuiltPath, unbuiltRoutes } from '../http/routing/refusing-route.ts';
 
 const paths: readonly UnbuiltPath[] = [
   ['/v2/images', ['POST']],

@@ -5,12 +5,13 @@
 import * as z from 'zod';
 import { BadRequest } from '../../../../common/errors.ts';
 import type { Rule } from '../../../../common/policy.ts';
-import { inError, neverLaunched, refuseBuried, withoutHost } from '../../../../compute/servers/refusals.ts';
-import { gone, notImplemented } from '../../http/pipeline/http-error.ts';
+import { inError, neverLaunched, withoutHost } from '../../../../compute/servers/refusals.ts';
+import { gone } from '../../http/pipeline/http-error.ts';
 import { actionBody, actionRoute } from '../../http/routing/action-route.ts';
+import { refusingRoute } from '../../http/routing/refusing-route.ts';
 import { type Refusal, type Route, type RouteDefinition, route } from '../../http/routing/route.ts';
 import { removeServer } from './delete.ts';
-import { findWholeServer } from './find.ts';
+import { refuseUnbuilt } from './refuse-unbuilt.ts';
 
 const path = '/servers/{id}/action';
 
@@ -22,19 +23,13 @@ const hardReboot = z.object({ reboot: z.object({ type: z.string().regex(/^hard$/
 function unbuilt(policy: Rule, buried?: (uuid: string, body: object) => string, range: Range = {}): Route {
   return route<object>({
     ...{ method: 'POST', path, policy, toOthers: 'hidden', refusal: 501, ...range, body: () => actionBody },
-    async handle(request) {
-      refuseBuried(await findWholeServer(request), buried && ((uuid) => buried(uuid, request.body)));
-      throw notImplemented();
-    },
+    handle: (request) => refuseUnbuilt(request, buried && ((uuid) => buried(uuid, request.body))),
   });
 }
 
 /** An action that Nova itself has taken away. */
-function removed(refusal: Refusal, answer: Error, range: Range = {}): Route {
-  return route<object>({
-    ...{ method: 'POST', path, policy: '@', toOthers: 'shared', refusal, ...range, body: () => actionBody },
-    handle: () => Promise.reject(answer),
-  });
+function removed(refusal: Refusal, answer: () => Error, range: Range = {}): Route {
+  return refusingRoute({ method: 'POST', path, policy: '@', toOthers: 'shared', refusal, ...range, body: () => actionBody }, answer);
 }
 
 const console = 'os_compute_api:os-remote-consoles';
@@ -87,7 +82,7 @@ const actions: Readonly<Record<string, Route>> = {
   'os-getSerialConsole': unbuilt(console, withoutHost, untilRemoteConsoles),
   'os-getRDPConsole': removed(
     400,
-    new BadRequest('The server could not comply with the request since it is either malformed or otherwise incorrect.'),
+    () => new BadRequest('The server could not comply with the request since it is either malformed or otherwise incorrect.'),
     untilRemoteConsoles,
   ),
 
@@ -100,7 +95,7 @@ const actions: Readonly<Record<string, Route>> = {
 
   'os-resetState': unbuilt('os_compute_api:os-admin-actions:reset_state'),
   injectNetworkInfo: unbuilt('os_compute_api:os-admin-actions:inject_network_info'),
-  resetNetwork: removed(410, gone()),
+  resetNetwork: removed(410, gone),
 };
 
 /** The one route of all actions of a server. */

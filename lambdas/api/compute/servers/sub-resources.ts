@@ -4,11 +4,13 @@
  */
 import { NotFound } from '../../../../common/errors.ts';
 import type { Rule } from '../../../../common/policy.ts';
-import { type Buried, inError, refuseBuried, withoutHost } from '../../../../compute/servers/refusals.ts';
-import { gone, notImplemented } from '../../http/pipeline/http-error.ts';
+import { type Buried, inError, withoutHost } from '../../../../compute/servers/refusals.ts';
+import { gone } from '../../http/pipeline/http-error.ts';
 import { actionRoute } from '../../http/routing/action-route.ts';
+import { refusingRoute } from '../../http/routing/refusing-route.ts';
 import { type Method, type Route, type RouteDefinition, route } from '../../http/routing/route.ts';
 import { findWholeServer, type WholeServer } from './find.ts';
+import { refuseUnbuilt } from './refuse-unbuilt.ts';
 
 type Options = Partial<Pick<RouteDefinition<undefined, undefined>, 'from' | 'method' | 'toOthers' | 'refusal'>>;
 
@@ -27,19 +29,13 @@ function read(path: string, policy: Rule, view: (server: WholeServer, item: stri
 function unbuilt(method: Method, path: string, policy: Rule, buried?: Buried, options: Options = {}): Route {
   return route({
     ...{ method, path: `/servers/{id}${path}`, policy, toOthers: 'hidden', refusal: 501, ...options },
-    async handle(request) {
-      refuseBuried(await findWholeServer(request), buried);
-      throw notImplemented();
-    },
+    handle: (request) => refuseUnbuilt(request, buried),
   });
 }
 
 /** What Nova itself has taken away. */
 function removed(method: Method, path: string): Route {
-  return route({
-    ...{ method, path: `/servers/{id}/${path}`, policy: '@', toOthers: 'shared', refusal: 410 },
-    handle: () => Promise.reject(gone()),
-  });
+  return refusingRoute({ method, path: `/servers/{id}/${path}`, policy: '@', toOthers: 'shared', refusal: 410 }, gone);
 }
 
 /** An item of a kind that no server has. */
