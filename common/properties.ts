@@ -4,8 +4,13 @@ import { BadRequest } from './errors.ts';
 /** Nova's for extra specs. */
 const keyForm = /^[a-zA-Z0-9-_:. ]{1,255}$/;
 const longestValue = 255;
-/** Placement's for traits, after the name of a group that may stand before the colon. */
-const traitForm = /^trait[a-zA-Z0-9_-]*:[A-Z0-9_]{1,255}$/;
+/** Placement's for traits. */
+const traitForm = /^[A-Z0-9_]{1,255}$/;
+
+/** Returns the trait that a key names, as Placement has it: `trait:HW_CPU_X86_AVX2`, or with the name of a group before the colon; undefined for other keys. */
+export function traitOf(key: string): string | undefined {
+  return /^trait[a-zA-Z0-9_-]*:(.*)$/.exec(key)?.[1];
+}
 
 /** @throws BadRequest that says what is wrong with which. */
 export function checkProperties(properties: Readonly<Record<string, string>>): void {
@@ -14,8 +19,9 @@ export function checkProperties(properties: Readonly<Record<string, string>>): v
       throw new BadRequest(`"${key}" is no key: it takes up to 255 letters, digits, spaces, hyphens, underscores, colons and dots.`);
     }
     if (value.length > longestValue) throw new BadRequest(`The value of ${key} is longer than ${longestValue} characters.`);
-    if (!/^trait[a-zA-Z0-9_-]*:/.test(key)) continue;
-    if (!traitForm.test(key)) throw new BadRequest(`"${key}" names no trait: traits are capital letters, digits and underscores.`);
+    const trait = traitOf(key);
+    if (trait === undefined) continue;
+    if (!traitForm.test(trait)) throw new BadRequest(`"${key}" names no trait: traits are capital letters, digits and underscores.`);
     if (value !== 'required' && value !== 'forbidden') throw new BadRequest(`${key} is required or forbidden, not "${value}".`);
   }
 }

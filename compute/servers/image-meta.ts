@@ -15,10 +15,10 @@ function oneOf(list: string, canonical: (value: string) => string = (value) => v
   return (value) => (known.has(canonical(value)) ? undefined : `Field value ${canonical(value)} is invalid`);
 }
 
-const named =
-  (name: string, list: string): Check =>
-  (value) =>
-    words(list).includes(value.toLowerCase()) ? undefined : `${name} '${value}' is not valid`;
+function named(name: string, list: string): Check {
+  const known = new Set(words(list));
+  return (value) => (known.has(value.toLowerCase()) ? undefined : `${name} '${value}' is not valid`);
+}
 
 const integer: Check = (value) => (Number.isNaN(pythonInteger(value)) ? noInteger(value) : undefined);
 

@@ -195,8 +195,8 @@ export const survivors: Readonly<Record<string, readonly Survivor[]>> = {
       reason: 'for the claim sent twice at the very same time, when both have seen that none was made',
     },
     {
-      source: 'sums as (select provider, resource_class, sum(amount) as amount from wanted, before where before.any = 0 group by 1, 2),',
-      change: 'before.any = 0 → true',
+      source: 'sums as (select provider, resource_class, sum(amount) as amount from wanted, before where before.found = 0 group by 1, 2),',
+      change: 'before.found = 0 → true',
       reason: 'spares locks: a claim that was made before takes nothing anyhow',
     },
     {
@@ -206,7 +206,7 @@ export const survivors: Readonly<Record<string, readonly Survivor[]>> = {
     },
     {
       source:
-        'select verdict.fits and (select count(*) from claimed) = (select count(*) from wanted) or (before.any > 0 and before.all) as holds',
+        'select verdict.fits and (select count(*) from claimed) = (select count(*) from wanted) or (before.found > 0 and before.complete) as holds',
       change: '> → >=',
       reason: 'a claim of nothing holds anyhow',
     },

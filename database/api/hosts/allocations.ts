@@ -51,10 +51,10 @@ export async function claim(api: Database, execution: string, claims: readonly C
        from asked join waiting using (server) cross join lateral jsonb_each_text(resources) as amounts (key, amount) where amount::bigint > 0),
      -- Allocations that an earlier sending of this statement made, and whether it made all of them on these hosts.
      before as (
-       select count(*) as any, count(*) filter (where a.resource_provider_id = wanted.provider) = (select count(*) from wanted) as all
+       select count(*) as found, count(*) filter (where a.resource_provider_id = wanted.provider) = (select count(*) from wanted) as complete
        from wanted join allocations a on a.consumer_id = server and a.resource_class = wanted.resource_class),
      -- What each host must have in all; nothing when this was sent before.
-     sums as (select provider, resource_class, sum(amount) as amount from wanted, before where before.any = 0 group by 1, 2),
+     sums as (select provider, resource_class, sum(amount) as amount from wanted, before where before.found = 0 group by 1, 2),
      -- The inventories under lock, in the order of their ids, of hosts that may still be picked.
      held as (
        select i.id, i.free >= sums.amount as fits, sums.amount
@@ -63,7 +63,7 @@ export async function claim(api: Database, execution: string, claims: readonly C
        order by i.id for update of i),
      -- Whether all of them are there and have the capacity.
      capacity as (
-       select before.any = 0 and coalesce((select bool_and(fits) from held), true) and (select count(*) from held) = (select count(*) from sums) as fits
+       select before.found = 0 and coalesce((select bool_and(fits) from held), true) and (select count(*) from held) = (select count(*) from sums) as fits
        from before),
      -- The group as it was when the hosts were picked; a claim for another member now comes too late.
      alone as (
@@ -88,7 +88,7 @@ export async function claim(api: Database, execution: string, claims: readonly C
      marked as (
        update build_requests b set updated_at = now()
        from waiting, verdict where b.instance_uuid = waiting.server and verdict.fits)
-     select verdict.fits and (select count(*) from claimed) = (select count(*) from wanted) or (before.any > 0 and before.all) as holds
+     select verdict.fits and (select count(*) from claimed) = (select count(*) from wanted) or (before.found > 0 and before.complete) as holds
      from verdict, before`,
     { claims, execution, group: group?.id ?? null, generation: group?.generation ?? null },
   );

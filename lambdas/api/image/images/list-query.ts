@@ -114,15 +114,13 @@ function alternatives(value: string): string[] {
   return [...operand.matchAll(/"((?:[^"\\]|\\.)*)"|[^,]+/g)].map(([plain, quoted]) => quoted ?? plain);
 }
 
-const comparisons: ReadonlyMap<string, Comparison> = new Map([
-  ...([
-    ['eq', '='],
-    ['neq', '<>'],
-    ['lt', '<'],
-    ['lte', '<='],
-    ['gt', '>'],
-    ['gte', '>='],
-  ] as const),
+const comparisons: ReadonlyMap<string, Comparison> = new Map<string, Comparison>([
+  ['eq', '='],
+  ['neq', '<>'],
+  ['lt', '<'],
+  ['lte', '<='],
+  ['gt', '>'],
+  ['gte', '>='],
 ]);
 
 function timeOf(text: string, key: string): { comparison: Comparison; value: string } {
