@@ -122,6 +122,7 @@ async function start(options: ServiceOptions, stops: (() => Promise<unknown>)[],
     REAPER_STATE_MACHINE: reaper.stateMachineArn,
     AUDIT_STATE_MACHINE: auditor.stateMachineArn,
     TOKEN_KEY: kms.keyArn,
+    TOKEN_PUBLIC_KEY: kms.publicKey,
     PUBLIC_URL: options.publicUrl ?? '',
   };
   Object.assign(process.env, { ...quiet, ...process.env }, aws.environment, settings);
