@@ -11,6 +11,7 @@ import { comeToRest } from '../../fixtures/rest.ts';
 import { type Scenario, type Stage, scenarios } from './scenarios.ts';
 
 const steps = [
+  'BootOne',
   'ScheduleServers',
   'CreateInCell',
   'TryAnotherCell',
