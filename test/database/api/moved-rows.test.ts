@@ -30,7 +30,7 @@ interface Transaction {
 
 /** Runs something beside a transaction, which ends with it. */
 async function beside<Result>(run: (other: Transaction) => Promise<Result>): Promise<Result> {
-  const { api } = cloud.service;
+  const api = cloud.database('api');
   const { clusterArn: resourceArn, secretArn, database } = api;
   const client = new RDSDataClient();
   const { transactionId } = await client.send(new BeginTransactionCommand({ resourceArn, secretArn, database }));
@@ -61,7 +61,7 @@ function afterChanges<Result>(statements: readonly string[], run: () => Promise<
 }
 
 test('a boot that waits for a delete takes the quota that it releases, and no more', async () => {
-  const { api } = cloud.service;
+  const api = cloud.database('api');
   const user = await cloud.newUser();
   await user.settled(await user.boot());
   await query(api, `insert into quotas (project_id, resource, hard_limit) values (:project, 'instances', 1)`, { project: user.projectId });
