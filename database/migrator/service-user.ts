@@ -34,7 +34,7 @@ export async function migrateAsMaster({ master, serviceUser }: MasterAccess, mig
   return applied;
 }
 
-/** Makes the service user, or gives it its password and rights again. What later migrations make is granted by itself: the master's defaults say so. */
+/** Makes the service user, or sets its password and rights anew. What later migrations make is granted by itself: the master's defaults say so. */
 async function saveServiceUser(master: Database, { name, password }: ServiceUser): Promise<void> {
   const user = `"${name.replaceAll('"', '""')}"`;
   const changePassword = password === null ? '' : `alter role ${user} password '${scramVerifier(password)}';`;
