@@ -44,20 +44,25 @@ async function limited(name: string, limit: number): Promise<User> {
 
 const tiny = { name: 'server', imageRef: 'c1220500-0000-4000-8000-000000000001', flavorRef: '1', networks: 'none' };
 
+/** A server that runs, and whose it is. */
+async function booted(): Promise<{ who: User; path: string }> {
+  const who = await cloud.newUser();
+  const id = await who.boot({ metadata: { role: 'web' }, tags: ['blue'] });
+  await who.settled(id);
+  return { who, path: `/servers/${id}` };
+}
+
 /** A change for each route that makes one; the answer must not depend on what a sending before it left. */
 const changes: Readonly<Record<string, () => Promise<Change>>> = {
   'POST /servers': async () => ({ who: await limited('instances', 1), path: '/servers', body: { server: tiny }, status: 202 }),
-  'DELETE /servers/{id}': async () => {
-    const who = await cloud.newUser();
-    const id = await who.boot();
-    await who.settled(id);
-    return { who, path: `/servers/${id}`, status: 204 };
+  'PUT /servers/{id}': async () => {
+    const { who, path } = await booted();
+    return { who, path, body: { server: { name: 'other' } }, status: 200 };
   },
+  'DELETE /servers/{id}': async () => ({ ...(await booted()), status: 204 }),
   'POST /servers/{id}/action forceDelete': async () => {
-    const who = await cloud.newUser();
-    const id = await who.boot();
-    await who.settled(id);
-    return { who, path: `/servers/${id}/action`, body: { forceDelete: null }, status: 202 };
+    const { who, path } = await booted();
+    return { who, path: `${path}/action`, body: { forceDelete: null }, status: 202 };
   },
   'POST /flavors': async () => {
     const flavor = { name: word(), id: word(), ram: 1, vcpus: 1, disk: 1 };

@@ -79,7 +79,6 @@ test('no server has a migration', async () => {
 });
 
 test.each([
-  ['PUT', ''],
   ['POST', '/metadata'],
   ['DELETE', '/metadata/role'],
   ['PUT', '/tags'],
