@@ -229,7 +229,7 @@ describe('a cloud in production', () => {
     const kept = (await clusters()).match(/<DBClusterArn>.*?</g);
     expect(kept).toHaveLength(5);
     expect((await clusters()).match(/<DeletionProtection>true</g)).toHaveLength(5);
-    expect(JSON.parse(await secrets()).SecretList).toHaveLength(5);
+    expect(JSON.parse(await secrets()).SecretList).toHaveLength(10);
   });
 
   // Some thirty commands, each a process of Python.
