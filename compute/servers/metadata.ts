@@ -2,13 +2,11 @@
 import { BadRequest, Conflict, Forbidden, NotFound } from '../../common/errors.ts';
 import { allows } from '../../common/policy.ts';
 import { findInstanceMappingAndLimit, type InstanceMapping } from '../../database/api/servers/instance-mappings.ts';
+import { changeMetadata, type Metadata } from '../../database/cell/instances/metadata-and-tags.ts';
 import type { Database } from '../../database/data-api/client.ts';
 import { quotaDefaults } from '../quotas/quotas.ts';
-import { type Changed, type ChangeOf, changeMetadataOrTags, refuseState } from './change-metadata-or-tags.ts';
+import { type Change, type Changed, type ChangeOf, changeBy, refuseState } from './change-metadata-or-tags.ts';
 import { findMapping } from './find-server.ts';
-
-/** By their keys. */
-export type Metadata = Record<string, string>;
 
 const update = 'update metadata';
 const itemNotFound = 'Metadata item was not found';
@@ -35,8 +33,7 @@ export async function updateMetadataItem(api: Database, of: ChangeOf, key: strin
 async function change(of: ChangeOf, mapping: InstanceMapping & { limit: number }, how: 'replace' | 'add', metadata: Metadata) {
   const { limit } = mapping;
   const most = limit < 0 ? null : limit;
-  const asked = how === 'add' ? { what: 'metadata' as const, add: metadata } : { what: 'metadata' as const, replace: metadata };
-  const changed = await changeMetadataOrTags(mapping, asked, conditions(of, most), of.requestId);
+  const changed = await send(of, mapping, how === 'add' ? { add: metadata } : { replace: metadata }, most);
   if (changed.done) return changed.after;
   refuse(of, update, changed);
   if (most !== null && Object.keys(changed.after).length > most) {
@@ -51,7 +48,7 @@ async function change(of: ChangeOf, mapping: InstanceMapping & { limit: number }
  */
 export async function deleteMetadataItem(api: Database, of: ChangeOf, key: string): Promise<void> {
   const mapping = await find(api, of);
-  const changed = await changeMetadataOrTags(mapping, { what: 'metadata', remove: key }, conditions(of, null), of.requestId);
+  const changed = await send(of, mapping, { remove: key }, null);
   if (changed.done) return;
   if (!Object.hasOwn(changed.before, key)) throw new NotFound(itemNotFound);
   refuse(of, 'delete metadata', changed);
@@ -62,8 +59,9 @@ function find(api: Database, { caller, server }: ChangeOf) {
   return findMapping(api, caller, server, (...of) => findInstanceMappingAndLimit(...of, limit));
 }
 
-function conditions({ caller }: ChangeOf, most: number | null) {
-  return { launched: true, unlocked: !allows(caller, 'context_is_admin'), most };
+function send({ caller, requestId }: ChangeOf, mapping: InstanceMapping, change: Change<Metadata>, most: number | null) {
+  const conditions = { launched: true, unlocked: !allows(caller, 'context_is_admin'), most };
+  return changeBy(changeMetadata, mapping, mapping.buildRequest?.metadata, change, conditions, requestId);
 }
 
 /** In Nova's order: the lock, the state, and whether it has ever run. */

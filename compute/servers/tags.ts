@@ -1,8 +1,9 @@
 /** Tags of a server. Unlike its metadata they are not guarded by a lock, and a server need never have run. */
 import { BadRequest, NotFound } from '../../common/errors.ts';
 import { findInstanceMapping } from '../../database/api/servers/instance-mappings.ts';
+import { changeTags, type Tags } from '../../database/cell/instances/metadata-and-tags.ts';
 import type { Database } from '../../database/data-api/client.ts';
-import { type Change, type Changed, type ChangeOf, changeMetadataOrTags, refuseState } from './change-metadata-or-tags.ts';
+import { type Change, type Changed, type ChangeOf, changeBy, refuseState } from './change-metadata-or-tags.ts';
 import { findMapping } from './find-server.ts';
 
 /** How many a server may have. */
@@ -13,7 +14,7 @@ export const mostTags = 50;
  * @throws NotFound when it is not there for the caller, Conflict when its state does not allow it, DatabaseUnreachable when its cell does not answer.
  */
 export async function replaceTags(api: Database, of: ChangeOf, tags: string[]): Promise<string[]> {
-  return (await change(api, of, 'update tags', { what: 'tags', replace: tags })).after;
+  return (await change(api, of, 'update tags', { replace: tags })).after;
 }
 
 /**
@@ -21,7 +22,7 @@ export async function replaceTags(api: Database, of: ChangeOf, tags: string[]): 
  * @throws what replaceTags throws.
  */
 export async function deleteTags(api: Database, of: ChangeOf): Promise<void> {
-  await change(api, of, 'delete tags', { what: 'tags', replace: [] });
+  await change(api, of, 'delete tags', { replace: [] });
 }
 
 /**
@@ -31,7 +32,7 @@ export async function deleteTags(api: Database, of: ChangeOf): Promise<void> {
  * @throws BadRequest when there are as many as there may be, or for the problem; and what replaceTags throws.
  */
 export async function addTag(api: Database, of: ChangeOf, tag: string, problem: string | undefined): Promise<boolean> {
-  const { before, done } = await change(api, of, 'update tag', { what: 'tags', add: problem === undefined ? [tag] : [] });
+  const { before, done } = await change(api, of, 'update tag', { add: problem === undefined ? [tag] : [] });
   if (problem !== undefined) throw new BadRequest(problem);
   if (!done && before.length >= mostTags) throw new BadRequest(`The number of tags exceeded the per-server limit ${mostTags}`);
   return done;
@@ -42,13 +43,14 @@ export async function addTag(api: Database, of: ChangeOf, tag: string, problem: 
  * @throws NotFound when there is none, and what replaceTags throws.
  */
 export async function deleteTag(api: Database, of: ChangeOf, tag: string): Promise<void> {
-  const { done } = await change(api, of, 'delete tag', { what: 'tags', remove: tag });
+  const { done } = await change(api, of, 'delete tag', { remove: tag });
   if (!done) throw new NotFound(`Instance ${of.server} has no tag '${tag}'`);
 }
 
-async function change(api: Database, of: ChangeOf, action: string, asked: Change<'tags'>): Promise<Changed<string[]>> {
+async function change(api: Database, of: ChangeOf, action: string, asked: Change<Tags>): Promise<Changed<Tags>> {
   const mapping = await findMapping(api, of.caller, of.server, findInstanceMapping);
-  const changed = await changeMetadataOrTags(mapping, asked, { launched: false, unlocked: false, most: mostTags }, of.requestId);
+  const conditions = { launched: false, unlocked: false, most: mostTags };
+  const changed = await changeBy(changeTags, mapping, mapping.buildRequest?.tags, asked, conditions, of.requestId);
   if (!changed.done) refuseState(of.server, action, changed);
   return changed;
 }

@@ -5,15 +5,14 @@
 import { type Database, queryDocuments } from '../../data-api/client.ts';
 import type { VmState } from '../../servers/document.ts';
 
-/** What a client keeps beside a server. */
-export interface Kept {
-  metadata: Record<string, string>;
-  /** In the order of the database. */
-  tags: string[];
-}
+/** By their keys. */
+export type Metadata = Record<string, string>;
 
-/** Which of them is changed, and how: all are replaced, some are added, or one is removed by its name. */
-export type Change<What extends keyof Kept> = { what: What } & ({ replace: Kept[What] } | { add: Kept[What] } | { remove: string });
+/** In the order of the database. */
+export type Tags = string[];
+
+/** A change of metadata, or of tags: all are replaced, some are added, or one is removed by its name. */
+export type Change<Value> = { replace: Value } | { add: Value } | { remove: string };
 
 /** What a server must be to be changed. */
 export interface ChangeConditions {
@@ -49,25 +48,29 @@ const kinds = {
 } as const;
 
 /**
- * Changes metadata or tags of a server. What is as it should be already is not written.
+ * Changes metadata of a server. What is as it should be already is not written.
  * @param requestId shows a statement that is sent twice that it has made the change itself.
  * @returns undefined when the cell has no such living server.
  */
-export async function changeMetadataOrTags<What extends keyof Kept>(
+export function changeMetadata(cell: Database, uuid: string, change: Change<Metadata>, conditions: ChangeConditions, requestId: string) {
+  return run(kinds.metadata, cell, uuid, change, conditions, requestId);
+}
+
+/** Changes tags of a server, as changeMetadata does metadata. */
+export function changeTags(cell: Database, uuid: string, change: Change<Tags>, conditions: ChangeConditions, requestId: string) {
+  return run(kinds.tags, cell, uuid, change, conditions, requestId);
+}
+
+async function run<Value extends object>(
+  { read, write, names, form }: (typeof kinds)[keyof typeof kinds],
   cell: Database,
   uuid: string,
-  change: Change<What>,
+  change: Change<Value>,
   conditions: ChangeConditions,
   requestId: string,
-): Promise<Changed<Kept[What]> | undefined> {
-  const { read, write, names, form } = kinds[change.what];
-  const [operation, operand] =
-    'replace' in change
-      ? [':operand::jsonb', change.replace]
-      : 'add' in change
-        ? ['before || :operand::jsonb', change.add]
-        : ['before - :operand::text', change.remove];
-  const { documents } = await queryDocuments<Changed<Kept[What]>>(
+): Promise<Changed<Value> | undefined> {
+  const [operation, operand] = operationOf(change);
+  const { documents } = await queryDocuments<Changed<Value>>(
     cell,
     `select r.uuid as key, jsonb_build_object('vm_state', vm_state, 'launched', launched, 'locked', locked, 'before', before, 'after', after,
        'done', repeated or exists (select from written)) as doc
@@ -96,4 +99,9 @@ export async function changeMetadataOrTags<What extends keyof Kept>(
     },
   );
   return documents.get(uuid);
+}
+
+function operationOf<Value>(change: Change<Value>): [sql: string, operand: Value | string] {
+  if ('replace' in change) return [':operand::jsonb', change.replace];
+  return 'add' in change ? ['before || :operand::jsonb', change.add] : ['before - :operand::text', change.remove];
 }

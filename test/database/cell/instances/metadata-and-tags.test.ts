@@ -1,7 +1,13 @@
 /** A change of metadata or tags that waits for another one: it works on what that has left, and so does its count. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Change, changeMetadataOrTags, type Kept } from '../../../../database/cell/instances/metadata-and-tags.ts';
+import {
+  type Change,
+  changeMetadata,
+  changeTags,
+  type Metadata,
+  type Tags,
+} from '../../../../database/cell/instances/metadata-and-tags.ts';
 import type { Database } from '../../../../database/data-api/client.ts';
 import { query } from '../../../../database/data-api/client.ts';
 import { type Cloud, startCloud } from '../../../fixtures/cloud.ts';
@@ -21,52 +27,51 @@ afterAll(() => cloud?.stop());
 
 const conditions = { vm_states: ['active'], launched: true, unlocked: true, most: 3 } as const;
 
-function change<What extends keyof Kept>(asked: Change<What>, requestId: string = randomUUID()) {
-  return changeMetadataOrTags(cell, id, asked, conditions, requestId);
-}
+const metadata = (change: Change<Metadata>) => changeMetadata(cell, id, change, conditions, randomUUID());
+const tags = (change: Change<Tags>, requestId: string = randomUUID()) => changeTags(cell, id, change, conditions, requestId);
 
 /** Sends a change while another one goes on. */
-async function meanwhile<What extends keyof Kept>(other: string, asked: Change<What>) {
+async function meanwhile<Result>(other: string, run: () => Promise<Result>): Promise<Result> {
   const lock = `update instances set updated_at = now() where uuid = '${id}'`;
-  return afterChanges(cell, [lock, other], () => change(asked));
+  return afterChanges(cell, [lock, other], run);
 }
 
 const insert = (key: string) => `insert into instance_metadata (instance_uuid, key, value) values ('${id}', '${key}', 'x')`;
 const tag = (name: string) => `insert into tags (resource_id, tag) values ('${id}', '${name}')`;
 
 test('metadata', async () => {
-  const added = await meanwhile(insert('other'), { what: 'metadata', add: { role: 'db' } });
+  const added = await meanwhile(insert('other'), () => metadata({ add: { role: 'db' } }));
   expect(added).toMatchObject({ after: { role: 'db', size: '1', other: 'x' }, done: true });
-  const tooMany = await meanwhile(`update instance_metadata set value = 'y' where key = 'other'`, { what: 'metadata', add: { new: 'x' } });
+  const tooMany = await meanwhile(`update instance_metadata set value = 'y' where key = 'other'`, () => metadata({ add: { new: 'x' } }));
   expect(tooMany).toMatchObject({ before: { other: 'y' }, done: false });
-  const removed = await meanwhile(`update instance_metadata set deleted = id where key = 'other'`, { what: 'metadata', remove: 'other' });
+  const removed = await meanwhile(`update instance_metadata set deleted = id where key = 'other'`, () => metadata({ remove: 'other' }));
   expect(removed).toMatchObject({ before: { role: 'db', size: '1' }, done: false });
-  const replaced = await meanwhile(insert('late'), { what: 'metadata', replace: { only: 'x' } });
+  const replaced = await meanwhile(insert('late'), () => metadata({ replace: { only: 'x' } }));
   expect(replaced).toMatchObject({ before: { late: 'x' }, after: { only: 'x' }, done: true });
   expect(await query(cell, `select key, value from instance_metadata where deleted = 0`)).toEqual([{ key: 'only', value: 'x' }]);
 });
 
 test('tags', async () => {
-  expect(await meanwhile(tag('other'), { what: 'tags', add: ['blue'] })).toMatchObject({ after: ['blue', 'green', 'other'], done: false });
-  expect(await meanwhile('select 1', { what: 'tags', add: ['more'] })).toMatchObject({ before: ['blue', 'green', 'other'], done: false });
-  expect(await meanwhile(`delete from tags where tag = 'other'`, { what: 'tags', remove: 'other' })).toMatchObject({ done: false });
-  expect(await meanwhile(tag('late'), { what: 'tags', replace: ['only'] })).toMatchObject({ after: ['only'], done: true });
+  expect(await meanwhile(tag('other'), () => tags({ add: ['blue'] }))).toMatchObject({ after: ['blue', 'green', 'other'], done: false });
+  expect(await meanwhile('select 1', () => tags({ add: ['more'] }))).toMatchObject({ before: ['blue', 'green', 'other'], done: false });
+  expect(await meanwhile(`delete from tags where tag = 'other'`, () => tags({ remove: 'other' }))).toMatchObject({ done: false });
+  expect(await meanwhile(tag('late'), () => tags({ replace: ['only'] }))).toMatchObject({ after: ['only'], done: true });
   expect(await query(cell, 'select tag from tags')).toEqual([{ tag: 'only' }]);
 });
 
 test('a server that is deleted meanwhile is not changed', async () => {
   const gone = `update instances set deleted = id where uuid = '${id}'`;
-  expect(await meanwhile(gone, { what: 'tags', add: ['after'] })).toBeUndefined();
+  expect(await meanwhile(gone, () => tags({ add: ['after'] }))).toBeUndefined();
   await query(cell, 'update instances set deleted = 0');
 });
 
 test('a statement that is sent twice says what it did, also when it is undone by then; another request is another change', async () => {
   const request = randomUUID();
-  const first = await change({ what: 'tags', replace: ['a', 'b'] }, request);
+  const first = await tags({ replace: ['a', 'b'] }, request);
   expect(first).toMatchObject({ after: ['a', 'b'], done: true });
-  expect(await change({ what: 'tags', replace: ['a', 'b'] }, request)).toMatchObject({ done: true });
-  expect(await change({ what: 'tags', replace: ['a', 'b'] })).toMatchObject({ done: false });
+  expect(await tags({ replace: ['a', 'b'] }, request)).toMatchObject({ done: true });
+  expect(await tags({ replace: ['a', 'b'] })).toMatchObject({ done: false });
   await query(cell, `update instances set locked = true, vm_state = 'error'`);
-  expect(await change({ what: 'tags', replace: ['a', 'b'] }, request)).toMatchObject({ done: true });
-  expect(await change({ what: 'tags', replace: ['c'] })).toMatchObject({ done: false, locked: true, vm_state: 'error' });
+  expect(await tags({ replace: ['a', 'b'] }, request)).toMatchObject({ done: true });
+  expect(await tags({ replace: ['c'] })).toMatchObject({ done: false, locked: true, vm_state: 'error' });
 });

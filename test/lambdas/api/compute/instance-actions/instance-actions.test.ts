@@ -183,7 +183,7 @@ test('several actions and events stand from the newest to the oldest, also those
   expect(await eventsOf(user, 'req-sync')).toEqual([going]);
 });
 
-test('an action is its caller’s and his project’s, whoever has the server', async () => {
+test('an action is its caller’s and his project’s, also on a server of another project', async () => {
   const id = await user.boot();
   await user.settled(id);
   await admin.send('DELETE', `/servers/${id}`);
