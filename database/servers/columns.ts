@@ -73,6 +73,8 @@ const instances = {
   // Ours: who wrote the row (ownership.ts).
   execution: { type: 'text', nullable: true },
   fencing_token: { type: 'integer' },
+  // Ours: the request that changed metadata or tags last.
+  changed_by: { type: 'text', nullable: true, initial: null },
 } as const satisfies Readonly<Record<string, Column>>;
 
 /** The name of a column of `instances`. */

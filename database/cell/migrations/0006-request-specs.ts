@@ -3,7 +3,7 @@
 const column = 'add column request_spec jsonb';
 
 export const requestSpecs = {
-  version: 5,
+  version: 6,
   name: 'request-specs',
   sql: `alter table instance_extra ${column}; alter table shadow_instance_extra ${column};`,
 };
