@@ -11,6 +11,7 @@ import type { Database } from '../../database/data-api/client.ts';
 import type { FencedServer } from '../../database/servers/ownership.ts';
 import { inCells } from '../cells/reach.ts';
 import type { Driver } from '../hosts/drivers/driver.ts';
+import { resumeTask } from '../servers/tasks/resume-task.ts';
 
 /** What the reaper works with. */
 export interface Reaper {
@@ -41,6 +42,8 @@ export interface Reaped {
   resumed: number;
   /** Deleted or failed servers whose allocations and quota were released. */
   released: number;
+  /** Tasks that were handed to their host again, or that it was not waited for any longer. */
+  tasks: number;
   /** Servers of which a cell that is not theirs was cleaned. */
   purged: number;
   /** Names of the cells that did not answer. */
@@ -60,6 +63,7 @@ export async function reap(reaper: Reaper): Promise<Reaped> {
     restarted: stalled.flatMap(({ servers }) => servers).length,
     resumed: 0,
     released: 0,
+    tasks: 0,
     purged: 0,
     unreachable: [],
   };
@@ -90,8 +94,9 @@ async function reapCell(reaper: Reaper, { cell, own, orphaned }: CellCleanups, d
   if (orphaned.length > 0) await purgeInstances(database, orphaned);
   reaped.purged += orphaned.length;
 
-  const unfinished = new Set(uuidsOf(states.filter(({ vm_state, deleted }) => vm_state === 'building' && !deleted)));
-  const builds = own.filter(({ uuid }) => unfinished.has(uuid));
+  const living = states.filter(({ deleted }) => !deleted);
+  const building = new Set(uuidsOf(living.filter(({ vm_state }) => vm_state === 'building')));
+  const builds = own.filter(({ uuid }) => building.has(uuid));
   if (builds.length > 0) {
     const execution = `resume-${cell.name}-${Date.now()}`;
     const servers = await takeOverBuilds(api, execution, cell.uuid, builds);
@@ -99,8 +104,15 @@ async function reapCell(reaper: Reaper, { cell, own, orphaned }: CellCleanups, d
     reaped.resumed += servers.length;
   }
   reaped.released += await releaseEnded(reaper, states, own);
+  const inTask = living.flatMap(({ uuid, host, fencing_token, task }) => (host && task ? [{ uuid, host, fencing_token, task }] : []));
+  const resumed = await Promise.allSettled(
+    inTask.map((state) => resumeTask(reaper.driver, { ...state, server: state.uuid, cell: cell.database_connection })),
+  );
+  reaped.tasks += resumed.filter((one) => one.status === 'fulfilled' && one.value).length;
+  const unfinished = new Set([...building, ...uuidsOf(inTask)]);
   const done = [...orphaned, ...own.filter(({ uuid }) => !unfinished.has(uuid))];
   if (done.length > 0) await completeCleanups(api, cell.uuid, done);
+  for (const one of resumed) if (one.status === 'rejected') throw one.reason;
 }
 
 /**
@@ -122,4 +134,4 @@ async function releaseEnded({ api, driver }: Reaper, states: readonly InstanceSt
   return deleted.length + failed.length;
 }
 
-const uuidsOf = (servers: readonly FencedServer[]) => servers.map(({ uuid }) => uuid);
+const uuidsOf = (servers: readonly Pick<FencedServer, 'uuid'>[]) => servers.map(({ uuid }) => uuid);

@@ -20,6 +20,7 @@ async function run(): Promise<Reaped> {
   }
   measure('BootsStalled', reaped.restarted + reaped.resumed);
   measure('ServersReleased', reaped.released);
+  measure('TasksResumed', reaped.tasks);
   measure('OrphanedRowsPurged', reaped.purged);
   const unfinished = await findUnfinishedWork(api);
   measure('BurialsWaiting', unfinished.awaitingCell);

@@ -6,7 +6,7 @@ import { createInCell } from '../../../compute/boot/create-in-cell.ts';
 import { noFailures, simulatedDriver } from '../../../compute/hosts/drivers/simulated.ts';
 import { type Reaper, reap, type StartedBoot } from '../../../compute/reaper/reap.ts';
 import { releaseTargetCell } from '../../../database/api/servers/build-requests.ts';
-import { findInstanceMappingToDelete } from '../../../database/api/servers/instance-mappings.ts';
+import { findInstanceMappingToChange } from '../../../database/api/servers/instance-mappings.ts';
 import { failInstance } from '../../../database/cell/instances/build.ts';
 import { deleteInstance } from '../../../database/cell/instances/delete.ts';
 import { type Database, query } from '../../../database/data-api/client.ts';
@@ -77,7 +77,7 @@ const failedBuild: Step = {
 const begunDelete: Step = {
   prepare: () =>
     prepared(async ({ server: { id, caller }, here }) => {
-      await findInstanceMappingToDelete(api, id, caller.projectId);
+      await findInstanceMappingToChange(api, id, caller.projectId);
       await deleteInstance(cloud.database(here), id, {
         requestId: 'req',
         userId: caller.userId,
@@ -145,7 +145,7 @@ test('what a cell holds of a server that released it as its target is removed, a
 test('a host ends what a deleted server ran there, by its token', async () => {
   const { server, here, created: build } = await createServer(cloud);
   const { id, caller } = server;
-  await findInstanceMappingToDelete(api, id, caller.projectId);
+  await findInstanceMappingToChange(api, id, caller.projectId);
   await deleteInstance(cloud.database(here), id, { requestId: 'req', userId: caller.userId, projectId: caller.projectId, force: false });
   const destroyed: unknown[] = [];
   const destroy = async (...guest: unknown[]) => void destroyed.push(guest);
