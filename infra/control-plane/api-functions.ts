@@ -8,6 +8,7 @@ import { timeouts } from '../../lambdas/shared/timeouts.ts';
 import type { DatabaseRole } from '../../lambdas/workflows/workflow.ts';
 import { allowDatabases, type Databases } from '../databases/database-access.ts';
 import { NodeFunction } from '../node-function.ts';
+import { TokenPublicKey } from './token-public-key.ts';
 
 /** What the functions work with. */
 export interface ApiFunctionsProps {
@@ -38,12 +39,15 @@ export class ApiFunctions extends Construct {
       // Tokens live for hours, and nothing is encrypted with it.
       removalPolicy: RemovalPolicy.DESTROY,
     });
-    const environment = { API_DATABASE: databases.api.url, TOKEN_KEY: tokenKey.keyArn, PUBLIC_URL: publicUrl };
+    const environment = {
+      API_DATABASE: databases.api.url,
+      TOKEN_PUBLIC_KEY: new TokenPublicKey(this, 'TokenPublicKey', tokenKey).value,
+      PUBLIC_URL: publicUrl,
+    };
     const add = (name: keyof typeof shares, entry: string, reaches: readonly DatabaseRole[]): NodeFunction => {
       const reservedConcurrency = Math.floor(concurrency * shares[name]);
       const func = new NodeFunction(this, name, { entry, timeout: Duration.seconds(timeouts.api), environment, reservedConcurrency });
       allowDatabases(func, databases, reaches);
-      tokenKey.grant(func, 'kms:GetPublicKey');
       return func;
     };
 
@@ -54,6 +58,7 @@ export class ApiFunctions extends Construct {
     reaper.grantStartExecution(compute);
 
     const identity = add('Identity', 'api/identity.ts', ['api']);
+    identity.addEnvironment('TOKEN_KEY', tokenKey.keyArn);
     tokenKey.grant(identity, 'kms:Sign');
 
     this.functions = { compute, identity, image: add('Image', 'api/image.ts', ['api']) };

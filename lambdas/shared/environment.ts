@@ -12,6 +12,8 @@ export type Setting =
   | 'AUDIT_STATE_MACHINE'
   /** Id or ARN of the KMS key (ECC_NIST_P256) that signs tokens. */
   | 'TOKEN_KEY'
+  /** Its public half, with which they are checked: SPKI in DER, as base64. */
+  | 'TOKEN_PUBLIC_KEY'
   /** Where clients reach the API when the Host header does not say (custom domain, emulator); may be empty. */
   | 'PUBLIC_URL'
   /** URL of the database to migrate, or of the cell to register, at deploy. */

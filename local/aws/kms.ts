@@ -14,6 +14,8 @@ export interface Kms {
   readonly service: AwsService;
   /** ARN of the key; requests may name it by this or by its last part. */
   readonly keyArn: string;
+  /** The public half of the key: SPKI in DER, as base64. */
+  readonly publicKey: string;
 }
 
 const keyId = '00000000-0000-4000-8000-000000000001';
@@ -75,6 +77,7 @@ export async function createKms({ keyFile }: { keyFile: string | undefined }): P
 
   return {
     keyArn: arn,
+    publicKey,
     service: ({ target, body }) => {
       const operation = operations[target];
       return operation && answer(operation, body);

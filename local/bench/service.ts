@@ -1,7 +1,7 @@
 /** The service under the bench, in a process of its own: an ephemeral deployment with capacity for all it will boot. Sends its parent where it is. */
 
 import { query } from '../../database/data-api/client.ts';
-import { issueToken } from '../../lambdas/api/http/tokens/token.ts';
+import { issueToken } from '../../lambdas/api/http/tokens/issue-token.ts';
 import { startService } from '../deployment/service.ts';
 
 /** What the bench needs to know. */

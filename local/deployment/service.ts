@@ -9,6 +9,7 @@ import { migrateDatabase } from '../../compute/deploy/migrate-database.ts';
 import { registerCell } from '../../compute/deploy/register-cell.ts';
 import { seedFlavors } from '../../compute/deploy/seed-flavors.ts';
 import { reap } from '../../compute/reaper/reap.ts';
+import { findUnfinishedWork } from '../../compute/reaper/unfinished-work.ts';
 import { listCellMappings } from '../../database/api/cells/cell-mappings.ts';
 import type { Database } from '../../database/data-api/client.ts';
 import { parseDatabaseUrl } from '../../database/data-api/url.ts';
@@ -22,6 +23,7 @@ import { hostDriver } from '../../lambdas/shared/host-driver.ts';
 import { timeouts } from '../../lambdas/shared/timeouts.ts';
 import { startBoot } from '../../lambdas/workflows/boot/start.ts';
 import { workflows } from '../../lambdas/workflows/index.ts';
+import { scheduleReaperAgain, silence } from '../../lambdas/workflows/reaper/schedule.ts';
 import type { Workflow } from '../../lambdas/workflows/workflow.ts';
 import { databaseUrl } from '../aws/arns.ts';
 import { localClusters } from '../aws/data-api/clusters.ts';
@@ -122,6 +124,7 @@ async function start(options: ServiceOptions, stops: (() => Promise<unknown>)[],
     REAPER_STATE_MACHINE: reaper.stateMachineArn,
     AUDIT_STATE_MACHINE: auditor.stateMachineArn,
     TOKEN_KEY: kms.keyArn,
+    TOKEN_PUBLIC_KEY: kms.publicKey,
     PUBLIC_URL: options.publicUrl ?? '',
   };
   Object.assign(process.env, { ...quiet, ...process.env }, aws.environment, settings);
@@ -131,6 +134,9 @@ async function start(options: ServiceOptions, stops: (() => Promise<unknown>)[],
 
   // Executions of an earlier process ended with it: whatever it left is taken on at once.
   await reap({ api, driver: hostDriver(), startBoot, silence: 0 });
+  // So did the scheduled reaps.
+  const { dueIn } = await findUnfinishedWork(api, silence);
+  if (dueIn !== null) await scheduleReaperAgain(dueIn);
 
   const gateway = await startGateway({
     host: options.host,

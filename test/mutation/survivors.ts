@@ -135,7 +135,7 @@ export const survivors: Readonly<Record<string, readonly Survivor[]>> = {
   'database/api/cells/pending-cleanups.ts': [
     { source: 'const most = 500;', reason: anyBatch },
     {
-      source: 'select * from pending_cleanups where created_at <= now() - make_interval(secs => :age) order by created_at limit ${most}),',
+      source: 'select * from pending_cleanups where ${cleanupDue} <= now() order by ${cleanupDue} limit ${most}),',
       change: '<= → <',
       reason: instant,
     },

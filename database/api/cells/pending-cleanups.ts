@@ -20,12 +20,23 @@ export interface CellCleanups {
   orphaned: PendingCleanup[];
 }
 
-/** SQL that notes cleanups of a selection of (instance_uuid, cell_id, fencing_token); what was noted before counts from now. */
-export function notePending(cleanups: string): string {
-  return `insert into pending_cleanups (instance_uuid, cell_id, fencing_token) ${cleanups}
+/**
+ * SQL that notes cleanups of a selection of (instance_uuid, cell_id, fencing_token). A server and a cell have one note between all who make it: one made
+ * again counts from now and is due at the earlier of both times, so a refusal may take back only a note that was not there before it.
+ * @param due SQL of the time at which the reaper shall look, which may name the columns of the selection; by default when nothing was noted again for as long
+ *   as a step may be silent.
+ */
+export function notePending(cleanups: string, due = 'null'): string {
+  return `insert into pending_cleanups (instance_uuid, cell_id, fencing_token, due_at)
+    select instance_uuid, cell_id, fencing_token, (${due})::timestamptz
+    from (${cleanups}) as noting (instance_uuid, cell_id, fencing_token)
     on conflict (instance_uuid, cell_id) do update
-    set created_at = now(), fencing_token = greatest(pending_cleanups.fencing_token, excluded.fencing_token)`;
+    set created_at = now(), fencing_token = greatest(pending_cleanups.fencing_token, excluded.fencing_token),
+      due_at = case when pending_cleanups.due_at is not null and excluded.due_at is not null then least(pending_cleanups.due_at, excluded.due_at) end`;
 }
+
+/** SQL of the time at which a row of pending_cleanups is due; `:silence` is how many seconds a step may be silent. */
+export const cleanupDue = 'coalesce(due_at, created_at + make_interval(secs => :silence))';
 
 /** Notes that a cell may hold orphaned rows of servers, written with these tokens. */
 export async function noteOrphanedRows(api: Database, cell: string, servers: readonly FencedServer[]): Promise<void> {
@@ -38,12 +49,12 @@ export async function noteOrphanedRows(api: Database, cell: string, servers: rea
 /** At most this many servers at a time; the next run takes the next. */
 const most = 500;
 
-/** Returns the cleanups that were noted this many seconds ago or earlier, by cell. */
-export async function listPendingCleanups(api: Database, age: number): Promise<CellCleanups[]> {
+/** Returns the cleanups that are due, by cell; those without a due time of their own when they were noted `silence` seconds ago or earlier. */
+export async function listPendingCleanups(api: Database, silence: number): Promise<CellCleanups[]> {
   return query<CellCleanups>(
     api,
     `with old as (
-       select * from pending_cleanups where created_at <= now() - make_interval(secs => :age) order by created_at limit ${most}),
+       select * from pending_cleanups where ${cleanupDue} <= now() order by ${cleanupDue} limit ${most}),
      known as (
        select old.cell_id, coalesce(m.cell_id = old.cell_id, false) as own,
          jsonb_build_object('uuid', old.instance_uuid, 'noted_at', old.created_at::text,
@@ -54,7 +65,22 @@ export async function listPendingCleanups(api: Database, age: number): Promise<C
        coalesce(jsonb_agg(cleanup) filter (where not own), '[]') as orphaned
      from known join cell_mappings c on c.id = known.cell_id
      group by c.id`,
-    { age },
+    { silence },
+  );
+}
+
+/** Moves the due times of cleanups of a cell, but for those noted again since they were listed. */
+export async function touchCleanups(
+  api: Database,
+  cell: string,
+  cleanups: readonly (PendingCleanup & { due_at: string })[],
+): Promise<void> {
+  await query(
+    api,
+    `update pending_cleanups p set due_at = touched.due_at
+     from cell_mappings c, jsonb_to_recordset(:cleanups::jsonb) as touched (uuid uuid, noted_at timestamptz, due_at timestamptz)
+     where c.id = p.cell_id and c.uuid = :cell::uuid and p.instance_uuid = touched.uuid and p.created_at = touched.noted_at`,
+    { cell, cleanups },
   );
 }
 

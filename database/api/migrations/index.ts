@@ -8,6 +8,7 @@ import { fencingTokens } from './0006-fencing-tokens.ts';
 import { sums } from './0007-sums.ts';
 import { flavorRequests } from './0008-flavor-requests.ts';
 import { simulatedHosts } from './0009-simulated-hosts.ts';
+import { dueTimes } from './0010-due-times.ts';
 
 /** The whole history of the api database, in order. */
 export const apiMigrations: readonly Migration[] = [
@@ -20,4 +21,5 @@ export const apiMigrations: readonly Migration[] = [
   sums,
   flavorRequests,
   simulatedHosts,
+  dueTimes,
 ];

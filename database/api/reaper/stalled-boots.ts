@@ -55,7 +55,7 @@ export async function takeOverBuilds(api: Database, execution: string, cell: str
          and m.fencing_token = stalled.fencing_token and not m.queued_for_delete
        returning m.instance_uuid, m.cell_id, m.fencing_token),
      touched as (
-       update pending_cleanups p set created_at = now(), fencing_token = taken.fencing_token
+       update pending_cleanups p set created_at = now(), due_at = null, fencing_token = taken.fencing_token
        from taken where p.instance_uuid = taken.instance_uuid and p.cell_id = taken.cell_id)
      select instance_uuid as uuid from taken`,
     { execution, cell, builds },

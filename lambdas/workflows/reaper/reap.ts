@@ -1,4 +1,4 @@
-/** Runs some minutes after something was begun that may stop half-way, and again as long as something is left to do. */
+/** Runs some minutes after something was begun that may stop half-way, and again when the first of what is left to do is due. */
 import { type Reaped, reap } from '../../../compute/reaper/reap.ts';
 import { findUnfinishedWork } from '../../../compute/reaper/unfinished-work.ts';
 import { apiDatabase } from '../../shared/database.ts';
@@ -6,10 +6,7 @@ import { hostDriver } from '../../shared/host-driver.ts';
 import { type InvocationContext, log, measure, observed } from '../../shared/observation/invocation.ts';
 import { startDailyAudit } from '../audit/start.ts';
 import { startBoot } from '../boot/start.ts';
-import { scheduleReaperAgain } from './schedule.ts';
-
-/** A step keeps trying for some two minutes (its Lambda's time and the workflow's retries) before it ends or sends a heartbeat; in seconds. */
-const silence = 180;
+import { scheduleReaperAgain, silence } from './schedule.ts';
 
 async function run(): Promise<Reaped> {
   const api = apiDatabase();
@@ -22,9 +19,9 @@ async function run(): Promise<Reaped> {
   measure('ServersReleased', reaped.released);
   measure('TasksResumed', reaped.tasks);
   measure('OrphanedRowsPurged', reaped.purged);
-  const unfinished = await findUnfinishedWork(api);
-  measure('BurialsWaiting', unfinished.awaitingCell);
-  if (unfinished.any) await scheduleReaperAgain();
+  const { awaitingCell, dueIn } = await findUnfinishedWork(api, silence);
+  measure('BurialsWaiting', awaitingCell);
+  if (dueIn !== null) await scheduleReaperAgain(dueIn);
   await startDailyAudit();
   return reaped;
 }

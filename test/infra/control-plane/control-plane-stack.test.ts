@@ -91,7 +91,7 @@ describe('every function', () => {
   const functions = Object.values(template.findResources('AWS::Lambda::Function')).map(({ Properties }) => Properties);
 
   test('runs Node 24 on arm64, is traced, and writes JSON into a log of its own', () => {
-    expect(functions).toHaveLength(12);
+    expect(functions).toHaveLength(13);
     for (const properties of functions) {
       expect(properties).toMatchObject({
         Runtime: 'nodejs24.x',
@@ -101,12 +101,12 @@ describe('every function', () => {
         LoggingConfig: { LogFormat: 'JSON', LogGroup: { Ref: expect.any(String) } },
       });
     }
-    expect(new Set(functions.map(({ LoggingConfig }) => LoggingConfig.LogGroup.Ref)).size).toBe(12);
+    expect(new Set(functions.map(({ LoggingConfig }) => LoggingConfig.LogGroup.Ref)).size).toBe(13);
   });
 
   test('ends before the HTTP API gives up, or has time to wake two databases', () => {
     for (const { Environment, Timeout } of functions) {
-      if (Environment?.Variables.TOKEN_KEY) expect(Timeout).toBeLessThan(30);
+      if (Environment?.Variables.TOKEN_PUBLIC_KEY) expect(Timeout).toBeLessThan(30);
       else expect(Timeout).toBeGreaterThanOrEqual(60);
     }
   });
@@ -141,7 +141,7 @@ describe('every function', () => {
   });
 
   test('finds its settings', () => {
-    const api = ['API_DATABASE', 'PUBLIC_URL', 'TOKEN_KEY'];
+    const api = ['API_DATABASE', 'PUBLIC_URL', 'TOKEN_PUBLIC_KEY'];
     const settings = (id: string) => {
       const [[, found = undefined] = []] = Object.entries(template.findResources('AWS::Lambda::Function')).filter(([key]) =>
         key.startsWith(id),
@@ -150,15 +150,30 @@ describe('every function', () => {
       expect(namespace).toBe('cellzero');
       return Object.keys(variables).toSorted();
     };
-    expect(settings('FunctionsCompute')).toEqual(['API_DATABASE', 'BOOT_STATE_MACHINE', 'PUBLIC_URL', 'REAPER_STATE_MACHINE', 'TOKEN_KEY']);
-    expect(settings('FunctionsIdentity')).toEqual(api);
+    expect(settings('FunctionsCompute')).toEqual([...api, 'BOOT_STATE_MACHINE', 'REAPER_STATE_MACHINE'].toSorted());
+    expect(settings('FunctionsIdentity')).toEqual([...api, 'TOKEN_KEY'].toSorted());
     expect(settings('FunctionsImage')).toEqual(api);
     expect(settings('BootBuryInCell0')).toEqual(['API_DATABASE']);
   });
 });
 
+test('the key with which tokens are checked is the public half of the one that signs them, read once the right to is given', () => {
+  const [[id = '', resource = undefined] = []] = Object.entries(template.findResources('Custom::TokenPublicKey'));
+  const [[key = ''] = []] = Object.entries(template.findResources('AWS::KMS::Key'));
+  expect(resource?.Properties.KeyId).toEqual({ 'Fn::GetAtt': [key, 'Arn'] });
+  const policies = template.findResources('AWS::IAM::Policy', {
+    Properties: { PolicyDocument: { Statement: Match.arrayWith([Match.objectLike({ Action: 'kms:GetPublicKey' })]) } },
+  });
+  expect(Object.keys(policies)).toHaveLength(1);
+  expect(resource?.DependsOn).toEqual(Object.keys(policies));
+  const checking = Object.values(template.findResources('AWS::Lambda::Function'))
+    .map(({ Properties }) => Properties.Environment?.Variables.TOKEN_PUBLIC_KEY)
+    .filter((value) => value !== undefined);
+  expect(checking).toEqual(Array.from({ length: 3 }, () => ({ 'Fn::GetAtt': [id, 'PublicKey'] })));
+});
+
 test('every log is kept for 30 days', () => {
-  template.resourceCountIs('AWS::Logs::LogGroup', 16);
+  template.resourceCountIs('AWS::Logs::LogGroup', 17);
   template.allResourcesProperties('AWS::Logs::LogGroup', { RetentionInDays: 30 });
 });
 
@@ -225,12 +240,11 @@ describe('rights', () => {
       .filter((action) => action.startsWith(service))
       .toSorted();
 
-  test('only identity signs tokens', () => {
+  test('only identity signs tokens, and those that check them ask KMS nothing', () => {
     template.hasResourceProperties('AWS::KMS::Key', { KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' });
-    expect(granted('FunctionsIdentity', 'kms:')).toEqual(['kms:GetPublicKey', 'kms:Sign']);
-    expect(granted('FunctionsCompute', 'kms:')).toEqual(['kms:GetPublicKey']);
-    expect(granted('FunctionsImage', 'kms:')).toEqual(['kms:GetPublicKey']);
-    expect(granted('Boot', 'kms:')).toEqual([]);
+    expect(granted('FunctionsIdentity', 'kms:')).toEqual(['kms:Sign']);
+    expect(granted('FunctionsTokenPublicKey', 'kms:')).toEqual(['kms:GetPublicKey']);
+    expect(granted('', 'kms:')).toEqual(['kms:GetPublicKey', 'kms:Sign']);
   });
 
   test('only compute and the reaper start boots and scheduled reaps, only the reaper an audit', () => {

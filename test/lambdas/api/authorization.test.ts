@@ -8,7 +8,7 @@ import { roles as defaultRoles } from '../../../common/caller.ts';
 import { allows, type Rule } from '../../../common/policy.ts';
 import { microversions } from '../../../lambdas/api/compute/microversions.ts';
 import { type Route, route } from '../../../lambdas/api/http/routing/route.ts';
-import { issueToken } from '../../../lambdas/api/http/tokens/token.ts';
+import { issueToken } from '../../../lambdas/api/http/tokens/issue-token.ts';
 import { type Cloud, startCloud, type User } from '../../fixtures/cloud.ts';
 import { changesNothing } from '../../fixtures/contents.ts';
 import { type ApiRequest, requestOf, resources, send } from './requests.ts';

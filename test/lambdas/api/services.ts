@@ -23,7 +23,12 @@ export async function startApiServices(): Promise<ApiServices> {
   const dataApi = createDataApi({ postgres, clusters: localClusters(clusters) });
   const kms = await createKms({ keyFile: undefined });
   const aws = await startAws({ services: [dataApi.service, kms.service] });
-  Object.assign(process.env, aws.environment, { API_DATABASE: databaseUrl('api'), TOKEN_KEY: kms.keyArn, PUBLIC_URL: '' });
+  Object.assign(process.env, aws.environment, {
+    API_DATABASE: databaseUrl('api'),
+    TOKEN_KEY: kms.keyArn,
+    TOKEN_PUBLIC_KEY: kms.publicKey,
+    PUBLIC_URL: '',
+  });
   const database = parseDatabaseUrl(databaseUrl('api'));
   await migrate(database, apiMigrations);
   return {

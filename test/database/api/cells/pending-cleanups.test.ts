@@ -1,7 +1,13 @@
 /** What is noted to be finished in cells: when it is due, whose it is, and that what is noted again meanwhile stays. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { completeCleanups, listPendingCleanups, noteOrphanedRows } from '../../../../database/api/cells/pending-cleanups.ts';
+import {
+  completeCleanups,
+  listPendingCleanups,
+  noteOrphanedRows,
+  notePending,
+  touchCleanups,
+} from '../../../../database/api/cells/pending-cleanups.ts';
 import { findUnfinishedWork } from '../../../../database/api/reaper/unfinished-work.ts';
 import { query } from '../../../../database/data-api/client.ts';
 import { type SchedulerFixture, startSchedulerFixture } from '../../../../local/bench/scheduler-fixture.ts';
@@ -64,6 +70,59 @@ test('a cleanup is due when it was noted that long ago, not before', async () =>
   await age(120);
   expect(await listPendingCleanups(fixture.api, 180)).toEqual([]);
   expect(await listPendingCleanups(fixture.api, 0)).toHaveLength(1);
+});
+
+/** Notes a cleanup of a server in the first cell, due in some minutes. */
+const noteDue = (server: string, minutes: number) =>
+  query(
+    fixture.api,
+    `with noted as (${notePending(
+      'select :server::uuid, id, 1 from cell_mappings where uuid = :cell::uuid',
+      "now() + :minutes * interval '1 minute'",
+    )}) select 1`,
+    { server, cell: cell(0), minutes },
+  );
+const dueIn = async () => Math.round(((await findUnfinishedWork(fixture.api, cell(0), 180)).dueIn ?? Number.NaN) / 60);
+
+test('a cleanup with a due time is due then, whatever the silence', async () => {
+  const server = randomUUID();
+  await noteDue(server, 60);
+  expect([await listPendingCleanups(fixture.api, 0), await dueIn()]).toEqual([[], 60]);
+  await noteDue(randomUUID(), 0);
+  expect(await listPendingCleanups(fixture.api, 180)).toMatchObject([{ orphaned: [{}] }]);
+  expect(await dueIn()).toBeCloseTo(0);
+});
+
+test.each([
+  [[60, 30], 30],
+  [[30, 60], 30],
+  [[60, null], 3],
+  [[null, 60], 3],
+])('what is noted with due times %j is due in %i minutes', async (times, due) => {
+  const server = randomUUID();
+  for (const minutes of times) {
+    await age(600);
+    await (minutes === null ? note(server, 1) : noteDue(server, minutes));
+  }
+  expect(await dueIn()).toBe(due);
+});
+
+test('a cleanup that is touched has the new due time, and one noted again since, another server’s or another cell’s has not', async () => {
+  const [touched, renewed, other] = [randomUUID(), randomUUID(), randomUUID()];
+  for (const server of [touched, renewed, other]) await note(server, 1);
+  await note(touched, 1, 1);
+  const listed = (await listPendingCleanups(fixture.api, 0)).find(({ cell: { uuid } }) => uuid === cell(0))?.orphaned ?? [];
+  await note(renewed, 1);
+  const due_at = new Date(Date.now() + 3_600_000).toISOString();
+  const moved = listed.filter(({ uuid }) => uuid !== other).map((cleanup) => ({ ...cleanup, due_at }));
+  expect(moved).toHaveLength(2);
+  await touchCleanups(fixture.api, cell(0), moved);
+  expect(
+    await sql(
+      fixture,
+      'select instance_uuid, c.uuid as cell, due_at from pending_cleanups p join cell_mappings c on c.id = p.cell_id where due_at is not null',
+    ),
+  ).toEqual([{ instance_uuid: touched, cell: cell(0), due_at }]);
 });
 
 test('a server is its own cell’s with the token of its owner, and orphaned in any other with that of the cleanup', async () => {
@@ -131,19 +190,27 @@ test('a cell without orphaned rows has none', async () => {
   expect(await listPendingCleanups(fixture.api, 0)).toMatchObject([{ own: [{ uuid: server }], orphaned: [] }]);
 });
 
-test('work is unfinished while a server is on its way, or a cleanup is pending', async () => {
-  expect(await findUnfinishedWork(fixture.api, cell(0))).toEqual({ any: false, awaitingCell: 0 });
+test('work is unfinished until its due time while a server is on its way, or a cleanup is pending', async () => {
+  const unfinished = async (of = 0) => {
+    const { dueIn, awaitingCell } = await findUnfinishedWork(fixture.api, cell(of), 180);
+    return [dueIn && Math.round(dueIn / 10) * 10, awaitingCell];
+  };
+  expect(await unfinished()).toEqual([null, 0]);
   await note(randomUUID(), 1);
-  expect(await findUnfinishedWork(fixture.api, cell(0))).toEqual({ any: true, awaitingCell: 0 });
+  expect(await unfinished()).toEqual([180, 0]);
+  await age(60);
+  await note(randomUUID(), 1);
+  expect(await unfinished(), 'the first of them').toEqual([120, 0]);
+  await age(240);
+  expect(await unfinished(), 'overdue').toEqual([-60, 0]);
   await query(fixture.api, 'truncate pending_cleanups');
   await fixture.accept(2);
   await query(
     fixture.api,
-    `update build_requests set cell_id = (select id from cell_mappings where uuid = :cell::uuid) where id = (select min(id) from build_requests)`,
-    {
-      cell: cell(0),
-    },
+    `update build_requests set cell_id = (select id from cell_mappings where uuid = :cell::uuid), updated_at = now() - interval '1 minute'
+     where id = (select min(id) from build_requests)`,
+    { cell: cell(0) },
   );
-  expect(await findUnfinishedWork(fixture.api, cell(0))).toEqual({ any: true, awaitingCell: 1 });
-  expect(await findUnfinishedWork(fixture.api, cell(1))).toEqual({ any: true, awaitingCell: 0 });
+  expect(await unfinished(), 'the earliest heartbeat').toEqual([120, 1]);
+  expect(await unfinished(1)).toEqual([120, 0]);
 });

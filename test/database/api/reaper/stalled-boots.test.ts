@@ -91,7 +91,7 @@ test('a build in a cell is taken over: the mapping names its new owner, and its 
   const { server, listed } = await listedBuild();
   await query(fixture.api, `update instance_mappings set updated_at = null`);
   const others = `
-    select instance_uuid, cell_id, fencing_token, created_at from pending_cleanups
+    select instance_uuid, cell_id, fencing_token, created_at, due_at from pending_cleanups
     where instance_uuid <> '${server}' or cell_id <> (select cell_id from instance_mappings) order by 1, 2`;
   await query(
     fixture.api,
@@ -99,6 +99,7 @@ test('a build in a cell is taken over: the mapping names its new owner, and its 
      select other.uuid, id, 9 from cell_mappings cross join (values (gen_random_uuid()), (:server::uuid)) other (uuid) on conflict do nothing`,
     { server },
   );
+  await query(fixture.api, 'update pending_cleanups set due_at = now()');
   const before = await sql(fixture, others);
   expect(before.length).toBeGreaterThan(1);
   expect(await takeOverBuilds(fixture.api, 'resume', cells[0] ?? '', [listed])).toEqual([server]);
@@ -110,7 +111,7 @@ test('a build in a cell is taken over: the mapping names its new owner, and its 
   const [after] = await listPendingCleanups(fixture.api, 0);
   expect(after?.own).toEqual([{ uuid: server, fencing_token: 2, noted_at: expect.any(String) }]);
   expect(after?.own[0]?.noted_at).not.toBe(listed.noted_at);
-  expect(await sql(fixture, 'select fencing_token from pending_cleanups')).toEqual([{ fencing_token: 2 }]);
+  expect(await sql(fixture, 'select fencing_token, due_at from pending_cleanups')).toEqual([{ fencing_token: 2, due_at: null }]);
   expect(
     await changesNothing(fixture.api, () => takeOverBuilds(fixture.api, 'late', cells[0] ?? '', [listed])),
     'as it was listed',

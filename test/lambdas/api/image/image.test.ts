@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ensureImage, findImage, type NewImage } from '../../../../database/api/images.ts';
 import { cirros } from '../../../../image/cirros.ts';
-import { issueToken } from '../../../../lambdas/api/http/tokens/token.ts';
+import { issueToken } from '../../../../lambdas/api/http/tokens/issue-token.ts';
 import { handler } from '../../../../lambdas/api/image.ts';
 import { asking, type Json } from '../events.ts';
 import { type ApiServices, startApiServices } from '../services.ts';

@@ -7,7 +7,7 @@ import { versionRoutes } from '../../../../../lambdas/api/compute/versions/route
 import { createApi } from '../../../../../lambdas/api/http/pipeline/create-api.ts';
 import { novaFault } from '../../../../../lambdas/api/http/pipeline/fault-bodies.ts';
 import { route } from '../../../../../lambdas/api/http/routing/route.ts';
-import { issueToken } from '../../../../../lambdas/api/http/tokens/token.ts';
+import { issueToken } from '../../../../../lambdas/api/http/tokens/issue-token.ts';
 import { ServiceUnreachable } from '../../../../../lambdas/shared/in-time.ts';
 import { createKms } from '../../../../../local/aws/kms.ts';
 import { type Aws, startAws } from '../../../../../local/aws/server.ts';
@@ -86,7 +86,7 @@ let token: string;
 beforeAll(async () => {
   const kms = await createKms({ keyFile: undefined });
   aws = await startAws({ services: [kms.service] });
-  Object.assign(process.env, aws.environment, { TOKEN_KEY: kms.keyArn, PUBLIC_URL: '' });
+  Object.assign(process.env, aws.environment, { TOKEN_KEY: kms.keyArn, TOKEN_PUBLIC_KEY: kms.publicKey, PUBLIC_URL: '' });
   token = await tokenWith('member');
 });
 afterAll(() => aws.close());

@@ -1,8 +1,9 @@
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { SignJWT } from 'jose';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { issueToken } from '../../../../../lambdas/api/http/tokens/issue-token.ts';
 import { joseSignature } from '../../../../../lambdas/api/http/tokens/jose-signature.ts';
-import { InvalidToken, issueToken, type TokenSubject, verifyToken } from '../../../../../lambdas/api/http/tokens/token.ts';
+import { InvalidToken, type TokenSubject, verifyToken } from '../../../../../lambdas/api/http/tokens/token.ts';
 import { createKms } from '../../../../../local/aws/kms.ts';
 import { type Aws, startAws } from '../../../../../local/aws/server.ts';
 
@@ -18,7 +19,7 @@ let aws: Aws;
 beforeAll(async () => {
   const kms = await createKms({ keyFile: undefined });
   aws = await startAws({ services: [kms.service] });
-  Object.assign(process.env, aws.environment, { TOKEN_KEY: kms.keyArn });
+  Object.assign(process.env, aws.environment, { TOKEN_KEY: kms.keyArn, TOKEN_PUBLIC_KEY: kms.publicKey });
 });
 afterAll(() => aws.close());
 afterEach(() => vi.useRealTimers());
