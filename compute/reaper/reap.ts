@@ -3,7 +3,7 @@
  * do are not woken. Every part is idempotent and may run at any time, twice, and beside the work that it finishes; a cell that does not answer delays its
  * own part only.
  */
-import { type CellCleanups, completeCleanups, listPendingCleanups } from '../../database/api/cells/pending-cleanups.ts';
+import { type CellCleanups, completeCleanups, listPendingCleanups, touchCleanups } from '../../database/api/cells/pending-cleanups.ts';
 import { type StalledBoot, takeOverBuilds, takeOverStalledBoots } from '../../database/api/reaper/stalled-boots.ts';
 import { releaseAllocationsOfDeleted, releaseAllocationsOfFailed, releaseServers } from '../../database/api/servers/release.ts';
 import { findInstanceStates, type InstanceState, purgeInstances } from '../../database/cell/reaper.ts';
@@ -104,15 +104,38 @@ async function reapCell(reaper: Reaper, { cell, own, orphaned }: CellCleanups, d
     reaped.resumed += servers.length;
   }
   reaped.released += await releaseEnded(reaper, states, own);
-  const inTask = living.flatMap(({ uuid, host, fencing_token, task }) => (host && task ? [{ uuid, host, fencing_token, task }] : []));
-  const resumed = await Promise.allSettled(
-    inTask.map((state) => resumeTask(reaper.driver, { ...state, server: state.uuid, cell: cell.database_connection })),
-  );
-  reaped.tasks += resumed.filter((one) => one.status === 'fulfilled' && one.value).length;
-  const unfinished = new Set([...building, ...uuidsOf(inTask)]);
+  const tasks = await resumeTasks(reaper.driver, cell.database_connection, living);
+  reaped.tasks += tasks.resumed;
+  const unfinished = new Set([...building, ...tasks.unfinished.keys()]);
+  const waiting = own.flatMap((cleanup) => {
+    const due_at = tasks.unfinished.get(cleanup.uuid);
+    return due_at ? [{ ...cleanup, due_at }] : [];
+  });
+  if (waiting.length > 0) await touchCleanups(api, cell.uuid, waiting);
   const done = [...orphaned, ...own.filter(({ uuid }) => !unfinished.has(uuid))];
   if (done.length > 0) await completeCleanups(api, cell.uuid, done);
-  for (const one of resumed) if (one.status === 'rejected') throw one.reason;
+  if (tasks.errors.length > 0) throw tasks.errors[0];
+}
+
+/** Resumes the tasks of servers of a cell, and returns when those that have not ended are due; undefined for one that could not be resumed now. */
+async function resumeTasks(driver: Driver, cell: string, states: readonly InstanceState[]) {
+  const unfinished = new Map<string, string | undefined>();
+  const errors: unknown[] = [];
+  let resumed = 0;
+  const resume = async ({ uuid: server, host, fencing_token, task }: InstanceState) => {
+    if (!host || !task) return;
+    unfinished.set(server, undefined);
+    try {
+      const after = await resumeTask(driver, { cell, server, host, fencing_token, task });
+      if (after.resumed) resumed += 1;
+      if (after.dueAt === null) unfinished.delete(server);
+      else unfinished.set(server, after.dueAt);
+    } catch (error) {
+      errors.push(error);
+    }
+  };
+  await Promise.all(states.map(resume));
+  return { unfinished, resumed, errors };
 }
 
 /**

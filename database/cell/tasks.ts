@@ -1,4 +1,4 @@
-/** Tasks in the row of their server: each change is one statement, conditional on the row, so whoever is late changes nothing. */
+/** Tasks in the row of their server: each change is one statement, conditional on the row, so who is late changes nothing. */
 import { type Database, query } from '../data-api/client.ts';
 import type { TaskState, VmState } from '../servers/document.ts';
 import type { Task, TaskName } from '../servers/task.ts';

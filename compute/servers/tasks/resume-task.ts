@@ -15,22 +15,33 @@ export interface ServerInTask extends Pick<Operation, 'cell' | 'server' | 'host'
 /** How often a host is asked that does not begin. */
 const mostAttempts = 3;
 
+/** What became of a task. */
+export interface ResumedTask {
+  /** Whether anything was done: not for a task that is not due, or of a later version. */
+  resumed: boolean;
+  /** When the task is due; null when it has ended. ISO 8601. */
+  dueAt: string | null;
+}
+
 /**
  * Resumes a task whose end is overdue.
- * @returns whether anything was done: not for a task that is not due, or of a later version.
  * @throws what the driver throws when the host cannot be asked, DatabaseUnreachable when the cell does not answer.
  */
-export async function resumeTask(driver: Driver, { task, ...guest }: ServerInTask): Promise<boolean> {
+export async function resumeTask(driver: Driver, { task, ...guest }: ServerInTask): Promise<ResumedTask> {
   const action = actionOf(task);
-  if (!action || Date.parse(task.due_at) > Date.now()) return false;
+  const asItIs = { resumed: false, dueAt: task.due_at };
+  if (!action || Date.parse(task.due_at) > Date.now()) return asItIs;
   const { cell, server } = guest;
   const name = { server, action: task.action, request_id: task.request_id, attempt: task.attempt };
-  const fail = (message: string) => applyReport(cell, action, name, { result: 'failure', message });
+  const fail = async (message: string) => {
+    await applyReport(cell, action, name, { result: 'failure', message });
+    return { resumed: true, dueAt: null };
+  };
   if (task.begun) return fail('The host did not report the end in time.');
   // What was secret is gone with the function that knew it.
   if (action.secret || task.attempt === mostAttempts) return fail('The host could not be asked.');
   const attempt = await inCell(cell, 'tending', (database) => takeNextAttempt(database, name, action.time));
-  if (attempt === undefined) return false;
-  await askHost(driver, action, { ...guest, task: { ...name, attempt }, arguments: task.arguments });
-  return true;
+  if (attempt === undefined) return asItIs;
+  const dueAt = await askHost(driver, action, { ...guest, task: { ...name, attempt }, arguments: task.arguments });
+  return { resumed: true, dueAt };
 }

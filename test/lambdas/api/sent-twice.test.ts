@@ -44,6 +44,33 @@ async function limited(name: string, limit: number): Promise<User> {
 
 const tiny = { name: 'server', imageRef: 'c1220500-0000-4000-8000-000000000001', flavorRef: '1', networks: 'none' };
 
+/** Actions of a living server, with their bodies, their status if it is not 202, and what must be done before. */
+const actions: Readonly<Record<string, { body: object; status?: number; before?: object }>> = {
+  'os-stop': { body: { 'os-stop': null } },
+  'os-start': { body: { 'os-start': null }, before: { 'os-stop': null } },
+  reboot: { body: { reboot: { type: 'HARD' } } },
+  pause: { body: { pause: null } },
+  unpause: { body: { unpause: null }, before: { pause: null } },
+  suspend: { body: { suspend: null } },
+  resume: { body: { resume: null }, before: { suspend: null } },
+  rescue: { body: { rescue: null }, status: 200 },
+  unrescue: { body: { unrescue: null }, before: { rescue: null } },
+  trigger_crash_dump: { body: { trigger_crash_dump: null } },
+  changePassword: { body: { changePassword: { adminPass: 'x' } } },
+  lock: { body: { lock: { locked_reason: 'x' } } },
+  unlock: { body: { unlock: null }, before: { lock: null } },
+  'os-resetState': { body: { 'os-resetState': { state: 'error' } } },
+};
+
+async function actionOf({ body, status = 202, before }: (typeof actions)[string]): Promise<Change> {
+  const who = await cloud.newUser('admin');
+  const id = await who.boot();
+  await who.settled(id);
+  const path = `/servers/${id}/action`;
+  if (before) expect((await who.send('POST', path, { body: before })).status).toBeLessThan(300);
+  return { who, path, body, status };
+}
+
 /** A change for each route that makes one; the answer must not depend on what a sending before it left. */
 const changes: Readonly<Record<string, () => Promise<Change>>> = {
   'POST /servers': async () => ({ who: await limited('instances', 1), path: '/servers', body: { server: tiny }, status: 202 }),
@@ -59,6 +86,7 @@ const changes: Readonly<Record<string, () => Promise<Change>>> = {
     await who.settled(id);
     return { who, path: `/servers/${id}/action`, body: { forceDelete: null }, status: 202 };
   },
+  ...Object.fromEntries(Object.entries(actions).map(([name, action]) => [`POST /servers/{id}/action ${name}`, () => actionOf(action)])),
   'POST /flavors': async () => {
     const flavor = { name: word(), id: word(), ram: 1, vcpus: 1, disk: 1 };
     return { who: await cloud.newUser('admin'), path: '/flavors', body: { flavor }, status: 200 };
@@ -94,7 +122,10 @@ const changes: Readonly<Record<string, () => Promise<Change>>> = {
 };
 
 /** Routes that change nothing in a database: a token is signed and kept nowhere, and no server has a password to clear. */
-const withoutWrite = ['POST /v3/auth/tokens', 'DELETE /servers/{id}/os-server-password'];
+const withoutWrite = [
+  ...['POST /v3/auth/tokens', 'DELETE /servers/{id}/os-server-password'],
+  'POST /servers/{id}/action os-getConsoleOutput',
+];
 
 const losses: readonly FaultEffect[] = [{ kind: 'after' }, { kind: 'after', error: 'InternalServerErrorException' }];
 
@@ -127,7 +158,9 @@ describe('with the answer of any of its statements lost, the client gets what wa
       const { who, path, body, status } = await prepare();
       return async () => {
         const reply = await who.send(method, path, body ? { body } : {});
-        expect([reply.status, reply.body]).toEqual([status, deletes ? undefined : expect.any(Object)]);
+        const acts = route.includes('/action ') && !deletes;
+        expect([reply.status, reply.body]).toEqual([status, deletes || (acts && status === 202) ? undefined : expect.any(Object)]);
+        if (acts) return expectOnRecord(who, path);
         if (deletes && !path.includes('quota')) expect((await who.send(method, path, body ? { body } : {})).status).toBe(404);
         if (deletes || method !== 'POST') return;
         // The limit is 1, or the name is taken: what is there counts once and is not reported twice.
@@ -138,6 +171,19 @@ describe('with the answer of any of its statements lost, the client gets what wa
     expect(statements).toBeGreaterThan(0);
   });
 });
+
+/** What was asked for is done, and stands once among the server's actions. */
+async function expectOnRecord(who: User, path: string): Promise<void> {
+  const server = path.replace('/action', '');
+  const { body } = await who.send<{ server: { 'OS-EXT-STS:task_state': string | null } }>('GET', server);
+  const { body: records } = await who.send<{ instanceActions: { request_id: string; message: string | null }[] }>(
+    'GET',
+    `${server}/os-instance-actions`,
+  );
+  expect(body.server['OS-EXT-STS:task_state']).toBeNull();
+  expect(records.instanceActions[0]?.message).toBeNull();
+  expect(new Set(records.instanceActions.map((record) => record.request_id)).size).toBe(records.instanceActions.length);
+}
 
 describe('and so is the operator', () => {
   const named = async <Made>(make: (name: string) => Promise<Made>) => {

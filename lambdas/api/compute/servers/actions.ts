@@ -183,7 +183,7 @@ const actions: Readonly<Record<string, Route>> = {
   addFloatingIp: unbuilt('os_compute_api:os-floating-ips:add', undefined, untilNoAddresses),
   removeFloatingIp: unbuilt('os_compute_api:os-floating-ips:remove', undefined, untilNoAddresses),
 
-  'os-resetState': act('os_compute_api:os-admin-actions:reset_state', setState, { body: () => stateBody }),
+  'os-resetState': act('os_compute_api:os-admin-actions:reset_state', setState, { toOthers: 'forbidden', body: () => stateBody }),
   injectNetworkInfo: unbuilt('os_compute_api:os-admin-actions:inject_network_info'),
   resetNetwork: removed(410, gone),
 };
