@@ -62,6 +62,9 @@ export async function buryInCell0(api: Database, execution: string, servers: rea
     // The execution that took a server over noted cell0; a reaper may have been here before the row was.
     if (orphaned.length > 0) await noteOrphanedRows(api, cell0, orphaned);
     ended.push(...batch.filter(({ instance }) => committed.has(instance.uuid)).map(endOf));
+    // Those that their client changed meanwhile are still ours, and are written again.
+    const again = orphaned.map(({ uuid }) => uuid);
+    if (again.length > 0) ended.push(...(await buryInCell0(api, execution, again, failure)));
   }
   if (unburied) throw unburied;
   return ended;

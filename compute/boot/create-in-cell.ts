@@ -50,7 +50,8 @@ export async function createInCell(api: Database, placement: Placement): Promise
   if (!committed.has(server)) {
     // The execution that took the server over noted this cell; a reaper may have been here before the row was.
     await noteOrphanedRows(api, cell, [{ uuid: server, fencing_token }]);
-    return ownershipLost(api, server);
+    // It is still ours when its client changed it meanwhile; then it is written again.
+    return createInCell(api, placement);
   }
   return created;
 }

@@ -1,7 +1,7 @@
 /** A change of a server that its cell makes in one statement, without asking a host. */
 import type { Caller } from '../../common/caller.ts';
 import { Conflict } from '../../common/errors.ts';
-import type { InstanceMapping } from '../../database/api/servers/instance-mappings.ts';
+import { findInstanceMapping, type InstanceMapping } from '../../database/api/servers/instance-mappings.ts';
 import type { Database } from '../../database/data-api/client.ts';
 import { inCell } from '../cells/reach.ts';
 import { findMapping, serverNotFound } from './find-server.ts';
@@ -20,7 +20,7 @@ export async function changeInCell<Result>(
   word: string,
   change: (cell: Database, mapping: InstanceMapping) => Promise<Result | false | undefined>,
 ): Promise<Result> {
-  const mapping = await findMapping(api, caller, server);
+  const mapping = await findMapping(api, caller, server, findInstanceMapping);
   if (mapping.buildRequest) throw new Conflict(inState(word, mapping.uuid, 'vm_state', mapping.buildRequest.vm_state));
   if (!mapping.cell) throw serverNotFound(server);
   const result = await inCell(mapping.cell.database_connection, 'changing', (cell) => change(cell, mapping));

@@ -18,6 +18,11 @@ export interface Server {
   instance: Instance | null;
 }
 
+/** A server whose cell answered. */
+export interface WholeServer extends Server {
+  instance: Instance;
+}
+
 /** Nova's sentence for a server that is not there, or not for the caller. */
 export function serverNotFound(uuid: string): NotFound {
   return new NotFound(`Instance ${uuid} could not be found.`);
@@ -25,15 +30,15 @@ export function serverNotFound(uuid: string): NotFound {
 
 /**
  * Returns the mapping of a server that the caller may see: his project's, or any for an admin.
- * @param find how it is read: by default only a living server is found.
+ * @param find how it is read.
  * @throws NotFound when there is none.
  */
-export async function findMapping(
+export async function findMapping<Mapping extends InstanceMapping>(
   api: Database,
   caller: Caller,
   uuid: string,
-  find: (api: Database, uuid: string, projectId: string | null) => Promise<InstanceMapping | undefined> = findInstanceMapping,
-): Promise<InstanceMapping> {
+  find: (api: Database, uuid: string, projectId: string | null) => Promise<Mapping | undefined>,
+): Promise<Mapping> {
   const seesAll = allows(caller, 'os_compute_api:servers:detail:get_all_tenants');
   const mapping = isUuid(uuid) ? await find(api, uuid, seesAll ? null : caller.projectId) : undefined;
   if (!mapping) throw serverNotFound(uuid);
@@ -45,7 +50,7 @@ export async function findMapping(
  * @throws NotFound when it does not exist, is deleted, or belongs to another project.
  */
 export async function findServer(api: Database, caller: Caller, uuid: string): Promise<Server> {
-  const mapping = await findMapping(api, caller, uuid);
+  const mapping = await findMapping(api, caller, uuid, findInstanceMapping);
   if (mapping.buildRequest) return { mapping, instance: mapping.buildRequest };
   if (!mapping.cell) throw serverNotFound(uuid);
   const { results, faults } = await inCells([mapping.cell], 'reading', (_, database) => findInstances(database, [mapping.uuid]));

@@ -45,6 +45,14 @@ export type TaskState =
   | ('rebuilding' | 'rebuild_block_device_mapping' | 'rebuild_spawning')
   | ('resize_prep' | 'resize_migrating' | 'resize_migrated' | 'resize_finish' | 'resize_reverting');
 
+/** What a client changes of a server's own row. */
+export const changeableColumns = [
+  ...(['display_name', 'display_description', 'hostname', 'access_ip_v4', 'access_ip_v6', 'auto_disk_config'] as const),
+];
+
+/** New values of some of them. */
+export type InstanceChanges = Partial<Pick<InstanceRow, (typeof changeableColumns)[number]>>;
+
 /** What a row has once it is written into a cell. */
 type CellColumn = 'id' | keyof Owner;
 

@@ -150,6 +150,25 @@ describe('a list takes 1 call and one for each cell on the page, 2 in sequence',
   });
 });
 
+describe('PUT takes 2 calls, 2 in sequence', () => {
+  test.each(['on a host', 'in cell0'])('of a server %s', async (where) => {
+    const id = await user.boot(where === 'in cell0' ? { flavorRef: tooLarge } : {});
+    await user.settled(id);
+    expect(await requestCost('PUT', `/servers/${id}`, { server: { name: 'other', description: 'd' } })).toEqual([2, 2]);
+  });
+
+  test('of a server that is being built', async () => {
+    const pause = cloud.service.dataApi.faults.add({ kind: 'slow', milliseconds: 500, sql: isOfBoot });
+    const id = await user.boot();
+    const mark = cloud.service.dataApi.calls.mark();
+    const { body } = await user.send<{ server: ServerBody }>('PUT', `/servers/${id}`, { body: { server: { name: 'other' } } });
+    const calls = cloud.service.dataApi.calls.since(mark).filter(({ sql }) => !isOfBoot(sql));
+    expect([body.server.status, body.server.name, calls.length]).toEqual(['BUILD', 'other', 2]);
+    pause.lift();
+    expect(await user.settled(id)).toMatchObject({ status: 'ACTIVE', name: 'other' });
+  });
+});
+
 describe('DELETE takes 3 calls, 3 in sequence', () => {
   test('of a server in cell0', async () => {
     const id = await user.boot({ flavorRef: tooLarge });

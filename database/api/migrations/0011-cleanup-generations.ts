@@ -1,6 +1,6 @@
 /**
  * A cleanup that is noted again is due when it was due before: whoever asks a stalled server for something again and again must not keep the reaper from
- * it. So what tells it from the one that a reaper has listed is a number, not its time.
+ * it. So what distinguishes it from the one that a reaper has listed is a number, not its time.
  */
 
 export const cleanupGenerations = {

@@ -4,7 +4,7 @@
  */
 import { type Database, query, queryDocuments } from '../../data-api/client.ts';
 import { initialValues } from '../../servers/columns.ts';
-import type { Instance } from '../../servers/document.ts';
+import type { Instance, InstanceChanges } from '../../servers/document.ts';
 import type { FencedServer } from '../../servers/ownership.ts';
 import { notePending } from '../cells/pending-cleanups.ts';
 import { releaseAllocations, releaseQuota } from './release.ts';
@@ -155,6 +155,30 @@ export async function releaseTargetCell(api: Database, execution: string, server
     { server, execution },
   );
   return rows.length > 0;
+}
+
+/**
+ * Changes a server that has no cell. What its owner may have written into a target cell has the old values, so the token grows: that is not committed, and the
+ * owner, who finds the server still his, writes it again. The heartbeat is the owner's alone.
+ * @returns the server as it is now; undefined when the build request is gone, because a cell has the server or someone deleted it.
+ */
+export async function updateBuildRequest(api: Database, server: string, changes: InstanceChanges): Promise<Instance | undefined> {
+  const { documents } = await queryDocuments<Instance>(
+    api,
+    `select instance_uuid as key, ${buildRequestDocument('changed')} as doc from changed`,
+    { server, changes },
+    {
+      ctes: `
+       -- With the new values.
+       changed as (
+         update build_requests
+         set instance = instance || :changes::jsonb || jsonb_build_object('updated_at', now()),
+           fencing_token = fencing_token + case when cell_id is null then 0 else 1 end
+         where instance_uuid = :server::uuid
+         returning *)`,
+    },
+  );
+  return documents.get(server);
 }
 
 /**

@@ -1,7 +1,7 @@
 /** Servers on their way into a cell (cell0 included): each is written whole, in one statement for all. */
 import { type Database, query } from '../../data-api/client.ts';
 import { blockDeviceColumns, instanceColumns } from '../../servers/columns.ts';
-import type { CreateAction, Instance } from '../../servers/document.ts';
+import { type CreateAction, changeableColumns, type Instance } from '../../servers/document.ts';
 import type { Owner } from '../../servers/ownership.ts';
 
 /** A server as it goes into a cell, and who writes it. */
@@ -14,6 +14,8 @@ export interface NewInstance {
 const row = [...instanceColumns.keys()].filter((column) => column !== 'id').join(', ');
 
 const disk = [...blockDeviceColumns.keys()].join(', ');
+
+const changed = changeableColumns.map((column) => `${column} = r.${column}`).join(', ');
 
 /** What a server consists of beside its row, by the table that holds it, with the CTEs that write it from a CTE `(uuid, doc, action)`. */
 const writes = (written: string) =>
@@ -91,8 +93,8 @@ export const instanceRelations = Object.keys(writes('')) as Relation[];
 
 /**
  * Writes servers with their relations, the `create` action and a fault, if they have one, among them. A server that an earlier owner had written is taken
- * over, on the host that it has now; all else of it is the same. One that a later owner has written stays as it is, and one that was purged with this
- * owner's token, or a later one, is not written again.
+ * over, on the host that it has now and with what its client has changed of it; all else of it is the same. One that a later owner has written stays as it
+ * is, and one that was purged with this owner's token, or a later one, is not written again.
  * @param leftOut relations that are not written.
  * @returns the uuids of the servers that are their owner's now.
  */
@@ -117,7 +119,7 @@ export async function createInstances(
      taken_over as (
        update instances i
        set execution = r.execution, fencing_token = r.fencing_token, host = r.host, node = r.node, launched_on = r.launched_on,
-         availability_zone = r.availability_zone, updated_at = now()
+         availability_zone = r.availability_zone, updated_at = now(), ${changed}
        from rows r where i.uuid = r.uuid and i.fencing_token < r.fencing_token
        returning i.uuid),
      -- Those that were not here.

@@ -6,8 +6,8 @@ import type { DocumentFilter, Instance } from '../../servers/document.ts';
 const flavorOfRow = (i: string) => `jsonb_build_object('flavorid', '', 'name', '', 'memory_mb', ${i}.memory_mb, 'vcpus', ${i}.vcpus,
       'root_gb', ${i}.root_gb, 'ephemeral_gb', ${i}.ephemeral_gb, 'swap', 0, 'extra_specs', jsonb_build_object())`;
 
-/** SQL of the document of a server, a row of instances. */
-const document = (i: string) => `
+/** Returns SQL of the document of a server, a row of instances. */
+export const instanceDocument = (i: string) => `
   to_jsonb(${i}) || jsonb_build_object(
     'flavor', coalesce((select flavor from instance_extra where instance_uuid = ${i}.uuid), ${flavorOfRow(i)}),
     'trusted_certs', (select trusted_certs from instance_extra where instance_uuid = ${i}.uuid),
@@ -41,7 +41,7 @@ export async function findInstances(
     const { documents, truncated } = await queryDocuments<Instance>(
       cell,
       `select key, doc from (
-         select i.uuid as key, ${document('i')} as doc from instances i
+         select i.uuid as key, ${instanceDocument('i')} as doc from instances i
          where i.uuid = any (array(select jsonb_array_elements_text(:uuids::jsonb)::uuid)) and ${conditions[which]}) servers
        where ${filter?.sql ?? 'true'}`,
       { uuids: wanted, ...filter?.parameters },

@@ -16,7 +16,7 @@ import { type AnsweringRoute, keyOf, type RoutedService, routedServices, routesO
 
 let cloud: Cloud;
 beforeAll(async () => {
-  cloud = await startCloud({ cells: 1, hosts: 2 });
+  cloud = await startCloud({ cells: 1, hosts: 8 });
 });
 afterAll(() => cloud?.stop());
 

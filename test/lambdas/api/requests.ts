@@ -130,6 +130,7 @@ export const resources: ReadonlyMap<string, Make> = new Map<string, Make>([
 
 const bodies: ReadonlyMap<string, (cloud: Cloud, owner: User) => object> = new Map<string, (cloud: Cloud, owner: User) => object>([
   ['POST /servers', () => ({ server: { name: 'server', imageRef: cirros('').id, flavorRef: '1', networks: 'none' } })],
+  ['PUT /servers/{id}', () => ({ server: { name: 'other' } })],
   ...[
     'forceDelete',
     'os-start',

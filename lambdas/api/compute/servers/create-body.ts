@@ -36,7 +36,7 @@ function networksSchema(microversion: Microversion) {
 const personality = z.array(z.strictObject({ path: z.string(), contents: base64 }));
 
 /** A host's name since 2.90, a domain name too since 2.94. */
-function hostnameSchema(microversion: Microversion) {
+export function hostnameSchema(microversion: Microversion) {
   return microversion.has('domainNames')
     ? text(255, 1).regex(/^[a-zA-Z0-9-._]*$/)
     : text(63, 2).regex(/^[a-zA-Z0-9]+[a-zA-Z0-9-]*[a-zA-Z0-9]+$/);

@@ -1,12 +1,7 @@
 /** A server that a request names, with all its fields: for what cannot be said of one whose cell does not answer. */
-import { findServer, type Instance, type Server } from '../../../../compute/servers/find-server.ts';
+import { findServer, type Server, type WholeServer } from '../../../../compute/servers/find-server.ts';
 import { apiDatabase, DatabaseUnreachable } from '../../../shared/database.ts';
 import type { ApiRequest } from '../../http/routing/route.ts';
-
-/** A server whose cell answered. */
-export interface WholeServer extends Server {
-  instance: Instance;
-}
 
 /** @throws NotFound when there is none for the caller, DatabaseUnreachable when its cell does not answer. */
 export async function findWholeServer({ caller, params }: Pick<ApiRequest, 'caller' | 'params'>): Promise<WholeServer> {

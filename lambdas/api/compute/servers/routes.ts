@@ -16,6 +16,7 @@ import { findWholeServer } from './find.ts';
 import { isEmpty, readListing } from './list-query.ts';
 import { type ServerQuery, serverQuery } from './list-query-schema.ts';
 import { serverSubResourceRoutes } from './sub-resources.ts';
+import { updateServerRoute } from './update.ts';
 import { serverDetail, serverSummary } from './view.ts';
 
 async function create({ caller, requestId, microversion, body, baseUrl }: ApiRequest<CreateBody>) {
@@ -94,6 +95,7 @@ export const serverRoutes: readonly Route[] = [
   }),
   route({ method: 'GET', path: '/servers/{id}', policy: 'os_compute_api:servers:show', toOthers: 'hidden', handle: show }),
   route({ method: 'DELETE', path: '/servers/{id}', policy: 'os_compute_api:servers:delete', toOthers: 'hidden', handle: remove }),
+  updateServerRoute,
   serverActionRoute,
   ...serverSubResourceRoutes,
 ];

@@ -4,13 +4,14 @@
  */
 import { NotFound } from '../../../../common/errors.ts';
 import type { Rule } from '../../../../common/policy.ts';
+import type { WholeServer } from '../../../../compute/servers/find-server.ts';
 import { type Buried, inError, withoutHost } from '../../../../compute/servers/refusals.ts';
 import { gone } from '../../http/pipeline/http-error.ts';
 import { actionRoute } from '../../http/routing/action-route.ts';
 import { refusingRoute } from '../../http/routing/refusing-route.ts';
 import { type Method, type Route, type RouteDefinition, route } from '../../http/routing/route.ts';
 import { refuseRemoteConsole, remoteConsoleBody } from './consoles.ts';
-import { findWholeServer, type WholeServer } from './find.ts';
+import { findWholeServer } from './find.ts';
 import { refuseUnbuilt } from './refuse-unbuilt.ts';
 
 type Options = Partial<Pick<RouteDefinition<undefined, undefined>, 'from' | 'method' | 'toOthers' | 'refusal'>>;
@@ -69,10 +70,8 @@ const forceComplete = none('POST', 'migrations/{item}/action', 'os_compute_api:s
 });
 const ofAdmins = { toOthers: 'forbidden' } as const;
 
-/** The routes below `/servers/{id}`, and its change. */
+/** The routes below `/servers/{id}`. */
 export const serverSubResourceRoutes: readonly Route[] = [
-  unbuilt('PUT', '', 'os_compute_api:servers:update'),
-
   read('metadata', 'os_compute_api:server-metadata:index', ({ instance: { metadata } }) => ({ metadata })),
   read('metadata/{item}', 'os_compute_api:server-metadata:show', metadataItem),
   unbuilt('POST', '/metadata', 'os_compute_api:server-metadata:create', inError('update metadata')),

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import type { Caller } from '../../../../common/caller.ts';
 import { allows } from '../../../../common/policy.ts';
-import type { Instance, InstanceMapping, Server } from '../../../../compute/servers/find-server.ts';
+import type { Instance, InstanceMapping, Server, WholeServer } from '../../../../compute/servers/find-server.ts';
 import { statusOf } from '../../../../compute/servers/status.ts';
 import type { ChangeName, Microversion } from '../microversions.ts';
 import { bookmark, selfLinks } from '../shared/links.ts';
@@ -77,6 +77,16 @@ export function serverDetail({ mapping, instance }: Server, view: View): object 
     ...since('pinnedZones', () => ({ pinned_availability_zone: mapping.spec?.availability_zone ?? null })),
     ...since('schedulerHints', () => ({ scheduler_hints: mapping.spec?.scheduler_hints ?? {} })),
   };
+}
+
+/** What the answer to a change leaves out before 2.75. */
+const leftOut = /^(OS-EXT-|OS-SRV-USG:|os-extended-volumes:|config_drive$|key_name$|host_status$)/;
+
+/** Returns a server as the answer to its change shows it: since 2.75 as when it is shown. */
+export function changedServer(server: WholeServer, view: Omit<View, 'single'>): object {
+  const detail = serverDetail(server, { ...view, single: true });
+  if (view.microversion.has('strictRequests')) return detail;
+  return Object.fromEntries(Object.entries(detail).filter(([key]) => !leftOut.test(key)));
 }
 
 /** What is known of a server whose cell does not answer (microversion 2.69). */
