@@ -8,9 +8,13 @@ process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL('.vitest/compiled', imp
 /** A deployment in an emulator. */
 const deployment = 'test/emulator/**/*.test.ts';
 
+/** `npm run terraform`, which builds a provider first. */
+const terraform = 'test/terraform/**/*.test.ts';
+
 /** What takes longest; a file that is begun last and takes minutes leaves the other cores idle. */
 const longest = [
   'test/emulator/',
+  'test/tempest/',
   'test/scenarios/disturbed/',
   'test/local/start',
   'test/operator/cell-v2',
@@ -50,7 +54,16 @@ export default defineConfig({
         test: {
           ...settings,
           name: 'cellzero',
-          exclude: [deployment],
+          exclude: [deployment, terraform],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          ...settings,
+          name: 'terraform',
+          include: [terraform],
+          testTimeout: 120_000,
         },
       },
       {

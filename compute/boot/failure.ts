@@ -5,6 +5,7 @@
 import * as z from 'zod';
 import { NoValidHost } from '../scheduler/no-valid-host.ts';
 import { OwnershipLost } from './ownership-lost.ts';
+import { SeveralServers } from './several-servers.ts';
 
 /** An error as the workflow's Catch hands it on. */
 export interface CaughtError {
@@ -51,9 +52,11 @@ export function readFailure({ Error: name, Cause: cause }: CaughtError): Failure
 /** Errors whose first line is written for the tenant. */
 const tenantReadableErrors = new Set(['NoValidHost', 'BuildFailure', 'BuildAborted', 'MaxRetriesExceeded']);
 
-/** Returns whether an error belongs to the life of a boot: its end is shown to the tenant, or there is nothing left to do. All others are faults. */
+/** Returns whether an error belongs to the life of a boot: its end is shown to the tenant, or another step goes on, or there is nothing left to do. All others are faults. */
 export function isForeseen(error: unknown): boolean {
-  return error instanceof Error && (tenantReadableErrors.has(error.name) || error instanceof OwnershipLost);
+  return (
+    error instanceof Error && (tenantReadableErrors.has(error.name) || error instanceof OwnershipLost || error instanceof SeveralServers)
+  );
 }
 
 function parse<Content>(schema: z.ZodType<Content>, text: string): Content | undefined {

@@ -52,15 +52,19 @@ function boots(observed: Observed): IWidget[] {
   return [
     graph(3, 'Boots', [
       count('compute', 'BootsAccepted', 'accepted'),
-      count('BuildOnHost', 'BootsActive', 'ACTIVE'),
+      count('BootOne', 'BootsActive', 'ACTIVE'),
+      count('BuildOnHost', 'BootsActive', 'ACTIVE, step by step'),
       metricOf(observed, 'BuryInCell0', 'TimeToError', 'SampleCount').with({ label: 'buried' }),
-      count('FailInCell', 'BootsFailedInCell', 'failed in their cell'),
+      count('BootOne', 'BootsFailedInCell', 'failed in their cell'),
+      count('FailInCell', 'BootsFailedInCell', 'failed in their cell, step by step'),
     ]),
     graph(3, 'Buried by first cause', [search(`{"${observed.prefix}",service,cause} MetricName="BootsBuried"`, 'Sum')], { stacked: true }),
     graph(3, 'Seconds from acceptance to the end', [
-      ...time('BuildOnHost', 'TimeToActive', 'ACTIVE'),
+      ...time('BootOne', 'TimeToActive', 'ACTIVE'),
+      ...time('BuildOnHost', 'TimeToActive', 'ACTIVE, step by step'),
       ...time('BuryInCell0', 'TimeToError', 'buried'),
-      ...time('FailInCell', 'TimeToError', 'failed'),
+      ...time('BootOne', 'TimeToError', 'failed'),
+      ...time('FailInCell', 'TimeToError', 'failed, step by step'),
     ]),
   ];
 }
@@ -158,9 +162,10 @@ function cost(observed: Observed): IWidget[] {
   const accepted = metricOf(observed, 'compute', 'BootsAccepted', 'Sum').with(hour);
   const transitions = math(
     'transitions',
-    'steps + 2 * boots + 3 * reaps',
+    'steps + boots + maps + 3 * reaps',
     {
-      ...{ steps: stepsRun, boots: boot.stateMachine.metricStarted(hour), reaps: reaper.stateMachine.metricStarted(hour) },
+      ...{ steps: stepsRun, boots: boot.stateMachine.metricStarted(hour), maps: boot.functions.ScheduleServers.metricInvocations(hour) },
+      ...{ reaps: reaper.stateMachine.metricStarted(hour) },
     },
     hour.period,
   );
@@ -177,7 +182,7 @@ function cost(observed: Observed): IWidget[] {
       height: 6,
       markdown: `What functions and workflows cost in an hour, divided by the boots accepted in it:
 
-- a state transition $${fixed(prices.transition)}: one for each step that runs, 2 more for each boot workflow (its start and its map), and 3 for each scheduled reap
+- a state transition $${fixed(prices.transition)}: one for each step that runs, one more for each boot workflow (its start), one for each run of ScheduleServers (the map after it), and 3 for each scheduled reap
 - a run of a function $${fixed(prices.invocation)}, and $${fixed(prices.gigabyteSecond)} for each second of a GB: functions have ${memorySize / 1024} GB
 
 Prices of us-east-1 without free tiers, from aws.amazon.com/step-functions/pricing and aws.amazon.com/lambda/pricing, November 2026.

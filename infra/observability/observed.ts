@@ -18,7 +18,7 @@ export interface Observed {
   prefix: string;
   http: HttpApi;
   api: Readonly<Record<ApiFunction, IFunction>>;
-  boot: ObservedWorkflow<'BuryInCell0'>;
+  boot: ObservedWorkflow<'ScheduleServers' | 'BuryInCell0'>;
   reaper: ObservedWorkflow<'Reap'>;
   auditor: ObservedWorkflow<'Audit'>;
 }

@@ -11,11 +11,17 @@ const retryStrategy = new ConfiguredRetryStrategy(20, (attempt) => Math.random()
 
 let client: SFNClient | undefined;
 
+/** The input of an execution. The functions of a later release go on with it, and know its shape by the version. */
+export interface ExecutionInput {
+  version: number;
+  [field: string]: unknown;
+}
+
 /**
  * Starts an execution; one of this name that runs, or ran, stays the only one.
  * @throws ServiceUnreachable when Step Functions does not take it, or does not answer in time.
  */
-export async function startExecution(stateMachineArn: string, name: string, input: object): Promise<void> {
+export async function startExecution(stateMachineArn: string, name: string, input: ExecutionInput): Promise<void> {
   client ??= new SFNClient({ retryStrategy });
   const sfn = client;
   const command = new StartExecutionCommand({ stateMachineArn, name, input: JSON.stringify(input) });

@@ -32,8 +32,8 @@ export interface Workflow {
   readonly definition: string;
   /** By the placeholder that stands for their ARN in the definition. */
   readonly functions: Readonly<Record<string, WorkflowFunction>>;
-  /** How each Task state is retried, by its name. */
-  readonly retries: Readonly<Record<string, Retrier>>;
+  /** How each Task state is retried, by its name; null is not: another state goes on with its work. */
+  readonly retries: Readonly<Record<string, Retrier | null>>;
 }
 
 const backoff = { BackoffRate: 2, JitterStrategy: 'FULL' } as const;

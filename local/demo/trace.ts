@@ -8,8 +8,6 @@ export interface StepRun {
   milliseconds: number;
   /** The error it failed with. */
   error: Error | undefined;
-  /** The host it chose, of the state that chooses. */
-  host: string | undefined;
 }
 
 /** The runs so far of executions for one server each. */
@@ -19,22 +17,20 @@ export interface Trace {
 }
 
 const start = z.object({ servers: z.array(z.string()) });
-const placements = z.array(z.object({ host: z.string() }));
 
 /** Listens to a workflow. */
 export function traceWorkflow(workflow: StepFunctions): Trace {
   const servers = new Map<string, string>();
   const runs = new Map<string, StepRun[]>();
-  const stop = workflow.onTask(({ execution, state, phase, input, output, error, milliseconds }) => {
+  const stop = workflow.onTask(({ execution, state, phase, input, error, milliseconds }) => {
     if (phase === 'entered') {
       const [server] = start.safeParse(input).data?.servers ?? [];
       if (server !== undefined) servers.set(execution, server);
       return;
     }
     const server = servers.get(execution) ?? '';
-    const [placement] = placements.safeParse(output).data ?? [];
     const failure = phase === 'failed' ? (error instanceof Error ? error : new Error(String(error))) : undefined;
-    runs.set(server, [...(runs.get(server) ?? []), { state, milliseconds, error: failure, host: placement?.host }]);
+    runs.set(server, [...(runs.get(server) ?? []), { state, milliseconds, error: failure }]);
   });
   return { of: (server) => runs.get(server) ?? [], stop };
 }

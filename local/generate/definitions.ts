@@ -32,8 +32,8 @@ export function complete(definition: Machine, workflow: Workflow): Machine {
     if (state.Type !== 'Task') return [name, state];
     const func = workflow.functions[state.Resource?.slice(2, -1) ?? ''];
     const retrier = workflow.retries[name];
-    if (!func || !retrier) throw new Error(`${workflow.definition}: ${name} is not in the manifest`);
-    return [name, { ...state, TimeoutSeconds: func.timeout + grace, Retry: [retrier] }];
+    if (!func || retrier === undefined) throw new Error(`${workflow.definition}: ${name} is not in the manifest`);
+    return [name, { ...state, TimeoutSeconds: func.timeout + grace, ...(retrier && { Retry: [retrier] }) }];
   });
   return { ...definition, States: Object.fromEntries(states) };
 }

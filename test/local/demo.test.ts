@@ -28,9 +28,7 @@ it('shows both servers within a hundred columns, without colours', async () => {
   const { code, out, err } = await run({});
   expect({ code, err }).toEqual({ code: 0, err: '' });
   const expected = [
-    /ScheduleServers .*picked cell[12]-host[12]/,
-    /CreateInCell/,
-    /BuildOnHost/,
+    /BootOne .*claimed a host/,
     /NoValidHost: No valid host was found\. Caught\./,
     /BuryInCell0/,
     /giant +→ cell0 +a row +– +–/,

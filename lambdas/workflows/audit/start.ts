@@ -4,5 +4,5 @@ import { startExecution } from '../../shared/step-functions.ts';
 
 /** Starts the audit of this day (UTC), which its name allows once. */
 export async function startDailyAudit(): Promise<void> {
-  await startExecution(setting('AUDIT_STATE_MACHINE'), `audit-${new Date().toISOString().slice(0, 10)}`, {});
+  await startExecution(setting('AUDIT_STATE_MACHINE'), `audit-${new Date().toISOString().slice(0, 10)}`, { version: 1 });
 }

@@ -8,5 +8,5 @@ import { startExecution } from '../../shared/step-functions.ts';
  * @throws ServiceUnreachable when Step Functions does not take it.
  */
 export async function startBoot({ execution, requestId, servers }: StartedBoot): Promise<void> {
-  await startExecution(setting('BOOT_STATE_MACHINE'), execution, { execution, request_id: requestId, servers });
+  await startExecution(setting('BOOT_STATE_MACHINE'), execution, { version: 1, execution, request_id: requestId, servers });
 }

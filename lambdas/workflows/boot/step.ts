@@ -12,8 +12,8 @@ const ids = {
   request_id: z.string().nullable().default(null),
 };
 
-/** All servers of the request. */
-export const servers = z.object({ ...ids, servers: z.array(z.uuid()) });
+/** All servers of the request: the input of an execution. The first version was not numbered. */
+export const servers = z.object({ ...ids, version: z.literal(1).default(1), servers: z.array(z.uuid()) });
 
 /** A server on the host where it has its allocation. */
 export const placement = z.object({

@@ -10,10 +10,11 @@ const step = (file: string, ...databases: WorkflowFunction['databases']): Workfl
   timeout,
 });
 
-/** The boot workflow. A state that can leave its work to another state gives up early, one that cannot keeps trying. */
+/** The boot workflow. A state that can leave its work to another state gives up early or at once, one that cannot keeps trying. */
 export const boot = {
   definition: 'workflows/boot/boot.asl.json',
   functions: {
+    BootOne: step('boot-one.ts', 'api', 'cell'),
     ScheduleServers: step('schedule-servers.ts', 'api'),
     CreateInCell: step('create-in-cell.ts', 'api', 'cell'),
     TryAnotherCell: step('try-another-cell.ts', 'api'),
@@ -23,6 +24,7 @@ export const boot = {
     BuryInCell0: step('bury-in-cell0.ts', 'api', 'cell0'),
   },
   retries: {
+    BootOne: null,
     ScheduleServers: retryTransient(4),
     CreateInCell: retryTransient(2),
     TryAnotherCell: retryTransient(4),

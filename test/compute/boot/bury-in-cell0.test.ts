@@ -197,16 +197,15 @@ test('what speaks of the database and not of the server is waited for: nothing i
 
 test('a reason that is no text of PostgreSQL buries all the same', async () => {
   const { service } = cloud;
-  const pause = service.workflow.faults.add({ state: 'ScheduleServers', when: 'before', error: 'Crash' });
-  const crash = service.workflow.faults.add({ state: 'BuryInCell0', when: 'before', error: 'Crash' });
+  const states = ['BootOne', 'ScheduleServers', 'BuryInCell0'];
+  const crashes = states.map((state) => service.workflow.faults.add({ state, when: 'before', error: 'Crash' }));
   const user = await cloud.newUser();
   const id = await user.boot();
   await service.workflow.drain();
   const [request] = await query<{ execution: string }>(service.api, 'select execution from build_requests');
   const failure = readFailure({ Error: 'Error', Cause: 'NUL \0, half a pair \ud83d, and all of it \u{1f600}' });
   expect(await buryInCell0(service.api, request?.execution ?? '', [id], failure)).toHaveLength(1);
-  pause.lift();
-  crash.lift();
+  for (const crash of crashes) crash.lift();
   const server = (await findInstances(cloud.database('cell0'), [id])).get(id);
   expect(server?.fault?.details).toBe('Error: NUL , half a pair \ufffd, and all of it \u{1f600}');
   await deleteAll(user);

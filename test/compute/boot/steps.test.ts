@@ -1,5 +1,6 @@
 /** Each step of a boot, stopped after each of its statements and run twice. */
 import { afterAll, beforeAll, describe, test } from 'vitest';
+import { bootOne } from '../../../compute/boot/boot-one.ts';
 import { buildOnHost } from '../../../compute/boot/build-on-host.ts';
 import { buryInCell0 } from '../../../compute/boot/bury-in-cell0.ts';
 import { createInCell } from '../../../compute/boot/create-in-cell.ts';
@@ -136,7 +137,17 @@ const burial: Step = {
   end: (statements) => (statements < 3 ? 'ACTIVE' : 'ERROR'),
 };
 
+const atOneGo: Step = {
+  async prepare() {
+    const server = await acceptServer(cloud);
+    return { server, run: () => bootOne(api, driver, server.execution, [server.id]) };
+  },
+  standings: [...schedule.standings, ...creation.standings.slice(1), ...build.standings.slice(1)],
+  end: () => 'ACTIVE',
+};
+
 describe.each<[string, Step]>([
+  ['BootOne', atOneGo],
   ['ScheduleServers', schedule],
   ['CreateInCell', creation],
   ['CreateInCell of a build that was taken over', resumption],

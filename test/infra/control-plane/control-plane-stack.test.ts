@@ -19,7 +19,7 @@ describe.each([
   ['as written', written],
   ['as deployed', deployed],
 ])('the boot workflow %s', (_, text) => {
-  const { ScheduleServers, BuryInCell0 } = JSON.parse(text).States;
+  const { BootOne, ScheduleServers, BuryInCell0 } = JSON.parse(text).States;
 
   test('buries whatever scheduling fails with', () => {
     expect(ScheduleServers.Resource).toBe('$' + '{ScheduleServers}');
@@ -27,6 +27,15 @@ describe.each([
     expect(last.ErrorEquals).toEqual(['States.ALL']);
     expect(last.Next).toBe('BuryInCell0');
     expect(BuryInCell0.Resource).toBe('$' + '{BuryInCell0}');
+  });
+
+  test('buries at once what finds no host at the first go, and leaves all else of that to the other states', () => {
+    expect(JSON.parse(text).StartAt).toBe('BootOne');
+    const caught = BootOne.Catch.map(({ ErrorEquals, Next }: { ErrorEquals: string[]; Next: string }) => [ErrorEquals, Next]);
+    expect(caught).toEqual([
+      [['NoValidHost'], 'BuryInCell0'],
+      [['States.ALL'], 'ScheduleServers'],
+    ]);
   });
 
   test('catches nothing of scheduling for another state', () => {
@@ -91,7 +100,7 @@ describe('every function', () => {
   const functions = Object.values(template.findResources('AWS::Lambda::Function')).map(({ Properties }) => Properties);
 
   test('runs Node 24 on arm64, is traced, and writes JSON into a log of its own', () => {
-    expect(functions).toHaveLength(13);
+    expect(functions).toHaveLength(14);
     for (const properties of functions) {
       expect(properties).toMatchObject({
         Runtime: 'nodejs24.x',
@@ -101,7 +110,7 @@ describe('every function', () => {
         LoggingConfig: { LogFormat: 'JSON', LogGroup: { Ref: expect.any(String) } },
       });
     }
-    expect(new Set(functions.map(({ LoggingConfig }) => LoggingConfig.LogGroup.Ref)).size).toBe(13);
+    expect(new Set(functions.map(({ LoggingConfig }) => LoggingConfig.LogGroup.Ref)).size).toBe(14);
   });
 
   test('ends before the HTTP API gives up, or has time to wake two databases', () => {
@@ -173,7 +182,7 @@ test('the key with which tokens are checked is the public half of the one that s
 });
 
 test('every log is kept for 30 days', () => {
-  template.resourceCountIs('AWS::Logs::LogGroup', 17);
+  template.resourceCountIs('AWS::Logs::LogGroup', 18);
   template.allResourcesProperties('AWS::Logs::LogGroup', { RetentionInDays: 30 });
 });
 
@@ -220,6 +229,7 @@ describe('rights', () => {
     ['FunctionsCompute', ['api', 'cell', 'cell0']],
     ['FunctionsIdentity', ['api']],
     ['FunctionsImage', ['api']],
+    ['BootBootOne', ['api', 'cell']],
     ['BootScheduleServers', ['api']],
     ['BootCreateInCell', ['api', 'cell']],
     ['BootBuildOnHost', ['cell']],

@@ -29,28 +29,32 @@ afterAll(() => {
 
 test('Step Functions that do not answer are asked once and given up at the deadline', async () => {
   const start = performance.now();
-  await expect(withDeadline(Date.now() + 300, () => startExecution('arn:of:a:machine', 'name', {}))).rejects.toThrow(ServiceUnreachable);
+  await expect(withDeadline(Date.now() + 300, () => startExecution('arn:of:a:machine', 'name', { version: 1 }))).rejects.toThrow(
+    ServiceUnreachable,
+  );
   expect(performance.now() - start).toBeLessThan(2_000);
   expect(asked).toBe(1);
 });
 
 test.each(['AccessDeniedException', 'StateMachineDoesNotExist'])('Step Functions that answer %s have failed', async (answer) => {
   refusal = answer;
-  await expect(startExecution('arn:of:a:machine', 'name', {})).rejects.toThrow(new ServiceUnreachable(`${answer}: UnknownError`));
+  await expect(startExecution('arn:of:a:machine', 'name', { version: 1 })).rejects.toThrow(
+    new ServiceUnreachable(`${answer}: UnknownError`),
+  );
 });
 
 test('an execution that is throttled is asked for again until it is started', { timeout: 20_000 }, async () => {
   refusal = 'ThrottlingException';
   refusals = 5;
   asked = 0;
-  await startExecution('arn:of:a:machine', 'name', {});
+  await startExecution('arn:of:a:machine', 'name', { version: 1 });
   refusals = Number.POSITIVE_INFINITY;
   expect(asked).toBe(6);
 });
 
 test('an execution that was started before is started', async () => {
   refusal = 'ExecutionAlreadyExists';
-  await startExecution('arn:of:a:machine', 'name', {});
+  await startExecution('arn:of:a:machine', 'name', { version: 1 });
 });
 
 test('without a deadline a service has 8 s', async () => {

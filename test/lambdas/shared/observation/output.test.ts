@@ -54,7 +54,7 @@ test('every line of a boot carries the request id of the client, and the ids of 
   const lines = output.lines();
   expect(lines.map(({ service, message }) => [service, message])).toEqual([
     ['compute', 'answered'],
-    ['BuildOnHost', 'active'],
+    ['BootOne', 'active'],
   ]);
   expect(lines.map(({ request_id }) => request_id)).toEqual([requestId, requestId]);
   expect(lines[0]).toMatchObject({ method: 'POST', path: '/v2.1/servers', status: 202, data_api_calls: 2, servers: [id] });
@@ -80,19 +80,29 @@ test('a burial is counted once by first cause, and logged with it', async () => 
   expect(output.lines().at(-1)).toMatchObject({ message: 'buried in cell0', server: id, request_id: requestId, cause: 'DISK_GB' });
 });
 
-test('a boot whose hosts all fail is counted once', async () => {
-  process.env.SIMULATION = JSON.stringify({ failureChance: 1 });
+test('a boot of one server is counted once', async () => {
   await boot();
-  expect(measured('BootsFailedInCell')).toEqual({ FailInCell: [1] });
-  expect(measured('TimeToError')).toEqual({ FailInCell: plausible });
+  expect(measured('BootsActive')).toEqual({ BootOne: [1] });
+  expect(measured('TimeToActive')).toEqual({ BootOne: plausible });
+});
+
+test.each([
+  ['BootOne', 1],
+  ['FailInCell', 2],
+])('a boot whose hosts all fail is counted once, by %s', async (service, count) => {
+  process.env.SIMULATION = JSON.stringify({ failureChance: 1 });
+  await boot({ min_count: count });
+  expect(measured('BootsFailedInCell')).toEqual({ [service]: Array(count).fill(1) });
+  expect(measured('TimeToError')).toEqual({ [service]: Array(count).fill(plausible[0]) });
   await query(cloud.service.api, 'delete from build_failures');
 });
 
-test.each(['BuildOnHost', 'BuryInCell0'])('a run of %s whose answer was lost is not counted again', async (state) => {
+test.each(['BootOne', 'BuildOnHost', 'BuryInCell0'])('a run of %s whose answer was lost is not counted again', async (state) => {
   cloud.service.workflow.faults.add({ state, when: 'after', nth: 1, error: 'DatabaseUnreachable' });
+  if (state === 'BuildOnHost') cloud.service.workflow.faults.add({ state: 'BootOne', when: 'before', nth: 1 });
   await boot(state === 'BuryInCell0' ? { flavorRef: tooLarge } : {});
   cloud.service.workflow.faults.clear();
-  const [name, key] = state === 'BuryInCell0' ? ['BootsBuried', 'BuryInCell0/DISK_GB'] : ['BootsActive', 'BuildOnHost'];
+  const [name, key] = state === 'BuryInCell0' ? ['BootsBuried', 'BuryInCell0/DISK_GB'] : ['BootsActive', state];
   expect(measured(name)).toEqual({ [key]: [1] });
 });
 
@@ -115,7 +125,7 @@ test('the first run of the reaper of a day starts an audit, later ones do not', 
 });
 
 test('the reaper reports what it did, and how many burials wait', async () => {
-  cloud.service.workflow.faults.add({ state: 'ScheduleServers', when: 'before', error: 'Crash' });
+  for (const state of ['BootOne', 'ScheduleServers']) cloud.service.workflow.faults.add({ state, when: 'before', error: 'Crash' });
   cloud.service.dataApi.faults.add({ cluster: 'cell0', kind: 'down' });
   const { requestId } = await boot();
   output.clear();

@@ -93,7 +93,7 @@ test('a cell that is down sends the server to another cell; the reaper cleans wh
 });
 
 test('a boot whose workflow was never started is started by the reaper', async () => {
-  cloud.service.workflow.faults.add({ state: 'ScheduleServers', when: 'before', error: 'Crash' });
+  for (const state of ['BootOne', 'ScheduleServers']) cloud.service.workflow.faults.add({ state, when: 'before', error: 'Crash' });
   cloud.service.workflow.faults.add({ state: 'BuryInCell0', when: 'before', error: 'Crash', nth: 1 });
   const id = await user.boot();
   cloud.service.workflow.faults.clear();
@@ -106,10 +106,11 @@ test('a boot whose workflow was never started is started by the reaper', async (
 
 test('a cell that goes down when it has just got a server is waited for by nobody but the reaper', async () => {
   const { dataApi, workflow } = cloud.service;
+  workflow.faults.add({ state: 'BootOne', when: 'before', nth: 1 });
   workflow.faults.add({ state: 'CreateInCell', when: 'after', error: 'Lambda.ServiceException', nth: 1 });
   let rounds = 0;
   const end = workflow.onTask(({ state, phase }) => {
-    if (phase !== 'failed') return;
+    if (phase !== 'failed' || state === 'BootOne') return;
     for (const cluster of ['cell1', 'cell2']) dataApi.faults.add({ cluster, kind: 'down' });
     if (state === 'CreateInCell') rounds += 1;
   });

@@ -34,8 +34,7 @@ test('nothing is accepted when the reaper cannot be scheduled', async () => {
 
 test('a boot whose workflow died is taken over, and then no reaper is scheduled any more', async () => {
   const { workflow, api } = cloud.service;
-  workflow.faults.add({ state: 'ScheduleServers', when: 'before', error: 'Crash' });
-  workflow.faults.add({ state: 'BuryInCell0', when: 'before', error: 'Crash' });
+  for (const state of ['BootOne', 'ScheduleServers', 'BuryInCell0']) workflow.faults.add({ state, when: 'before', error: 'Crash' });
   const ids = [await user.boot(), await user.boot()];
   await workflow.stop();
   workflow.faults.clear();
