@@ -29,28 +29,33 @@ export interface ActionsOf {
  * @throws NotFound when there is no such server for the caller, BadRequest when the marker is none of its actions.
  */
 export async function listInstanceActions(api: Database, of: ActionsOf, filter: ActionFilter): Promise<InstanceAction[]> {
-  const cell = await cellOf(api, of);
+  const { cell } = await placeOf(api, of);
   const asked = filter.limit > 0 ? cell : undefined;
   const actions = asked ? await inCell(asked, 'reading', (database) => selectInstanceActions(database, of.server, filter)) : [];
   if (!actions) throw new BadRequest(`Marker ${filter.marker} could not be found.`);
   return actions;
 }
 
+/** An action, its events, and the project of its server. */
+export interface FoundInstanceAction extends WholeInstanceAction {
+  projectId: string;
+}
+
 /**
  * Returns the action that a request did to a server, with its events.
  * @throws NotFound when there is no such server for the caller, or no such action.
  */
-export async function findInstanceAction(api: Database, of: ActionsOf, request: string): Promise<WholeInstanceAction> {
-  const cell = await cellOf(api, of);
+export async function findInstanceAction(api: Database, of: ActionsOf, request: string): Promise<FoundInstanceAction> {
+  const { cell, projectId } = await placeOf(api, of);
   const found = cell && (await inCell(cell, 'reading', (database) => selectInstanceAction(database, of.server, request)));
   if (!found) throw new NotFound(`Action ${request} not found`);
-  return found;
+  return { ...found, projectId };
 }
 
-/** Returns the URL of the cell's database, if the server has one. */
-async function cellOf(api: Database, { caller, server, deleted }: ActionsOf): Promise<string | undefined> {
+/** Returns the project of the server, and the URL of its cell's database, if it has one. */
+async function placeOf(api: Database, { caller, server, deleted }: ActionsOf): Promise<{ projectId: string; cell: string | undefined }> {
   const find = deleted ? findAnyInstanceMapping : findInstanceMapping;
-  const { cell, queuedForDelete } = await findMapping(api, caller, server, find);
+  const { projectId, cell, queuedForDelete } = await findMapping(api, caller, server, find);
   if (!cell && queuedForDelete) throw serverNotFound(server);
-  return cell?.database_connection;
+  return { projectId, cell: cell?.database_connection };
 }

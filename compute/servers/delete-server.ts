@@ -28,15 +28,10 @@ export async function deleteServer(api: Database, driver: Driver, caller: Caller
   if (moved) await deleteFromCell(api, driver, caller, requestId, moved);
 }
 
-async function deleteFromCell(
-  api: Database,
-  driver: Driver,
-  caller: Caller,
-  requestId: string,
-  { uuid, cell, projectId }: InstanceMapping,
-) {
+async function deleteFromCell(api: Database, driver: Driver, caller: Caller, requestId: string, { uuid, cell }: InstanceMapping) {
   if (!cell) throw serverNotFound(uuid);
-  const by = { requestId, userId: caller.userId, projectId, force: allows(caller, 'os_compute_api:servers:detail:get_all_tenants') };
+  const { userId, projectId } = caller;
+  const by = { requestId, userId, projectId, force: allows(caller, 'os_compute_api:servers:detail:get_all_tenants') };
   const deletion = await inCell(cell.database_connection, 'changing', (database) => deleteInstance(database, uuid, by));
   if (!deletion) throw serverNotFound(uuid);
   if (deletion.locked) throw new Conflict(`Instance ${uuid} is locked`);

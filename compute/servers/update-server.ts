@@ -1,4 +1,4 @@
-/** What a client changes of a server itself: its name and the like. Nothing stands against it, neither a lock nor a state, and no host needs to know. */
+/** What a client changes of a server itself: its name and the like. Nothing stands against it, neither a lock nor a state, and no host has a part in it. */
 import type { Caller } from '../../common/caller.ts';
 import { updateBuildRequest } from '../../database/api/servers/build-requests.ts';
 import { findInstanceMapping, type InstanceMapping } from '../../database/api/servers/instance-mappings.ts';

@@ -17,8 +17,9 @@ export interface InstanceAction {
   action: string;
   instance_uuid: string;
   request_id: string;
-  user_id: string;
-  project_id: string;
+  /** Who asked for it; null for what nobody asked for. */
+  user_id: string | null;
+  project_id: string | null;
   start_time: string;
   updated_at: string | null;
   message: string | null;

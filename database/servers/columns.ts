@@ -75,6 +75,8 @@ const instances = {
   execution: { type: 'text', nullable: true },
   fencing_token: { type: 'integer' },
   task: { type: 'jsonb', nullable: true, initial: null },
+  // Ours: the request that changed metadata or tags last.
+  changed_by: { type: 'text', nullable: true, initial: null },
 } as const satisfies Readonly<Record<string, Column>>;
 
 /** The name of a column of `instances`. */

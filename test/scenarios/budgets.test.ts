@@ -169,6 +169,21 @@ describe('PUT takes 2 calls, 2 in sequence', () => {
   });
 });
 
+test.each<[string, string, object?]>([
+  ['POST', '/metadata', { metadata: { other: 'x' } }],
+  ['PUT', '/metadata', { metadata: { other: 'x' } }],
+  ['PUT', '/metadata/role', { meta: { role: 'db' } }],
+  ['DELETE', '/metadata/role'],
+  ['PUT', '/tags', { tags: ['red', 'green'] }],
+  ['PUT', '/tags/red'],
+  ['DELETE', '/tags'],
+  ['DELETE', '/tags/blue'],
+])('%s /servers/{id}%s takes 2 calls, 2 in sequence', async (method, path, body) => {
+  const id = await user.boot({ metadata: { role: 'web' }, tags: ['blue'] });
+  await user.settled(id);
+  expect(await requestCost(method, `/servers/${id}${path}`, body)).toEqual([2, 2]);
+});
+
 describe('DELETE takes 3 calls, 3 in sequence', () => {
   test('of a server in cell0', async () => {
     const id = await user.boot({ flavorRef: tooLarge });

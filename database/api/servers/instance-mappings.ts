@@ -64,6 +64,32 @@ export async function findInstanceMapping(
   return documents.get(uuid);
 }
 
+/** A limit of a project. */
+export interface ProjectLimit {
+  project: string;
+  resource: string;
+  /** Where the project has none of its own. */
+  fallback: number;
+}
+
+/** As findInstanceMapping, with a limit beside it; -1 is none. */
+export async function findInstanceMappingAndLimit(
+  api: Database,
+  uuid: string,
+  projectId: string | null,
+  { project, resource, fallback }: ProjectLimit,
+): Promise<(InstanceMapping & { limit: number }) | undefined> {
+  const { documents } = await queryDocuments<InstanceMapping & { limit: number }>(
+    api,
+    `select m.instance_uuid as key, ${document()} || jsonb_build_object(
+       'limit', coalesce((select hard_limit from quotas where project_id = :project and resource = :resource), :fallback::int)) as doc
+     from ${joined('instance_mappings')}
+     where m.instance_uuid = :uuid::uuid and not m.queued_for_delete and (:project_id::text is null or m.project_id = :project_id)`,
+    { uuid, project_id: projectId, project, resource, fallback },
+  );
+  return documents.get(uuid);
+}
+
 /** As findInstanceMapping, of a deleted server too. */
 export function findAnyInstanceMapping(api: Database, uuid: string, projectId: string | null): Promise<InstanceMapping | undefined> {
   return findInstanceMapping(api, uuid, projectId, 'all');

@@ -2,17 +2,11 @@
  * A statement that waits for another one's lock works on the row as that one leaves it, and is checked by what it makes of that row; not by what it would
  * have made of the row as it was when the statement began.
  */
-import {
-  BeginTransactionCommand,
-  CommitTransactionCommand,
-  ExecuteStatementCommand,
-  RDSDataClient,
-  RollbackTransactionCommand,
-} from '@aws-sdk/client-rds-data';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { releaseServers } from '../../../database/api/servers/release.ts';
 import { query } from '../../../database/data-api/client.ts';
 import { type Cloud, startCloud } from '../../fixtures/cloud.ts';
+import { afterChanges, beside } from '../../fixtures/meet-transaction.ts';
 import { forbidMoreThan } from '../../fixtures/quota-guard.ts';
 
 let cloud: Cloud;
@@ -20,45 +14,6 @@ beforeAll(async () => {
   cloud = await startCloud({ cells: 1, hosts: 4 });
 });
 afterAll(() => cloud?.stop());
-
-interface Transaction {
-  execute(sql: string): Promise<unknown>;
-  /** Waits until a number of statements wait for locks. */
-  blocks(count: number): Promise<void>;
-  commit(): Promise<unknown>;
-}
-
-/** Runs something beside a transaction, which ends with it. */
-async function beside<Result>(run: (other: Transaction) => Promise<Result>): Promise<Result> {
-  const { api } = cloud.service;
-  const { clusterArn: resourceArn, secretArn, database } = api;
-  const client = new RDSDataClient();
-  const { transactionId } = await client.send(new BeginTransactionCommand({ resourceArn, secretArn, database }));
-  const held = { resourceArn, secretArn, transactionId };
-  const waiting = `select count(*)::int as count from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`;
-  try {
-    return await run({
-      execute: (sql) => client.send(new ExecuteStatementCommand({ ...held, database, sql })),
-      blocks: (count) => expect.poll(async () => (await query<{ count: number }>(api, waiting))[0]?.count, { timeout: 5_000 }).toBe(count),
-      commit: () => client.send(new CommitTransactionCommand(held)),
-    });
-  } finally {
-    await client.send(new RollbackTransactionCommand(held)).catch(() => undefined);
-    client.destroy();
-  }
-}
-
-/** Starts `run` while another transaction has changed rows, which it commits once `run` waits for them. */
-function afterChanges<Result>(statements: readonly string[], run: () => Promise<Result>): Promise<Result> {
-  return beside(async ({ execute, blocks, commit }) => {
-    for (const sql of statements) await execute(sql);
-    const running = run();
-    running.catch(() => undefined);
-    await blocks(1);
-    await commit();
-    return running;
-  });
-}
 
 test('a boot that waits for a delete takes the quota that it releases, and no more', async () => {
   const { api } = cloud.service;
@@ -68,7 +23,7 @@ test('a boot that waits for a delete takes the quota that it releases, and no mo
   await forbidMoreThan(api, 1);
   const one = `where project_id = '${user.projectId}'`;
 
-  await afterChanges([`update quota_usages set instances = 0 ${one}`], () => user.boot());
+  await afterChanges(api, [`update quota_usages set instances = 0 ${one}`], () => user.boot());
   expect(await query(api, `select instances from quota_usages ${one}`)).toEqual([{ instances: 1 }]);
   await expect(user.boot()).rejects.toThrow('Quota exceeded for instances');
 });
@@ -86,6 +41,7 @@ test('a delete that waits for a claim on the move frees the host it moved to', a
      where i.resource_class = a.resource_class and i.resource_provider_id = ${provider}`;
 
   await afterChanges(
+    api,
     [
       share(before?.id, '-'),
       share(empty?.id, '+'),
@@ -103,7 +59,7 @@ test('a statement that PostgreSQL undoes because of a deadlock is sent again', a
   const { api } = cloud.service;
   const [first = 0, second = 0] = (await query<{ id: number }>(api, 'select id from inventories order by id limit 2')).map(({ id }) => id);
   const lock = (id: number) => `select id from inventories where id = ${id} for update`;
-  const rows = await beside(async ({ execute, blocks, commit }) => {
+  const rows = await beside(api, async ({ execute, blocks, commit }) => {
     await execute(lock(first));
     const running = query(api, `with one as (${lock(second)}), two as (${lock(first)}) select one.id as one, two.id as two from one, two`);
     running.catch(() => undefined);

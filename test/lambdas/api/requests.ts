@@ -131,6 +131,10 @@ export const resources: ReadonlyMap<string, Make> = new Map<string, Make>([
 const bodies: ReadonlyMap<string, (cloud: Cloud, owner: User) => object> = new Map<string, (cloud: Cloud, owner: User) => object>([
   ['POST /servers', () => ({ server: { name: 'server', imageRef: cirros('').id, flavorRef: '1', networks: 'none' } })],
   ['PUT /servers/{id}', () => ({ server: { name: 'other' } })],
+  ['POST /servers/{id}/metadata', () => ({ metadata: { role: 'db' } })],
+  ['PUT /servers/{id}/metadata', () => ({ metadata: { role: 'db' } })],
+  ['PUT /servers/{id}/metadata/{item}', () => ({ meta: { role: 'db' } })],
+  ['PUT /servers/{id}/tags', () => ({ tags: ['red'] })],
   ...[
     'forceDelete',
     'os-start',

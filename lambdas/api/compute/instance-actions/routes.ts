@@ -90,11 +90,11 @@ async function list(request: ApiRequest<undefined, ActionQuery>) {
 
 async function show(request: ApiRequest) {
   const { caller, microversion, params } = request;
-  const { action, events } = await findInstanceAction(apiDatabase(), actionsOf(request), params.request ?? '');
+  const { action, events, projectId } = await findInstanceAction(apiDatabase(), actionsOf(request), params.request ?? '');
   const admin = allows(caller, 'os_compute_api:os-instance-actions:events');
   const shown =
     admin || microversion.has('eventsForOwners')
-      ? { events: events.map((event) => eventView(event, action.project_id, admin, microversion)) }
+      ? { events: events.map((event) => eventView(event, action.project_id ?? projectId, admin, microversion)) }
       : {};
   return { status: 200, body: { instanceAction: { ...actionView(action, microversion), ...shown } } };
 }

@@ -15,7 +15,9 @@ import { removeServer } from './delete.ts';
 import { findWholeServer } from './find.ts';
 import { isEmpty, readListing } from './list-query.ts';
 import { type ServerQuery, serverQuery } from './list-query-schema.ts';
+import { metadataRoutes } from './metadata.ts';
 import { serverSubResourceRoutes } from './sub-resources.ts';
+import { tagRoutes } from './tags.ts';
 import { updateServerRoute } from './update.ts';
 import { serverDetail, serverSummary } from './view.ts';
 
@@ -97,5 +99,7 @@ export const serverRoutes: readonly Route[] = [
   route({ method: 'DELETE', path: '/servers/{id}', policy: 'os_compute_api:servers:delete', toOthers: 'hidden', handle: remove }),
   updateServerRoute,
   serverActionRoute,
+  ...metadataRoutes,
+  ...tagRoutes,
   ...serverSubResourceRoutes,
 ];

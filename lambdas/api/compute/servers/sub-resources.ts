@@ -1,6 +1,6 @@
 /**
  * What Nova has below a server. What a server can be said to have is read from it: a cloud without networks, volumes, shares and migrations has Nova's
- * empty lists, and Nova's 404 of each item. What would change a server is still to be built.
+ * empty lists, and Nova's 404 of each item. Metadata and tags are changed in files of their own, and some of the rest is still to be built.
  */
 import { NotFound } from '../../../../common/errors.ts';
 import type { Rule } from '../../../../common/policy.ts';
@@ -74,17 +74,9 @@ const ofAdmins = { toOthers: 'forbidden' } as const;
 export const serverSubResourceRoutes: readonly Route[] = [
   read('metadata', 'os_compute_api:server-metadata:index', ({ instance: { metadata } }) => ({ metadata })),
   read('metadata/{item}', 'os_compute_api:server-metadata:show', metadataItem),
-  unbuilt('POST', '/metadata', 'os_compute_api:server-metadata:create', inError('update metadata')),
-  unbuilt('PUT', '/metadata', 'os_compute_api:server-metadata:update_all', inError('update metadata')),
-  unbuilt('PUT', '/metadata/{item}', 'os_compute_api:server-metadata:update', inError('update metadata')),
-  unbuilt('DELETE', '/metadata/{item}', 'os_compute_api:server-metadata:delete', inError('delete metadata')),
 
   read('tags', 'os_compute_api:os-server-tags:index', ({ instance }) => ({ tags: instance.tags }), tags),
   read('tags/{item}', 'os_compute_api:os-server-tags:show', hasTag, tags),
-  unbuilt('PUT', '/tags', 'os_compute_api:os-server-tags:update_all', inError('update tags'), tags),
-  unbuilt('PUT', '/tags/{item}', 'os_compute_api:os-server-tags:update', inError('update tag'), tags),
-  unbuilt('DELETE', '/tags', 'os_compute_api:os-server-tags:delete_all', inError('delete tags'), tags),
-  unbuilt('DELETE', '/tags/{item}', 'os_compute_api:os-server-tags:delete', inError('delete tag'), tags),
 
   read('ips', 'os_compute_api:ips:index', () => ({ addresses: {} })),
   none('GET', 'ips/{item}', 'os_compute_api:ips:show', () => 'Instance is not a member of specified network'),

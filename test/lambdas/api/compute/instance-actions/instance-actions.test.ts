@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { query } from '../../../../../database/data-api/client.ts';
 import { type Cloud, startCloud, type User } from '../../../../fixtures/cloud.ts';
@@ -133,4 +134,59 @@ test('what an action says may be longer than a row of the Data API', async () =>
   const { body } = await user.send<{ instanceActions: { request_id: string }[] }>('GET', `/servers/${id}/os-instance-actions`);
   const { status } = await admin.send('GET', `/servers/${id}/os-instance-actions/${body.instanceActions[0]?.request_id}`);
   expect(status).toBe(200);
+});
+
+test('several actions and events stand from the newest to the oldest, also those that nobody asked for and those that go on', async () => {
+  const id = await user.boot();
+  const { 'OS-EXT-SRV-ATTR:host': host } = await admin.settled(id);
+  const cell = cloud.database(String(host).split('-', 1)[0] ?? '');
+  await query(
+    cell,
+    `with noted as (
+       insert into instance_actions (instance_uuid, action, request_id, user_id, project_id, start_time, created_at, updated_at, message)
+       values (:id::uuid, 'reboot', 'req-reboot', :user, :project, '2030-01-01Z', '2030-01-01Z', '2030-01-01T00:00:03Z', 'Error'),
+         (:id::uuid, 'stop', 'req-sync', null, null, '2030-01-02Z', '2030-01-02Z', '2030-01-02Z', null)
+       returning id, request_id)
+     insert into instance_actions_events (action_id, event, start_time, finish_time, created_at, result, traceback, host, details)
+     select noted.id, event, start_time::timestamptz, finish_time::timestamptz, start_time::timestamptz, result, traceback, host, details
+     from noted join (values
+       ('req-reboot', 'api_reboot', '2030-01-01T00:00:01Z', '2030-01-01T00:00:01.5Z', 'Success', null, null, null),
+       ('req-reboot', 'compute_reboot_instance', '2030-01-01T00:00:02Z', '2030-01-01T00:00:03Z', 'Error', 'a trace', 'a-host', 'it failed'),
+       ('req-sync', 'compute_stop_instance', '2030-01-02Z', null, null, null, 'a-host', null)
+     ) e (request_id, event, start_time, finish_time, result, traceback, host, details) using (request_id)`,
+    { id, user: user.userId, project: user.projectId },
+  );
+  const path = `/servers/${id}/os-instance-actions`;
+  const { body } = await user.send<{ instanceActions: Record<string, unknown>[] }>('GET', path);
+  expect(body.instanceActions.map(({ action, message, user_id }) => [action, message, user_id])).toEqual([
+    ['stop', null, null],
+    ['reboot', 'Error', user.userId],
+    ['create', null, user.userId],
+  ]);
+  const eventsOf = async (who: User, request: string) =>
+    (await who.send<{ instanceAction: { events: object[] } }>('GET', `${path}/${request}`)).body.instanceAction.events;
+  const hostId = createHash('sha224').update(`${user.projectId}a-host`).digest('hex');
+  const reboot = {
+    ...{ event: 'compute_reboot_instance', start_time: '2030-01-01T00:00:02.000000', finish_time: '2030-01-01T00:00:03.000000' },
+    ...{ result: 'Error', hostId },
+  };
+  const api = {
+    ...{ event: 'api_reboot', start_time: '2030-01-01T00:00:01.000000', finish_time: '2030-01-01T00:00:01.500000' },
+    ...{ result: 'Success', hostId: '' },
+  };
+  expect(await eventsOf(user, 'req-reboot')).toEqual([reboot, api]);
+  expect(await eventsOf(admin, 'req-reboot')).toEqual([
+    { ...reboot, traceback: 'a trace', host: 'a-host', details: 'it failed' },
+    { ...api, traceback: null, host: null, details: null },
+  ]);
+  const going = { event: 'compute_stop_instance', start_time: '2030-01-02T00:00:00.000000', finish_time: null, result: null, hostId };
+  expect(await eventsOf(user, 'req-sync')).toEqual([going]);
+});
+
+test('an action is its caller’s and his project’s, also on a server of another project', async () => {
+  const id = await user.boot();
+  await user.settled(id);
+  await admin.send('DELETE', `/servers/${id}`);
+  const { body } = await user.send<{ instanceActions: object[] }>('GET', `/servers/${id}/os-instance-actions`);
+  expect(body.instanceActions[0]).toMatchObject({ action: 'delete', user_id: admin.userId, project_id: admin.projectId });
 });

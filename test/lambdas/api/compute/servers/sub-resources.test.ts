@@ -79,9 +79,6 @@ test('no server has a migration', async () => {
 });
 
 test.each([
-  ['POST', '/metadata'],
-  ['DELETE', '/metadata/role'],
-  ['PUT', '/tags'],
   ['POST', '/os-interface'],
   ['POST', '/os-volume_attachments'],
   ['GET', '/topology'],
@@ -90,14 +87,6 @@ test.each([
 });
 
 test.each([
-  ['POST', 'metadata', "Cannot 'update metadata' instance %s while it is in vm_state error"],
-  ['PUT', 'metadata', "Cannot 'update metadata' instance %s while it is in vm_state error"],
-  ['PUT', 'metadata/role', "Cannot 'update metadata' instance %s while it is in vm_state error"],
-  ['DELETE', 'metadata/role', "Cannot 'delete metadata' instance %s while it is in vm_state error"],
-  ['PUT', 'tags', "Cannot 'update tags' instance %s while it is in vm_state error"],
-  ['PUT', 'tags/red', "Cannot 'update tag' instance %s while it is in vm_state error"],
-  ['DELETE', 'tags', "Cannot 'delete tags' instance %s while it is in vm_state error"],
-  ['DELETE', 'tags/red', "Cannot 'delete tag' instance %s while it is in vm_state error"],
   ['POST', 'os-interface', "Cannot 'attach_interface' instance %s while it is in vm_state error"],
   ['DELETE', 'os-interface/p', "Cannot 'detach_interface' instance %s while it is in vm_state error"],
   ['POST', 'os-volume_attachments', "Cannot 'attach_volume' instance %s while it is in vm_state error"],
