@@ -3,7 +3,7 @@
 const column = 'add column request_spec jsonb';
 
 export const requestSpecs = {
-  version: 6,
+  version: 7,
   name: 'request-specs',
   sql: `alter table instance_extra ${column}; alter table shadow_instance_extra ${column};`,
 };
