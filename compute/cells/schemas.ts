@@ -3,8 +3,9 @@
 import { NotFound } from '../../common/errors.ts';
 import { listCellMappings } from '../../database/api/cells/cell-mappings.ts';
 import type { Database } from '../../database/data-api/client.ts';
-import { migrate, schemaVersion } from '../../database/migrator/migrate.ts';
+import { schemaVersion } from '../../database/migrator/migrate.ts';
 import type { Migration } from '../../database/migrator/migration.ts';
+import { type MasterAccess, migrateAsMaster } from '../../database/migrator/service-user.ts';
 import { type InCells, inCells } from './reach.ts';
 
 /**
@@ -18,9 +19,16 @@ export function upTo(migrations: readonly Migration[], version: number | undefin
   return wanted;
 }
 
-/** Applies migrations that the databases of cell0 and all cells lack; returns the versions that were applied. */
-export async function syncCells(api: Database, migrations: readonly Migration[]): Promise<InCells<number[]>> {
-  return inCells(await listCellMappings(api), 'tending', (_, database) => migrate(database, migrations));
+/**
+ * Applies migrations that the databases of cell0 and all cells lack; returns the versions that were applied.
+ * @param asMaster finds out how the master of a database opens it.
+ */
+export async function syncCells(
+  api: Database,
+  migrations: readonly Migration[],
+  asMaster: (database: Database) => Promise<MasterAccess>,
+): Promise<InCells<number[]>> {
+  return inCells(await listCellMappings(api), 'tending', async (_, database) => migrateAsMaster(await asMaster(database), migrations));
 }
 
 /** Returns the versions of the databases of cell0 and all cells. */

@@ -1,8 +1,9 @@
 /** A database of a deployment gets its schema before anything uses it. */
 import { apiMigrations } from '../../database/api/migrations/index.ts';
 import { cellMigrations } from '../../database/cell/migrations/index.ts';
-import type { Database } from '../../database/data-api/client.ts';
-import { migrate } from '../../database/migrator/migrate.ts';
+import { type MasterAccess, migrateAsMaster } from '../../database/migrator/service-user.ts';
+
+export type { MasterAccess };
 
 const histories = { api: apiMigrations, cell: cellMigrations };
 
@@ -15,9 +16,9 @@ export function isSchema(name: string): name is Schema {
 }
 
 /**
- * Applies the migrations that a database lacks; returns their versions.
+ * Applies the migrations that a database lacks, and lets the user of the functions use it; returns their versions.
  * @throws the Data API's error of the migration that failed.
  */
-export function migrateDatabase(database: Database, schema: Schema): Promise<number[]> {
-  return migrate(database, histories[schema]);
+export function migrateDatabase(access: MasterAccess, schema: Schema): Promise<number[]> {
+  return migrateAsMaster(access, histories[schema]);
 }

@@ -17,9 +17,14 @@ export const tag = {
   role: 'cellzero:role',
   /** The name of the cell. */
   cell: 'cellzero:cell',
+  /** Of a secret: whose it is in its database, a `DatabaseUser`. */
+  user: 'cellzero:user',
 } as const;
 
-/** Where a database is. */
+/** The users of a database: the master owns its schema and migrates it; functions are the service user, who reads and writes rows. */
+export type DatabaseUser = 'master' | 'service';
+
+/** Where a database is, for its service user. */
 export interface DatabaseAddress {
   clusterArn: string;
   secretArn: string;
@@ -47,16 +52,22 @@ export interface Databases {
   api: DatabaseAddress;
 }
 
-/** Lets a function run statements in every database of these roles; `cell` means all live cells of the stage, those of the future included. */
+/**
+ * Lets a function run statements, as the service user, in every database of these roles; `cell` means all live cells of the stage, those of the future
+ * included.
+ */
 export function allowDatabases({ role }: NodeFunction, { stage, api }: Databases, roles: readonly DatabaseRole[]): void {
   if (roles.includes('api')) allowDatabase(role, api);
   const cells = roles.filter((name) => name !== 'api');
   if (cells.length === 0) return;
-  const conditions = { StringEquals: { [`aws:ResourceTag/${tag.stage}`]: stage, [`aws:ResourceTag/${tag.role}`]: cells } };
+  const tags = { [`aws:ResourceTag/${tag.stage}`]: stage, [`aws:ResourceTag/${tag.role}`]: cells };
+  const ofService = { ...tags, [`aws:ResourceTag/${tag.user}`]: 'service' satisfies DatabaseUser };
   const every = (service: string, resource: string) =>
     Stack.of(role).formatArn({ service, resource, resourceName: '*', arnFormat: ArnFormat.COLON_RESOURCE_NAME });
-  role.addToPrincipalPolicy(new PolicyStatement({ actions: [runStatement], resources: [every('rds', 'cluster')], conditions }));
-  role.addToPrincipalPolicy(new PolicyStatement({ actions: [readSecret], resources: [every('secretsmanager', 'secret')], conditions }));
+  const allow = (action: string, resource: string, StringEquals: Record<string, string | string[]>) =>
+    role.addToPrincipalPolicy(new PolicyStatement({ actions: [action], resources: [resource], conditions: { StringEquals } }));
+  allow(runStatement, every('rds', 'cluster'), tags);
+  allow(readSecret, every('secretsmanager', 'secret'), ofService);
   for (const resource of ['rds:<AWS::Region>:<AWS::AccountId>:cluster', 'secretsmanager:<AWS::Region>:<AWS::AccountId>:secret']) {
     Validations.of(role).acknowledge({
       id: `AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:${resource}:*]`,

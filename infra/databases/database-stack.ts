@@ -12,11 +12,12 @@ import {
   DatabaseCluster,
   DatabaseClusterEngine,
   DatabaseSecret,
+  type DatabaseSecretProps,
 } from 'aws-cdk-lib/aws-rds';
 import type { Construct } from 'constructs';
 import type { DatabaseRole } from '../../lambdas/workflows/workflow.ts';
 import type { Capacity, Stage } from '../settings.ts';
-import { type DatabaseAddress, tag } from './database-access.ts';
+import { allowSecret, type DatabaseAddress, type DatabaseUser, tag } from './database-access.ts';
 import { DeployStep } from './deploy-step.ts';
 import type { DatabaseNetwork } from './network-stack.ts';
 
@@ -62,10 +63,21 @@ export abstract class DatabaseStack extends Stack {
     Tags.of(this).add(tag.role, role);
     if (role !== 'api') Tags.of(this).add(tag.cell, name);
 
-    // A database outlives its stack, with the secret that opens it; and so a first deployment that fails is not held up by their protection.
+    // A database outlives its stack, with the secrets that open it; and so a first deployment that fails is not held up by their protection.
     const removalPolicy = kept ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY;
-    const secret = new DatabaseSecret(this, 'Secret', { username: 'cellzero' });
-    secret.applyRemovalPolicy(removalPolicy);
+    const addSecret = (id: string, user: DatabaseUser, props: DatabaseSecretProps): DatabaseSecret => {
+      const secret = new DatabaseSecret(this, id, props);
+      secret.applyRemovalPolicy(removalPolicy);
+      Tags.of(secret).add(tag.user, user);
+      Validations.of(secret).acknowledge({
+        id: 'AwsSolutions-SMG4',
+        reason: 'It opens nothing without rights on the cluster and on the secret itself: docs/decisions/0010-secrets-do-not-rotate.md.',
+      });
+      return secret;
+    };
+    const masterSecret = addSecret('Secret', 'master', { username: 'cellzero' });
+    // A user of its own for each database: an emulator may have them all in one server. The secret names the master's, which migrations then use.
+    const secret = addSecret('ServiceSecret', 'service', { username: `cellzero_${name}`, masterSecret });
     const cluster = new DatabaseCluster(this, 'Cluster', {
       engine: DatabaseClusterEngine.auroraPostgres({
         version: AuroraPostgresEngineVersion.of(postgresVersion, postgresVersion.slice(0, postgresVersion.indexOf('.'))),
@@ -78,7 +90,7 @@ export abstract class DatabaseStack extends Stack {
       enableDataApi: true,
       storageEncrypted: true,
       defaultDatabaseName: databaseName,
-      credentials: Credentials.fromSecret(secret),
+      credentials: Credentials.fromSecret(masterSecret),
       vpc: network.vpc,
       subnetGroup: network.subnetGroup,
       securityGroups: [network.securityGroup],
@@ -86,10 +98,9 @@ export abstract class DatabaseStack extends Stack {
       deletionProtection: kept,
       removalPolicy,
     });
-    Validations.of(secret).acknowledge({
-      id: 'AwsSolutions-SMG4',
-      reason: 'It opens nothing without rights on the cluster and on the secret itself: docs/decisions/0010-secrets-do-not-rotate.md.',
-    });
+    secret.attach(cluster);
+    // Stacks of the release before functions had users of their own import it, until they are deployed in their turn.
+    if (role === 'api') this.exportValue(masterSecret.secretArn);
     Validations.of(cluster).acknowledge({
       id: 'AwsSolutions-RDS6',
       reason: 'IAM authentication is for clients that connect; nobody can, and the Data API asks IAM for every statement.',
@@ -109,5 +120,6 @@ export abstract class DatabaseStack extends Stack {
       databases: [this.database],
       after: cluster,
     });
+    allowSecret(this.migration.handler, masterSecret.secretArn);
   }
 }

@@ -3,6 +3,7 @@ import { isSchema, migrateDatabase } from '../../compute/deploy/migrate-database
 import { deployedDatabase } from '../shared/database.ts';
 import { setting } from '../shared/environment.ts';
 import { type InvocationContext, log, observed } from '../shared/observation/invocation.ts';
+import { masterAccess } from './master-access.ts';
 import { whenReady } from './when-ready.ts';
 
 /**
@@ -13,7 +14,7 @@ export function handler(_event?: unknown, context?: InvocationContext): Promise<
   return observed('migrate', context, async () => {
     const schema = setting('SCHEMA');
     if (!isSchema(schema)) throw new Error(`SCHEMA is ${schema}, not api or cell`);
-    const applied = await whenReady(() => migrateDatabase(deployedDatabase(), schema));
+    const applied = await whenReady(async () => migrateDatabase(await masterAccess(deployedDatabase()), schema));
     log().info('migrated', { schema, applied });
   });
 }

@@ -11,11 +11,20 @@ export const databaseName = 'cellzero';
 /** ARN of the Aurora cluster with this name: `api`, `cell0`, `cell1` and so on. */
 export const clusterArn = (name: string): string => `arn:aws:rds:${region}:${account}:cluster:${name}`;
 
-/** ARN of the secret that opens the cluster with this name. */
+/** ARN of the secret with which functions open the cluster with this name. */
 export const secretArn = (name: string): string => `arn:aws:secretsmanager:${region}:${account}:secret:${name}`;
+
+/** ARN of the secret of its master. */
+export const masterSecretArn = (name: string): string => secretArn(`${name}-master`);
+
+/** The user that functions are in it. */
+export const serviceUser = (name: string): string => `cellzero_${name}`;
 
 /** URL of the database in a cluster, as settings and `cell_mappings.database_connection` hold it. */
 export const databaseUrl = (name: string): string => `rds-data://${clusterArn(name)}/${databaseName}?secret=${secretArn(name)}`;
+
+/** URL of the same database for its master. */
+export const masterUrl = (name: string): string => `rds-data://${clusterArn(name)}/${databaseName}?secret=${masterSecretArn(name)}`;
 
 /** ARN of a Lambda function. */
 export const functionArn = (name: string): string => `arn:aws:lambda:${region}:${account}:function:${name}`;

@@ -73,6 +73,7 @@ function awsEnvironment(url: string) {
     AWS_ENDPOINT_URL_RDS_DATA: url,
     AWS_ENDPOINT_URL_SFN: url,
     AWS_ENDPOINT_URL_KMS: url,
+    AWS_ENDPOINT_URL_SECRETS_MANAGER: url,
   };
 }
 

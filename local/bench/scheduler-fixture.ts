@@ -6,7 +6,7 @@ import type { RequestSpec } from '../../database/api/servers/request-spec.ts';
 import { type Database, query } from '../../database/data-api/client.ts';
 import { parseDatabaseUrl } from '../../database/data-api/url.ts';
 import { migrate } from '../../database/migrator/migrate.ts';
-import { databaseUrl } from '../aws/arns.ts';
+import { masterUrl } from '../aws/arns.ts';
 import { localClusters } from '../aws/data-api/clusters.ts';
 import { createDataApi, type DataApi } from '../aws/data-api/data-api.ts';
 import { startAws } from '../aws/server.ts';
@@ -44,7 +44,7 @@ export async function startSchedulerFixture(postgres: Postgres): Promise<Schedul
   const dataApi = createDataApi({ postgres, clusters: localClusters(new Map([['api', database]])) });
   const aws = await startAws({ services: [dataApi.service] });
   Object.assign(process.env, aws.environment);
-  const api = parseDatabaseUrl(databaseUrl('api'));
+  const api = parseDatabaseUrl(masterUrl('api'));
   await migrate(api, apiMigrations);
   return {
     api,

@@ -10,6 +10,7 @@ import { parseDatabaseUrl } from '../../database/data-api/url.ts';
 import { databaseUrl } from '../aws/arns.ts';
 import { localClusters } from '../aws/data-api/clusters.ts';
 import { createDataApi } from '../aws/data-api/data-api.ts';
+import { secretsManager } from '../aws/secrets-manager.ts';
 import { startAws } from '../aws/server.ts';
 import { type Postgres, startPostgres } from '../postgres/postgres.ts';
 import { type Endpoint, readEndpoint } from './endpoint.ts';
@@ -75,7 +76,7 @@ async function serveStopped(data: string): Promise<Attached> {
     const clusters = await clustersOf(postgres);
     if (!clusters.has('api')) throw new NoDeployment(`the PostgreSQL in ${data} holds no deployment`);
     const dataApi = createDataApi({ postgres, clusters: localClusters(clusters) });
-    const aws = await startAws({ services: [dataApi.service] });
+    const aws = await startAws({ services: [dataApi.service, secretsManager(clusters)] });
     return {
       environment: { ...aws.environment, API_DATABASE: databaseUrl('api') },
       async close() {

@@ -18,6 +18,7 @@ import { seedImages } from '../../image/seed.ts';
 import { handler as compute } from '../../lambdas/api/compute.ts';
 import { handler as identity } from '../../lambdas/api/identity.ts';
 import { handler as image } from '../../lambdas/api/image.ts';
+import { masterAccess } from '../../lambdas/deploy/master-access.ts';
 import type { Setting } from '../../lambdas/shared/environment.ts';
 import { hostDriver } from '../../lambdas/shared/host-driver.ts';
 import { timeouts } from '../../lambdas/shared/timeouts.ts';
@@ -31,6 +32,7 @@ import { createDataApi, type DataApi } from '../aws/data-api/data-api.ts';
 import { createFunctions, type Functions } from '../aws/functions.ts';
 import { startGateway } from '../aws/gateway/gateway.ts';
 import { createKms } from '../aws/kms.ts';
+import { secretsManager } from '../aws/secrets-manager.ts';
 import { startAws } from '../aws/server.ts';
 import { stepFunctionsService } from '../aws/step-functions/service.ts';
 import { createStepFunctions, type StepFunctions, type StepFunctionsOptions } from '../aws/step-functions/step-functions.ts';
@@ -115,7 +117,9 @@ async function start(options: ServiceOptions, stops: (() => Promise<unknown>)[],
   const workflow = await machine(workflows.boot, { retryAfter });
   const reaper = await machine(workflows.reaper, { waitFor: reapAfter });
   const auditor = await machine(workflows.audit);
-  const aws = await startAws({ services: [dataApi.service, kms.service, stepFunctionsService([workflow, reaper, auditor])] });
+  const aws = await startAws({
+    services: [dataApi.service, secretsManager(clusters), kms.service, stepFunctionsService([workflow, reaper, auditor])],
+  });
   stops.push(() => aws.close());
   for (const { stop } of [workflow, reaper, auditor]) stops.push(stop);
   const settings: Partial<Record<Setting, string>> = {
@@ -180,11 +184,11 @@ async function deploy(
   const names = ['cell0', ...Array.from({ length: cells }, (_, index) => `cell${index + 1}`)];
   const addCell = async (name: string) => {
     await open(name);
-    await migrateDatabase(parseDatabaseUrl(databaseUrl(name)), 'cell');
+    await migrateDatabase(await masterAccess(parseDatabaseUrl(databaseUrl(name))), 'cell');
   };
   const openApi = async () => {
     await open('api');
-    await migrateDatabase(api, 'api');
+    await migrateDatabase(await masterAccess(api), 'api');
   };
   await Promise.all([openApi(), ...names.map(addCell)]);
   const passwords = await keptPasswords(dataDir);

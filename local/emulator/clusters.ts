@@ -5,7 +5,7 @@
 import { DBClusterNotFoundFault, DescribeDBClustersCommand, type RDSClient } from '@aws-sdk/client-rds';
 import { GetSecretValueCommand, ResourceNotFoundException, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import * as z from 'zod';
-import { type Clusters, checkDatabase, noCluster, noSecret, type Target, wrongSecret } from '../aws/data-api/clusters.ts';
+import { type Clusters, checkDatabase, noCluster, noSecret, type Opened, type Target, wrongSecret } from '../aws/data-api/clusters.ts';
 import type { Postgres } from '../postgres/postgres.ts';
 
 /** What the clusters stand on. */
@@ -27,15 +27,16 @@ const remembered = 1_000;
 
 /** The clusters that an emulator has at any time. */
 export function emulatedClusters({ rds, secrets, postgres }: EmulatedClustersOptions): Clusters {
-  const opened = new Map<string, Promise<string>>();
+  const opened = new Map<string, Promise<Opened>>();
 
-  const open = async (target: Target): Promise<string> => {
+  const open = async (target: Target): Promise<Opened> => {
     const cluster = await describe(rds, target.resourceArn);
     if (!cluster) throw noCluster(target);
-    const host = await hostOf(secrets, target);
+    const { host, username, masterarn } = await readSecret(secrets, target);
     if (host !== undefined && host !== cluster.host) throw wrongSecret();
     checkDatabase(target, cluster.database);
-    return await postgres.createDatabase(cluster.id);
+    const database = await postgres.createDatabase(cluster.id);
+    return { database, user: masterarn === undefined ? undefined : username };
   };
 
   return {
@@ -65,13 +66,13 @@ async function describe(rds: RDSClient, arn: string): Promise<Cluster | undefine
   }
 }
 
-const attachedSecret = z.object({ host: z.string().optional() });
+/** The host is the one that it was attached to, none in an emulator that does not attach secrets; only a service user's names the master's. */
+const databaseSecret = z.object({ host: z.string().optional(), username: z.string(), masterarn: z.string().optional() });
 
-/** Returns the host that a secret was attached to; undefined for an emulator that does not attach secrets. */
-async function hostOf(secrets: SecretsManagerClient, target: Target): Promise<string | undefined> {
+async function readSecret(secrets: SecretsManagerClient, target: Target): Promise<z.infer<typeof databaseSecret>> {
   try {
     const { SecretString = '{}' } = await secrets.send(new GetSecretValueCommand({ SecretId: target.secretArn }));
-    return attachedSecret.parse(JSON.parse(SecretString)).host;
+    return databaseSecret.parse(JSON.parse(SecretString));
   } catch (error) {
     throw error instanceof ResourceNotFoundException ? noSecret(target) : error;
   }

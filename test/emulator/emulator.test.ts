@@ -112,6 +112,17 @@ describe('a first deploy', () => {
     expect(password).toMatch(/^[0-9A-Za-z]{32}$/);
   });
 
+  it('opens its databases for functions as users who own nothing, and for migrations as the master', async () => {
+    for (const stack of ['api-database', 'cell0', 'cell1', 'cell2']) {
+      const database = parseDatabaseUrl(await databaseOf(dataDir, stack));
+      const [{ user } = { user: '' }] = await query<{ user: string }>(database, 'select current_user as user');
+      expect(user).toBe(`cellzero_${stack.replace('-database', '')}`);
+      await expect(query(database, 'alter table schema_migrations add another integer')).rejects.toThrow('SQLState: 42501');
+    }
+    for (const group of ['db', 'api_db'])
+      expect(await cellzero([group, 'sync', '--data-dir', dataDir])).toMatchObject({ code: 0, stderr: '' });
+  });
+
   it('is a cloud that the unmodified client uses', async () => {
     await installClient();
     const flavors = JSON.parse(await runOnce(join(dataDir, 'clouds.yaml'), 'cellzero', 'flavor list -f json'));
@@ -218,7 +229,7 @@ describe('a cloud in production', () => {
     const kept = (await clusters()).match(/<DBClusterArn>.*?</g);
     expect(kept).toHaveLength(5);
     expect((await clusters()).match(/<DeletionProtection>true</g)).toHaveLength(5);
-    expect(JSON.parse(await secrets()).SecretList).toHaveLength(5);
+    expect(JSON.parse(await secrets()).SecretList).toHaveLength(10);
   });
 
   // Some thirty commands, each a process of Python.

@@ -8,7 +8,10 @@ import { apiMigrations } from '../../database/api/migrations/index.ts';
 import { listComputeNodes, saveComputeNodes } from '../../database/cell/hosts.ts';
 import { cellMigrations } from '../../database/cell/migrations/index.ts';
 import { query } from '../../database/data-api/client.ts';
-import { migrate } from '../../database/migrator/migrate.ts';
+import { parseDatabaseUrl } from '../../database/data-api/url.ts';
+import { migrateAsMaster } from '../../database/migrator/service-user.ts';
+import { masterAccess } from '../../lambdas/deploy/master-access.ts';
+import { databaseUrl } from '../../local/aws/arns.ts';
 import { type Cloud, startCloud, type User } from '../fixtures/cloud.ts';
 import { buryThree } from '../fixtures/deleted-servers.ts';
 import { cellzero, type Ended } from './run.ts';
@@ -65,7 +68,7 @@ test('every command has a help with examples and exit codes, and a usage error i
 async function takeBack(cell: string): Promise<void> {
   await query(cloud.database(cell), 'drop schema public cascade');
   await query(cloud.database(cell), 'create schema public');
-  await migrate(cloud.database(cell), cellMigrations.slice(0, 1));
+  await migrateAsMaster(await masterAccess(parseDatabaseUrl(databaseUrl(cell))), cellMigrations.slice(0, 1));
 }
 
 test('schemas are moved forward in cell0 and all cells, and their versions printed', async () => {

@@ -19,7 +19,7 @@ beforeAll(async () => {
 afterAll(() => cloud?.stop());
 
 test('200 boots and deletes in parallel pass neither the capacity of the hosts nor the quota', { timeout: 120_000 }, async () => {
-  const { api } = cloud.service;
+  const api = cloud.database('api');
   await forbidMoreThan(api, quota);
   const people = await Promise.all(Array.from({ length: users }, () => cloud.newUser()));
   for (const { projectId } of people) {

@@ -1,6 +1,6 @@
 /** Which database of the one PostgreSQL a request of the Data API means, and whether its secret opens it. */
 
-import { clusterArn, databaseName, secretArn } from '../arns.ts';
+import { clusterArn, databaseName, masterSecretArn, secretArn, serviceUser } from '../arns.ts';
 import { dataApiError } from './errors.ts';
 
 /** The members of every request that say where it goes. */
@@ -8,6 +8,13 @@ export interface Target {
   readonly resourceArn: string;
   readonly secretArn: string;
   readonly database?: string | undefined;
+}
+
+/** A database of the one PostgreSQL, and who a request is there by its secret. */
+export interface Opened {
+  readonly database: string;
+  /** undefined for the master, who may do everything. */
+  readonly user: string | undefined;
 }
 
 /** The clusters that there are. What a request is refused with is Aurora's own error. */
@@ -18,10 +25,10 @@ export interface Clusters {
    */
   clusterOf(target: Target): Promise<string>;
   /**
-   * Opens the database that a request means and returns its name in the one PostgreSQL.
+   * Opens the database that a request means.
    * @throws AwsError (SecretsErrorException, DatabaseErrorException) when the secret is unknown, opens another cluster, or the database is not there.
    */
-  databaseOf(target: Target): Promise<string>;
+  databaseOf(target: Target): Promise<Opened>;
 }
 
 /** The error of a request to something that is no cluster, or none with a Data API. */
@@ -44,7 +51,6 @@ export function checkDatabase({ database = 'postgres' }: Target, existing: strin
 }
 
 const prefix = clusterArn('');
-const secretPrefix = secretArn('');
 
 /** The clusters of a local service: their databases by their names. The map may change while in use. */
 export function localClusters(databases: ReadonlyMap<string, string>): Clusters {
@@ -57,11 +63,12 @@ export function localClusters(databases: ReadonlyMap<string, string>): Clusters 
     clusterOf: async (target) => nameIn(target),
     async databaseOf(target) {
       const cluster = nameIn(target);
-      const secret = target.secretArn.startsWith(secretPrefix) ? target.secretArn.slice(secretPrefix.length) : '';
-      if (!databases.has(secret)) throw noSecret(target);
-      if (secret !== cluster) throw wrongSecret();
+      const asked = [...databases.keys()].find((name) => [secretArn(name), masterSecretArn(name)].includes(target.secretArn));
+      if (asked === undefined) throw noSecret(target);
+      if (asked !== cluster) throw wrongSecret();
       checkDatabase(target, databaseName);
-      return databases.get(cluster) ?? '';
+      const user = target.secretArn === secretArn(cluster) ? serviceUser(cluster) : undefined;
+      return { database: databases.get(cluster) ?? '', user };
     },
   };
 }

@@ -7,7 +7,7 @@ import * as z from 'zod';
 import type { Postgres } from '../../postgres/postgres.ts';
 import type { AwsRequest, AwsService } from '../server.ts';
 import { type Call, type CallLog, createCallLog, type Operation } from './calls.ts';
-import type { Clusters } from './clusters.ts';
+import type { Clusters, Opened } from './clusters.ts';
 import { type Database, openDatabase } from './databases.ts';
 import { dataApiError } from './errors.ts';
 import { createFaults, type Faults } from './faults.ts';
@@ -49,9 +49,10 @@ export function createDataApi(options: DataApiOptions): DataApi {
   const context = { transactions: createTransactions(transactionIdleLimit), statementLimit };
   const databases = new Map<string, Database>();
 
-  const open = (name: string): Database => {
-    const database = databases.get(name) ?? openDatabase(postgres.connection, name, statementLimit);
-    databases.set(name, database);
+  const open = (opened: Opened): Database => {
+    const key = JSON.stringify(opened);
+    const database = databases.get(key) ?? openDatabase(postgres.connection, opened, statementLimit);
+    databases.set(key, database);
     return database;
   };
 

@@ -5,6 +5,7 @@
 
 import { Client, type ClientBase, type ClientConfig, DatabaseError, Pool, type QueryArrayConfig } from 'pg';
 import type { Postgres } from '../../postgres/postgres.ts';
+import type { Opened } from './clusters.ts';
 import { fromPostgres } from './errors.ts';
 import type { RawResult } from './results.ts';
 import { type BoundStatement, type BoundValue, bind, type Statement } from './statement.ts';
@@ -47,10 +48,11 @@ export function connectionId(client: ClientBase): number | undefined {
  * Returns connections to one database of a server.
  * @param statementLimit milliseconds a statement may run.
  */
-export function openDatabase(connection: Postgres['connection'], database: string, statementLimit: number): Database {
+export function openDatabase(connection: Postgres['connection'], { database, user }: Opened, statementLimit: number): Database {
   const config: ClientConfig = {
     ...connection,
     database,
+    user: user ?? connection.user,
     statement_timeout: statementLimit,
     types: { getTypeParser: () => (text: string) => text },
   };

@@ -7,7 +7,9 @@ import { readCellVersions, syncCells, upTo } from '../../../compute/cells/schema
 import { apiMigrations } from '../../../database/api/migrations/index.ts';
 import { cellMigrations } from '../../../database/cell/migrations/index.ts';
 import type { Database } from '../../../database/data-api/client.ts';
-import { migrate, schemaVersion } from '../../../database/migrator/migrate.ts';
+import { schemaVersion } from '../../../database/migrator/migrate.ts';
+import { migrateAsMaster } from '../../../database/migrator/service-user.ts';
+import { masterAccess } from '../../../lambdas/deploy/master-access.ts';
 import { type CommonOptions, novaHelpEnd, type Outcome, type Perform, part, saying, wholeNumber } from '../../command.ts';
 import { withFailures } from '../../output/failures.ts';
 
@@ -30,7 +32,7 @@ export function addApiSchema(apiDb: Command, perform: Perform): void {
     .addHelpText('after', help('api_db sync', { 0: 'it is up to date' }))
     .action((version: number | undefined, options: CommonOptions) =>
       perform(options, async (api) => {
-        const applied = await migrate(api, upTo(apiMigrations, version));
+        const applied = await migrateAsMaster(await masterAccess(api), upTo(apiMigrations, version));
         return { json: { applied }, text: () => appliedText('api', applied), code: 0 };
       }),
     );
@@ -63,7 +65,7 @@ async function syncAllCells(api: Database, version: number | undefined): Promise
   const migrations = upTo(cellMigrations, version);
   let synced: InCells<number[]>;
   try {
-    synced = await syncCells(api, migrations);
+    synced = await syncCells(api, migrations, masterAccess);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     return saying(`ERROR: Could not read the cells from the api database.\nHas "cellzero api_db sync" been run?\nError: ${reason}`, 1);

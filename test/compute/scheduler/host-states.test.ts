@@ -7,7 +7,7 @@ import { listAvailabilityZones, listHosts, saveHosts } from '../../../database/a
 import { releaseAllocationsOfFailed } from '../../../database/api/servers/release.ts';
 import { query } from '../../../database/data-api/client.ts';
 import { handler } from '../../../lambdas/workflows/boot/schedule-servers.ts';
-import { databaseUrl } from '../../../local/aws/arns.ts';
+import { masterUrl } from '../../../local/aws/arns.ts';
 import { type SchedulerFixture, startSchedulerFixture, tiny } from '../../../local/bench/scheduler-fixture.ts';
 import { sharedPostgres } from '../../fixtures/postgres.ts';
 import { addZone, checkCapacity, sql, unowned } from './scheduler-helpers.ts';
@@ -75,7 +75,7 @@ test('boots, moves, releases and operators at the same time neither fail nor lea
 
 test('a request that finds no host is one line of the log, with the reasons in numbers', async () => {
   await fixture.addHosts({ cells: 1, hosts: 2 });
-  process.env.API_DATABASE = databaseUrl('api');
+  process.env.API_DATABASE = masterUrl('api');
   const { execution, servers } = await fixture.accept(2, { flavor: { ...tiny, vcpus: 20 } });
   process.env.POWERTOOLS_LOG_LEVEL = 'INFO';
   const info = vi.spyOn(console, 'info').mockImplementation(() => {});

@@ -16,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => cloud?.stop());
 
 test('a boot that waits for a delete takes the quota that it releases, and no more', async () => {
-  const { api } = cloud.service;
+  const api = cloud.database('api');
   const user = await cloud.newUser();
   await user.settled(await user.boot());
   await query(api, `insert into quotas (project_id, resource, hard_limit) values (:project, 'instances', 1)`, { project: user.projectId });

@@ -3,12 +3,12 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Database, DatabaseUnreachable, query } from '../../../database/data-api/client.ts';
 import { withDeadline } from '../../../database/data-api/deadline.ts';
 import { parseDatabaseUrl } from '../../../database/data-api/url.ts';
-import { databaseUrl } from '../../../local/aws/arns.ts';
+import { masterUrl } from '../../../local/aws/arns.ts';
 import { useDataApi } from '../../local/aws/data-api/with-data-api.ts';
 
 const data = useDataApi();
-const cell1 = parseDatabaseUrl(databaseUrl('cell1'));
-const cell2 = parseDatabaseUrl(databaseUrl('cell2'));
+const cell1 = parseDatabaseUrl(masterUrl('cell1'));
+const cell2 = parseDatabaseUrl(masterUrl('cell2'));
 
 beforeAll(async () => {
   Object.assign(process.env, data.aws.environment);

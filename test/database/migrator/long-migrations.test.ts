@@ -4,11 +4,11 @@ import { query } from '../../../database/data-api/client.ts';
 import { withDeadline } from '../../../database/data-api/deadline.ts';
 import { parseDatabaseUrl } from '../../../database/data-api/url.ts';
 import { migrate } from '../../../database/migrator/migrate.ts';
-import { databaseUrl } from '../../../local/aws/arns.ts';
+import { masterUrl } from '../../../local/aws/arns.ts';
 import { useDataApi } from '../../local/aws/data-api/with-data-api.ts';
 
 const data = useDataApi({ statementLimit: 500 });
-const database = parseDatabaseUrl(databaseUrl('cell1'));
+const database = parseDatabaseUrl(masterUrl('cell1'));
 beforeAll(() => Object.assign(process.env, data.aws.environment));
 
 const sentAs = (name: string) => data.api.calls.all().filter(({ sql }) => sql.includes(`'${name}'`)).length;

@@ -217,10 +217,13 @@ describe('rights', () => {
       .flatMap(({ resources, condition }) => {
         if (!condition) {
           expect(JSON.stringify(resources)).toContain('"Fn::ImportValue":"cellzero-api-database:');
+          if (action === 'secretsmanager:GetSecretValue') expect(JSON.stringify(resources)).toContain('RefServiceSecret');
           return ['api'];
         }
         const tags = (condition as { StringEquals: Record<string, string | string[]> }).StringEquals;
         expect(tags['aws:ResourceTag/cellzero:stage']).toBe('production');
+        // Without this, a function could read the secret of the master and change tables.
+        expect(tags['aws:ResourceTag/cellzero:user']).toBe(action === 'secretsmanager:GetSecretValue' ? 'service' : undefined);
         return [tags['aws:ResourceTag/cellzero:role'] ?? []].flat();
       })
       .toSorted();

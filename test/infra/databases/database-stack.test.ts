@@ -51,12 +51,13 @@ describe.each(names)('the database of %s', (name) => {
     template.allResourcesProperties('AWS::RDS::DBInstance', { DBInstanceClass: 'db.serverless', PubliclyAccessible: false });
   });
 
-  test('outlives its stack, with the secret that opens it', () => {
+  test('outlives its stack, with the secrets that open it', () => {
     const kept = Object.values(template.toJSON().Resources as Record<string, { Type: string; DeletionPolicy?: string }>)
       .filter(({ DeletionPolicy }) => DeletionPolicy === 'Retain')
       .map(({ Type }) => Type)
       .filter((type) => type !== 'AWS::Logs::LogGroup');
-    expect(kept.toSorted()).toEqual(['AWS::RDS::DBCluster', 'AWS::RDS::DBInstance', 'AWS::SecretsManager::Secret']);
+    const secret = 'AWS::SecretsManager::Secret';
+    expect(kept.toSorted()).toEqual(['AWS::RDS::DBCluster', 'AWS::RDS::DBInstance', secret, secret]);
   });
 
   test('keeps every log of its deployments for 30 days', () => {
@@ -73,12 +74,15 @@ describe.each(names)('the database of %s', (name) => {
     });
   });
 
-  test('carries the tags that rights are granted by, on the cluster and its secret', () => {
+  const secrets = Object.entries(template.findResources('AWS::SecretsManager::Secret'));
+  const secretOf = (user: string) => secrets.find(([id]) => id.startsWith({ master: 'Secret', service: 'ServiceSecret' }[user] ?? ''));
+
+  test('carries the tags that rights are granted by, on the cluster and its secrets', () => {
     const role = { 'api-database': 'api', cell0: 'cell0' }[name] ?? 'cell';
     const tags = [...(role === 'api' ? [] : [['cellzero:cell', name]]), ['cellzero:role', role], ['cellzero:stage', 'production']];
-    for (const type of ['AWS::RDS::DBCluster', 'AWS::SecretsManager::Secret']) {
-      template.allResourcesProperties(type, { Tags: tags.map(([Key, Value]) => ({ Key, Value })) });
-    }
+    const of = (...more: string[][]) => [...tags, ...more].toSorted().map(([Key, Value]) => ({ Key, Value }));
+    template.allResourcesProperties('AWS::RDS::DBCluster', { Tags: of() });
+    for (const user of ['master', 'service']) expect(secretOf(user)?.[1].Properties.Tags).toEqual(of(['cellzero:user', user]));
   });
 
   test('is migrated when the cluster stands, again when the function changes, and before the stack is done', () => {
@@ -107,14 +111,38 @@ describe.each(names)('the database of %s', (name) => {
 
   test('lets its migration run statements there and nothing else', () => {
     const [cluster] = Object.keys(template.findResources('AWS::RDS::DBCluster'));
-    const [secret = ''] = Object.keys(template.findResources('AWS::SecretsManager::Secret')).filter((id) => id.startsWith('Secret'));
     const [writeLog, trace, run, read, ...others] = statementsOf(template, 'Migration');
     expect(others).toEqual([]);
     expect(writeLog?.actions).toEqual(['logs:CreateLogStream', 'logs:PutLogEvents']);
     expect(trace?.actions).toEqual(['xray:PutTelemetryRecords', 'xray:PutTraceSegments']);
     expect(run?.actions).toEqual(['rds-data:ExecuteStatement']);
     expect(JSON.stringify(run?.resources)).toContain(`":cluster:",{"Ref":"${cluster}"}`);
-    expect(read).toMatchObject({ actions: ['secretsmanager:GetSecretValue'], resources: [{ Ref: secret }] });
+    const readable = [{ Ref: secretOf('master')?.[0] }, { Ref: secretOf('service')?.[0] }];
+    expect(read).toMatchObject({ actions: ['secretsmanager:GetSecretValue'], resources: readable });
+  });
+
+  test('opens for the service user in settings and mappings; his secret alone names that of the master, who made the cluster', () => {
+    const [[master = ''] = [], [service = ''] = []] = [secretOf('master'), secretOf('service')];
+    const templateOfSecret = (id: string) =>
+      JSON.stringify(secrets.find(([name]) => name === id)?.[1].Properties.GenerateSecretString.SecretStringTemplate);
+    expect(templateOfSecret(service)).toContain(`cellzero_${name === 'api-database' ? 'api' : name}`);
+    expect(templateOfSecret(service)).toContain(master);
+    expect(templateOfSecret(master)).not.toContain('masterarn');
+    const cluster = JSON.stringify(template.findResources('AWS::RDS::DBCluster'));
+    expect(cluster).toContain(master);
+    expect(cluster).not.toContain(service);
+    const functions = JSON.stringify(template.findResources('AWS::Lambda::Function'));
+    expect(functions).toContain(service);
+    expect(functions).not.toContain(`"${master}"`);
+    expect(JSON.stringify(template.toJSON().Outputs.DatabaseUrl)).toContain(service);
+  });
+
+  test('nothing but its migration reads the secret of the master', () => {
+    const [master] = secretOf('master') ?? [];
+    const readers = Object.values(template.findResources('AWS::IAM::Policy'))
+      .filter(({ Properties }) => JSON.stringify(Properties.PolicyDocument).includes(`{"Ref":"${master}"}`))
+      .flatMap(({ Properties }) => Properties.Roles.map(({ Ref }: { Ref: string }) => Ref));
+    expect(readers).toEqual([expect.stringMatching(/^Migration/)]);
   });
 
   test('outputs its URL', () => {
@@ -137,6 +165,14 @@ describe('the network', () => {
       SecurityGroupEgress: [Match.objectLike({ CidrIp: '255.255.255.255/32' })],
     });
   });
+});
+
+test('stacks of the release before find the secret of the master that they import until they are deployed', () => {
+  const { Outputs } = templateOf(assembly, 'cellzero-api-database').toJSON();
+  const master = Object.values<{ Value: unknown; Export?: unknown }>(Outputs).filter(({ Value }) =>
+    /^{"Ref":"Secret[0-9A-F]{8}"}$/.test(JSON.stringify(Value)),
+  );
+  expect(master).toMatchObject([{ Export: { Name: expect.stringMatching(/^cellzero-api-database:ExportsOutputRefSecret[0-9A-F]{16}$/) } }]);
 });
 
 test('the password of the admin is made of letters and digits, which YAML and shells read as they are', () => {

@@ -33,7 +33,7 @@ afterAll(async () => {
 /** As the database is when its migrations ran. */
 beforeEach(async () => {
   password = 'the first';
-  await query(cloud.service.api, 'truncate users, projects, flavors, images cascade');
+  await query(cloud.database('api'), 'truncate users, projects, flavors, images cascade');
 });
 
 const login = (text: string) => authenticateWithPassword(cloud.service.api, { name: 'admin' }, text, { name: 'admin' });

@@ -155,7 +155,7 @@ describe('the reaper sees to every other cell', () => {
   test('when there is a fault of ours in one, which it reports in the end', async () => {
     await beginDeletes();
     await query(
-      cloud.service.api,
+      cloud.database('api'),
       `do $$ begin
          create function refuse() returns trigger language plpgsql as 'begin raise exception ''a fault of ours''; end';
          execute format('create trigger refuse before delete on pending_cleanups for each row when (old.cell_id = %s) execute function refuse()',
@@ -166,7 +166,7 @@ describe('the reaper sees to every other cell', () => {
       await expect(reapNow(cloud.service)).rejects.toThrow('a fault of ours');
       expect((await left()).map(({ name }) => name)).toEqual(['cell1']);
     } finally {
-      await query(cloud.service.api, 'drop function refuse cascade');
+      await query(cloud.database('api'), 'drop function refuse cascade');
     }
   });
 });

@@ -87,7 +87,7 @@ test('those who boot at once never pass the limit of members, and each request f
   const user = await roomyUser({ server_group_members: 5 });
   const group = await newGroup(user);
   const boots = () => Promise.all(Array.from({ length: 12 }, () => boot(user, group)));
-  const replies = await slowInserts(cloud.service.api, 'instance_group_member', 20, boots);
+  const replies = await slowInserts(cloud.database('api'), 'instance_group_member', 20, boots);
   expect(replies.filter(({ status }) => status === 202)).toHaveLength(5);
   const refused = replies.filter(({ status }) => status !== 202);
   for (const reply of refused) {
@@ -117,7 +117,7 @@ test('a limit that is lowered while servers are booted never ends below its use'
   const user = await cloud.newUser();
   const boss = await cloud.newUser('admin', user.projectId);
   const lower = () => boss.send('PUT', `/os-quota-sets/${user.projectId}`, { body: { quota_set: { instances: 3 } } });
-  await slowInserts(cloud.service.api, 'quotas', 150, () =>
+  await slowInserts(cloud.database('api'), 'quotas', 150, () =>
     Promise.all([lower(), ...Array.from({ length: 6 }, () => boot(user, undefined))]),
   );
   const { body } = await user.send<Reply>('GET', `/os-quota-sets/${user.projectId}/detail`);

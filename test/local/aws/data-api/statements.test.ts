@@ -1,7 +1,7 @@
 import { BatchExecuteStatementCommand, type SqlParameter } from '@aws-sdk/client-rds-data';
 import { Client } from 'pg';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { clusterArn, secretArn } from '../../../../local/aws/arns.ts';
+import { clusterArn, masterSecretArn } from '../../../../local/aws/arns.ts';
 import { target, useDataApi } from './with-data-api.ts';
 
 const data = useDataApi();
@@ -209,8 +209,8 @@ describe('a call', () => {
 
   it('is refused without the right cluster, secret and database', async () => {
     await expect(run('select 1', [], { resourceArn: clusterArn('cell9') })).rejects.toMatchObject({ name: 'BadRequestException' });
-    await expect(run('select 1', [], { secretArn: secretArn('cell9') })).rejects.toMatchObject({ name: 'SecretsErrorException' });
-    await expect(run('select 1', [], { secretArn: secretArn('cell2') })).rejects.toThrow('SQLState: 28P01');
+    await expect(run('select 1', [], { secretArn: masterSecretArn('cell9') })).rejects.toMatchObject({ name: 'SecretsErrorException' });
+    await expect(run('select 1', [], { secretArn: masterSecretArn('cell2') })).rejects.toThrow('SQLState: 28P01');
     await expect(run('select 1', [], { database: 'other' })).rejects.toThrow('FATAL: database "other" does not exist; SQLState: 3D000');
   });
 });

@@ -2,7 +2,7 @@
 
 import { ExecuteStatementCommand, type ExecuteStatementCommandInput, RDSDataClient, type SqlParameter } from '@aws-sdk/client-rds-data';
 import { afterAll, afterEach, beforeAll } from 'vitest';
-import { clusterArn, databaseName, region, secretArn } from '../../../../local/aws/arns.ts';
+import { clusterArn, databaseName, masterSecretArn, region } from '../../../../local/aws/arns.ts';
 import { localClusters } from '../../../../local/aws/data-api/clusters.ts';
 import { createDataApi, type DataApi, type DataApiOptions } from '../../../../local/aws/data-api/data-api.ts';
 import { type Aws, startAws } from '../../../../local/aws/server.ts';
@@ -12,7 +12,7 @@ import { sharedPostgres } from '../../../fixtures/postgres.ts';
 /** What a request to a cluster names. */
 export const target = (cluster: string) => ({
   resourceArn: clusterArn(cluster),
-  secretArn: secretArn(cluster),
+  secretArn: masterSecretArn(cluster),
   database: databaseName,
 });
 

@@ -267,7 +267,7 @@ test('creators at once never pass the limit, and each key pair that goes makes w
   const busy = await cloud.newUser();
   await limit(busy, 5);
   const creators = () => Promise.all(Array.from({ length: 20 }, (_, index) => add(busy, `key-${index}`)));
-  const replies = await slowInserts(cloud.service.api, 'key_pairs', 30, creators);
+  const replies = await slowInserts(cloud.database('api'), 'key_pairs', 30, creators);
   const refused = replies.filter(({ status }) => status === 403);
   expect(replies.filter(({ status }) => status === 201)).toHaveLength(5);
   expect(refused).toHaveLength(15);
@@ -284,6 +284,6 @@ test('creators at once never pass the limit, and each key pair that goes makes w
 test('of twenty who take one name at once one gets it', async () => {
   const busy = await cloud.newUser();
   const creators = () => Promise.all(Array.from({ length: 20 }, () => add(busy, 'one')));
-  const replies = await slowInserts(cloud.service.api, 'key_pairs', 30, creators);
+  const replies = await slowInserts(cloud.database('api'), 'key_pairs', 30, creators);
   expect(replies.map(({ status }) => status).sort()).toEqual([201, ...Array.from({ length: 19 }, () => 409)]);
 });

@@ -160,7 +160,7 @@ test.each(['quotas', 'instance_groups'])(
     const body = { server_group: { name: 'group', policy: 'affinity' } };
     const create = (after: number) => sleep(after).then(() => busy.send('POST', '/os-server-groups', { body }));
     const calls = () => Promise.all([put(admin, { server_groups: 3 }), ...[0, 10, 20, 30, 40, 50, 60, 70].map(create)]);
-    await slowInserts(cloud.service.api, table, 100, calls);
+    await slowInserts(cloud.database('api'), table, 100, calls);
     const { limit, in_use } = (await get(busy, '/detail')).server_groups as { limit: number; in_use: number };
     expect(in_use).toBe(limit === 3 ? 3 : 8);
   },

@@ -171,7 +171,7 @@ test('a list has an offset and a limit', async () => {
 test('creators at once never pass the limit', async () => {
   const busy = await cloud.newUser();
   const creators = () => Promise.all(Array.from({ length: 25 }, () => add(busy)));
-  const replies = await slowInserts(cloud.service.api, 'instance_groups', 30, creators);
+  const replies = await slowInserts(cloud.database('api'), 'instance_groups', 30, creators);
   expect(replies.filter(({ status }) => status === 200)).toHaveLength(10);
   const refused = replies.filter(({ status }) => status === 403);
   expect(refused).toHaveLength(15);
