@@ -40,6 +40,7 @@ export type VmState =
 /** What is being done to a server, in Nova's words. */
 export type TaskState =
   | ('scheduling' | 'spawning' | 'updating_password' | 'migrating')
+  | ('powering-on' | 'powering-off' | 'pausing' | 'unpausing' | 'suspending' | 'resuming' | 'rescuing' | 'unrescuing')
   | ('rebooting' | 'reboot_pending' | 'reboot_started' | 'rebooting_hard' | 'reboot_pending_hard' | 'reboot_started_hard')
   | ('rebuilding' | 'rebuild_block_device_mapping' | 'rebuild_spawning')
   | ('resize_prep' | 'resize_migrating' | 'resize_migrated' | 'resize_finish' | 'resize_reverting');

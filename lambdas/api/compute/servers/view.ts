@@ -72,7 +72,7 @@ export function serverDetail({ mapping, instance }: Server, view: View): object 
     ...since('serverTags', () => ({ tags: instance.tags })),
     ...since('trustedCertificates', () => ({ trusted_image_certificates: instance.trusted_certs ?? null })),
     ...since('serverGroups', () => (view.single ? { server_groups: mapping.groups } : {})),
-    ...since('lockedReason', () => ({ locked_reason: null })),
+    ...since('lockedReason', () => ({ locked_reason: instance.system_metadata.locked_reason ?? null })),
     ...since('hostnames', () => ({ 'OS-EXT-SRV-ATTR:hostname': instance.hostname })),
     ...since('pinnedZones', () => ({ pinned_availability_zone: mapping.spec?.availability_zone ?? null })),
     ...since('schedulerHints', () => ({ scheduler_hints: mapping.spec?.scheduler_hints ?? {} })),
