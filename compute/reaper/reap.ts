@@ -93,7 +93,7 @@ async function reapCell(reaper: Reaper, { cell, own, orphaned }: CellCleanups, d
   const unfinished = new Set(uuidsOf(states.filter(({ vm_state, deleted }) => vm_state === 'building' && !deleted)));
   const builds = own.filter(({ uuid }) => unfinished.has(uuid));
   if (builds.length > 0) {
-    const execution = `resume-${cell.name}-${Date.now()}`;
+    const execution = `resume-${cell.uuid}-${Date.now()}`;
     const servers = await takeOverBuilds(api, execution, cell.uuid, builds);
     if (servers.length > 0) await reaper.startBoot({ execution, requestId: null, servers });
     reaped.resumed += servers.length;

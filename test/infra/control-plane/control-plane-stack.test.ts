@@ -260,15 +260,22 @@ describe('rights', () => {
     expect(granted('', 'kms:')).toEqual(['kms:GetPublicKey', 'kms:Sign']);
   });
 
-  test('only compute and the reaper start boots and scheduled reaps, only the reaper an audit', () => {
+  test('only compute and the reaper start boots and scheduled reaps, only the reaper an audit; a boot of many servers starts more of it', () => {
     const starting = (role?: string) =>
       statementsOf(template, role)
         .filter(({ actions }) => actions.some((action) => action.startsWith('states:')))
         .flatMap(({ actions, resources }) => [actions, ...resources]);
-    const byName = { 'Fn::Join': ['', expect.arrayContaining([':stateMachine:cellzero-reaper'])] };
+    const named = (name: string) => ({ 'Fn::Join': ['', expect.arrayContaining([`:stateMachine:cellzero-${name}`])] });
     expect(starting('FunctionsCompute')).toEqual([['states:StartExecution'], { Ref: bootId }, { Ref: reaperId }]);
-    expect(starting('Reaper')).toEqual([['states:StartExecution'], byName, { Ref: expect.stringMatching(/^Auditor/) }, { Ref: bootId }]);
-    expect(starting()).toHaveLength(starting('FunctionsCompute').length + starting('Reaper').length);
+    expect(starting('Reaper')).toEqual([
+      ['states:StartExecution'],
+      named('reaper'),
+      { Ref: expect.stringMatching(/^Auditor/) },
+      { Ref: bootId },
+    ]);
+    expect(starting('BootScheduleServers')).toEqual([['states:StartExecution'], named('boot')]);
+    const all = ['FunctionsCompute', 'Reaper', 'BootScheduleServers'].flatMap(starting);
+    expect(starting()).toHaveLength(all.length);
   });
 
   test('name their resources, but for log deliveries and traces, which have none', () => {
