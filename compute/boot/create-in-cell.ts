@@ -56,7 +56,7 @@ export async function createInCell(api: Database, placement: Placement): Promise
   return created;
 }
 
-function newInstance({ instance, requestId }: BuildRequest, owner: Owner, host: string, zone: string) {
+function newInstance({ instance, requestId, spec }: BuildRequest, owner: Owner, host: string, zone: string) {
   if (!instance) return undefined;
   const action: CreateAction = {
     request_id: requestId ?? '',
@@ -67,7 +67,9 @@ function newInstance({ instance, requestId }: BuildRequest, owner: Owner, host: 
     message: null,
     details: null,
   };
-  return { instance: { ...instance, ...owner, host, node: host, availability_zone: zone, task_state: 'spawning' as const }, action };
+  const { availability_zone, scheduler_hints, group = null } = spec;
+  const placed = { ...owner, host, node: host, availability_zone: zone, task_state: 'spawning' as const };
+  return { instance: { ...instance, ...placed, request_spec: { availability_zone, scheduler_hints, group } }, action };
 }
 
 /** A delete that came between our claim and now did not see the claim. */

@@ -3,7 +3,7 @@
  * do are not woken. Every part is idempotent and may run at any time, twice, and beside the work that it finishes; a cell that does not answer delays its
  * own part only.
  */
-import { type CellCleanups, completeCleanups, listPendingCleanups } from '../../database/api/cells/pending-cleanups.ts';
+import { type CellCleanups, completeCleanups, listPendingCleanups, touchCleanups } from '../../database/api/cells/pending-cleanups.ts';
 import { type StalledBoot, takeOverBuilds, takeOverStalledBoots } from '../../database/api/reaper/stalled-boots.ts';
 import { releaseAllocationsOfDeleted, releaseAllocationsOfFailed, releaseServers } from '../../database/api/servers/release.ts';
 import { findInstanceStates, type InstanceState, purgeInstances } from '../../database/cell/reaper.ts';
@@ -11,6 +11,7 @@ import type { Database } from '../../database/data-api/client.ts';
 import type { FencedServer } from '../../database/servers/ownership.ts';
 import { inCells } from '../cells/reach.ts';
 import type { Driver } from '../hosts/drivers/driver.ts';
+import { resumeTask } from '../servers/tasks/resume-task.ts';
 
 /** What the reaper works with. */
 export interface Reaper {
@@ -41,6 +42,8 @@ export interface Reaped {
   resumed: number;
   /** Deleted or failed servers whose allocations and quota were released. */
   released: number;
+  /** Tasks that were handed to their host again, or that it was not waited for any longer. */
+  tasks: number;
   /** Servers of which a cell that is not theirs was cleaned. */
   purged: number;
   /** Names of the cells that did not answer. */
@@ -60,6 +63,7 @@ export async function reap(reaper: Reaper): Promise<Reaped> {
     restarted: stalled.flatMap(({ servers }) => servers).length,
     resumed: 0,
     released: 0,
+    tasks: 0,
     purged: 0,
     unreachable: [],
   };
@@ -90,8 +94,9 @@ async function reapCell(reaper: Reaper, { cell, own, orphaned }: CellCleanups, d
   if (orphaned.length > 0) await purgeInstances(database, orphaned);
   reaped.purged += orphaned.length;
 
-  const unfinished = new Set(uuidsOf(states.filter(({ vm_state, deleted }) => vm_state === 'building' && !deleted)));
-  const builds = own.filter(({ uuid }) => unfinished.has(uuid));
+  const living = states.filter(({ deleted }) => !deleted);
+  const building = new Set(uuidsOf(living.filter(({ vm_state }) => vm_state === 'building')));
+  const builds = own.filter(({ uuid }) => building.has(uuid));
   if (builds.length > 0) {
     const execution = `resume-${cell.uuid}-${Date.now()}`;
     const servers = await takeOverBuilds(api, execution, cell.uuid, builds);
@@ -99,8 +104,38 @@ async function reapCell(reaper: Reaper, { cell, own, orphaned }: CellCleanups, d
     reaped.resumed += servers.length;
   }
   reaped.released += await releaseEnded(reaper, states, own);
+  const tasks = await resumeTasks(reaper.driver, cell.database_connection, living);
+  reaped.tasks += tasks.resumed;
+  const unfinished = new Set([...building, ...tasks.unfinished.keys()]);
+  const waiting = own.flatMap((cleanup) => {
+    const due_at = tasks.unfinished.get(cleanup.uuid);
+    return due_at ? [{ ...cleanup, due_at }] : [];
+  });
+  if (waiting.length > 0) await touchCleanups(api, cell.uuid, waiting);
   const done = [...orphaned, ...own.filter(({ uuid }) => !unfinished.has(uuid))];
   if (done.length > 0) await completeCleanups(api, cell.uuid, done);
+  if (tasks.errors.length > 0) throw tasks.errors[0];
+}
+
+/** Resumes the tasks of servers of a cell, and returns when those that have not ended are due; undefined for one that could not be resumed now. */
+async function resumeTasks(driver: Driver, cell: string, states: readonly InstanceState[]) {
+  const unfinished = new Map<string, string | undefined>();
+  const errors: unknown[] = [];
+  let resumed = 0;
+  const resume = async ({ uuid: server, host, fencing_token, task }: InstanceState) => {
+    if (!host || !task) return;
+    unfinished.set(server, undefined);
+    try {
+      const after = await resumeTask(driver, { cell, server, host, fencing_token, task });
+      if (after.resumed) resumed += 1;
+      if (after.dueAt === null) unfinished.delete(server);
+      else unfinished.set(server, after.dueAt);
+    } catch (error) {
+      errors.push(error);
+    }
+  };
+  await Promise.all(states.map(resume));
+  return { unfinished, resumed, errors };
 }
 
 /**
@@ -122,4 +157,4 @@ async function releaseEnded({ api, driver }: Reaper, states: readonly InstanceSt
   return deleted.length + failed.length;
 }
 
-const uuidsOf = (servers: readonly FencedServer[]) => servers.map(({ uuid }) => uuid);
+const uuidsOf = (servers: readonly Pick<FencedServer, 'uuid'>[]) => servers.map(({ uuid }) => uuid);

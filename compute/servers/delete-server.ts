@@ -7,7 +7,7 @@ import type { Caller } from '../../common/caller.ts';
 import { Conflict } from '../../common/errors.ts';
 import { allows } from '../../common/policy.ts';
 import { removeBuildRequest } from '../../database/api/servers/build-requests.ts';
-import { findInstanceMappingToDelete, type InstanceMapping } from '../../database/api/servers/instance-mappings.ts';
+import { findInstanceMappingToChange, type InstanceMapping } from '../../database/api/servers/instance-mappings.ts';
 import { releaseServers } from '../../database/api/servers/release.ts';
 import { deleteInstance } from '../../database/cell/instances/delete.ts';
 import type { Database } from '../../database/data-api/client.ts';
@@ -20,11 +20,11 @@ import { findMapping, serverNotFound } from './find-server.ts';
  * @throws NotFound when it is not there or deleted already, Conflict when it is locked, DatabaseUnreachable when its cell does not answer.
  */
 export async function deleteServer(api: Database, driver: Driver, caller: Caller, requestId: string, uuid: string): Promise<void> {
-  const mapping = await findMapping(api, caller, uuid, findInstanceMappingToDelete);
+  const mapping = await findMapping(api, caller, uuid, findInstanceMappingToChange);
   if (!mapping.buildRequest) return deleteFromCell(api, driver, caller, requestId, mapping);
   if (await removeBuildRequest(api, mapping.uuid)) return;
   // A cell has it now, or it is deleted: by somebody else, or by our own statement, whose answer was lost.
-  const moved = await findInstanceMappingToDelete(api, mapping.uuid, null);
+  const moved = await findInstanceMappingToChange(api, mapping.uuid, null);
   if (moved) await deleteFromCell(api, driver, caller, requestId, moved);
 }
 

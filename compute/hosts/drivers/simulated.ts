@@ -19,9 +19,18 @@ export const noFailures: Simulation = { delay: 0, failingHosts: [], failureChanc
 /** An image with this property set to `fail` builds on no host; with `abort` the first host aborts the build for all. */
 export const buildProperty = 'cellzero_simulated_build';
 
+/** As many lines as a guest's boot takes a reader to scroll. */
+const consoleLines = 40;
+
 /** Makes the driver of simulated hosts. */
 export function simulatedDriver({ delay, failingHosts, failureChance, seed }: Simulation): Driver {
   return {
+    async begin() {
+      return { result: 'success' };
+    },
+    async consoleOutput(host, server) {
+      return Array.from({ length: consoleLines }, (_, line) => `[${line}] ${server} is simulated on ${host}`).join('\n');
+    },
     async spawn({ image, host, server }) {
       if (delay > 0) await sleep(delay);
       const wish = image?.properties[buildProperty];

@@ -34,6 +34,7 @@ const units = {
   BurialsWaiting: MetricUnit.Count,
   BootsStalled: MetricUnit.Count,
   ServersReleased: MetricUnit.Count,
+  TasksResumed: MetricUnit.Count,
   OrphanedRowsPurged: MetricUnit.Count,
   AuditFindings: MetricUnit.Count,
   /** A value for each statement, so the number of samples is the number of calls. */

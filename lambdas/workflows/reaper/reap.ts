@@ -17,6 +17,7 @@ async function run(): Promise<Reaped> {
   }
   measure('BootsStalled', reaped.restarted + reaped.resumed);
   measure('ServersReleased', reaped.released);
+  measure('TasksResumed', reaped.tasks);
   measure('OrphanedRowsPurged', reaped.purged);
   const { awaitingCell, dueIn } = await findUnfinishedWork(api, silence);
   measure('BurialsWaiting', awaitingCell);

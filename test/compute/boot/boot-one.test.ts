@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { bootOne } from '../../../compute/boot/boot-one.ts';
 import { SeveralServers } from '../../../compute/boot/several-servers.ts';
 import { BuildAborted, BuildFailure, type Driver } from '../../../compute/hosts/drivers/driver.ts';
+import { noFailures, simulatedDriver } from '../../../compute/hosts/drivers/simulated.ts';
 import { NoValidHost } from '../../../compute/scheduler/no-valid-host.ts';
 import { deleteServer } from '../../../compute/servers/delete-server.ts';
 import { type Database, DatabaseUnreachable, query } from '../../../database/data-api/client.ts';
@@ -31,12 +32,12 @@ let spawned: string[] = [];
 function hosts(...failures: Error[]): Driver {
   spawned = [];
   return {
+    ...simulatedDriver(noFailures),
     async spawn({ host }) {
       const failure = failures[spawned.length];
       spawned.push(host);
       if (failure) throw failure;
     },
-    async destroy() {},
   };
 }
 

@@ -7,6 +7,7 @@ import type { Failure } from '../../../compute/boot/failure.ts';
 import { OwnershipLost } from '../../../compute/boot/ownership-lost.ts';
 import { MaxRetriesExceeded, maxAttempts, reschedule } from '../../../compute/boot/reschedule.ts';
 import { BuildAborted, BuildFailure, type Driver } from '../../../compute/hosts/drivers/driver.ts';
+import { noFailures, simulatedDriver } from '../../../compute/hosts/drivers/simulated.ts';
 import { configuration } from '../../../compute/scheduler/configuration.ts';
 import { type Database, query } from '../../../database/data-api/client.ts';
 import { type Cloud, startCloud } from '../../fixtures/cloud.ts';
@@ -29,6 +30,7 @@ afterEach(async () => {
 /** Hosts that note what they were asked. */
 let asked: unknown[] = [];
 const driver: Driver = {
+  ...simulatedDriver(noFailures),
   spawn: async ({ host, server, fencing_token }) => void asked.push(['spawn', host, server, fencing_token]),
   destroy: async (host, server, fencing_token) => void asked.push(['destroy', host, server, fencing_token]),
 };

@@ -11,7 +11,7 @@ import { type Route, route } from '../../../lambdas/api/http/routing/route.ts';
 import { issueToken } from '../../../lambdas/api/http/tokens/issue-token.ts';
 import { type Cloud, startCloud, type User } from '../../fixtures/cloud.ts';
 import { changesNothing } from '../../fixtures/contents.ts';
-import { type ApiRequest, requestOf, resources, send } from './requests.ts';
+import { type ApiRequest, bodyOf, requestOf, resources, send } from './requests.ts';
 import { type AnsweringRoute, keyOf, type RoutedService, routedServices, routesOf } from './routes.ts';
 
 let cloud: Cloud;
@@ -128,6 +128,7 @@ describe('the policy of a route', () => {
       'GET /os-quota-class-sets/{id}',
       'GET /servers/{id}/migrations',
       'POST /flavors',
+      'POST /servers/{id}/action os-resetState',
       'PUT /os-quota-sets/{id}',
     ]);
     expect(withLeast('auditor').filter((key) => !/ \/(os-keypairs|v3\/)/.test(key))).toEqual([]);
@@ -164,7 +165,7 @@ describe('what refuses at best refuses to nobody more than it must', () => {
     const { service, route } = asked;
     const path = route.path.replace('/servers/{id}', `/servers/${server}`).replaceAll(/\{\w+\}/g, 'thing');
     const headers = { 'OpenStack-API-Version': `compute ${microversions.findLast((each) => route.isIn(each))}` };
-    const body = route.action === undefined ? undefined : { [route.action]: null };
+    const body = bodyOf(cloud, route, owner) ?? (route.action === undefined ? undefined : { [route.action]: null });
     const request = { method: route.method, path: service.root + path, names: [], body, headers };
     expect(await send(cloud, request, undefined)).toEqual({ status: 401, body: unauthorized });
     const least = leastRole(route.policy);

@@ -135,7 +135,28 @@ const bodies: ReadonlyMap<string, (cloud: Cloud, owner: User) => object> = new M
   ['PUT /servers/{id}/metadata', () => ({ metadata: { role: 'db' } })],
   ['PUT /servers/{id}/metadata/{item}', () => ({ meta: { role: 'db' } })],
   ['PUT /servers/{id}/tags', () => ({ tags: ['red'] })],
-  ['POST /servers/{id}/action forceDelete', () => ({ forceDelete: null })],
+  ...[
+    'forceDelete',
+    'os-start',
+    'os-stop',
+    'pause',
+    'unpause',
+    'suspend',
+    'resume',
+    'rescue',
+    'unrescue',
+    'trigger_crash_dump',
+    'lock',
+    'unlock',
+  ].map((action): [string, () => object] => [`POST /servers/{id}/action ${action}`, () => ({ [action]: null })]),
+  ['POST /servers/{id}/action reboot', () => ({ reboot: { type: 'SOFT' } })],
+  ['POST /servers/{id}/action changePassword', () => ({ changePassword: { adminPass: word() } })],
+  ['POST /servers/{id}/action os-resetState', () => ({ 'os-resetState': { state: 'error' } })],
+  ['POST /servers/{id}/action os-getConsoleOutput', () => ({ 'os-getConsoleOutput': {} })],
+  ['POST /servers/{id}/action os-getVNCConsole', () => ({ 'os-getVNCConsole': { type: 'novnc' } })],
+  ['POST /servers/{id}/action os-getSPICEConsole', () => ({ 'os-getSPICEConsole': { type: 'spice-html5' } })],
+  ['POST /servers/{id}/action os-getSerialConsole', () => ({ 'os-getSerialConsole': { type: 'serial' } })],
+  ['POST /servers/{id}/remote-consoles', () => ({ remote_console: { protocol: 'vnc', type: 'novnc' } })],
   ['POST /flavors', () => ({ flavor: { name: word(), ram: 1, vcpus: 1, disk: 1 } })],
   ['POST /os-keypairs', (_, owner) => keypair(owner)],
   ['POST /os-server-groups', group],
@@ -148,6 +169,19 @@ const bodies: ReadonlyMap<string, (cloud: Cloud, owner: User) => object> = new M
     },
   ],
 ]);
+
+/** The action after which a server accepts another. */
+const actionsBefore: ReadonlyMap<string, string> = new Map([
+  ['POST /servers/{id}/action os-start', 'os-stop'],
+  ['POST /servers/{id}/action unpause', 'pause'],
+  ['POST /servers/{id}/action resume', 'suspend'],
+  ['POST /servers/{id}/action unrescue', 'rescue'],
+]);
+
+/** Returns the body that a route accepts; undefined for one that reads none, or is not known here. */
+export function bodyOf(cloud: Cloud, route: AnsweringRoute, owner: User): object | undefined {
+  return bodies.get(keyOf(route))?.(cloud, owner);
+}
 
 /** What a request names in its headers. */
 const headers: ReadonlyMap<string, (owner: User) => Record<string, string>> = new Map(
@@ -178,8 +212,10 @@ export async function requestOf(
       segments.push(segment);
     }
   }
-  const body = bodies.get(key)?.(cloud, owner);
+  const body = bodyOf(cloud, route, owner);
   if (route.body && !body) throw new Error(`${key} reads a body that test/lambdas/api/requests.ts cannot write`);
+  const before = actionsBefore.get(key);
+  if (before) await owner.send('POST', segments.join('/'), { body: { [before]: null } });
   const microversion = microversions.findLast((each) => route.isIn(each));
   return {
     method: route.method,

@@ -81,7 +81,6 @@ test('no server has a migration', async () => {
 test.each([
   ['POST', '/os-interface'],
   ['POST', '/os-volume_attachments'],
-  ['POST', '/remote-consoles'],
   ['GET', '/topology'],
 ])('%s of a server%s is not built', async (method, path) => {
   expect(await ask(member, method, `/servers/${living}${path}`)).toEqual(notImplemented);
@@ -92,7 +91,6 @@ test.each([
   ['DELETE', 'os-interface/p', "Cannot 'detach_interface' instance %s while it is in vm_state error"],
   ['POST', 'os-volume_attachments', "Cannot 'attach_volume' instance %s while it is in vm_state error"],
   ['POST', 'shares', "Cannot 'create share' instance %s while it is in vm_state error"],
-  ['POST', 'remote-consoles', 'Instance %s is not ready'],
   ['GET', 'diagnostics', 'Instance %s is not ready'],
 ])('a server in cell0 refuses %s %s in words of Nova', async (method, path, message) => {
   expect(await ask(admin, method, `/servers/${buried}/${path}`)).toEqual(conflict(message.replace('%s', buried)));
