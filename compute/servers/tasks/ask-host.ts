@@ -1,7 +1,7 @@
 /** A task is handed to its host, and what the host answers is applied: its end, or that it has begun. */
 import { noteBegun } from '../../../database/cell/tasks.ts';
 import { inCell } from '../../cells/reach.ts';
-import type { Driver, Operation } from '../../hosts/drivers/driver.ts';
+import type { Driver, TaskOperation } from '../../hosts/drivers/driver.ts';
 import type { ServerAction } from './actions.ts';
 import { applyReport } from './apply-report.ts';
 
@@ -10,7 +10,7 @@ import { applyReport } from './apply-report.ts';
  * @returns when the task is due, if it has not ended.
  * @throws what the driver throws when the host cannot be asked, DatabaseUnreachable when the cell does not answer; then the task is still to be handed over.
  */
-export async function askHost(driver: Driver, action: ServerAction, request: Omit<Operation, 'operation'>): Promise<string | null> {
+export async function askHost(driver: Driver, action: ServerAction, request: Omit<TaskOperation, 'operation'>): Promise<string | null> {
   const answer = await driver.begin({ ...request, operation: action.operation });
   const { cell, server, task } = request;
   if (answer.result === 'begun') {

@@ -17,11 +17,11 @@ export const handler = step(
   'ScheduleServers',
   servers,
   (input) => input,
-  async ({ execution, request_id, servers }) => {
+  async ({ execution, request_id, servers, failed }) => {
     const placements = await scheduleServers(apiDatabase(), execution, servers);
     const own = new Set(servers.slice(0, serversOfExecution));
     await startParts({ execution, requestId: request_id }, servers);
-    return placements.filter(({ server }) => own.has(server)).map((placement) => ({ ...placement, request_id }));
+    return placements.filter(({ server }) => own.has(server)).map((placement) => ({ ...placement, request_id, ...(failed && { failed }) }));
   },
 );
 
