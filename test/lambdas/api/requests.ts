@@ -149,6 +149,29 @@ const bodies: ReadonlyMap<string, (cloud: Cloud, owner: User) => object> = new M
   ],
 ]);
 
+/** Bodies of what refuses at best, but for actions without a value. */
+const id = crypto.randomUUID();
+const refusedBodies: ReadonlyMap<string, object> = new Map<string, object>([
+  ['POST /servers/{id}/os-interface', {}],
+  ['POST /servers/{id}/os-volume_attachments', { volumeAttachment: { volumeId: id } }],
+  ['PUT /servers/{id}/os-volume_attachments/{item}', { volumeAttachment: { volumeId: id } }],
+  ['POST /servers/{id}/shares', { share: { share_id: id } }],
+  ['POST /servers/{id}/action addSecurityGroup', { addSecurityGroup: { name: 'web' } }],
+  ['POST /servers/{id}/action removeSecurityGroup', { removeSecurityGroup: { name: 'web' } }],
+  ['POST /servers/{id}/action addFixedIp', { addFixedIp: { networkId: id } }],
+  ['POST /servers/{id}/action removeFixedIp', { removeFixedIp: { address: '192.0.2.1' } }],
+  ['POST /servers/{id}/action addFloatingIp', { addFloatingIp: { address: '192.0.2.1' } }],
+  ['POST /servers/{id}/action removeFloatingIp', { removeFloatingIp: { address: '192.0.2.1' } }],
+]);
+
+/** Makes a request to a route that refuses at best, about a server; what else the path names is not there. */
+export function refusedRequest({ root }: Pick<RoutedService, 'root'>, route: AnsweringRoute, server: string): ApiRequest {
+  const path = root + route.path.replace('/servers/{id}', `/servers/${server}`).replaceAll(/\{\w+\}/g, id);
+  const headers = { 'OpenStack-API-Version': `compute ${microversions.findLast((each) => route.isIn(each))}` };
+  const body = refusedBodies.get(keyOf(route)) ?? (route.action === undefined ? undefined : { [route.action]: null });
+  return { method: route.method, path, names: [], body, headers };
+}
+
 /** What a request names in its headers. */
 const headers: ReadonlyMap<string, (owner: User) => Record<string, string>> = new Map(
   ['GET /v3/auth/tokens', 'HEAD /v3/auth/tokens'].map((key) => [key, ({ token }) => ({ 'X-Subject-Token': token })]),

@@ -10,6 +10,7 @@ import { gone } from '../../http/pipeline/http-error.ts';
 import { actionBody, actionRoute } from '../../http/routing/action-route.ts';
 import { refusingRoute } from '../../http/routing/refusing-route.ts';
 import { type Refusal, type Route, type RouteDefinition, route } from '../../http/routing/route.ts';
+import { addressActions } from './address-actions.ts';
 import { removeServer } from './delete.ts';
 import { refuseUnbuilt } from './refuse-unbuilt.ts';
 
@@ -34,7 +35,6 @@ function removed(refusal: Refusal, answer: () => Error, range: Range = {}): Rout
 
 const console = 'os_compute_api:os-remote-consoles';
 const untilRemoteConsoles = { until: 'remoteConsoles' } as const;
-const untilNoAddresses = { until: 'noAddressActions' } as const;
 
 const actions: Readonly<Record<string, Route>> = {
   forceDelete: route<object>({
@@ -86,12 +86,7 @@ const actions: Readonly<Record<string, Route>> = {
     untilRemoteConsoles,
   ),
 
-  addSecurityGroup: unbuilt('os_compute_api:os-security-groups:add'),
-  removeSecurityGroup: unbuilt('os_compute_api:os-security-groups:remove'),
-  addFixedIp: unbuilt('os_compute_api:os-multinic:add', undefined, untilNoAddresses),
-  removeFixedIp: unbuilt('os_compute_api:os-multinic:remove', undefined, untilNoAddresses),
-  addFloatingIp: unbuilt('os_compute_api:os-floating-ips:add', undefined, untilNoAddresses),
-  removeFloatingIp: unbuilt('os_compute_api:os-floating-ips:remove', undefined, untilNoAddresses),
+  ...addressActions,
 
   'os-resetState': unbuilt('os_compute_api:os-admin-actions:reset_state'),
   injectNetworkInfo: unbuilt('os_compute_api:os-admin-actions:inject_network_info'),
