@@ -110,6 +110,7 @@ export const rules = {
   'os_compute_api:os-instance-usage-audit-log:show': 'admin',
   'os_compute_api:os-lock-server:lock': 'member',
   'os_compute_api:os-lock-server:unlock': 'member',
+  'os_compute_api:os-lock-server:unlock:unlock_override': 'admin',
   'os_compute_api:os-migrate-server:migrate': 'admin',
   'os_compute_api:os-migrate-server:migrate_live': 'admin',
   'os_compute_api:os-migrations:index': 'admin',

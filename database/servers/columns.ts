@@ -2,13 +2,14 @@
  * The columns of a server's row, declared once. The type of a row and of the document, what a cell writes, what a build request stands for, the keys that
  * lists are sorted by and the filters that they have all follow from here; a new column is a line here and a migration, and stands in the view if it is shown.
  */
+import type { Task } from './task.ts';
 
 /** Who may use a filter: everybody, admins alone, or everybody since a change of the API (lambdas/api/compute/microversions.ts) and admins before. */
 export type FilterUse = 'everybody' | 'admins' | 'openFilters' | 'hostnames';
 
 /** A column as PostgreSQL has it, and how lists use it. */
 export interface Column {
-  type: 'bigint' | 'boolean' | 'integer' | 'text' | 'timestamptz' | 'uuid';
+  type: 'bigint' | 'boolean' | 'integer' | 'jsonb' | 'text' | 'timestamptz' | 'uuid';
   nullable?: true;
   /** Its value in every server that is accepted; the others come with the request, or are given where the row is written. */
   initial?: string | number | boolean | null;
@@ -70,9 +71,10 @@ const instances = {
   updated_at: { type: 'timestamptz', nullable: true, initial: null, sort: 'everybody' },
   deleted_at: { type: 'timestamptz', nullable: true, initial: null },
   deleted: { type: 'bigint', initial: 0 },
-  // Ours: who wrote the row (ownership.ts).
+  // Ours: who wrote the row (ownership.ts), and what is being done to the server (task.ts).
   execution: { type: 'text', nullable: true },
   fencing_token: { type: 'integer' },
+  task: { type: 'jsonb', nullable: true, initial: null },
   // Ours: the request that changed metadata or tags last.
   changed_by: { type: 'text', nullable: true, initial: null },
 } as const satisfies Readonly<Record<string, Column>>;
@@ -85,7 +87,7 @@ export const instanceColumns: ReadonlyMap<InstanceColumn, Column> = new Map(Obje
 
 /** What JSON makes of a column; timestamps are ISO 8601 with an offset. */
 type Value<C extends Column> =
-  | { bigint: number; boolean: boolean; integer: number; text: string; timestamptz: string; uuid: string }[C['type']]
+  | { bigint: number; boolean: boolean; integer: number; jsonb: Task; text: string; timestamptz: string; uuid: string }[C['type']]
   | (C extends { nullable: true } ? null : never);
 
 /** A row of a table with these columns. */

@@ -7,8 +7,8 @@ import type { FencedServer } from '../../servers/ownership.ts';
 
 /** A server that a cell may have something to do for. */
 export interface PendingCleanup extends FencedServer {
-  /** When it was noted, as PostgreSQL writes it; what is noted again meanwhile has another time. */
-  noted_at: string;
+  /** How often it was noted: what is noted again meanwhile has another number. */
+  generation: number;
 }
 
 /** The pending cleanups of a cell. */
@@ -22,7 +22,7 @@ export interface CellCleanups {
 
 /**
  * SQL that notes cleanups of a selection of (instance_uuid, cell_id, fencing_token). A server and a cell have one note between all who make it: one made
- * again counts from now and is due at the earlier of both times, so a refusal may take back only a note that was not there before it.
+ * again is due when it was before, or at the earlier of both times: who asks a stalled server for something again and again does not keep the reaper from it.
  * @param due SQL of the time at which the reaper shall look, which may name the columns of the selection; by default when nothing was noted again for as long
  *   as a step may be silent.
  */
@@ -31,7 +31,7 @@ export function notePending(cleanups: string, due = 'null'): string {
     select instance_uuid, cell_id, fencing_token, (${due})::timestamptz
     from (${cleanups}) as noting (instance_uuid, cell_id, fencing_token)
     on conflict (instance_uuid, cell_id) do update
-    set created_at = now(), fencing_token = greatest(pending_cleanups.fencing_token, excluded.fencing_token),
+    set generation = pending_cleanups.generation + 1, fencing_token = greatest(pending_cleanups.fencing_token, excluded.fencing_token),
       due_at = case when pending_cleanups.due_at is not null and excluded.due_at is not null then least(pending_cleanups.due_at, excluded.due_at) end`;
 }
 
@@ -57,7 +57,7 @@ export async function listPendingCleanups(api: Database, silence: number): Promi
        select * from pending_cleanups where ${cleanupDue} <= now() order by ${cleanupDue} limit ${most}),
      known as (
        select old.cell_id, coalesce(m.cell_id = old.cell_id, false) as own,
-         jsonb_build_object('uuid', old.instance_uuid, 'noted_at', old.created_at::text,
+         jsonb_build_object('uuid', old.instance_uuid, 'generation', old.generation,
            'fencing_token', case when m.cell_id = old.cell_id then m.fencing_token else old.fencing_token end) as cleanup
        from old left join instance_mappings m using (instance_uuid))
      select jsonb_build_object('uuid', c.uuid, 'name', c.name, 'database_connection', c.database_connection) as cell,
@@ -78,8 +78,8 @@ export async function touchCleanups(
   await query(
     api,
     `update pending_cleanups p set due_at = touched.due_at
-     from cell_mappings c, jsonb_to_recordset(:cleanups::jsonb) as touched (uuid uuid, noted_at timestamptz, due_at timestamptz)
-     where c.id = p.cell_id and c.uuid = :cell::uuid and p.instance_uuid = touched.uuid and p.created_at = touched.noted_at`,
+     from cell_mappings c, jsonb_to_recordset(:cleanups::jsonb) as touched (uuid uuid, generation int, due_at timestamptz)
+     where c.id = p.cell_id and c.uuid = :cell::uuid and p.instance_uuid = touched.uuid and p.generation = touched.generation`,
     { cell, cleanups },
   );
 }
@@ -88,8 +88,8 @@ export async function touchCleanups(
 export async function completeCleanups(api: Database, cell: string, cleanups: readonly PendingCleanup[]): Promise<void> {
   await query(
     api,
-    `delete from pending_cleanups p using cell_mappings c, jsonb_to_recordset(:cleanups::jsonb) as done (uuid uuid, noted_at timestamptz)
-     where c.id = p.cell_id and c.uuid = :cell::uuid and p.instance_uuid = done.uuid and p.created_at = done.noted_at`,
+    `delete from pending_cleanups p using cell_mappings c, jsonb_to_recordset(:cleanups::jsonb) as done (uuid uuid, generation int)
+     where c.id = p.cell_id and c.uuid = :cell::uuid and p.instance_uuid = done.uuid and p.generation = done.generation`,
     { cell, cleanups },
   );
 }

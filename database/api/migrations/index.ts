@@ -9,6 +9,7 @@ import { sums } from './0007-sums.ts';
 import { flavorRequests } from './0008-flavor-requests.ts';
 import { simulatedHosts } from './0009-simulated-hosts.ts';
 import { dueTimes } from './0010-due-times.ts';
+import { cleanupGenerations } from './0011-cleanup-generations.ts';
 
 /** The whole history of the api database, in order. */
 export const apiMigrations: readonly Migration[] = [
@@ -22,4 +23,5 @@ export const apiMigrations: readonly Migration[] = [
   flavorRequests,
   simulatedHosts,
   dueTimes,
+  cleanupGenerations,
 ];

@@ -45,9 +45,9 @@ export async function takeOverBuilds(api: Database, execution: string, cell: str
     api,
     `with stalled as (
        select p.instance_uuid, p.cell_id, build.fencing_token
-       from jsonb_to_recordset(:builds::jsonb) as build (uuid uuid, fencing_token int, noted_at timestamptz)
+       from jsonb_to_recordset(:builds::jsonb) as build (uuid uuid, fencing_token int, generation int)
        join cell_mappings c on c.uuid = :cell::uuid
-       join pending_cleanups p on p.instance_uuid = build.uuid and p.cell_id = c.id and p.created_at = build.noted_at
+       join pending_cleanups p on p.instance_uuid = build.uuid and p.cell_id = c.id and p.generation = build.generation
        order by p.instance_uuid),
      taken as (
        update instance_mappings m set execution = :execution, fencing_token = m.fencing_token + 1, updated_at = now()
@@ -55,7 +55,7 @@ export async function takeOverBuilds(api: Database, execution: string, cell: str
          and m.fencing_token = stalled.fencing_token and not m.queued_for_delete
        returning m.instance_uuid, m.cell_id, m.fencing_token),
      touched as (
-       update pending_cleanups p set created_at = now(), due_at = null, fencing_token = taken.fencing_token
+       update pending_cleanups p set created_at = now(), generation = p.generation + 1, due_at = null, fencing_token = taken.fencing_token
        from taken where p.instance_uuid = taken.instance_uuid and p.cell_id = taken.cell_id)
      select instance_uuid as uuid from taken`,
     { execution, cell, builds },

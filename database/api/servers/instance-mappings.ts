@@ -96,10 +96,11 @@ export function findAnyInstanceMapping(api: Database, uuid: string, projectId: s
 }
 
 /**
- * Returns the mapping of a server that is about to be deleted, and notes that a delete began in its cell; so it is finished whatever happens to the caller.
+ * Returns the mapping of a server that is about to be deleted or changed, and notes that this began in its cell; so it is finished whatever happens to the
+ * caller.
  * @param projectId restricts to a project; null sees all.
  */
-export async function findInstanceMappingToDelete(
+export async function findInstanceMappingToChange(
   api: Database,
   uuid: string,
   projectId: string | null,
@@ -114,7 +115,7 @@ export async function findInstanceMappingToDelete(
        found as (
          select * from instance_mappings
          where instance_uuid = :uuid::uuid and not queued_for_delete and (:project_id::text is null or project_id = :project_id)),
-       -- Its delete has begun in its cell.
+       -- What is done to it begins in its cell.
        begun as (${notePending('select instance_uuid, cell_id, fencing_token from found where cell_id is not null')})`,
     },
   );

@@ -4,6 +4,16 @@ import { shadowTables } from './0002-shadow-tables.ts';
 import { fencingTokens } from './0003-fencing-tokens.ts';
 import { fencedInstances } from './0004-fenced-instances.ts';
 import { metadataAndTags } from './0005-metadata-and-tags.ts';
+import { tasks } from './0006-tasks.ts';
+import { requestSpecs } from './0007-request-specs.ts';
 
 /** The whole history of a cell database, in order; cell0 has the same, so a reader needs no special case. */
-export const cellMigrations: readonly Migration[] = [instancesAndHosts, shadowTables, fencingTokens, fencedInstances, metadataAndTags];
+export const cellMigrations: readonly Migration[] = [
+  instancesAndHosts,
+  shadowTables,
+  fencingTokens,
+  fencedInstances,
+  metadataAndTags,
+  tasks,
+  requestSpecs,
+];

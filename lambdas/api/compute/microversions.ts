@@ -19,6 +19,7 @@ const history = {
   extendedAttributes: { version: 3, what: 'more attributes for admins, delete_on_termination of volumes', where: ['servers'] },
   ip6Filter: { version: 5, what: 'everybody filters by ip6', where: ['servers'] },
   remoteConsoles: { version: 6, what: 'consoles are a resource, no actions', where: ['servers'] },
+  mksConsoles: { version: 8, what: 'consoles of the protocol mks', where: ['servers'] },
   serverLocked: { version: 9, what: 'servers show whether they are locked', where: ['servers'] },
   keypairsOfOthers: { version: 10, what: 'admins reach the key pairs of others', where: ['keypairs'] },
   serverGroupOwners: { version: 13, what: 'groups show their project and user', where: ['server-groups'] },
@@ -82,6 +83,7 @@ const history = {
   pinnedZones: { version: 96, what: 'servers show the zone they are pinned to', where: ['servers'] },
   shares: { version: 97, what: 'servers have shares', where: ['servers'] },
   imageProperties: { version: 98, what: 'servers show the properties of their image', where: ['servers'] },
+  directSpice: { version: 99, what: 'consoles of the type spice-direct', where: ['servers'] },
   schedulerHints: { version: 100, what: 'servers show their scheduler hints', where: ['servers'] },
 } as const satisfies Record<string, Change>;
 

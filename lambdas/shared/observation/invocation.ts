@@ -33,7 +33,9 @@ const units = {
   /** What a run of the reaper found. */
   BurialsWaiting: MetricUnit.Count,
   BootsStalled: MetricUnit.Count,
+  BuildsOverdue: MetricUnit.Count,
   ServersReleased: MetricUnit.Count,
+  TasksResumed: MetricUnit.Count,
   OrphanedRowsPurged: MetricUnit.Count,
   AuditFindings: MetricUnit.Count,
   /** A value for each statement, so the number of samples is the number of calls. */

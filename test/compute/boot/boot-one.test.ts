@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { bootOne } from '../../../compute/boot/boot-one.ts';
 import { SeveralServers } from '../../../compute/boot/several-servers.ts';
 import { BuildAborted, BuildFailure, type Driver } from '../../../compute/hosts/drivers/driver.ts';
+import { noFailures, simulatedDriver } from '../../../compute/hosts/drivers/simulated.ts';
 import { NoValidHost } from '../../../compute/scheduler/no-valid-host.ts';
 import { deleteServer } from '../../../compute/servers/delete-server.ts';
 import { type Database, DatabaseUnreachable, query } from '../../../database/data-api/client.ts';
@@ -31,12 +32,16 @@ let spawned: string[] = [];
 function hosts(...failures: Error[]): Driver {
   spawned = [];
   return {
-    async spawn({ host }) {
+    ...simulatedDriver(noFailures),
+    async begin({ operation, host }) {
+      if (operation !== 'spawn') return { result: 'success' };
       const failure = failures[spawned.length];
       spawned.push(host);
+      if (failure instanceof BuildFailure) return { result: 'failure', message: failure.message };
+      if (failure instanceof BuildAborted) return { result: 'failure', message: failure.message, aborted: true };
       if (failure) throw failure;
+      return { result: 'success' };
     },
-    async destroy() {},
   };
 }
 
@@ -44,7 +49,7 @@ async function accepted(flavorId?: string) {
   const server = await acceptServer(cloud, flavorId);
   return {
     server,
-    run: (driver: Driver, execution = server.execution) => bootOne(api, driver, execution, [server.id]),
+    run: (driver: Driver, execution = server.execution) => bootOne(api, driver, { execution, servers: [server.id] }),
     look: () => standingOf(cloud, server),
   };
 }
@@ -80,7 +85,7 @@ test('several servers are left alone at once, and none too', async () => {
   const [one, two] = [await acceptServer(cloud), await acceptServer(cloud)];
   const mark = cloud.service.dataApi.calls.mark();
   for (const servers of [[one.id, two.id], []]) {
-    await expect(bootOne(api, hosts(), one.execution, servers)).rejects.toThrow(SeveralServers);
+    await expect(bootOne(api, hosts(), { execution: one.execution, servers })).rejects.toThrow(SeveralServers);
   }
   expect(cloud.service.dataApi.calls.since(mark)).toEqual([]);
 });

@@ -7,6 +7,7 @@ import type { Failure } from '../../../compute/boot/failure.ts';
 import { OwnershipLost } from '../../../compute/boot/ownership-lost.ts';
 import { MaxRetriesExceeded, maxAttempts, reschedule } from '../../../compute/boot/reschedule.ts';
 import { BuildAborted, BuildFailure, type Driver } from '../../../compute/hosts/drivers/driver.ts';
+import { noFailures, simulatedDriver } from '../../../compute/hosts/drivers/simulated.ts';
 import { configuration } from '../../../compute/scheduler/configuration.ts';
 import { type Database, query } from '../../../database/data-api/client.ts';
 import { type Cloud, startCloud } from '../../fixtures/cloud.ts';
@@ -29,8 +30,11 @@ afterEach(async () => {
 /** Hosts that note what they were asked. */
 let asked: unknown[] = [];
 const driver: Driver = {
-  spawn: async ({ host, server, fencing_token }) => void asked.push(['spawn', host, server, fencing_token]),
-  destroy: async (host, server, fencing_token) => void asked.push(['destroy', host, server, fencing_token]),
+  ...simulatedDriver(noFailures),
+  async begin({ operation, host, server, fencing_token }) {
+    asked.push([operation, host, server, fencing_token]);
+    return { result: 'success' };
+  },
 };
 
 async function created() {
@@ -70,7 +74,7 @@ test.each<[string, Partial<CreatedInCell>]>([
 
 test('a host that fails leaves the server to its alternates', async () => {
   const { created: build, look } = await created();
-  const broken: Driver = { ...driver, spawn: async () => Promise.reject(new BuildFailure('No.')) };
+  const broken: Driver = { ...driver, begin: async () => ({ result: 'failure', message: 'No.' }) };
   await expect(buildOnHost(broken, build)).rejects.toThrow(BuildFailure);
   expect(await look()).toMatchObject({ shown: 'BUILD', rows: { here: { state: 'building', host: 'allocated' } } });
 });

@@ -6,11 +6,12 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { roles as defaultRoles } from '../../../common/caller.ts';
 import { allows, type Rule } from '../../../common/policy.ts';
+import { microversions } from '../../../lambdas/api/compute/microversions.ts';
 import { type Route, route } from '../../../lambdas/api/http/routing/route.ts';
 import { issueToken } from '../../../lambdas/api/http/tokens/issue-token.ts';
 import { type Cloud, startCloud, type User } from '../../fixtures/cloud.ts';
 import { changesNothing } from '../../fixtures/contents.ts';
-import { type ApiRequest, refusedRequest, requestOf, resources, send } from './requests.ts';
+import { type ApiRequest, bodyOf, nothing, requestOf, resources, send } from './requests.ts';
 import { type AnsweringRoute, keyOf, type RoutedService, routedServices, routesOf } from './routes.ts';
 
 let cloud: Cloud;
@@ -127,6 +128,7 @@ describe('the policy of a route', () => {
       'GET /os-quota-class-sets/{id}',
       'GET /servers/{id}/migrations',
       'POST /flavors',
+      'POST /servers/{id}/action os-resetState',
       'PUT /os-quota-sets/{id}',
     ]);
     expect(withLeast('auditor').filter((key) => !/ \/(os-keypairs|v3\/)/.test(key))).toEqual([]);
@@ -161,7 +163,10 @@ describe('what refuses at best refuses to nobody more than it must', () => {
 
   test.each(refusing)('$service.name $key', async (asked) => {
     const { service, route } = asked;
-    const request = refusedRequest(service, route, server);
+    const path = route.path.replace('/servers/{id}', `/servers/${server}`).replaceAll(/\{\w+\}/g, nothing);
+    const headers = { 'OpenStack-API-Version': `compute ${microversions.findLast((each) => route.isIn(each))}` };
+    const body = bodyOf(cloud, route, owner) ?? (route.action === undefined ? undefined : { [route.action]: null });
+    const request = { method: route.method, path: service.root + path, names: [], body, headers };
     expect(await send(cloud, request, undefined)).toEqual({ status: 401, body: unauthorized });
     const least = leastRole(route.policy);
     for (const role of roles.slice(0, roles.indexOf(least))) {

@@ -29,6 +29,8 @@ const numbers: Readonly<Record<string, string[]>> = {
   // At most 500 servers are accepted at once (compute/servers/create-servers.ts).
   'POST /servers server.min_count': [],
   'POST /servers server.max_count': [],
+  // Lines of a text that is at hand.
+  'POST /servers/{id}/action os-getConsoleOutput.length': [],
   [`POST /servers ${bodyOfDevice}.boot_index`]: ['cell block_device_mapping.boot_index'],
   [`POST /servers ${bodyOfDevice}.volume_size`]: ['cell block_device_mapping.volume_size'],
   'POST /flavors flavor.ram': ['api flavors.memory_mb', 'cell instances.memory_mb'],
@@ -68,6 +70,7 @@ const ours = [
     'api instance_groups.generation',
     'api resource_providers.generation',
     'api build_failures.builds',
+    'api pending_cleanups.generation',
   ],
   'api cell_mappings.simulated_hosts',
   ...['api images.size', 'api images.min_disk', 'api images.min_ram'],

@@ -128,6 +128,9 @@ export const resources: ReadonlyMap<string, Make> = new Map<string, Make>([
   ],
 ]);
 
+/** What nothing is called. */
+export const nothing = crypto.randomUUID();
+
 const bodies: ReadonlyMap<string, (cloud: Cloud, owner: User) => object> = new Map<string, (cloud: Cloud, owner: User) => object>([
   ['POST /servers', () => ({ server: { name: 'server', imageRef: cirros('').id, flavorRef: '1', networks: 'none' } })],
   ['PUT /servers/{id}', () => ({ server: { name: 'other' } })],
@@ -135,7 +138,37 @@ const bodies: ReadonlyMap<string, (cloud: Cloud, owner: User) => object> = new M
   ['PUT /servers/{id}/metadata', () => ({ metadata: { role: 'db' } })],
   ['PUT /servers/{id}/metadata/{item}', () => ({ meta: { role: 'db' } })],
   ['PUT /servers/{id}/tags', () => ({ tags: ['red'] })],
-  ['POST /servers/{id}/action forceDelete', () => ({ forceDelete: null })],
+  ...[
+    'forceDelete',
+    'os-start',
+    'os-stop',
+    'pause',
+    'unpause',
+    'suspend',
+    'resume',
+    'rescue',
+    'unrescue',
+    'trigger_crash_dump',
+    'lock',
+    'unlock',
+  ].map((action): [string, () => object] => [`POST /servers/{id}/action ${action}`, () => ({ [action]: null })]),
+  ['POST /servers/{id}/action reboot', () => ({ reboot: { type: 'SOFT' } })],
+  ['POST /servers/{id}/action changePassword', () => ({ changePassword: { adminPass: word() } })],
+  ['POST /servers/{id}/action os-resetState', () => ({ 'os-resetState': { state: 'error' } })],
+  ['POST /servers/{id}/action os-getConsoleOutput', () => ({ 'os-getConsoleOutput': {} })],
+  ['POST /servers/{id}/action os-getVNCConsole', () => ({ 'os-getVNCConsole': { type: 'novnc' } })],
+  ['POST /servers/{id}/action os-getSPICEConsole', () => ({ 'os-getSPICEConsole': { type: 'spice-html5' } })],
+  ['POST /servers/{id}/action os-getSerialConsole', () => ({ 'os-getSerialConsole': { type: 'serial' } })],
+  ['POST /servers/{id}/remote-consoles', () => ({ remote_console: { protocol: 'vnc', type: 'novnc' } })],
+  ['POST /servers/{id}/os-interface', () => ({})],
+  ['POST /servers/{id}/os-volume_attachments', () => ({ volumeAttachment: { volumeId: nothing } })],
+  ['PUT /servers/{id}/os-volume_attachments/{item}', () => ({ volumeAttachment: { volumeId: nothing } })],
+  ['POST /servers/{id}/shares', () => ({ share: { share_id: nothing } })],
+  ...Object.entries({
+    ...{ addSecurityGroup: { name: 'web' }, removeSecurityGroup: { name: 'web' } },
+    ...{ addFixedIp: { networkId: nothing }, removeFixedIp: { address: '192.0.2.1' } },
+    ...{ addFloatingIp: { address: '192.0.2.1' }, removeFloatingIp: { address: '192.0.2.1' } },
+  }).map(([action, value]): [string, () => object] => [`POST /servers/{id}/action ${action}`, () => ({ [action]: value })]),
   ['POST /flavors', () => ({ flavor: { name: word(), ram: 1, vcpus: 1, disk: 1 } })],
   ['POST /os-keypairs', (_, owner) => keypair(owner)],
   ['POST /os-server-groups', group],
@@ -149,27 +182,17 @@ const bodies: ReadonlyMap<string, (cloud: Cloud, owner: User) => object> = new M
   ],
 ]);
 
-/** Bodies of what refuses at best, but for actions without a value. */
-const id = crypto.randomUUID();
-const refusedBodies: ReadonlyMap<string, object> = new Map<string, object>([
-  ['POST /servers/{id}/os-interface', {}],
-  ['POST /servers/{id}/os-volume_attachments', { volumeAttachment: { volumeId: id } }],
-  ['PUT /servers/{id}/os-volume_attachments/{item}', { volumeAttachment: { volumeId: id } }],
-  ['POST /servers/{id}/shares', { share: { share_id: id } }],
-  ['POST /servers/{id}/action addSecurityGroup', { addSecurityGroup: { name: 'web' } }],
-  ['POST /servers/{id}/action removeSecurityGroup', { removeSecurityGroup: { name: 'web' } }],
-  ['POST /servers/{id}/action addFixedIp', { addFixedIp: { networkId: id } }],
-  ['POST /servers/{id}/action removeFixedIp', { removeFixedIp: { address: '192.0.2.1' } }],
-  ['POST /servers/{id}/action addFloatingIp', { addFloatingIp: { address: '192.0.2.1' } }],
-  ['POST /servers/{id}/action removeFloatingIp', { removeFloatingIp: { address: '192.0.2.1' } }],
+/** The action after which a server accepts another. */
+const actionsBefore: ReadonlyMap<string, string> = new Map([
+  ['POST /servers/{id}/action os-start', 'os-stop'],
+  ['POST /servers/{id}/action unpause', 'pause'],
+  ['POST /servers/{id}/action resume', 'suspend'],
+  ['POST /servers/{id}/action unrescue', 'rescue'],
 ]);
 
-/** Makes a request to a route that refuses at best, about a server; what else the path names is not there. */
-export function refusedRequest({ root }: Pick<RoutedService, 'root'>, route: AnsweringRoute, server: string): ApiRequest {
-  const path = root + route.path.replace('/servers/{id}', `/servers/${server}`).replaceAll(/\{\w+\}/g, id);
-  const headers = { 'OpenStack-API-Version': `compute ${microversions.findLast((each) => route.isIn(each))}` };
-  const body = refusedBodies.get(keyOf(route)) ?? (route.action === undefined ? undefined : { [route.action]: null });
-  return { method: route.method, path, names: [], body, headers };
+/** Returns the body that a route accepts; undefined for one that reads none, or is not known here. */
+export function bodyOf(cloud: Cloud, route: AnsweringRoute, owner: User): object | undefined {
+  return bodies.get(keyOf(route))?.(cloud, owner);
 }
 
 /** What a request names in its headers. */
@@ -201,8 +224,10 @@ export async function requestOf(
       segments.push(segment);
     }
   }
-  const body = bodies.get(key)?.(cloud, owner);
+  const body = bodyOf(cloud, route, owner);
   if (route.body && !body) throw new Error(`${key} reads a body that test/lambdas/api/requests.ts cannot write`);
+  const before = actionsBefore.get(key);
+  if (before) await owner.send('POST', segments.join('/'), { body: { [before]: null } });
   const microversion = microversions.findLast((each) => route.isIn(each));
   return {
     method: route.method,

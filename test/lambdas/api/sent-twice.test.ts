@@ -12,7 +12,7 @@ import { keyOf, routedServices, routesOf } from './routes.ts';
 
 let cloud: Cloud;
 beforeAll(async () => {
-  cloud = await startCloud({ cells: 1, hosts: 8 });
+  cloud = await startCloud({ cells: 1, hosts: 16 });
 });
 afterAll(() => cloud?.stop());
 afterEach(async () => {
@@ -54,6 +54,31 @@ async function booted(owner?: User): Promise<{ who: User; path: string }> {
   return { who, path: `/servers/${id}` };
 }
 
+/** Actions of a living server, with their bodies, their status if it is not 202, and what must be done before. */
+const actions: Readonly<Record<string, { body: object; status?: number; before?: object }>> = {
+  'os-stop': { body: { 'os-stop': null } },
+  'os-start': { body: { 'os-start': null }, before: { 'os-stop': null } },
+  reboot: { body: { reboot: { type: 'HARD' } } },
+  pause: { body: { pause: null } },
+  unpause: { body: { unpause: null }, before: { pause: null } },
+  suspend: { body: { suspend: null } },
+  resume: { body: { resume: null }, before: { suspend: null } },
+  rescue: { body: { rescue: null }, status: 200 },
+  unrescue: { body: { unrescue: null }, before: { rescue: null } },
+  trigger_crash_dump: { body: { trigger_crash_dump: null } },
+  changePassword: { body: { changePassword: { adminPass: 'x' } } },
+  lock: { body: { lock: { locked_reason: 'x' } } },
+  unlock: { body: { unlock: null }, before: { lock: null } },
+  'os-resetState': { body: { 'os-resetState': { state: 'error' } } },
+};
+
+async function actionOf({ body, status = 202, before }: (typeof actions)[string]): Promise<Change> {
+  const { who, path: server } = await booted(await cloud.newUser('admin'));
+  const path = `${server}/action`;
+  if (before) expect((await who.send('POST', path, { body: before })).status).toBeLessThan(300);
+  return { who, path, body, status };
+}
+
 /** A change for each route that makes one; the answer must not depend on what a sending before it left. */
 const changes: Readonly<Record<string, () => Promise<Change>>> = {
   'POST /servers': async () => ({ who: await limited('instances', 1), path: '/servers', body: { server: tiny }, status: 202, again: 403 }),
@@ -66,6 +91,7 @@ const changes: Readonly<Record<string, () => Promise<Change>>> = {
     const { who, path } = await booted();
     return { who, path: `${path}/action`, body: { forceDelete: null }, status: 202 };
   },
+  ...Object.fromEntries(Object.entries(actions).map(([name, action]) => [`POST /servers/{id}/action ${name}`, () => actionOf(action)])),
   'POST /servers/{id}/metadata': async () => {
     const { who, path } = await booted(await limited('metadata_items', 2));
     return { who, path: `${path}/metadata`, body: { metadata: { other: 'x' } }, status: 200 };
@@ -133,20 +159,27 @@ const changes: Readonly<Record<string, () => Promise<Change>>> = {
 };
 
 /** Routes that change nothing in a database: a token is signed and kept nowhere, and no server has a password to clear. */
-const withoutWrite = ['POST /v3/auth/tokens', 'DELETE /servers/{id}/os-server-password'];
+const withoutWrite = [
+  ...['POST /v3/auth/tokens', 'DELETE /servers/{id}/os-server-password'],
+  'POST /servers/{id}/action os-getConsoleOutput',
+];
 
 const losses: readonly FaultEffect[] = [{ kind: 'after' }, { kind: 'after', error: 'InternalServerErrorException' }];
 
-/** Does something again and again, each time with the answer of its next statement lost, in every way, until it has no more statements. */
-async function losingEach(run: () => Promise<() => Promise<void>>): Promise<number> {
+/**
+ * Does something again and again, each time with the answer of its next statement lost, in every way, until it has no more statements. What it returns is
+ * asked when nothing is lost any more.
+ */
+async function losingEach(run: () => Promise<() => Promise<(() => Promise<void>) | undefined>>): Promise<number> {
   for (let nth = 1; ; nth++) {
     for (const loss of losses) {
       const act = await run();
       await cloud.service.workflow.drain();
       // What the reaper and the boot workflow ask for is not what the request asks for.
       const lost = cloud.service.dataApi.faults.add({ ...loss, nth, sql: (sql) => !sql.includes('waiting as') });
-      await act();
+      const check = await act();
       lost.lift();
+      await check?.();
       if (lost.hits === 0) return nth - 1;
     }
   }
@@ -166,14 +199,29 @@ describe('with the answer of any of its statements lost, the client gets what wa
       const { who, path, body, status, again = deletes && !route.includes('quota') ? 404 : undefined } = await prepare();
       return async () => {
         const reply = await who.send(method, path, body ? { body } : {});
-        expect([reply.status, reply.body]).toEqual([status, deletes || !body ? undefined : expect.any(Object)]);
+        const acts = route.includes('/action ') && !deletes;
+        expect([reply.status, reply.body]).toEqual([status, deletes || !body || (acts && status === 202) ? undefined : expect.any(Object)]);
         // Where the limit is 1 or the name is taken, what is there counts once and is not reported twice.
         if (again) expect((await who.send(method, path, body ? { body } : {})).status).toBe(again);
+        return acts ? () => expectOnRecord(who, path) : undefined;
       };
     });
     expect(statements).toBeGreaterThan(0);
   });
 });
+
+/** What was asked for is done, and stands once among the server's actions. */
+async function expectOnRecord(who: User, path: string): Promise<void> {
+  const server = path.replace('/action', '');
+  const { body } = await who.send<{ server: { 'OS-EXT-STS:task_state': string | null } }>('GET', server);
+  const { body: records } = await who.send<{ instanceActions: { request_id: string; message: string | null }[] }>(
+    'GET',
+    `${server}/os-instance-actions`,
+  );
+  expect(body.server['OS-EXT-STS:task_state']).toBeNull();
+  expect(records.instanceActions[0]?.message).toBeNull();
+  expect(new Set(records.instanceActions.map((record) => record.request_id)).size).toBe(records.instanceActions.length);
+}
 
 describe('and so is the operator', () => {
   const named = async <Made>(make: (name: string) => Promise<Made>) => {
@@ -206,6 +254,7 @@ describe('and so is the operator', () => {
       const act = await prepare();
       return async () => {
         await act();
+        return undefined;
       };
     });
     expect(statements).toBeGreaterThan(0);

@@ -1,30 +1,73 @@
 /**
- * The actions of a server, as Nova has them, with their policies and microversions. All but forceDelete are still to be built: a server that is not there
- * answers 404 as ever, one in cell0 refuses in Nova's words, and any other says 501, so that nobody takes a missing action for a server that is gone.
+ * The actions of a server, as Nova has them, with their policies, microversions and bodies; what a task does stands in compute/servers/tasks/actions.ts by
+ * the same name. Those that are still to be built answer 501 for a living server: one that is not there answers 404 as ever, and one in cell0 refuses in
+ * Nova's words, so that nobody takes a missing action for a server that is gone.
  */
-import * as z from 'zod';
-import { BadRequest } from '../../../../common/errors.ts';
+import { randomBytes } from 'node:crypto';
+import type * as z from 'zod';
+import { BadRequest, NotFound } from '../../../../common/errors.ts';
 import type { Rule } from '../../../../common/policy.ts';
-import { inError, neverLaunched, withoutHost } from '../../../../compute/servers/refusals.ts';
+import { lockServer, unlockServer } from '../../../../compute/servers/lock-server.ts';
+import { inError, neverLaunched } from '../../../../compute/servers/refusals.ts';
+import { resetState } from '../../../../compute/servers/reset-state.ts';
+import { type ServerAction, serverActions } from '../../../../compute/servers/tasks/actions.ts';
+import { findImage } from '../../../../image/images.ts';
+import { apiDatabase } from '../../../shared/database.ts';
 import { gone } from '../../http/pipeline/http-error.ts';
 import { actionBody, actionRoute } from '../../http/routing/action-route.ts';
 import { refusingRoute } from '../../http/routing/refusing-route.ts';
-import { type Refusal, type Route, type RouteDefinition, route } from '../../http/routing/route.ts';
+import { type ApiRequest, type Refusal, type Route, type RouteDefinition, route } from '../../http/routing/route.ts';
+import type { Microversion } from '../microversions.ts';
+import { consoleOutputBody, crashDumpBody, lockBody, passwordBody, rebootBody, rescueBody, stateBody } from './action-bodies.ts';
 import { addressActions } from './address-actions.ts';
+import { showConsoleOutput } from './console-output.ts';
+import { consoleBody, refuseConsole } from './consoles.ts';
 import { removeServer } from './delete.ts';
+import { performAction } from './perform-action.ts';
 import { refuseUnbuilt } from './refuse-unbuilt.ts';
 
 const path = '/servers/{id}/action';
 
 type Range = Pick<RouteDefinition<unknown, unknown>, 'from' | 'until'>;
 
-const hardReboot = z.object({ reboot: z.object({ type: z.string().regex(/^hard$/i) }) });
+interface Options<Body> extends Range {
+  toOthers?: 'forbidden';
+  body?: (microversion: Microversion) => z.ZodType<Body>;
+}
+
+/** An action that is over when it is answered: with 202, or with what it returns. */
+function act<Body = object>(
+  policy: Rule,
+  run: (request: ApiRequest<Body>) => Promise<object | undefined>,
+  options: Options<Body> = {},
+): Route {
+  return route<Body>({
+    ...{ method: 'POST', path, policy, toOthers: 'hidden', body: () => actionBody as unknown as z.ZodType<Body> },
+    ...options,
+    async handle(request) {
+      const body = await run(request);
+      return body ? { status: 200, body } : { status: 202 };
+    },
+  });
+}
+
+/** An action that begins a task; which one may follow from its body. */
+function begin<Body = object>(policy: Rule, action: ServerAction | ((body: Body) => ServerAction), options: Options<Body> = {}): Route {
+  return act<Body>(
+    policy,
+    async (request) => {
+      await performAction(request, { action: typeof action === 'function' ? action(request.body) : action });
+      return undefined;
+    },
+    options,
+  );
+}
 
 /** An action that is not built. `buried` is how a server in cell0 refuses it; one that Nova would accept there has none. */
-function unbuilt(policy: Rule, buried?: (uuid: string, body: object) => string, range: Range = {}): Route {
+function unbuilt(policy: Rule, buried?: (uuid: string) => string, range: Range = {}): Route {
   return route<object>({
     ...{ method: 'POST', path, policy, toOthers: 'hidden', refusal: 501, ...range, body: () => actionBody },
-    handle: (request) => refuseUnbuilt(request, buried && ((uuid) => buried(uuid, request.body))),
+    handle: (request) => refuseUnbuilt(request, buried),
   });
 }
 
@@ -33,37 +76,84 @@ function removed(refusal: Refusal, answer: () => Error, range: Range = {}): Rout
   return refusingRoute({ method: 'POST', path, policy: '@', toOthers: 'shared', refusal, ...range, body: () => actionBody }, answer);
 }
 
-const console = 'os_compute_api:os-remote-consoles';
+const changeOf = ({ caller, requestId, params }: Pick<ApiRequest, 'caller' | 'requestId' | 'params'>) => ({
+  ...{ caller, requestId, server: params.id ?? '' },
+});
+
+async function rescue(request: ApiRequest<z.infer<typeof rescueBody>>) {
+  const { adminPass = randomBytes(9).toString('base64url'), rescue_image_ref: image } = request.body.rescue ?? {};
+  if (image !== undefined) {
+    await findImage(apiDatabase(), request.caller, image).catch((error: unknown) => {
+      if (!(error instanceof NotFound)) throw error;
+      throw new BadRequest(`Requested rescue image '${image}' is not supported`);
+    });
+  }
+  await performAction(request, { action: serverActions.rescue, arguments: { password: adminPass, ...(image && { image }) } });
+  return { adminPass };
+}
+
+async function changePassword(request: ApiRequest<z.infer<typeof passwordBody>>) {
+  await performAction(request, { action: serverActions.changePassword, arguments: { password: request.body.changePassword.adminPass } });
+  return undefined;
+}
+
+async function lock(request: ApiRequest<{ lock: { locked_reason?: string | undefined } | null }>) {
+  await lockServer(apiDatabase(), changeOf(request), request.body.lock?.locked_reason ?? null);
+  return undefined;
+}
+
+async function unlock(request: ApiRequest<object>) {
+  await unlockServer(apiDatabase(), changeOf(request));
+  return undefined;
+}
+
+async function setState(request: ApiRequest<z.infer<typeof stateBody>>) {
+  await resetState(apiDatabase(), changeOf(request), request.body['os-resetState'].state);
+  return undefined;
+}
+
+async function forceDelete(request: ApiRequest<object>) {
+  await removeServer(request);
+  return undefined;
+}
+
 const untilRemoteConsoles = { until: 'remoteConsoles' } as const;
 
+/** An action that asks for a console. */
+function consoleAction(name: Parameters<typeof consoleBody>[0]): Route {
+  return route<z.infer<ReturnType<typeof consoleBody>>>({
+    ...{ method: 'POST', path, policy: 'os_compute_api:os-remote-consoles', toOthers: 'hidden', refusal: 400, ...untilRemoteConsoles },
+    body: () => consoleBody(name),
+    handle: (request) => refuseConsole(request, request.body[name].type),
+  });
+}
+
 const actions: Readonly<Record<string, Route>> = {
-  forceDelete: route<object>({
-    ...{ method: 'POST', path, policy: 'os_compute_api:os-deferred-delete:force', toOthers: 'hidden', body: () => actionBody },
-    async handle(request) {
-      await removeServer(request);
-      return { status: 202 };
-    },
-  }),
+  forceDelete: act('os_compute_api:os-deferred-delete:force', forceDelete),
   restore: unbuilt('os_compute_api:os-deferred-delete:restore', inError('restore')),
 
-  reboot: unbuilt('os_compute_api:servers:reboot', (uuid, body) =>
-    (hardReboot.safeParse(body).success ? neverLaunched('reboot') : inError('reboot'))(uuid),
+  reboot: begin(
+    'os_compute_api:servers:reboot',
+    ({ reboot: { type } }) => (type.toUpperCase() === 'HARD' ? serverActions.hardReboot : serverActions.softReboot),
+    { body: () => rebootBody },
   ),
   rebuild: unbuilt('os_compute_api:servers:rebuild', neverLaunched('rebuild')),
-  'os-start': unbuilt('os_compute_api:servers:start', withoutHost),
-  'os-stop': unbuilt('os_compute_api:servers:stop', withoutHost),
-  trigger_crash_dump: unbuilt('os_compute_api:servers:trigger_crash_dump', withoutHost, { from: 'crashDumps' }),
-  pause: unbuilt('os_compute_api:os-pause-server:pause', inError('pause')),
-  unpause: unbuilt('os_compute_api:os-pause-server:unpause', inError('unpause')),
-  suspend: unbuilt('os_compute_api:os-suspend-server:suspend', inError('suspend')),
-  resume: unbuilt('os_compute_api:os-suspend-server:resume', inError('resume')),
-  rescue: unbuilt('os_compute_api:os-rescue', neverLaunched('rescue')),
-  unrescue: unbuilt('os_compute_api:os-unrescue', inError('unrescue')),
+  'os-start': begin('os_compute_api:servers:start', serverActions.start),
+  'os-stop': begin('os_compute_api:servers:stop', serverActions.stop),
+  trigger_crash_dump: begin('os_compute_api:servers:trigger_crash_dump', serverActions.triggerCrashDump, {
+    ...{ from: 'crashDumps', body: () => crashDumpBody },
+  }),
+  pause: begin('os_compute_api:os-pause-server:pause', serverActions.pause),
+  unpause: begin('os_compute_api:os-pause-server:unpause', serverActions.unpause),
+  suspend: begin('os_compute_api:os-suspend-server:suspend', serverActions.suspend),
+  resume: begin('os_compute_api:os-suspend-server:resume', serverActions.resume),
+  rescue: act('os_compute_api:os-rescue', rescue, { body: () => rescueBody }),
+  unrescue: begin('os_compute_api:os-unrescue', serverActions.unrescue),
   shelve: unbuilt('os_compute_api:os-shelve:shelve', inError('shelve')),
   shelveOffload: unbuilt('os_compute_api:os-shelve:shelve_offload', inError('shelveOffload')),
   unshelve: unbuilt('os_compute_api:os-shelve:unshelve', inError('unshelve')),
-  lock: unbuilt('os_compute_api:os-lock-server:lock'),
-  unlock: unbuilt('os_compute_api:os-lock-server:unlock'),
+  lock: act('os_compute_api:os-lock-server:lock', lock, { body: lockBody }),
+  unlock: act('os_compute_api:os-lock-server:unlock', unlock),
 
   resize: unbuilt('os_compute_api:servers:resize', inError('resize')),
   confirmResize: unbuilt('os_compute_api:servers:confirm_resize', inError('confirmResize')),
@@ -75,11 +165,11 @@ const actions: Readonly<Record<string, Route>> = {
   createImage: unbuilt('os_compute_api:servers:create_image', inError('createImage')),
   createBackup: unbuilt('os_compute_api:os-create-backup', inError('createBackup')),
 
-  changePassword: unbuilt('os_compute_api:os-admin-password', inError('changePassword')),
-  'os-getConsoleOutput': unbuilt('os_compute_api:os-console-output', withoutHost),
-  'os-getVNCConsole': unbuilt(console, withoutHost, untilRemoteConsoles),
-  'os-getSPICEConsole': unbuilt(console, withoutHost, untilRemoteConsoles),
-  'os-getSerialConsole': unbuilt(console, withoutHost, untilRemoteConsoles),
+  changePassword: act('os_compute_api:os-admin-password', changePassword, { body: () => passwordBody }),
+  'os-getConsoleOutput': act('os_compute_api:os-console-output', showConsoleOutput, { body: () => consoleOutputBody }),
+  'os-getVNCConsole': consoleAction('os-getVNCConsole'),
+  'os-getSPICEConsole': consoleAction('os-getSPICEConsole'),
+  'os-getSerialConsole': consoleAction('os-getSerialConsole'),
   'os-getRDPConsole': removed(
     400,
     () => new BadRequest('The server could not comply with the request since it is either malformed or otherwise incorrect.'),
@@ -88,7 +178,7 @@ const actions: Readonly<Record<string, Route>> = {
 
   ...addressActions,
 
-  'os-resetState': unbuilt('os_compute_api:os-admin-actions:reset_state'),
+  'os-resetState': act('os_compute_api:os-admin-actions:reset_state', setState, { toOthers: 'forbidden', body: () => stateBody }),
   injectNetworkInfo: unbuilt('os_compute_api:os-admin-actions:inject_network_info'),
   resetNetwork: removed(410, gone),
 };

@@ -10,6 +10,7 @@ import { gone } from '../../http/pipeline/http-error.ts';
 import { actionRoute } from '../../http/routing/action-route.ts';
 import { refusingRoute } from '../../http/routing/refusing-route.ts';
 import { type Method, type Route, type RouteDefinition, route } from '../../http/routing/route.ts';
+import { refuseRemoteConsole, remoteConsoleBody } from './consoles.ts';
 import { findWholeServer } from './find.ts';
 import { refuseUnbuilt } from './refuse-unbuilt.ts';
 import { refusingServerRoute } from './refusing-server-route.ts';
@@ -96,7 +97,10 @@ export const serverSubResourceRoutes: readonly Route[] = [
   // A guest posts its password; none does, so there is none to show and none to clear.
   read('os-server-password', 'os_compute_api:os-server-password:show', () => ({ password: '' })),
   read('os-server-password', 'os_compute_api:os-server-password:clear', () => undefined, { method: 'DELETE' }),
-  unbuilt('POST', '/remote-consoles', 'os_compute_api:os-remote-consoles', withoutHost, { from: 'remoteConsoles' }),
+  route({
+    ...{ method: 'POST', path: '/servers/{id}/remote-consoles', policy: 'os_compute_api:os-remote-consoles', from: 'remoteConsoles' },
+    ...{ toOthers: 'hidden', refusal: 400, body: remoteConsoleBody, handle: refuseRemoteConsole },
+  }),
   unbuilt('GET', '/diagnostics', 'os_compute_api:os-server-diagnostics', withoutHost, ofAdmins),
   // No host of a server has NUMA nodes to show.
   read('topology', 'compute:server:topology:index', () => ({ nodes: [], pagesize_kb: null }), { from: 'topology' }),

@@ -51,12 +51,12 @@ test('orphaned rows are noted with their token, and noted again with the greates
   expect([await noted(one), await noted(two)]).toEqual([[{ fencing_token: 2 }], [{ fencing_token: 6 }]]);
 });
 
-test('what is noted again counts from now', async () => {
+test('what is noted again is due when it was before', async () => {
   const server = randomUUID();
   await note(server, 1);
   await age(60);
   await note(server, 1);
-  expect(await listPendingCleanups(fixture.api, 30)).toEqual([]);
+  expect(await listPendingCleanups(fixture.api, 30)).toMatchObject([{ orphaned: [{ generation: 2 }] }]);
 });
 
 test('nothing is noted of a cell that is not registered', async () => {
@@ -96,8 +96,8 @@ test('a cleanup with a due time is due then, whatever the silence', async () => 
 test.each([
   [[60, 30], 30],
   [[30, 60], 30],
-  [[60, null], 3],
-  [[null, 60], 3],
+  [[60, null], -7],
+  [[null, 60], -7],
 ])('what is noted with due times %j is due in %i minutes', async (times, due) => {
   const server = randomUUID();
   for (const minutes of times) {
@@ -151,7 +151,7 @@ test('a cleanup that is done goes; one noted again since, another server’s or 
   for (const server of [done, renewed, other]) await note(server, 1);
   const [{ orphaned } = { orphaned: [] }] = await listPendingCleanups(fixture.api, 0);
   await note(renewed, 1);
-  await note(done, 1, 1);
+  for (let times = 0; times < 2; times += 1) await note(done, 1, 1);
   await changesNothing(fixture.api, () => completeCleanups(fixture.api, cell(1), orphaned));
   await completeCleanups(
     fixture.api,

@@ -109,8 +109,8 @@ test('a build in a cell is taken over: the mapping names its new owner, and its 
   expect(await sql(fixture, others), 'what else is pending').toEqual(before);
   await query(fixture.api, 'delete from pending_cleanups where fencing_token = 9');
   const [after] = await listPendingCleanups(fixture.api, 0);
-  expect(after?.own).toEqual([{ uuid: server, fencing_token: 2, noted_at: expect.any(String) }]);
-  expect(after?.own[0]?.noted_at).not.toBe(listed.noted_at);
+  expect(after?.own).toEqual([{ uuid: server, fencing_token: 2, generation: expect.any(Number) }]);
+  expect(after?.own[0]?.generation).toBe(listed.generation + 1);
   expect(await sql(fixture, 'select fencing_token, due_at from pending_cleanups')).toEqual([{ fencing_token: 2, due_at: null }]);
   expect(
     await changesNothing(fixture.api, () => takeOverBuilds(fixture.api, 'late', cells[0] ?? '', [listed])),
@@ -131,10 +131,7 @@ const changed = (statement: string) => async (server: string) => {
 
 test.each<[string, (server: string, listed: PendingCleanup) => Named | Promise<Named>]>([
   ['that has another owner since', changed('update instance_mappings set fencing_token = 2 where instance_uuid = :server::uuid')],
-  [
-    'that was noted again',
-    changed(`update pending_cleanups set created_at = now() + interval '1 second' where instance_uuid = :server::uuid`),
-  ],
+  ['that was noted again', changed(`update pending_cleanups set generation = generation + 1 where instance_uuid = :server::uuid`)],
   ['that is deleted', changed('update instance_mappings set queued_for_delete = true where instance_uuid = :server::uuid')],
   [
     'that has another cell',

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import {
   findAnyInstanceMapping,
   findInstanceMapping,
-  findInstanceMappingToDelete,
+  findInstanceMappingToChange,
   type IndexRange,
   listInstanceMappings,
 } from '../../../../database/api/servers/instance-mappings.ts';
@@ -89,7 +89,7 @@ test('while a cell has the server, a build request that is still there does not 
 
 test('another project’s server is not found, and a deleted one only when it is asked for', async () => {
   const server = await mapped();
-  for (const find of [findInstanceMapping, findAnyInstanceMapping, findInstanceMappingToDelete]) {
+  for (const find of [findInstanceMapping, findAnyInstanceMapping, findInstanceMappingToChange]) {
     expect(await changesNothing(fixture.api, () => find(fixture.api, server, 'other'))).toBeUndefined();
     expect(await find(fixture.api, randomUUID(), null)).toBeUndefined();
     expect(await find(fixture.api, server, 'project')).toMatchObject({ uuid: server });
@@ -99,15 +99,15 @@ test('another project’s server is not found, and a deleted one only when it is
   await deleted(server);
   expect(await findInstanceMapping(fixture.api, server, 'project')).toBeUndefined();
   expect(await findAnyInstanceMapping(fixture.api, server, 'project')).toMatchObject({ uuid: server, queuedForDelete: true });
-  expect(await changesNothing(fixture.api, () => findInstanceMappingToDelete(fixture.api, server, null))).toBeUndefined();
+  expect(await changesNothing(fixture.api, () => findInstanceMappingToChange(fixture.api, server, null))).toBeUndefined();
 });
 
 test('that a delete began is noted in the cell of the server, with the token of its owner', async () => {
   const [server] = [await mapped('cell2'), await mapped('cell1')];
-  expect(await findInstanceMappingToDelete(fixture.api, server, 'project')).toMatchObject({ cell: { name: 'cell2' } });
+  expect(await findInstanceMappingToChange(fixture.api, server, 'project')).toMatchObject({ cell: { name: 'cell2' } });
   expect(await cleanups()).toEqual([{ server, cell: 'cell2', fencing_token: 3 }]);
   await query(fixture.api, 'truncate pending_cleanups');
-  await findInstanceMappingToDelete(fixture.api, await waiting(), null);
+  await findInstanceMappingToChange(fixture.api, await waiting(), null);
   expect(await cleanups(), 'a server without a cell leaves nothing to note').toEqual([]);
 });
 

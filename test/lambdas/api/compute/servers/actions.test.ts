@@ -1,4 +1,4 @@
-/** Actions of a server: none takes a living server for one that is gone, and what is not built says so. */
+/** The path of all actions of a server, and what a server in cell0 answers to each: none takes a living server for one that is gone, and what is not built says so. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { microversions } from '../../../../../lambdas/api/compute/microversions.ts';
@@ -64,9 +64,10 @@ const invalid = (name: string) => (id: string) => `Instance ${id} is in an inval
 const notReady = (id: string) => `Instance ${id} is not ready`;
 
 const refused: readonly (readonly [name: string, body: object, message: (id: string) => string])[] = [
-  ...['pause', 'unpause', 'suspend', 'resume', 'unrescue', 'restore', 'shelve', 'shelveOffload', 'unshelve', 'changePassword'].map(
+  ...['pause', 'unpause', 'suspend', 'resume', 'unrescue', 'restore', 'shelve', 'shelveOffload', 'unshelve'].map(
     (name) => [name, { [name]: null }, inError(name)] as const,
   ),
+  ['changePassword', { changePassword: { adminPass: 'secret' } }, inError('changePassword')],
   ...['resize', 'confirmResize', 'revertResize', 'migrate', 'os-migrateLive', 'createImage', 'createBackup'].map(
     (name) => [name, { [name]: {} }, inError(name)] as const,
   ),
@@ -74,29 +75,47 @@ const refused: readonly (readonly [name: string, body: object, message: (id: str
   ['a hard reboot', { reboot: { type: 'HARD' } }, invalid('reboot')],
   ['rebuild', { rebuild: {} }, invalid('rebuild')],
   ['rescue', { rescue: null }, invalid('rescue')],
-  ...['os-start', 'os-stop', 'trigger_crash_dump', 'os-getConsoleOutput'].map((name) => [name, { [name]: null }, notReady] as const),
+  ...['os-start', 'os-stop', 'trigger_crash_dump'].map((name) => [name, { [name]: null }, notReady] as const),
+  ['os-getConsoleOutput', { 'os-getConsoleOutput': {} }, notReady],
 ];
 
 test.each(refused)('a server in cell0 refuses %s in words of Nova', async (_, body, message) => {
   expect(await act(admin, buried, body)).toEqual(conflict(message(buried)));
 });
 
-test.each(['os-getVNCConsole', 'os-getSPICEConsole', 'os-getSerialConsole'])('a server in cell0 has no console for %s', async (name) => {
-  expect(await act(member, buried, { [name]: { type: 'novnc' } }, { microversion: 5 })).toEqual(conflict(notReady(buried)));
+const consoles = [
+  ['os-getVNCConsole', 'novnc'],
+  ['os-getSPICEConsole', 'spice-html5'],
+  ['os-getSerialConsole', 'serial'],
+] as const;
+
+test.each(consoles)('there is no console for %s, and no host in cell0 that could have one', async (name, type) => {
+  const body = { [name]: { type } };
+  expect(await act(member, buried, body, { microversion: 5 })).toEqual(conflict(notReady(buried)));
+  expect(await act(member, living, body, { microversion: 5 })).toEqual(badRequest(`Unavailable console type ${type}.`));
+  expect(await act(member, living, body, { microversion: 6 })).toEqual(outside);
 });
 
-test.each(['lock', 'unlock', 'os-resetState', 'evacuate'])('a server in cell0 does not refuse %s', async (name) => {
+test.each(['evacuate'])('a server in cell0 does not refuse %s', async (name) => {
   expect(await act(admin, buried, { [name]: null })).toEqual(notImplemented);
 });
 
-test.each([
-  ['os-getVNCConsole', 5, 6],
-  ['os-getSPICEConsole', 5, 6],
-  ['os-getSerialConsole', 5, 6],
-  ['trigger_crash_dump', 17, 16],
-])('%s is in 2.%i and not in 2.%i', async (name, inside, not) => {
-  expect(await act(member, living, { [name]: null }, { microversion: inside })).toEqual(notImplemented);
-  expect(await act(member, living, { [name]: null }, { microversion: not })).toEqual(outside);
+test('a server in cell0 can be locked and unlocked, and its state reset; it stays where it is, and refuses for what it lacks', async () => {
+  const accepted = [202, undefined];
+  expect(await act(member, buried, { lock: { locked_reason: 'to be looked at' } })).toEqual(accepted);
+  const { body } = await member.send<{ server: Json }>('GET', `/servers/${buried}`);
+  expect(body.server).toMatchObject({ locked: true, locked_reason: 'to be looked at' });
+  expect(await act(member, buried, { unlock: null })).toEqual(accepted);
+  expect(await act(admin, buried, { 'os-resetState': { state: 'active' } })).toEqual(accepted);
+  expect((await member.send<{ server: Json }>('GET', `/servers/${buried}`)).body.server).toMatchObject({ status: 'ACTIVE', hostId: '' });
+  expect(await act(member, buried, { pause: null })).toEqual(conflict(invalid('pause')(buried)));
+  expect(await act(member, buried, { 'os-stop': null })).toEqual(conflict(notReady(buried)));
+  expect(await act(admin, buried, { 'os-resetState': { state: 'error' } })).toEqual(accepted);
+});
+
+test('trigger_crash_dump is in 2.17 and not in 2.16', async () => {
+  expect(await act(member, living, { trigger_crash_dump: null }, { microversion: 17 })).toEqual([202, undefined]);
+  expect(await act(member, living, { trigger_crash_dump: null }, { microversion: 16 })).toEqual(outside);
 });
 
 test('what Nova took away is gone in every microversion', async () => {

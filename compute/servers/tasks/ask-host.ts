@@ -1,0 +1,22 @@
+/** A task is handed to its host, and what the host answers is applied: its end, or that it has begun. */
+import { noteBegun } from '../../../database/cell/tasks.ts';
+import { inCell } from '../../cells/reach.ts';
+import type { Driver, TaskOperation } from '../../hosts/drivers/driver.ts';
+import type { ServerAction } from './actions.ts';
+import { applyReport } from './apply-report.ts';
+
+/**
+ * Asks the host.
+ * @returns when the task is due, if it has not ended.
+ * @throws what the driver throws when the host cannot be asked, DatabaseUnreachable when the cell does not answer; then the task is still to be handed over.
+ */
+export async function askHost(driver: Driver, action: ServerAction, request: Omit<TaskOperation, 'operation'>): Promise<string | null> {
+  const answer = await driver.begin({ ...request, operation: action.operation });
+  const { cell, server, task } = request;
+  if (answer.result === 'begun') {
+    await inCell(cell, 'changing', (database) => noteBegun(database, { ...task, server }, answer.due_at));
+    return answer.due_at;
+  }
+  await applyReport(cell, action, { ...task, server }, answer);
+  return null;
+}

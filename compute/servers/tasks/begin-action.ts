@@ -1,0 +1,64 @@
+/**
+ * An action of a server: accepted by one statement in its cell, noted in the api database before, so that a reaper ends it whatever happens here. Then its
+ * host is asked at once; what could not be handed over, the reaper hands over again.
+ */
+
+import type { Caller } from '../../../common/caller.ts';
+import { Conflict } from '../../../common/errors.ts';
+import { allows } from '../../../common/policy.ts';
+import { findInstanceMappingToChange } from '../../../database/api/servers/instance-mappings.ts';
+import { beginTask } from '../../../database/cell/tasks.ts';
+import type { Database } from '../../../database/data-api/client.ts';
+import { inCell } from '../../cells/reach.ts';
+import type { Driver } from '../../hosts/drivers/driver.ts';
+import { findMapping, serverNotFound } from '../find-server.ts';
+import { inState, refusalOf } from '../refusals.ts';
+import type { ServerAction } from './actions.ts';
+import { askHost } from './ask-host.ts';
+
+/** Who asks for what. */
+export interface ActionRequest {
+  caller: Caller;
+  requestId: string;
+  /** uuid of the server. */
+  server: string;
+  action: ServerAction;
+  /** What the host needs to know; of an action with a secret this is not kept. */
+  arguments?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Begins an action.
+ * @returns once the host was asked, or could not be: then the error is returned, for the log; the action is accepted.
+ * @throws NotFound when the server is not there for the caller, Conflict when it refuses, DatabaseUnreachable when its cell does not answer.
+ */
+export async function beginAction(api: Database, driver: Driver, request: ActionRequest): Promise<{ error?: unknown }> {
+  const { caller, requestId, action } = request;
+  const { uuid, cell, buildRequest } = await findMapping(api, caller, request.server, findInstanceMappingToChange);
+  if (buildRequest && !action.inCellOnly) throw new Conflict(inState(action.word, uuid, 'vm_state', buildRequest.vm_state));
+  if (!cell) throw serverNotFound(uuid);
+  const asked = { ...action.manner, ...request.arguments };
+  const task = {
+    ...{
+      server: uuid,
+      action: action.recorded,
+      event: action.event,
+      request_id: requestId,
+      taskState: action.taskState,
+      time: action.time,
+    },
+    ...{ arguments: action.secret ? {} : asked, userId: caller.userId, projectId: caller.projectId },
+  };
+  const precondition = { ...action, unlocked: action.unlocked && !allows(caller, 'context_is_admin') };
+  const found = await inCell(cell.database_connection, 'changing', (database) => beginTask(database, task, precondition));
+  if (!found) throw serverNotFound(uuid);
+  const { host, fencing_token } = found;
+  if (!found.accepted || host === null) throw refusalOf(uuid, action.word, precondition, found);
+  const guest = { server: uuid, host, fencing_token, cell: cell.database_connection };
+  try {
+    await askHost(driver, action, { ...guest, task: { action: action.recorded, request_id: requestId, attempt: 1 }, arguments: asked });
+    return {};
+  } catch (error) {
+    return { error };
+  }
+}

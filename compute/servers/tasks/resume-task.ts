@@ -1,0 +1,47 @@
+/** A task that nobody moves any more: its host is asked again if it has not begun, and is waited for no longer than the task is due. */
+import { takeNextAttempt } from '../../../database/cell/tasks.ts';
+import type { Task } from '../../../database/servers/task.ts';
+import { inCell } from '../../cells/reach.ts';
+import type { Driver, TaskOperation } from '../../hosts/drivers/driver.ts';
+import { actionOf } from './actions.ts';
+import { applyReport } from './apply-report.ts';
+import { askHost } from './ask-host.ts';
+
+/** A server with the task that it is in. */
+export interface ServerInTask extends Pick<TaskOperation, 'cell' | 'server' | 'host' | 'fencing_token'> {
+  task: Task;
+}
+
+/** How often a host is asked that does not begin. */
+const mostAttempts = 3;
+
+/** What became of a task. */
+export interface ResumedTask {
+  /** Whether anything was done: not for a task that is not due, or of a later version. */
+  resumed: boolean;
+  /** When the task is due; null when it has ended. ISO 8601. */
+  dueAt: string | null;
+}
+
+/**
+ * Resumes a task whose end is overdue.
+ * @throws what the driver throws when the host cannot be asked, DatabaseUnreachable when the cell does not answer.
+ */
+export async function resumeTask(driver: Driver, { task, ...guest }: ServerInTask): Promise<ResumedTask> {
+  const action = actionOf(task.action, task.arguments.type);
+  const asItIs = { resumed: false, dueAt: task.due_at };
+  if (!action || Date.parse(task.due_at) > Date.now()) return asItIs;
+  const { cell, server } = guest;
+  const name = { server, action: task.action, request_id: task.request_id, attempt: task.attempt };
+  const fail = async (message: string) => {
+    await applyReport(cell, action, name, { result: 'failure', message });
+    return { resumed: true, dueAt: null };
+  };
+  if (task.begun) return fail('The host did not report the end in time.');
+  // What was secret is gone with the function that knew it.
+  if (action.secret || task.attempt === mostAttempts) return fail('The host could not be asked.');
+  const attempt = await inCell(cell, 'tending', (database) => takeNextAttempt(database, name, action.time));
+  if (attempt === undefined) return asItIs;
+  const dueAt = await askHost(driver, action, { ...guest, task: { ...name, attempt }, arguments: task.arguments });
+  return { resumed: true, dueAt };
+}

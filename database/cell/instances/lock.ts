@@ -1,0 +1,92 @@
+/** The lock of a server, and why it is locked: Nova keeps the reason in the server's system metadata. */
+import { type Database, query } from '../../data-api/client.ts';
+
+/** Who changes a server, and in which request. */
+export interface ChangedBy {
+  requestId: string;
+  userId: string;
+  projectId: string;
+}
+
+/** The record of an action that is over as soon as it is accepted, for the servers of a CTE `(uuid)`. */
+export function recordAction(action: string, changed: string): string {
+  return `
+     -- Its record among the server's actions.
+     action as (
+       insert into instance_actions (instance_uuid, action, request_id, user_id, project_id, start_time, finish_time, updated_at)
+       select uuid, '${action}', :request_id, :user_id, :project_id, now(), now(), now() from ${changed}
+       on conflict do nothing
+       returning id)`;
+}
+
+const recordEvent = (event: string) => `
+     event as (
+       insert into instance_actions_events (action_id, event, start_time, finish_time, result, host)
+       select id, '${event}', now(), now(), 'Success', 'cellzero' from action)`;
+
+const parametersOf = (uuid: string, { requestId, userId, projectId }: ChangedBy) => ({
+  ...{ uuid, request_id: requestId, user_id: userId, project_id: projectId },
+});
+
+/**
+ * Locks a server; an owner leaves one that is locked as it is.
+ * @param owner whether it is done for the server's project; otherwise it is an admin's lock.
+ * @returns false when the cell does not know the server.
+ */
+export async function lockInstance(cell: Database, uuid: string, by: ChangedBy, owner: boolean, reason: string | null): Promise<boolean> {
+  const rows = await query(
+    cell,
+    `with
+     -- The server, which nobody else changes meanwhile.
+     found as (select uuid, locked from instances where uuid = :uuid::uuid and deleted = 0 for update),
+     -- Locked.
+     changed as (
+       update instances i set locked = true, locked_by = case when :owner then 'owner' else 'admin' end, updated_at = now()
+       from found where i.uuid = found.uuid and not (found.locked and :owner)
+       returning i.uuid),
+     -- For this reason.
+     reason as (
+       insert into instance_system_metadata (instance_uuid, key, value)
+       select uuid, 'locked_reason', :reason from changed where :reason::text is not null
+       on conflict (instance_uuid, key, deleted) do update set value = excluded.value, updated_at = now()),
+     ${recordAction('lock', 'changed')},
+     ${recordEvent('api_lock')}
+     select uuid from found`,
+    { ...parametersOf(uuid, by), owner, reason },
+  );
+  return rows.length > 0;
+}
+
+/**
+ * Unlocks a server.
+ * @param whose whose lock may be taken away.
+ * @returns whether the lock was another's; undefined when the cell does not know the server.
+ */
+export async function unlockInstance(
+  cell: Database,
+  uuid: string,
+  by: ChangedBy,
+  whose: 'owner' | 'admin' | 'all',
+): Promise<{ refused: boolean } | undefined> {
+  const [found] = await query<{ refused: boolean }>(
+    cell,
+    `with
+     -- The server, which nobody else changes meanwhile.
+     found as (
+       select uuid, :whose <> 'all' and coalesce(locked_by <> :whose, false) as refused from instances
+       where uuid = :uuid::uuid and deleted = 0 for update),
+     -- Unlocked.
+     changed as (
+       update instances i set locked = false, locked_by = null, updated_at = now() from found where i.uuid = found.uuid and not refused
+       returning i.uuid),
+     -- There is no reason any more.
+     reason as (
+       update instance_system_metadata m set deleted = m.id, deleted_at = now() from changed
+       where m.instance_uuid = changed.uuid and m.key = 'locked_reason' and m.deleted = 0),
+     ${recordAction('unlock', 'changed')},
+     ${recordEvent('api_unlock')}
+     select refused from found`,
+    { ...parametersOf(uuid, by), whose },
+  );
+  return found;
+}

@@ -1,0 +1,178 @@
+/** Tasks in the row of their server: each change is one statement, conditional on the row, so who is late changes nothing. */
+import { type Database, query } from '../data-api/client.ts';
+import type { TaskState, VmState } from '../servers/document.ts';
+import type { Task, TaskName } from '../servers/task.ts';
+
+/** What an action asks of a server. */
+export interface Precondition {
+  /** Whether a locked server refuses. */
+  unlocked: boolean;
+  /** Whether one without a host says so before anything else. */
+  hosted: boolean;
+  vmStates: readonly VmState[];
+  taskStates: readonly (TaskState | null)[];
+}
+
+/** A task that shall begin, and who asks for it. */
+export interface NewTask extends Omit<TaskName, 'attempt'> {
+  /** Name of the event that records how it went on the host. */
+  event: string;
+  taskState: TaskState | null;
+  arguments: Task['arguments'];
+  userId: string;
+  projectId: string;
+  /** Seconds that it may take. */
+  time: number;
+}
+
+/** A server as an action found it, and whether the task has begun. */
+export interface FoundServer {
+  host: string | null;
+  fencing_token: number;
+  vm_state: VmState;
+  task_state: TaskState | null;
+  locked: boolean;
+  launched_at: string | null;
+  accepted: boolean;
+}
+
+/**
+ * Begins a task if the server is as it must be, on a host, and was launched: sets the task state, and adds the action with its event. A task whose place it takes
+ * ends with an error. Sent twice, it answers the same.
+ * @returns undefined when the cell does not know the server.
+ */
+export async function beginTask(cell: Database, task: NewTask, precondition: Precondition): Promise<FoundServer | undefined> {
+  const [found] = await query<FoundServer>(
+    cell,
+    `with
+     -- The server, which nobody else changes meanwhile, and whether an earlier sending has begun the task.
+     found as (
+       select *, coalesce(task->>'request_id' = :request_id and task->>'action' = :action, false) as sent_before
+       from instances where uuid = :server::uuid and deleted = 0 for update),
+     -- Its task from now on.
+     accepted as (
+       update instances i set task_state = :task_state, progress = 0, updated_at = now(),
+         task = jsonb_build_object('action', :action, 'request_id', :request_id, 'attempt', 1, 'arguments', :arguments::jsonb, 'begun', false,
+           'due_at', now() + make_interval(secs => :time))
+       from found
+       where i.id = found.id and not sent_before and not (found.locked and :unlocked) and found.host is not null
+         and found.vm_state in (select jsonb_array_elements_text(:vm_states::jsonb))
+         and coalesce(found.task_state, '') in (select coalesce(value, '') from jsonb_array_elements_text(:task_states::jsonb) value)
+         and found.launched_at is not null
+       returning i.uuid, found.host, found.task as before),
+     ${endAction({ which: `a.instance_uuid = accepted.uuid and a.request_id = before->>'request_id' and a.action = before->>'action'`, from: 'accepted' })},
+     -- Its record among the server's actions
+     action as (
+       insert into instance_actions (instance_uuid, action, request_id, user_id, project_id, start_time, updated_at)
+       select uuid, :action, :request_id, :user_id, :project_id, now(), now() from accepted
+       on conflict do nothing
+       returning id),
+     -- with its event on the host.
+     event as (
+       insert into instance_actions_events (action_id, event, start_time, host) select action.id, :event, now(), accepted.host from action, accepted)
+     select host, fencing_token, vm_state, task_state, locked, launched_at, sent_before or exists (select from accepted) as accepted from found`,
+    {
+      server: task.server,
+      action: task.action,
+      event: task.event,
+      request_id: task.request_id,
+      task_state: task.taskState,
+      arguments: task.arguments,
+      user_id: task.userId,
+      project_id: task.projectId,
+      time: task.time,
+      unlocked: precondition.unlocked,
+      vm_states: precondition.vmStates,
+      task_states: precondition.taskStates,
+      message: 'Error',
+      details: 'Another action took its place.',
+    },
+  );
+  return found;
+}
+
+const named = `uuid = :server::uuid and deleted = 0 and task->>'request_id' = :request_id and task->>'action' = :action
+  and (task->>'attempt')::int = :attempt::int`;
+
+/**
+ * Notes that the host has begun a task, and until when it may take.
+ * @returns false when the task has ended, or was begun again by another.
+ */
+export async function noteBegun(cell: Database, task: TaskName, dueAt: string): Promise<boolean> {
+  const rows = await query(
+    cell,
+    `update instances set task = task || jsonb_build_object('begun', true, 'due_at', :due_at::timestamptz) where ${named} returning uuid`,
+    { ...task, due_at: dueAt },
+  );
+  return rows.length > 0;
+}
+
+/**
+ * Takes a task that no host has begun for its next attempt.
+ * @param time seconds that it may take from now on.
+ * @returns the attempt, and undefined when the task has ended, was begun or taken by another.
+ */
+export async function takeNextAttempt(cell: Database, task: TaskName, time: number): Promise<number | undefined> {
+  const [taken] = await query<{ attempt: number }>(
+    cell,
+    `update instances set task = task || jsonb_build_object('attempt', :attempt::int + 1, 'due_at', now() + make_interval(secs => :time))
+     where ${named} and not (task->>'begun')::boolean returning (task->>'attempt')::int as attempt`,
+    { ...task, time },
+  );
+  return taken?.attempt;
+}
+
+/** What a task leaves. */
+export interface TaskEnd {
+  /** null leaves it as it is; so do the others. */
+  vm_state: VmState | null;
+  power_state: number | null;
+  /** Whether the guest was launched anew. */
+  launched: boolean;
+  /** Why it failed; null when it did not. */
+  failure: string | null;
+}
+
+/**
+ * Ends a task, with a fault when it failed.
+ * @returns false when it has ended before, or another took its place.
+ */
+export async function endTask(cell: Database, task: TaskName, end: TaskEnd): Promise<boolean> {
+  const rows = await query(
+    cell,
+    `with
+     -- The server, as the task leaves it.
+     ended as (
+       update instances set vm_state = coalesce(:vm_state, vm_state), power_state = coalesce(:power_state, power_state), task_state = null, task = null,
+         launched_at = case when :launched then now() else launched_at end, updated_at = now()
+       where ${named}
+       returning uuid, host),
+     -- Why it failed.
+     fault as (
+       insert into instance_faults (instance_uuid, code, message, details, host)
+       select uuid, 500, left(:details, 255), '', host from ended where :details::text is not null),
+     ${endAction({ which: 'a.instance_uuid = ended.uuid and a.request_id = :request_id and a.action = :action', from: 'ended' })}
+     select uuid from ended`,
+    {
+      ...task,
+      vm_state: end.vm_state,
+      power_state: end.power_state,
+      launched: end.launched,
+      message: end.failure === null ? null : 'Error',
+      details: end.failure,
+    },
+  );
+  return rows.length > 0;
+}
+
+/** CTEs that end the action that `which` names (alias `a`), and its event, with the `message` and `details` of the statement. */
+export function endAction({ which, from }: { which: string; from: string }): string {
+  return `
+     -- The record of an action that ends,
+     action_ended as (
+       update instance_actions a set finish_time = now(), updated_at = now(), message = :message from ${from} where ${which} returning a.id),
+     -- and of how it went on the host.
+     event_ended as (
+       update instance_actions_events e set finish_time = now(), updated_at = now(), result = coalesce(:message, 'Success'), details = :details
+       from action_ended where e.action_id = action_ended.id and e.finish_time is null)`;
+}

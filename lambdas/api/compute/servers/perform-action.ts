@@ -1,0 +1,19 @@
+/** An action as a request asks for it: a reaper will look after it before it begins, and an error of its host is for our log, since it is accepted. */
+import { type ActionRequest, beginAction } from '../../../../compute/servers/tasks/begin-action.ts';
+import { apiDatabase } from '../../../shared/database.ts';
+import { hostDriver } from '../../../shared/host-driver.ts';
+import { identify, log } from '../../../shared/observation/invocation.ts';
+import { scheduleReaper } from '../../../workflows/reaper/schedule.ts';
+import type { ApiRequest } from '../../http/routing/route.ts';
+
+/** @throws what beginAction throws. */
+export async function performAction(
+  { caller, requestId, params }: Pick<ApiRequest, 'caller' | 'requestId' | 'params'>,
+  { action, arguments: known = {} }: Pick<ActionRequest, 'action' | 'arguments'>,
+): Promise<void> {
+  const server = params.id ?? '';
+  identify({ servers: [server] });
+  await scheduleReaper();
+  const { error } = await beginAction(apiDatabase(), hostDriver(), { caller, requestId, server, action, arguments: known });
+  if (error !== undefined) log().warn('the host was not asked; the reaper does it', { error });
+}
