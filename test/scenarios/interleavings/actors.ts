@@ -2,6 +2,8 @@
 import { expect } from 'vitest';
 import { NotFound } from '../../../common/errors.ts';
 import { audit } from '../../../compute/audit/audit.ts';
+import type { FailedBuild } from '../../../compute/boot/schedule-servers.ts';
+import type { Driver } from '../../../compute/hosts/drivers/driver.ts';
 import { noFailures, simulatedDriver } from '../../../compute/hosts/drivers/simulated.ts';
 import { reap, type StartedBoot } from '../../../compute/reaper/reap.ts';
 import { deleteServer } from '../../../compute/servers/delete-server.ts';
@@ -20,8 +22,8 @@ import { type Accepted, acceptServer } from '../../fixtures/stepwise-boot.ts';
 import type { Meeting } from './interleave.ts';
 
 /** Runs the steps of an execution as boot.asl.json orders them, in the caller's own context, so that its statements are the caller's. */
-export async function boot({ execution, requestId: request_id, servers }: StartedBoot): Promise<void> {
-  const input = { execution, request_id, servers };
+export async function boot({ execution, requestId: request_id, servers, failed }: StartedBoot & { failed?: FailedBuild }): Promise<void> {
+  const input = { execution, request_id, servers, ...(failed && { failed }) };
   try {
     return await bootOne(input);
   } catch (error) {
@@ -77,16 +79,18 @@ function caught(error: unknown) {
   return { Error: error.name, Cause: error.message };
 }
 
+const atOnce = simulatedDriver(noFailures);
+
 /** The reaper; everything that is not finished counts as stalled. It runs what it starts itself. */
-export async function reapAndBoot(cloud: Cloud): Promise<void> {
-  await reap({ api: cloud.service.api, driver: simulatedDriver(noFailures), startBoot: boot, silence: 0 });
+export async function reapAndBoot(cloud: Cloud, driver: Driver = atOnce): Promise<void> {
+  await reap({ api: cloud.service.api, driver, startBoot: boot, silence: 0 });
 }
 
 /** Who may meet at a server. */
 export interface Parts extends Accepted {
   boot(): Promise<void>;
   /** The user deletes it; who finds it gone is content. */
-  remove(): Promise<void>;
+  remove(driver?: Driver): Promise<void>;
 }
 
 /** Accepts a server and starts nothing. `actors` says who meets at it, and may prepare the meeting. */
@@ -99,9 +103,9 @@ export async function meetAt(
   const accepted = await acceptServer(cloud, flavorId);
   const { id, execution, requestId, caller } = accepted;
   const lifetime: { deletion: 'none' | 'begun' | 'acknowledged' } = { deletion: 'none' };
-  const remove = async () => {
+  const remove = async (driver = atOnce) => {
     lifetime.deletion = 'begun';
-    await deleteServer(api, simulatedDriver(noFailures), caller, requestId, id).catch(notFound);
+    await deleteServer(api, driver, caller, requestId, id).catch(notFound);
     lifetime.deletion = 'acknowledged';
   };
   const find = () => findServer(api, caller, id).then(({ instance }) => instance, notFound);
