@@ -64,17 +64,23 @@ describe.skipIf(!hasTools())('an instance of Terraform (skipped unless terraform
     expect(await servers()).toMatchObject([{ tags: ['three', 'two'] }]);
   });
 
+  it.each(['shutoff', 'active', 'paused', 'active'])('brings it to power_state %s', async (state) => {
+    expect(await apply({ power_state: state })).toBe('0 added, 1 changed, 0 destroyed');
+    expect(await servers()).toMatchObject([{ status: state.toUpperCase() }]);
+  });
+
   it('imports it into a state that knows nothing of it', async () => {
     workspace = await openWorkspace(join(folder, 'second'), cloud.service.cloudsFile);
     await workspace.configure(attributes);
     const [server] = await servers();
     await workspace.run('import', 'openstack_compute_instance_v2.server', `${server?.id}`);
-    // No Nova tells which of a server's metadata and tags Terraform put there, nor how it is to be deleted.
+    // No Nova says which of a server's metadata and tags Terraform put there, nor how it is to be deleted.
     expect(await apply()).toBe('0 added, 1 changed, 0 destroyed');
     expect(await servers()).toMatchObject([{ name: 'second', metadata: { colour: 'red', shape: 'round' }, tags: ['three', 'two'] }]);
   });
 
-  it('destroys it', async () => {
+  it('destroys it at once, as force_delete asks', async () => {
+    expect(await apply({ force_delete: true })).toBe('0 added, 1 changed, 0 destroyed');
     expect(await workspace.run('destroy', '-auto-approve')).toContain('Destroy complete! Resources: 1 destroyed.');
     expect(await servers()).toEqual([]);
   });

@@ -13,13 +13,16 @@ import { serverActionRoute } from './actions.ts';
 import { bootRequest, type CreateBody, createBody } from './create-body.ts';
 import { removeServer } from './delete.ts';
 import { expectWhole } from './find.ts';
+import { interfaceRoutes } from './interfaces.ts';
 import { isEmpty, readListing } from './list-query.ts';
 import { type ServerQuery, serverQuery } from './list-query-schema.ts';
 import { metadataRoutes } from './metadata.ts';
+import { shareRoutes } from './shares.ts';
 import { serverSubResourceRoutes } from './sub-resources.ts';
 import { tagRoutes } from './tags.ts';
 import { updateServerRoute } from './update.ts';
 import { serverDetail, serverSummary } from './view.ts';
+import { volumeAttachmentRoutes } from './volume-attachments.ts';
 
 async function create({ caller, requestId, microversion, body, baseUrl }: ApiRequest<CreateBody>) {
   await scheduleReaper();
@@ -101,6 +104,9 @@ export const serverRoutes: readonly Route[] = [
   updateServerRoute,
   serverActionRoute,
   ...metadataRoutes,
+  ...interfaceRoutes,
+  ...volumeAttachmentRoutes,
+  ...shareRoutes,
   ...tagRoutes,
   ...serverSubResourceRoutes,
 ];

@@ -80,6 +80,9 @@ export function description(most: number) {
     .nullable();
 }
 
+/** An address of either family. */
+export const address = z.union([z.ipv4(), z.ipv6()]);
+
 /** A uuid; Nova reads it without its hyphens too. */
 export const uuid = z
   .string()
