@@ -60,7 +60,7 @@ export async function beginTask(cell: Database, task: NewTask, precondition: Pre
          and coalesce(found.task_state, '') in (select coalesce(value, '') from jsonb_array_elements_text(:task_states::jsonb) value)
          and found.launched_at is not null
        returning i.uuid, found.host, found.task as before),
-     ${endAction({ which: `a.instance_uuid = accepted.uuid and a.request_id = before->>'request_id' and a.action = before->>'action'`, from: 'accepted' })},
+     ${endReplacedAction('accepted')},
      -- Its record among the server's actions
      action as (
        insert into instance_actions (instance_uuid, action, request_id, user_id, project_id, start_time, updated_at)
@@ -84,8 +84,7 @@ export async function beginTask(cell: Database, task: NewTask, precondition: Pre
       unlocked: precondition.unlocked,
       vm_states: precondition.vmStates,
       task_states: precondition.taskStates,
-      message: 'Error',
-      details: 'Another action took its place.',
+      ...replacedBy('Another action took its place.'),
     },
   );
   return found;
@@ -165,8 +164,20 @@ export async function endTask(cell: Database, task: TaskName, end: TaskEnd): Pro
   return rows.length > 0;
 }
 
+/** CTEs that end the action of the task that a CTE `(uuid, before)` has put an end to; they need the parameters of `replacedBy`. */
+export function endReplacedAction(from: string): string {
+  return endAction({
+    ...{ which: `a.instance_uuid = ${from}.uuid and a.request_id = before->>'request_id' and a.action = before->>'action'`, from },
+  });
+}
+
+/** Returns the parameters that say why a task could not go on. */
+export function replacedBy(why: string): { message: string; details: string } {
+  return { message: 'Error', details: why };
+}
+
 /** CTEs that end the action that `which` names (alias `a`), and its event, with the `message` and `details` of the statement. */
-export function endAction({ which, from }: { which: string; from: string }): string {
+function endAction({ which, from }: { which: string; from: string }): string {
   return `
      -- The record of an action that ends,
      action_ended as (
