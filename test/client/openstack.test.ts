@@ -133,6 +133,34 @@ it('server create with --property, --tag and --user-data', async () => {
   expect(await member.run('server delete dressed')).toMatchObject({ code: 0 });
 });
 
+describe('a server that is changed', () => {
+  const shown = () => member.json<Row>('server show changed');
+
+  it('server create --wait', waits, async () => {
+    await member.json<Row>('server create --image cirros --flavor m1.tiny --nic none --wait before');
+  });
+
+  it('server set: name, description, properties and tags', async () => {
+    const set = 'server set --name changed --description worded --property colour=blue --property size=9 --tag one --tag two before';
+    expect(await member.run(set)).toMatchObject({ code: 0, err: '' });
+    expect(await shown()).toMatchObject({
+      name: 'changed',
+      description: 'worded',
+      properties: { colour: 'blue', size: '9' },
+      tags: ['one', 'two'],
+    });
+  });
+
+  it('server unset: description, properties and tags', async () => {
+    expect(await member.run('server unset --description --property size --tag one changed')).toMatchObject({ code: 0, err: '' });
+    expect(await shown()).toMatchObject({ description: '', properties: { colour: 'blue' }, tags: ['two'] });
+  });
+
+  it('server delete --wait', waits, async () => {
+    expect(await member.run('server delete --wait changed')).toMatchObject({ code: 0 });
+  });
+});
+
 describe('a server that fits nowhere', () => {
   it('flavor create and show, as admin only', async () => {
     const create = 'flavor create --vcpus 1 --ram 64 --disk 1000 --id giant giant';

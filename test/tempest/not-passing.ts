@@ -75,14 +75,6 @@ export const notPassing: Readonly<Record<string, readonly string[]>> = {
     'servers.test_server_rescue.ServerStableDeviceRescueTest.test_stable_device_rescue_disk_virtio',
     'servers.test_server_rescue.ServerStableDeviceRescueTestIDE',
   ],
-  'metadata of a server': [
-    'servers.test_server_metadata',
-    'servers.test_server_metadata_negative.ServerMetadataNegativeTestJSON.test_metadata_items_limit',
-    'servers.test_server_metadata_negative.ServerMetadataNegativeTestJSON.test_set_metadata_invalid_key',
-    'servers.test_server_metadata_negative.ServerMetadataNegativeTestJSON.test_set_server_metadata_blank_key',
-    'servers.test_server_metadata_negative.ServerMetadataNegativeTestJSON.test_set_server_metadata_missing_metadata',
-    'servers.test_server_metadata_negative.ServerMetadataNegativeTestJSON.test_update_metadata_with_blank_key',
-  ],
   'microversions above 2.100': ['servers.test_servers.ServersUpdatePinnedAZ2104Test'],
   'networks: there is no Neutron': [
     'admin.test_auto_allocate_network',
@@ -171,7 +163,6 @@ export const notPassing: Readonly<Record<string, readonly string[]>> = {
     'servers.test_create_server.ServersTestManualDisk.test_verify_created_server_vcpus',
     'servers.test_create_server.ServersV294TestFqdnHostnames',
   ],
-  'tags of a server': ['servers.test_server_tags'],
   'there is no role service': ['admin.test_server_external_events'],
   'usage and its audit log': [
     'admin.test_instance_usage_audit_log',

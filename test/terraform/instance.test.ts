@@ -53,6 +53,27 @@ describe.skipIf(!hasTools())('an instance of Terraform (skipped unless terraform
     expect(await servers()).toMatchObject([{ name: 'second' }]);
   });
 
+  it('adds, changes and removes metadata', async () => {
+    expect(await apply({ metadata: { colour: 'red', shape: 'round' } })).toBe('0 added, 1 changed, 0 destroyed');
+    expect(await servers()).toMatchObject([{ metadata: { colour: 'red', shape: 'round' } }]);
+  });
+
+  it('sets tags, and replaces them', async () => {
+    expect(await apply({ tags: ['one', 'two'] })).toBe('0 added, 1 changed, 0 destroyed');
+    expect(await apply({ tags: ['two', 'three'] })).toBe('0 added, 1 changed, 0 destroyed');
+    expect(await servers()).toMatchObject([{ tags: ['three', 'two'] }]);
+  });
+
+  it('imports it into a state that knows nothing of it', async () => {
+    workspace = await openWorkspace(join(folder, 'second'), cloud.service.cloudsFile);
+    await workspace.configure(attributes);
+    const [server] = await servers();
+    await workspace.run('import', 'openstack_compute_instance_v2.server', `${server?.id}`);
+    // No Nova tells which of a server's metadata and tags Terraform put there, nor how it is to be deleted.
+    expect(await apply()).toBe('0 added, 1 changed, 0 destroyed');
+    expect(await servers()).toMatchObject([{ name: 'second', metadata: { colour: 'red', shape: 'round' }, tags: ['three', 'two'] }]);
+  });
+
   it('destroys it', async () => {
     expect(await workspace.run('destroy', '-auto-approve')).toContain('Destroy complete! Resources: 1 destroyed.');
     expect(await servers()).toEqual([]);
