@@ -104,7 +104,7 @@ async function reapCell(reaper: Reaper, { cell, own, orphaned }: CellCleanups, d
     reaped.resumed += servers.length;
   }
   reaped.released += await releaseEnded(reaper, states, own);
-  const tasks = await resumeTasks(reaper.driver, cell.database_connection, living);
+  const tasks = await resumeTasks(reaper, cell.database_connection, living);
   reaped.tasks += tasks.resumed;
   const unfinished = new Set([...building, ...tasks.unfinished.keys()]);
   const waiting = own.flatMap((cleanup) => {
@@ -118,7 +118,7 @@ async function reapCell(reaper: Reaper, { cell, own, orphaned }: CellCleanups, d
 }
 
 /** Resumes the tasks of servers of a cell, and returns when those that have not ended are due; undefined for one that could not be resumed now. */
-async function resumeTasks(driver: Driver, cell: string, states: readonly InstanceState[]) {
+async function resumeTasks({ driver, silence }: Reaper, cell: string, states: readonly InstanceState[]) {
   const unfinished = new Map<string, string | undefined>();
   const errors: unknown[] = [];
   let resumed = 0;
@@ -126,7 +126,7 @@ async function resumeTasks(driver: Driver, cell: string, states: readonly Instan
     if (!host || !task) return;
     unfinished.set(server, undefined);
     try {
-      const after = await resumeTask(driver, { cell, server, host, fencing_token, task });
+      const after = await resumeTask(driver, silence, { cell, server, host, fencing_token, task });
       if (after.resumed) resumed += 1;
       if (after.dueAt === null) unfinished.delete(server);
       else unfinished.set(server, after.dueAt);

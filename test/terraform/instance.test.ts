@@ -69,7 +69,7 @@ describe.skipIf(!hasTools())('an instance of Terraform (skipped unless terraform
     await workspace.configure(attributes);
     const [server] = await servers();
     await workspace.run('import', 'openstack_compute_instance_v2.server', `${server?.id}`);
-    // No Nova tells which of a server's metadata and tags Terraform put there, nor how it is to be deleted.
+    // No Nova says which of a server's metadata and tags Terraform put there, nor how it is to be deleted.
     expect(await apply()).toBe('0 added, 1 changed, 0 destroyed');
     expect(await servers()).toMatchObject([{ name: 'second', metadata: { colour: 'red', shape: 'round' }, tags: ['three', 'two'] }]);
   });

@@ -25,6 +25,8 @@ export interface Operation {
   fencing_token: number;
   /** URL of the database of the server's cell, where a report is applied. */
   cell: string;
+  /** Seconds that it may take. */
+  time: number;
   /** The task that a report must name. */
   task: Omit<TaskName, 'server'>;
   arguments: Readonly<Record<string, string>>;

@@ -52,7 +52,7 @@ interface Row {
   vm_state: string;
   task_state: string | null;
   power_state: number;
-  task: { action: string; attempt: number; begun: boolean } | null;
+  task: { action: string; attempt: number; due_at: string | null } | null;
 }
 
 async function row(): Promise<Row> {
@@ -89,7 +89,7 @@ async function runReaper({ due = false } = {}) {
   if (due) {
     await query(
       cloud.database('cell1'),
-      `update instances set task = task || jsonb_build_object('due_at', now() - interval '1 second') where uuid = :server::uuid and task is not null`,
+      `update instances set task = task || jsonb_build_object('due_at', now() - interval '1 second') where uuid = :server::uuid and task->>'due_at' is not null`,
       { server },
     );
     await query(cloud.service.api, `update pending_cleanups set due_at = now()`);
@@ -105,7 +105,7 @@ describe('a host that answers later', () => {
     expect(await row()).toMatchObject({
       vm_state: 'active',
       task_state: 'powering-off',
-      task: { action: 'stop', attempt: 1, begun: true },
+      task: { action: 'stop', attempt: 1, due_at: expect.any(String) },
     });
     expect((await records())[0]).toEqual({ action: 'stop', message: null, ended: false, result: null, details: null });
     const before = cloud.service.dataApi.calls.mark();
@@ -181,7 +181,7 @@ test('an action is noted before it is accepted, so that whatever happens after i
   });
   await expect(act('stop')).rejects.toThrow();
   lost.lift();
-  expect(await row()).toMatchObject({ task_state: 'powering-off', task: { begun: false } });
+  expect(await row()).toMatchObject({ task_state: 'powering-off', task: { due_at: null } });
   answer = async () => success;
   expect(await runReaper({ due: true })).toMatchObject({ tasks: 1 });
   expect(asked).toMatchObject([{ operation: 'power_off', task: { attempt: 2 } }]);
@@ -204,10 +204,10 @@ describe('the reaper', () => {
       'select extract(epoch from due_at - now())::float8 / 60 as minutes from pending_cleanups',
     );
     expect(minutes).toBeCloseTo(10, 0);
-    expect(await row()).toMatchObject({ task: { begun: true } });
+    expect(await row()).toMatchObject({ task: { due_at: expect.any(String) } });
   });
 
-  test('asks a host again that could not be asked, three times in all, and then gives the task up', async () => {
+  test('asks a host again that could not be asked, three times in all, and then fails the task', async () => {
     answer = () => Promise.reject(new Error('no route to host'));
     expect(await act('stop')).toEqual({ error: new Error('no route to host') });
     for (const attempt of [2, 3]) {
@@ -221,7 +221,7 @@ describe('the reaper', () => {
     expect(await noted()).toBe(0);
   });
 
-  test('gives up a task whose host has begun and is silent past its due time', async () => {
+  test('fails a task whose host has begun and is silent past its due time', async () => {
     await act('suspend');
     expect(await runReaper({ due: true })).toMatchObject({ tasks: 1 });
     expect(await row()).toMatchObject({ vm_state: 'error', task_state: null });
@@ -257,7 +257,7 @@ describe('the reaper', () => {
     await act('stop');
     await query(
       cloud.database('cell1'),
-      `update instances set task = task || jsonb_build_object('due_at', now() - interval '1 second') where task is not null`,
+      `update instances set task = task || jsonb_build_object('due_at', now() - interval '1 second') where task->>'due_at' is not null`,
     );
     await query(cloud.service.api, `update pending_cleanups set due_at = now()`);
     answer = async () => {
