@@ -30,6 +30,8 @@ const context = z.object({
     .refine((names) => new Set(names).size === names.length, 'two cells have the same name'),
   /** How many simulated hosts each live cell gets. */
   simulatedHosts: z.coerce.number().int().min(0).default(2),
+  /** How simulated hosts behave, where they shall be slow, fail or report later (`lambdas/shared/host-driver.ts`): an object, or its JSON where it is given with `-c`. */
+  simulation: z.union([z.string(), z.record(z.string(), z.unknown()).transform((settings) => JSON.stringify(settings))]).default(''),
   /** `throwaway` deletes its data with its stacks, and stands beside production in the same account without reaching it. */
   stage: z.enum(stages).default('production'),
   /** Where clients reach the API when it is not at the address of API Gateway; empty otherwise. */

@@ -17,7 +17,7 @@ import { prefixOf, readSettings } from './settings.ts';
  */
 export function addStacks(app: App): void {
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
-  const { cells, stage, publicUrl, simulatedHosts, ...settings } = readSettings(app);
+  const { cells, stage, publicUrl, simulatedHosts, simulation, ...settings } = readSettings(app);
   const prefix = prefixOf(stage);
 
   const { network } = new NetworkStack(app, `${prefix}-network`);
@@ -30,7 +30,12 @@ export function addStacks(app: App): void {
 
   // What is thrown away takes nothing from what stands beside it in the account.
   const concurrency = stage === 'production' ? settings.lambdaConcurrency : 0;
-  const controlPlane = new ControlPlaneStack(app, `${prefix}-control-plane`, { databases: { stage, api }, publicUrl, concurrency });
+  const controlPlane = new ControlPlaneStack(app, `${prefix}-control-plane`, {
+    databases: { stage, api },
+    publicUrl,
+    concurrency,
+    simulation,
+  });
   for (const cell of cellStacks) controlPlane.addStackDependency(cell);
 
   if (stage === 'throwaway') {

@@ -66,7 +66,9 @@ function checkDeleted(facts: ServerFacts, records: ServerRecords, context: Audit
   for (const { uuid, cell } of livingRows(facts, context)) {
     if (uuid === home || !cleanups.includes(uuid)) addFinding('row-of-deleted', `It is deleted, but lives on in ${cell}.`, { cell });
   }
-  if (hosts.length > 0 && (allocated ?? 0) >= context.patience) {
+  // A host that has yet to end what it runs keeps its allocation, however long it is silent.
+  const ending = home !== null && cleanups.includes(home);
+  if (hosts.length > 0 && !ending && (allocated ?? 0) >= context.patience) {
     addFinding('allocation-of-deleted', `It is deleted, but has allocations on ${list(hosts)}.`, { host: list(hosts) });
   }
 }

@@ -11,7 +11,7 @@ import { failInCell } from './fail-in-cell.ts';
 import { type Failure, readFailure } from './failure.ts';
 import { OwnershipLost } from './ownership-lost.ts';
 import { reschedule } from './reschedule.ts';
-import { scheduleServers } from './schedule-servers.ts';
+import { type FailedBuild, scheduleServers } from './schedule-servers.ts';
 import { SeveralServers } from './several-servers.ts';
 
 /** The end of a boot in its cell: ACTIVE, or in ERROR with the failure of the last host. */
@@ -22,14 +22,18 @@ export interface BootEnd {
 
 /**
  * Boots the only server of a request: a host, its cell, the build, and the next host when that fails.
- * @returns undefined when there is nothing left to do: it was deleted, or another execution has it.
+ * @returns undefined when there is nothing left to do: it was deleted, or another execution has it, or its host has begun.
  * @throws SeveralServers before anything was done, NoValidHost when nothing is claimed, anything else where the steps of the workflow go on.
  */
-export async function bootOne(api: Database, driver: Driver, execution: string, servers: readonly string[]): Promise<BootEnd | undefined> {
+export async function bootOne(
+  api: Database,
+  driver: Driver,
+  { execution, servers, failed }: { execution: string; servers: readonly string[]; failed?: FailedBuild | undefined },
+): Promise<BootEnd | undefined> {
   if (servers.length !== 1) throw new SeveralServers(`${servers.length} servers are placed together`);
   try {
     const [placement] = await scheduleServers(api, execution, servers);
-    return placement && (await build(api, driver, await createInCell(api, placement)));
+    return placement && (await build(api, driver, await createInCell(api, { ...placement, failed })));
   } catch (error) {
     if (error instanceof OwnershipLost) return undefined;
     throw error;

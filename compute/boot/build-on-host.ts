@@ -1,21 +1,41 @@
 /** Third step of a boot: the host starts the server, and its cell shows it ACTIVE. */
-import { activateInstance, type EndedBuild } from '../../database/cell/instances/build.ts';
+import { activateInstance, type EndedBuild, noteBuildBegun } from '../../database/cell/instances/build.ts';
 import { inCell } from '../cells/reach.ts';
-import type { Driver } from '../hosts/drivers/driver.ts';
+import { BuildAborted, BuildFailure, type Destroy, type Driver, type Spawn } from '../hosts/drivers/driver.ts';
 import type { CreatedInCell } from './create-in-cell.ts';
 
 export type { EndedBuild };
 
 /**
  * Starts the server and ends its build. A server that was deleted while it started, or has another host or owner now, is stopped again.
- * @returns undefined when it was.
+ * @returns undefined when it was, and when its host has begun: then the build ends by a report.
  * @throws BuildFailure when the host cannot run it, BuildAborted when none can.
  */
 export async function buildOnHost(driver: Driver, created: CreatedInCell): Promise<EndedBuild | undefined> {
   const { connection, host, server, fencing_token } = created;
-  await driver.spawn(created);
+  if (created.reported) throw failureOf(created.reported.Cause, created.reported.Error === 'BuildAborted');
+  const answer = await driver.begin(spawnOf(created));
+  if (answer.result === 'failure') throw failureOf(answer.message, answer.aborted);
   const owned = { uuid: server, fencing_token };
+  if (answer.result === 'begun') {
+    await inCell(connection, 'changing', (database) => noteBuildBegun(database, owned, host, created.attempt, answer.due_at));
+    return undefined;
+  }
   const ended = await inCell(connection, 'changing', (database) => activateInstance(database, owned, host));
-  if (!ended) await driver.destroy(host, server, fencing_token);
+  if (!ended) await driver.begin(destroyOf(created));
   return ended;
+}
+
+function failureOf(message: string, aborted = false): BuildAborted | BuildFailure {
+  return aborted ? new BuildAborted(message) : new BuildFailure(message);
+}
+
+function spawnOf({ server, host, connection: cell, fencing_token, flavor, image, ...created }: CreatedInCell): Spawn {
+  const { execution, alternates, attempt } = created;
+  return { operation: 'spawn', server, host, cell, fencing_token, flavor, image, build: { execution, alternates, attempt } };
+}
+
+/** Returns what ends a server on the host where it was created. */
+export function destroyOf({ server, host, connection: cell, fencing_token }: CreatedInCell): Destroy {
+  return { operation: 'destroy', server, host, cell, fencing_token };
 }

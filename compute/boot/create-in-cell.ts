@@ -12,16 +12,16 @@ import type { Database } from '../../database/data-api/client.ts';
 import type { CreateAction } from '../../database/servers/document.ts';
 import type { Owner } from '../../database/servers/ownership.ts';
 import { inCell } from '../cells/reach.ts';
-import type { SpawnRequest } from '../hosts/drivers/driver.ts';
+import type { Build, Spawn } from '../hosts/drivers/driver.ts';
+import type { CaughtError } from './failure.ts';
 import { OwnershipLost } from './ownership-lost.ts';
 import type { Placement } from './schedule-servers.ts';
 
 /** What the next step needs: the server on its host, the hosts to try after it, and the URL of the cell's database. */
-export interface CreatedInCell extends SpawnRequest, Owner {
+export interface CreatedInCell extends Pick<Spawn, 'server' | 'host' | 'flavor' | 'image'>, Build, Owner {
   connection: string;
-  alternates: string[];
-  /** On how many hosts the server was tried, this one included. */
-  attempt: number;
+  /** What the host reported, where it has failed already. */
+  reported?: CaughtError | undefined;
 }
 
 /**
@@ -29,14 +29,27 @@ export interface CreatedInCell extends SpawnRequest, Owner {
  * @throws OwnershipLost when it was deleted, or another execution has it now.
  */
 export async function createInCell(api: Database, placement: Placement): Promise<CreatedInCell> {
-  const { execution, server, cell, host, zone, alternates } = placement;
+  const { execution, server, cell, host, zone } = placement;
+  // A server that has left the host that failed is tried on its new one.
+  const failed = placement.failed?.host === host ? placement.failed : undefined;
+  const { alternates, attempt, failure: reported } = failed ?? { alternates: placement.alternates, attempt: 1 };
   const request = (await setTargetCell(api, execution, [server], cell)).get(server);
   if (!request) return ownershipLost(api, server);
   const { connection, mappedTo, spec, fencingToken: fencing_token } = request;
   if (!connection) throw new Error(`cell ${cell} is not registered`);
   if (fencing_token === null) return ownershipLost(api, server);
   const owner = { execution, fencing_token };
-  const created = { ...owner, server, host, flavor: spec.flavor, image: spec.image, connection, alternates, attempt: 1 };
+  const created = {
+    ...owner,
+    server,
+    host,
+    flavor: spec.flavor,
+    image: spec.image,
+    connection,
+    alternates,
+    attempt,
+    ...(reported && { reported }),
+  };
 
   if (mappedTo === cell) {
     const placed = await inCell(connection, 'changing', (database) => placeInstance(database, server, owner, host, zone));
@@ -56,7 +69,7 @@ export async function createInCell(api: Database, placement: Placement): Promise
   return created;
 }
 
-function newInstance({ instance, requestId }: BuildRequest, owner: Owner, host: string, zone: string) {
+function newInstance({ instance, requestId, spec }: BuildRequest, owner: Owner, host: string, zone: string) {
   if (!instance) return undefined;
   const action: CreateAction = {
     request_id: requestId ?? '',
@@ -67,7 +80,9 @@ function newInstance({ instance, requestId }: BuildRequest, owner: Owner, host: 
     message: null,
     details: null,
   };
-  return { instance: { ...instance, ...owner, host, node: host, availability_zone: zone, task_state: 'spawning' as const }, action };
+  const { availability_zone, scheduler_hints, group = null } = spec;
+  const placed = { ...owner, host, node: host, availability_zone: zone, task_state: 'spawning' as const };
+  return { instance: { ...instance, ...placed, request_spec: { availability_zone, scheduler_hints, group } }, action };
 }
 
 /** A delete that came between our claim and now did not see the claim. */

@@ -4,6 +4,7 @@ import { placeInstance } from '../../database/cell/instances/build.ts';
 import type { Database } from '../../database/data-api/client.ts';
 import { inCell } from '../cells/reach.ts';
 import { BuildAborted, type Driver } from '../hosts/drivers/driver.ts';
+import { destroyOf } from './build-on-host.ts';
 import type { CreatedInCell } from './create-in-cell.ts';
 import type { Failure } from './failure.ts';
 import { OwnershipLost } from './ownership-lost.ts';
@@ -23,7 +24,7 @@ export class MaxRetriesExceeded extends Error {
  */
 export async function reschedule(api: Database, driver: Driver, created: CreatedInCell, failure: Failure): Promise<CreatedInCell> {
   const { execution, fencing_token, server, host, alternates, attempt, connection } = created;
-  await driver.destroy(host, server, fencing_token);
+  await driver.begin(destroyOf(created));
   if (failure.error === 'BuildAborted') throw new BuildAborted(failure.details);
   if (attempt >= maxAttempts) {
     throw exceeded(`Exceeded max scheduling attempts ${maxAttempts} for instance ${server}. Last exception: ${failure.sentence}`, failure);
@@ -35,7 +36,8 @@ export async function reschedule(api: Database, driver: Driver, created: Created
   if (!(await inCell(connection, 'changing', (database) => placeInstance(database, server, owner, next, null)))) {
     throw new OwnershipLost(`${server} was deleted, or another execution has it`);
   }
-  return { ...created, host: next, alternates: alternates.slice(alternates.indexOf(next) + 1), attempt: attempt + 1 };
+  const { reported: _, ...build } = created;
+  return { ...build, host: next, alternates: alternates.slice(alternates.indexOf(next) + 1), attempt: attempt + 1 };
 }
 
 function exceeded(why: string, failure: Failure): MaxRetriesExceeded {

@@ -11,10 +11,18 @@ import {
 import { releaseUnusableAllocations } from '../../database/api/servers/release.ts';
 import type { RequestSpec } from '../../database/api/servers/request-spec.ts';
 import type { Database } from '../../database/data-api/client.ts';
+import type { Build } from '../hosts/drivers/driver.ts';
 import { type Configuration, configuration } from '../scheduler/configuration.ts';
 import { type Rejection, rejectHostClass } from '../scheduler/filters/index.ts';
 import { explainLostClaims, explainNoValidHost, explainUnknownHost } from '../scheduler/no-valid-host.ts';
 import { alternatesTo, resourcesOf, type SchedulingContext, type Selection, selectHosts } from '../scheduler/select-hosts.ts';
+import type { CaughtError } from './failure.ts';
+
+/** A build whose host reported that it failed, when the execution that had asked it had ended; the next one goes on from there. */
+export interface FailedBuild extends Omit<Build, 'execution'> {
+  host: string;
+  failure: CaughtError;
+}
 
 /** A server with the host on which it has an allocation. */
 export interface Placement {
@@ -30,6 +38,8 @@ export interface Placement {
   alternates: string[];
   /** How many cells have refused the server. */
   refusals: number;
+  /** What its host reported, where that has failed already. */
+  failed?: FailedBuild | undefined;
 }
 
 /** Other boots may claim a host between our read and our claim; then we read again. Each time one of them gets on, so it ends long before this. */

@@ -59,17 +59,30 @@ export async function mapInstances(
 const prefix = 'image_';
 const notProperties = new Set(['image_base_image_ref', 'image_min_disk', 'image_min_ram', 'image_disk_format', 'image_container_format']);
 
-/** The request spec is made again from what the cell knows; what the client asked of the scheduler is gone. */
+/** The request spec is made again from what the cell knows. */
 function adopted(instance: Instance): AdoptedServer {
-  const { uuid, project_id, user_id, created_at, deleted, terminated_at, vm_state, host, flavor, image_ref, system_metadata } = instance;
+  const {
+    uuid,
+    project_id,
+    user_id,
+    created_at,
+    deleted,
+    terminated_at,
+    vm_state,
+    host,
+    flavor,
+    image_ref,
+    system_metadata,
+    request_spec,
+  } = instance;
   const properties = Object.entries(system_metadata).flatMap(([key, value]) =>
     key.startsWith(prefix) && !notProperties.has(key) ? [[key.slice(prefix.length), value]] : [],
   );
   const spec = {
     flavor,
     image: image_ref ? { id: image_ref, properties: Object.fromEntries(properties) } : null,
-    availability_zone: null,
-    scheduler_hints: {},
+    availability_zone: request_spec?.availability_zone ?? null,
+    scheduler_hints: request_spec?.scheduler_hints ?? {},
   };
   return {
     ...{ uuid, project_id, user_id, created_at, spec, host },

@@ -4,14 +4,16 @@
  * own part only.
  */
 import { type CellCleanups, completeCleanups, listPendingCleanups, touchCleanups } from '../../database/api/cells/pending-cleanups.ts';
-import { type StalledBoot, takeOverBuilds, takeOverStalledBoots } from '../../database/api/reaper/stalled-boots.ts';
-import { releaseAllocationsOfDeleted, releaseAllocationsOfFailed, releaseServers } from '../../database/api/servers/release.ts';
+import { type StalledBoot, takeOverStalledBoots } from '../../database/api/reaper/stalled-boots.ts';
+import { releaseAllocationsOfDeleted, releaseAllocationsOfFailed } from '../../database/api/servers/release.ts';
 import { findInstanceStates, type InstanceState, purgeInstances } from '../../database/cell/reaper.ts';
 import type { Database } from '../../database/data-api/client.ts';
 import type { FencedServer } from '../../database/servers/ownership.ts';
 import { inCells } from '../cells/reach.ts';
 import type { Driver } from '../hosts/drivers/driver.ts';
+import { endDeleted } from '../servers/end-deleted.ts';
 import { resumeTask } from '../servers/tasks/resume-task.ts';
+import { tendBuilds } from './tend-builds.ts';
 
 /** What the reaper works with. */
 export interface Reaper {
@@ -40,7 +42,9 @@ export interface Reaped {
   restarted: number;
   /** Builds in a cell that a new execution took on. */
   resumed: number;
-  /** Deleted or failed servers whose allocations and quota were released. */
+  /** Builds that their host has begun and did not report the end of in time; they ended in ERROR. */
+  overdue: number;
+  /** Deleted or failed servers whose allocations and quota were released; not those whose hosts have still to end them. */
   released: number;
   /** Tasks that were handed to their host again, or that it was not waited for any longer. */
   tasks: number;
@@ -62,6 +66,7 @@ export async function reap(reaper: Reaper): Promise<Reaped> {
   const reaped: Reaped = {
     restarted: stalled.flatMap(({ servers }) => servers).length,
     resumed: 0,
+    overdue: 0,
     released: 0,
     tasks: 0,
     purged: 0,
@@ -88,27 +93,27 @@ async function startAll(boots: readonly StartedBoot[], startBoot: Reaper['startB
   if (errors.length > 0) throw errors[0];
 }
 
-async function reapCell(reaper: Reaper, { cell, own, orphaned }: CellCleanups, database: Database, reaped: Reaped): Promise<void> {
+async function reapCell(reaper: Reaper, cleanups: CellCleanups, database: Database, reaped: Reaped): Promise<void> {
   const { api } = reaper;
+  const { cell, own, orphaned } = cleanups;
   const states = own.length > 0 ? await findInstanceStates(database, uuidsOf(own)) : [];
   if (orphaned.length > 0) await purgeInstances(database, orphaned);
   reaped.purged += orphaned.length;
 
-  const living = states.filter(({ deleted }) => !deleted);
-  const building = new Set(uuidsOf(living.filter(({ vm_state }) => vm_state === 'building')));
-  const builds = own.filter(({ uuid }) => building.has(uuid));
-  if (builds.length > 0) {
-    const execution = `resume-${cell.name}-${Date.now()}`;
-    const servers = await takeOverBuilds(api, execution, cell.uuid, builds);
-    if (servers.length > 0) await reaper.startBoot({ execution, requestId: null, servers });
-    reaped.resumed += servers.length;
-  }
-  reaped.released += await releaseEnded(reaper, states, own);
-  const tasks = await resumeTasks(reaper, cell.database_connection, living);
+  const builds = await tendBuilds(reaper, cleanups, database, states);
+  reaped.resumed += builds.resumed;
+  reaped.overdue += builds.overdue;
+  const deleted = states.filter((state) => state.deleted);
+  const ended = await endDeleted(api, reaper.driver, cell.database_connection, deleted);
+  reaped.released += ended.size + (await releaseFailed(api, states, own));
+  const built = states.filter((state) => !state.deleted && state.vm_state !== 'building');
+  const tasks = await resumeTasks(reaper, cell.database_connection, built);
   reaped.tasks += tasks.resumed;
-  const unfinished = new Set([...building, ...tasks.unfinished.keys()]);
+  const ending = uuidsOf(deleted).filter((uuid) => !ended.has(uuid));
+  const due = new Map([...builds.unfinished, ...tasks.unfinished]);
+  const unfinished = new Set([...ending, ...due.keys()]);
   const waiting = own.flatMap((cleanup) => {
-    const due_at = tasks.unfinished.get(cleanup.uuid);
+    const due_at = due.get(cleanup.uuid);
     return due_at ? [{ ...cleanup, due_at }] : [];
   });
   if (waiting.length > 0) await touchCleanups(api, cell.uuid, waiting);
@@ -139,14 +144,11 @@ async function resumeTasks({ driver, silence }: Reaper, cell: string, states: re
 }
 
 /**
- * Finishes deletes and failed builds that stopped between the cell and the api database. A failed server is seen to for the owner that the mapping named
- * before the cell was asked: one that came since knows better.
+ * Finishes failed builds that stopped between the cell and the api database. A failed server is seen to for the owner that the mapping named before the cell
+ * was asked: one that came since knows better.
  */
-async function releaseEnded({ api, driver }: Reaper, states: readonly InstanceState[], own: readonly FencedServer[]): Promise<number> {
-  const deleted = states.filter((state) => state.deleted);
+async function releaseFailed(api: Database, states: readonly InstanceState[], own: readonly FencedServer[]): Promise<number> {
   const failed = states.filter((state) => !state.deleted && state.vm_state === 'error' && state.host === null);
-  await Promise.all(deleted.map(({ host, uuid, fencing_token }) => (host ? driver.destroy(host, uuid, fencing_token) : undefined)));
-  if (deleted.length > 0) await releaseServers(api, uuidsOf(deleted));
   const withoutHost = new Set(uuidsOf(failed));
   if (failed.length > 0) {
     await releaseAllocationsOfFailed(
@@ -154,7 +156,7 @@ async function releaseEnded({ api, driver }: Reaper, states: readonly InstanceSt
       own.filter(({ uuid }) => withoutHost.has(uuid)),
     );
   }
-  return deleted.length + failed.length;
+  return failed.length;
 }
 
 const uuidsOf = (servers: readonly Pick<FencedServer, 'uuid'>[]) => servers.map(({ uuid }) => uuid);

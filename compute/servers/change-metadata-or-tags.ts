@@ -1,6 +1,5 @@
 /** What metadata and tags have in common: one statement in the cell changes them or says why not, and a server that has no cell yet allows it in no state. */
 import type { Caller } from '../../common/caller.ts';
-import { Conflict } from '../../common/errors.ts';
 import type { InstanceMapping } from '../../database/api/servers/instance-mappings.ts';
 import type { Change, ChangeConditions, Changed } from '../../database/cell/instances/metadata-and-tags.ts';
 import type { Database } from '../../database/data-api/client.ts';
@@ -17,7 +16,7 @@ export interface ChangeOf {
 }
 
 /** The states in which Nova lets clients change them. */
-const states: ChangeConditions['vm_states'] = ['active', 'paused', 'suspended', 'stopped'];
+export const changeableIn: ChangeConditions['vm_states'] = ['active', 'paused', 'suspended', 'stopped'];
 
 /** What runs the statement of metadata, or that of tags. */
 type Statement<Value> = (
@@ -46,14 +45,9 @@ export async function changeBy<Value>(
     const { vm_state, locked } = buildRequest;
     return { vm_state, launched: false, locked, before: kept, after: kept, done: false };
   }
-  const all = { ...conditions, vm_states: states };
+  const all = { ...conditions, vm_states: changeableIn };
   const changed =
     cell && (await inCell(cell.database_connection, 'changing', (database) => statement(database, uuid, change, all, requestId)));
   if (!changed) throw serverNotFound(uuid);
   return changed;
-}
-
-/** @throws Conflict in Nova's words when the state of the server does not allow this. */
-export function refuseState(uuid: string, action: string, { vm_state }: Pick<Changed<unknown>, 'vm_state'>): void {
-  if (!states.includes(vm_state)) throw new Conflict(`Cannot '${action}' instance ${uuid} while it is in vm_state ${vm_state}`);
 }

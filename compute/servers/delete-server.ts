@@ -8,15 +8,15 @@ import { Conflict } from '../../common/errors.ts';
 import { allows } from '../../common/policy.ts';
 import { removeBuildRequest } from '../../database/api/servers/build-requests.ts';
 import { findInstanceMappingToChange, type InstanceMapping } from '../../database/api/servers/instance-mappings.ts';
-import { releaseServers } from '../../database/api/servers/release.ts';
 import { deleteInstance } from '../../database/cell/instances/delete.ts';
 import type { Database } from '../../database/data-api/client.ts';
 import { inCell } from '../cells/reach.ts';
 import type { Driver } from '../hosts/drivers/driver.ts';
+import { endDeleted } from './end-deleted.ts';
 import { findMapping, serverNotFound } from './find-server.ts';
 
 /**
- * Deletes a server. When it returns, the server is not seen again.
+ * Deletes a server. When it returns, the server is not seen again, and its quota is returned; its host may still have to end what it runs.
  * @throws NotFound when it is not there or deleted already, Conflict when it is locked, DatabaseUnreachable when its cell does not answer.
  */
 export async function deleteServer(api: Database, driver: Driver, caller: Caller, requestId: string, uuid: string): Promise<void> {
@@ -35,6 +35,6 @@ async function deleteFromCell(api: Database, driver: Driver, caller: Caller, req
   const deletion = await inCell(cell.database_connection, 'changing', (database) => deleteInstance(database, uuid, by));
   if (!deletion) throw serverNotFound(uuid);
   if (deletion.locked) throw new Conflict(`Instance ${uuid} is locked`);
-  if (deletion.host) await driver.destroy(deletion.host, uuid, deletion.fencing_token);
-  await releaseServers(api, [uuid]);
+  const { host, fencing_token } = deletion;
+  await endDeleted(api, driver, cell.database_connection, [{ uuid, host, fencing_token, deleted_for: 0 }]);
 }

@@ -8,7 +8,7 @@ import { findInstanceMapping, type InstanceMapping } from '../../database/api/se
 import { findInstances } from '../../database/cell/instances/find.ts';
 import type { Database } from '../../database/data-api/client.ts';
 import type { Instance } from '../../database/servers/document.ts';
-import { inCells } from '../cells/reach.ts';
+import { type CellAddress, inCells } from '../cells/reach.ts';
 
 export type { Instance, InstanceMapping };
 
@@ -53,11 +53,15 @@ export async function findServer(api: Database, caller: Caller, uuid: string): P
   const mapping = await findMapping(api, caller, uuid, findInstanceMapping);
   if (mapping.buildRequest) return { mapping, instance: mapping.buildRequest };
   if (!mapping.cell) throw serverNotFound(uuid);
-  const { results, faults } = await inCells([mapping.cell], 'reading', (_, database) => findInstances(database, [mapping.uuid]));
+  const instance = await readInstance(mapping.cell, mapping.uuid);
+  if (instance === undefined) throw serverNotFound(uuid);
+  return { mapping, instance };
+}
+
+/** Returns a living server as its cell has it: undefined when that has none, null when it does not answer. */
+export async function readInstance(cell: CellAddress, uuid: string): Promise<Instance | null | undefined> {
+  const { results, faults } = await inCells([cell], 'reading', (_, database) => findInstances(database, [uuid]));
   if (faults.length > 0) throw faults[0];
   const [answer] = results;
-  if (!answer) return { mapping, instance: null };
-  const instance = answer.result.get(mapping.uuid);
-  if (!instance) throw serverNotFound(uuid);
-  return { mapping, instance };
+  return answer ? answer.result.get(uuid) : null;
 }

@@ -2,6 +2,7 @@
  * What a flavor's extra specs, and an image's properties beside them, ask of a host's hardware. What means nothing, or contradicts itself, is refused
  * before the boot is accepted, in the words of Nova's nova/virt/hardware.py (numa_get_constraints and what is asked before it).
  */
+import { readBoolean } from '../../common/boolean-words.ts';
 import { BadRequest } from '../../common/errors.ts';
 
 type Properties = Readonly<Record<string, string>>;
@@ -68,9 +69,6 @@ function parseMask(mask: string, vcpus: number): Set<number> {
   return parseCpus(mask.trim().startsWith('^') ? `0-${vcpus - 1},${mask}` : mask);
 }
 
-/** As oslo.utils reads a yes. */
-const isTrue = (value: string | undefined) => /^\s*(1|t|true|on|y|yes)\s*$/i.test(value ?? '');
-
 /** @throws BadRequest for the first extra spec whose value alone cannot be, whatever the flavor and the image are. */
 export function checkSpecs(specs: Properties): void {
   checkPolicies(specs);
@@ -114,7 +112,7 @@ function checkSerialPorts(flavor: string | undefined, image: string | undefined)
 
 /** The image's mask goes before the flavor's. */
 function realtimeCpus({ vcpus, extra_specs: specs }: Flavor, image: Properties): Set<number> | undefined {
-  if (!isTrue(specs['hw:cpu_realtime'])) return undefined;
+  if (!readBoolean(specs['hw:cpu_realtime'] ?? '')) return undefined;
   const cpus = parseMask(image.hw_cpu_realtime_mask || specs['hw:cpu_realtime_mask'] || `0-${vcpus - 1}`, vcpus);
   const within = [...cpus].every((cpu) => cpu < vcpus);
   if (cpus.size === 0 || (within && cpus.size === vcpus && !specs['hw:emulator_threads_policy'])) {

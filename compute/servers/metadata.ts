@@ -1,11 +1,12 @@
 /** Metadata of a server, which its clients keep. A lock guards them, and so does a server that has never run. */
-import { BadRequest, Conflict, Forbidden, NotFound } from '../../common/errors.ts';
+import { BadRequest, Forbidden, NotFound } from '../../common/errors.ts';
 import { allows } from '../../common/policy.ts';
 import { findInstanceMappingAndLimit, type InstanceMapping } from '../../database/api/servers/instance-mappings.ts';
 import { changeMetadata, type Metadata } from '../../database/cell/instances/metadata-and-tags.ts';
 import type { Database } from '../../database/data-api/client.ts';
 import { quotaDefaults } from '../quotas/quotas.ts';
-import { type Change, type Changed, type ChangeOf, changeBy, refuseState } from './change-metadata-or-tags.ts';
+import { type Change, type Changed, type ChangeOf, changeableIn, changeBy } from './change-metadata-or-tags.ts';
+import { checkLaunch, checkLock, checkVmState } from './check-state.ts';
 import { findMapping } from './find-server.ts';
 
 const update = 'update metadata';
@@ -64,9 +65,8 @@ function send({ caller, requestId }: ChangeOf, mapping: InstanceMapping, change:
   return changeBy(changeMetadata, mapping, mapping.buildRequest?.metadata, change, conditions, requestId);
 }
 
-/** In Nova's order: the lock, the state, and whether it has ever run. */
-function refuse({ caller, server }: ChangeOf, action: string, changed: Changed<Metadata>): void {
-  if (changed.locked && !allows(caller, 'context_is_admin')) throw new Conflict(`Instance ${server} is locked`);
-  refuseState(server, action, changed);
-  if (!changed.launched) throw new Conflict(`Instance ${server} is in an invalid state for '${action}'`);
+function refuse({ caller, server }: ChangeOf, action: string, { locked, vm_state, launched }: Changed<Metadata>): void {
+  checkLock(caller, server, locked);
+  checkVmState(server, action, vm_state, changeableIn);
+  checkLaunch(server, action, launched);
 }

@@ -3,7 +3,8 @@ import { BadRequest, NotFound } from '../../common/errors.ts';
 import { findInstanceMapping } from '../../database/api/servers/instance-mappings.ts';
 import { changeTags, type Tags } from '../../database/cell/instances/metadata-and-tags.ts';
 import type { Database } from '../../database/data-api/client.ts';
-import { type Change, type Changed, type ChangeOf, changeBy, refuseState } from './change-metadata-or-tags.ts';
+import { type Change, type Changed, type ChangeOf, changeableIn, changeBy } from './change-metadata-or-tags.ts';
+import { checkVmState } from './check-state.ts';
 import { findMapping } from './find-server.ts';
 
 /** How many a server may have. */
@@ -51,6 +52,6 @@ async function change(api: Database, of: ChangeOf, action: string, asked: Change
   const mapping = await findMapping(api, of.caller, of.server, findInstanceMapping);
   const conditions = { launched: false, unlocked: false, most: mostTags };
   const changed = await changeBy(changeTags, mapping, mapping.buildRequest?.tags, asked, conditions, of.requestId);
-  if (!changed.done) refuseState(of.server, action, changed);
+  if (!changed.done) checkVmState(of.server, action, changed.vm_state, changeableIn);
   return changed;
 }

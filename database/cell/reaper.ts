@@ -11,13 +11,17 @@ export interface InstanceState extends FencedServer {
   host: string | null;
   task: Task | null;
   deleted: boolean;
+  /** For how many seconds it is deleted; 0 for a living one. */
+  deleted_for: number;
 }
 
 /** Returns the states of those servers that the cell holds, deleted ones too. */
 export async function findInstanceStates(cell: Database, servers: readonly string[]): Promise<InstanceState[]> {
   return query<InstanceState>(
     cell,
-    `select uuid, fencing_token, vm_state, host, task, deleted <> 0 as deleted from instances
+    `select uuid, fencing_token, vm_state, host, task, deleted <> 0 as deleted,
+       coalesce(extract(epoch from now() - deleted_at), 0)::float8 as deleted_for
+     from instances
      where uuid = any (array(select jsonb_array_elements_text(:servers::jsonb)::uuid))`,
     { servers },
   );

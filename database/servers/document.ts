@@ -70,9 +70,20 @@ export interface Instance extends Omit<InstanceRow, CellColumn>, Partial<Pick<In
   security_groups: string[];
   /** Ids of the certificates by which the image may be signed; null or absent for none. */
   trusted_certs?: string[] | null;
+  /** What the client asked of the scheduler, as far as it is shown; absent until a cell has the server, null where a release before this was noted wrote it. */
+  request_spec?: ShownRequestSpec | null;
   fault: InstanceFault | null;
   /** What Nova says of the host by its compute service; '' without one, absent until a cell has the server. */
   host_status?: 'DOWN' | 'MAINTENANCE' | 'UP' | '';
+}
+
+/** What a client asked of the scheduler, as far as a server shows it. */
+export interface ShownRequestSpec {
+  /** The zone that it named. */
+  availability_zone: string | null;
+  scheduler_hints: Record<string, string[]>;
+  /** uuid of the server group that it joined, which may have been deleted since. */
+  group: string | null;
 }
 
 /** The `create` action of a server with its one event, as operators read it. */

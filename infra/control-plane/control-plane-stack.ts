@@ -10,6 +10,7 @@ import { Auditor } from './auditor.ts';
 import { BootWorkflow } from './boot-workflow.ts';
 import { PublicApi } from './public-api.ts';
 import { Reaper } from './reaper.ts';
+import { Reports } from './reports.ts';
 
 /** What the control plane knows of the rest of the deployment. */
 export interface ControlPlaneStackProps {
@@ -18,11 +19,13 @@ export interface ControlPlaneStackProps {
   publicUrl: string;
   /** How many functions it may set aside shares of; 0 sets nothing aside. */
   concurrency: number;
+  /** JSON of how simulated hosts behave; empty for hosts that do at once what they are asked. */
+  simulation: string;
 }
 
 /** The control plane. */
 export class ControlPlaneStack extends Stack {
-  constructor(scope: Construct, id: string, { databases, publicUrl, concurrency }: ControlPlaneStackProps) {
+  constructor(scope: Construct, id: string, { databases, publicUrl, concurrency, simulation }: ControlPlaneStackProps) {
     super(scope, id, { description: 'Cellzero: control plane' });
     const boot = new BootWorkflow(this, 'Boot', databases);
     const auditor = new Auditor(this, 'Auditor', databases);
@@ -31,9 +34,12 @@ export class ControlPlaneStack extends Stack {
       ...{ databases, publicUrl, concurrency },
       ...{ boot: boot.stateMachine, reaper: reaper.stateMachine },
     });
+    const reports = new Reports(this, 'Reports', { databases, boot: boot.stateMachine, simulation });
+    const { BootOne, BuildOnHost, Reschedule, FailInCell } = boot.functions;
+    for (const func of [functions.compute, BootOne, BuildOnHost, Reschedule, FailInCell, reaper.functions.Reap]) reports.allowHosts(func);
     const prefix = prefixOf(databases.stage);
     const { url, http } = new PublicApi(this, 'Api', prefix, functions);
-    const observed = { prefix, http, api: functions, boot, reaper, auditor };
+    const observed = { prefix, http, api: functions, boot, reaper, auditor, reports };
     const { alarms } = new Alarms(this, 'Alarms', observed);
     new Dashboard(this, 'Dashboard', observed, alarms);
     new CfnOutput(this, 'ApiUrl', { value: publicUrl || url, description: 'Keystone is at /identity/v3, Nova at /v2.1' });

@@ -11,7 +11,7 @@ import { Topic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import { metricOf, type Observed, period } from './observed.ts';
 
-/** An alarm that sounds when the sum of a metric in its period reaches a threshold. */
+/** An alarm that sounds when a metric in its period reaches a threshold. */
 interface Definition {
   /** The page of the runbook. */
   page: string;
@@ -24,7 +24,7 @@ interface Definition {
 const persistently = { threshold: 3, period: Duration.minutes(15) };
 
 function definitions(observed: Observed): Definition[] {
-  const { auditor, boot, http, reaper } = observed;
+  const { auditor, boot, http, reaper, reports } = observed;
   const own = (service: string, name: string) => metricOf(observed, service, name, 'Sum');
   const errors = (func: IFunction) => func.metricErrors({ statistic: 'Sum', period: persistently.period });
   return [
@@ -69,6 +69,12 @@ function definitions(observed: Observed): Definition[] {
       metric: errors(reaper.functions.Reap),
       threshold: persistently.threshold,
       says: 'Nobody finishes what boots and deletes left unfinished.',
+    },
+    {
+      page: 'a-report-is-a-dead-letter',
+      metric: reports.deadLetters.metricApproximateNumberOfMessagesVisible({ statistic: 'Maximum', period }),
+      threshold: 1,
+      says: 'What a host reported could not be applied for two hours.',
     },
     {
       page: 'the-audit-fails',

@@ -72,19 +72,31 @@ function boots(observed: Observed): IWidget[] {
 function unfinished(observed: Observed): IWidget[] {
   const found = (name: string, statistic: string, label: string) => metricOf(observed, 'reaper', name, statistic).with({ label });
   const boot = observed.boot.stateMachine;
+  const { queue, deadLetters, apply } = observed.reports;
   return [
-    graph(3, 'Burials waiting for cell0', [found('BurialsWaiting', 'Maximum', 'servers')]),
-    graph(3, 'What the reaper did', [
+    graph(4, 'Burials waiting for cell0', [found('BurialsWaiting', 'Maximum', 'servers')]),
+    graph(4, 'What the reaper did', [
       found('BootsStalled', 'Sum', 'boots taken on'),
+      found('BuildsOverdue', 'Sum', 'builds of silent hosts'),
       found('ServersReleased', 'Sum', 'servers released'),
       found('OrphanedRowsPurged', 'Sum', 'orphaned rows removed'),
       observed.reaper.functions.Reap.metricErrors({ period, label: 'failures' }),
     ]),
-    graph(3, 'Boot workflows', [
+    graph(4, 'Boot workflows', [
       boot.metricStarted({ period, label: 'started' }),
       boot.metricSucceeded({ period, label: 'ended' }),
       boot.metricFailed({ period, label: 'gave up' }),
     ]),
+    graph(
+      4,
+      'Reports of hosts',
+      [
+        queue.metricNumberOfMessagesDeleted({ period, statistic: 'Sum', label: 'applied' }),
+        deadLetters.metricApproximateNumberOfMessagesVisible({ period, statistic: 'Maximum', label: 'dead letters' }),
+        apply.metricErrors({ period, label: 'failures' }),
+      ],
+      { right: [queue.metricApproximateAgeOfOldestMessage({ period, statistic: 'Maximum', label: 'seconds of the oldest' })] },
+    ),
   ];
 }
 
@@ -191,8 +203,9 @@ Requests that boot nothing are in the sum. The databases are not: they cost by t
   ];
 }
 
-function functionsOf({ api, boot, reaper, auditor }: Observed): IFunction[] {
-  return [api, boot.functions, reaper.functions, auditor.functions].flatMap((functions) => Object.values<IFunction>(functions));
+function functionsOf({ api, boot, reaper, auditor, reports }: Observed): IFunction[] {
+  const groups = [api, boot.functions, reaper.functions, auditor.functions, { apply: reports.apply }];
+  return groups.flatMap((functions) => Object.values<IFunction>(functions));
 }
 
 /** A graph that shares its row with `columns - 1` others. */

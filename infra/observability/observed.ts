@@ -3,6 +3,7 @@ import { Duration } from 'aws-cdk-lib';
 import type { HttpApi } from 'aws-cdk-lib/aws-apigatewayv2';
 import { Metric } from 'aws-cdk-lib/aws-cloudwatch';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import type { ApiFunction } from '../../lambdas/api/gateway-routes.ts';
 
@@ -21,6 +22,7 @@ export interface Observed {
   boot: ObservedWorkflow<'ScheduleServers' | 'BuryInCell0'>;
   reaper: ObservedWorkflow<'Reap'>;
   auditor: ObservedWorkflow<'Audit'>;
+  reports: { queue: IQueue; deadLetters: IQueue; apply: IFunction };
 }
 
 /** The period of graphs and alarms unless they have their own. */

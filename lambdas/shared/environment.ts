@@ -10,6 +10,8 @@ export type Setting =
   | 'REAPER_STATE_MACHINE'
   /** ARN of the state machine that audits all databases. */
   | 'AUDIT_STATE_MACHINE'
+  /** URL of the queue of reports of hosts. */
+  | 'REPORTS_QUEUE'
   /** Id or ARN of the KMS key (ECC_NIST_P256) that signs tokens. */
   | 'TOKEN_KEY'
   /** Its public half, with which they are checked: SPKI in DER, as base64. */

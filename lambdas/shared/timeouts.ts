@@ -2,6 +2,8 @@
 export const timeouts = {
   /** The HTTP API gives up after 30 s; the function must be the first, to say why in its log. */
   api: 29,
+  /** A report wakes a cell, and for a delete the api database too; a batch of them is applied at once. */
+  reports: 60,
   /** A new or sleeping cluster answers late, and a migration may rewrite a table. */
   deploy: 600,
 } as const;

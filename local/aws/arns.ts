@@ -36,5 +36,11 @@ export const stateMachineArn = (name: string): string => `arn:aws:states:${regio
 export const executionArn = (machine: string, execution: string): string =>
   `arn:aws:states:${region}:${account}:execution:${machine}:${execution}`;
 
+/** URL of a queue, below the URL of all services. */
+export const queueUrl = (services: string, name: string): string => `${services}/${account}/${name}`;
+
+/** ARN of a queue. */
+export const queueArn = (name: string): string => `arn:aws:sqs:${region}:${account}:${name}`;
+
 /** ARN of a KMS key. */
 export const keyArn = (id: string): string => `arn:aws:kms:${region}:${account}:key/${id}`;

@@ -74,6 +74,7 @@ function awsEnvironment(url: string) {
     AWS_ENDPOINT_URL_SFN: url,
     AWS_ENDPOINT_URL_KMS: url,
     AWS_ENDPOINT_URL_SECRETS_MANAGER: url,
+    AWS_ENDPOINT_URL_SQS: url,
   };
 }
 

@@ -19,6 +19,7 @@ import { handler as compute } from '../../lambdas/api/compute.ts';
 import { handler as identity } from '../../lambdas/api/identity.ts';
 import { handler as image } from '../../lambdas/api/image.ts';
 import { masterAccess } from '../../lambdas/deploy/master-access.ts';
+import { handler as applyReports } from '../../lambdas/reports/apply-reports.ts';
 import type { Setting } from '../../lambdas/shared/environment.ts';
 import { hostDriver } from '../../lambdas/shared/host-driver.ts';
 import { timeouts } from '../../lambdas/shared/timeouts.ts';
@@ -26,7 +27,7 @@ import { startBoot } from '../../lambdas/workflows/boot/start.ts';
 import { workflows } from '../../lambdas/workflows/index.ts';
 import { scheduleReaperAgain, silence } from '../../lambdas/workflows/reaper/schedule.ts';
 import type { Workflow } from '../../lambdas/workflows/workflow.ts';
-import { databaseUrl } from '../aws/arns.ts';
+import { databaseUrl, queueUrl } from '../aws/arns.ts';
 import { localClusters } from '../aws/data-api/clusters.ts';
 import { createDataApi, type DataApi } from '../aws/data-api/data-api.ts';
 import { createFunctions, type Functions } from '../aws/functions.ts';
@@ -34,6 +35,9 @@ import { startGateway } from '../aws/gateway/gateway.ts';
 import { createKms } from '../aws/kms.ts';
 import { secretsManager } from '../aws/secrets-manager.ts';
 import { startAws } from '../aws/server.ts';
+import { mapQueue } from '../aws/sqs/event-source-mapping.ts';
+import { createQueue, type Queue } from '../aws/sqs/queue.ts';
+import { sqsService } from '../aws/sqs/service.ts';
 import { stepFunctionsService } from '../aws/step-functions/service.ts';
 import { createStepFunctions, type StepFunctions, type StepFunctionsOptions } from '../aws/step-functions/step-functions.ts';
 import { type Postgres, startPostgres } from '../postgres/postgres.ts';
@@ -73,6 +77,8 @@ export interface Service {
   databases: ReadonlyMap<string, string>;
   dataApi: DataApi;
   workflow: StepFunctions;
+  /** Reports of hosts that come later. */
+  reports: Queue;
   functions: Functions;
   /** Resolves when its PostgreSQL has ended: nothing works from then on, and all that is left to do is to stop. */
   postgresEnded: Promise<void>;
@@ -117,16 +123,20 @@ async function start(options: ServiceOptions, stops: (() => Promise<unknown>)[],
   const workflow = await machine(workflows.boot, { retryAfter });
   const reaper = await machine(workflows.reaper, { waitFor: reapAfter });
   const auditor = await machine(workflows.audit);
+  const reports = createQueue({ name: 'reports', visibilityTimeout: (retryAfter ?? 30_000) / 1_000, maxReceiveCount: 20 });
+  const machines = stepFunctionsService([workflow, reaper, auditor]);
   const aws = await startAws({
-    services: [dataApi.service, secretsManager(clusters), kms.service, stepFunctionsService([workflow, reaper, auditor])],
+    services: [dataApi.service, secretsManager(clusters), kms.service, machines, sqsService([reports])],
   });
   stops.push(() => aws.close());
+  stops.push(mapQueue(reports, functions.of(applyReports, timeouts.reports)));
   for (const { stop } of [workflow, reaper, auditor]) stops.push(stop);
   const settings: Partial<Record<Setting, string>> = {
     API_DATABASE: databaseUrl('api'),
     BOOT_STATE_MACHINE: workflow.stateMachineArn,
     REAPER_STATE_MACHINE: reaper.stateMachineArn,
     AUDIT_STATE_MACHINE: auditor.stateMachineArn,
+    REPORTS_QUEUE: queueUrl(aws.url, reports.name),
     TOKEN_KEY: kms.keyArn,
     TOKEN_PUBLIC_KEY: kms.publicKey,
     PUBLIC_URL: options.publicUrl ?? '',
@@ -156,7 +166,19 @@ async function start(options: ServiceOptions, stops: (() => Promise<unknown>)[],
   await writeCloudsFile(cloudsFile, options.publicUrl ?? gateway.url, passwords);
   stops.push(await publishEndpoint(dataDir, { ...aws.environment, API_DATABASE: databaseUrl('api') }));
   const databases = new Map([...clusters.keys()].map((name) => [name, databaseUrl(name)]));
-  return { url: gateway.url, cloudsFile, passwords, api, databases, dataApi, workflow, functions, postgresEnded: postgres.ended, stop };
+  return {
+    url: gateway.url,
+    cloudsFile,
+    passwords,
+    api,
+    databases,
+    dataApi,
+    workflow,
+    reports,
+    functions,
+    postgresEnded: postgres.ended,
+    stop,
+  };
 }
 
 async function openDataDir(dataDir: string | undefined, stops: (() => Promise<unknown>)[]): Promise<string> {

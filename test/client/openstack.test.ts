@@ -133,6 +133,70 @@ it('server create with --property, --tag and --user-data', async () => {
   expect(await member.run('server delete dressed')).toMatchObject({ code: 0 });
 });
 
+describe('a server that lives', () => {
+  const shown = () => member.json<Row>('server show lives');
+  /** An action is accepted first; most clients wait until the server has the status that it leads to. */
+  const becomes = (status: string) => expect.poll(async () => (await shown()).status, { timeout: 10_000 }).toBe(status);
+
+  it('server create --wait', waits, async () => {
+    await member.json<Row>('server create --image cirros --flavor m1.tiny --nic none --wait lives');
+  });
+
+  it.each([
+    ['server stop', 'SHUTOFF'],
+    ['server start', 'ACTIVE'],
+    ['server reboot --wait', 'ACTIVE'],
+    ['server reboot --hard --wait', 'ACTIVE'],
+    ['server pause', 'PAUSED'],
+    ['server unpause', 'ACTIVE'],
+    ['server suspend', 'SUSPENDED'],
+    ['server resume', 'ACTIVE'],
+    ['server rescue', 'RESCUE'],
+    ['server unrescue', 'ACTIVE'],
+  ])('%s makes it %s', waits, async (command, status) => {
+    expect(await member.run(`${command} lives`)).toMatchObject({ code: 0, err: '' });
+    await becomes(status);
+  });
+
+  it('server lock --reason keeps its owner from acting, until server unlock', async () => {
+    expect(await member.run('server lock --reason upgrade lives')).toMatchObject({ code: 0, err: '' });
+    expect(await shown()).toMatchObject({ locked: true, locked_reason: 'upgrade' });
+    expect(await member.run('server stop lives')).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/409: .*Instance \S+ is locked/),
+    });
+    expect(await member.run('server unlock lives')).toMatchObject({ code: 0, err: '' });
+    expect(await shown()).toMatchObject({ locked: false, status: 'ACTIVE' });
+  });
+
+  it("a wrong state is refused in Nova's words", async () => {
+    const { code, err } = await member.run('server start lives');
+    expect({ code, err }).toEqual({ code: 1, err: expect.stringMatching(/Cannot 'start' instance \S+ while it is in vm_state active/) });
+  });
+
+  it('server set --state, as admin', async () => {
+    const { id } = await shown();
+    expect(await member.run('server set --auto-approve --state error lives')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('403'),
+    });
+    expect(await admin.run(`server set --auto-approve --state error ${id}`)).toMatchObject({ code: 0, err: '' });
+    expect(await shown()).toMatchObject({ status: 'ERROR' });
+  });
+
+  it('server event list has every action, the newest first', async () => {
+    const events = await member.json<Row[]>('server event list lives');
+    expect(events.map(({ Action }) => Action).reverse()).toEqual([
+      ...['create', 'stop', 'start', 'reboot', 'reboot', 'pause', 'unpause', 'suspend', 'resume', 'rescue', 'unrescue', 'lock', 'unlock'],
+      'resetState',
+    ]);
+  });
+
+  it('server delete --wait', waits, async () => {
+    expect(await member.run('server delete --wait lives')).toMatchObject({ code: 0 });
+  });
+});
+
 describe('a server that is changed', () => {
   const shown = () => member.json<Row>('server show changed');
 

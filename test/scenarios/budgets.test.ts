@@ -76,8 +76,9 @@ describe('POST /servers takes 2 calls, 2 in sequence', () => {
 describe('GET /servers/{id}', () => {
   test.each(['on a host', 'in cell0'])('takes 2 calls, 2 in sequence, %s', async (where) => {
     const id = await user.boot(where === 'in cell0' ? { flavorRef: tooLarge } : {});
-    await user.settled(id);
+    await cloud.service.workflow.drain();
     expect(await requestCost('GET', `/servers/${id}`)).toEqual([2, 2]);
+    expect(await requestCost('GET', `/servers/${id}`), 'again').toEqual(where === 'in cell0' ? [2, 2] : [1, 1]);
   });
 
   test('takes 1 call while it is being built', async () => {
@@ -222,6 +223,7 @@ async function bootCost(fields: object): Promise<[calls: number, inSequence: num
     await user.send('POST', '/servers', { body: boot(fields) });
     post = mark + 2;
     await cloud.service.workflow.drain();
+    await expect.poll(() => cloud.service.reports.nextAt(), { timeout: 5_000 }).toBeUndefined();
   });
   const steps = calls.filter(({ sequence }) => sequence > post);
   return [steps.length, depth(steps)];
@@ -230,6 +232,27 @@ async function bootCost(fields: object): Promise<[calls: number, inSequence: num
 describe('the steps of a boot', () => {
   test('of one server to ACTIVE take 6 calls', async () => {
     expect(await bootCost({})).toEqual([6, 6]);
+  });
+
+  describe('on hosts that report later', () => {
+    beforeEach(() => {
+      process.env.SIMULATION = JSON.stringify({ reportAfter: 1 });
+    });
+    afterEach(() => {
+      delete process.env.SIMULATION;
+    });
+
+    test('of one server to ACTIVE take 7 calls', async () => {
+      expect(await bootCost({})).toEqual([7, 7]);
+    });
+
+    test('a delete takes 3 calls before its answer, and its report 2', async () => {
+      const id = await user.boot();
+      await user.settled(id);
+      expect(await requestCost('DELETE', `/servers/${id}`)).toEqual([3, 3]);
+      const { calls } = await counted(() => expect.poll(() => cloud.service.reports.nextAt(), { timeout: 5_000 }).toBeUndefined());
+      expect(calls).toHaveLength(2);
+    });
   });
 
   test('of one server to ERROR in cell0 take 4 calls', async () => {

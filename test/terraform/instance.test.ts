@@ -64,6 +64,11 @@ describe.skipIf(!hasTools())('an instance of Terraform (skipped unless terraform
     expect(await servers()).toMatchObject([{ tags: ['three', 'two'] }]);
   });
 
+  it.each(['shutoff', 'active', 'paused', 'active'])('brings it to power_state %s', async (state) => {
+    expect(await apply({ power_state: state })).toBe('0 added, 1 changed, 0 destroyed');
+    expect(await servers()).toMatchObject([{ status: state.toUpperCase() }]);
+  });
+
   it('imports it into a state that knows nothing of it', async () => {
     workspace = await openWorkspace(join(folder, 'second'), cloud.service.cloudsFile);
     await workspace.configure(attributes);
@@ -74,7 +79,8 @@ describe.skipIf(!hasTools())('an instance of Terraform (skipped unless terraform
     expect(await servers()).toMatchObject([{ name: 'second', metadata: { colour: 'red', shape: 'round' }, tags: ['three', 'two'] }]);
   });
 
-  it('destroys it', async () => {
+  it('destroys it at once, as force_delete asks', async () => {
+    expect(await apply({ force_delete: true })).toBe('0 added, 1 changed, 0 destroyed');
     expect(await workspace.run('destroy', '-auto-approve')).toContain('Destroy complete! Resources: 1 destroyed.');
     expect(await servers()).toEqual([]);
   });

@@ -1,30 +1,52 @@
-/** What the control plane asks of a hypervisor. Every call may come twice, and may come for a server that is gone. */
+/**
+ * What the control plane asks of hosts, and what they report. A host answers an operation with its end, or that it has begun; then its report comes later,
+ * twice, out of order or never. Every operation may come twice, and for a server that is gone.
+ */
 import type { TaskName } from '../../../database/servers/task.ts';
 
-/** A server to start on a host. */
-export interface SpawnRequest {
+/** What every operation names: the server, its host, and the URL of its cell's database, so that a report needs no look-up. */
+interface OnHost {
   server: string;
   host: string;
-  /** That of the owner who has it started. */
+  cell: string;
+  /** That of the owner who asks. */
   fencing_token: number;
+}
+
+/** Starts a server; one that runs there already is left alone, and is this owner's from then on. */
+export interface Spawn extends OnHost {
+  operation: 'spawn';
   flavor: { vcpus: number; memory_mb: number; root_gb: number };
   image: { id: string; properties: Record<string, string> } | null;
+  /** What goes on when it fails; the host reports it again. */
+  build: Build;
+}
+
+/** How far a build is: the execution that owns the server, the hosts to try when this one fails, and how many it has been tried on with this one. */
+export interface Build {
+  execution: string;
+  alternates: string[];
+  attempt: number;
+}
+
+/**
+ * Ends a server, if it was started with this fencing token or an earlier one: a later owner may have it started there again. Succeeds when the server is not
+ * there.
+ */
+export interface Destroy extends OnHost {
+  operation: 'destroy';
 }
 
 /** What a host is asked to do to a server that it has, by the names of Nova's virt driver methods. */
-export type OperationName =
-  | ('power_on' | 'power_off' | 'reboot' | 'pause' | 'unpause' | 'suspend' | 'resume' | 'rescue' | 'unrescue')
-  | ('set_admin_password' | 'trigger_crash_dump');
+export const operationNames = [
+  ...(['power_on', 'power_off', 'reboot', 'pause', 'unpause', 'suspend', 'resume', 'rescue', 'unrescue'] as const),
+  ...(['set_admin_password', 'trigger_crash_dump'] as const),
+] as const;
+export type OperationName = (typeof operationNames)[number];
 
 /** An operation of a task. */
-export interface Operation {
+export interface TaskOperation extends OnHost {
   operation: OperationName;
-  server: string;
-  host: string;
-  /** That of the owner who started the server there. */
-  fencing_token: number;
-  /** URL of the database of the server's cell, where a report is applied. */
-  cell: string;
   /** Seconds that it may take. */
   time: number;
   /** The task that a report must name. */
@@ -32,35 +54,39 @@ export interface Operation {
   arguments: Readonly<Record<string, string>>;
 }
 
-/** How an operation ended. */
-export type Report = { result: 'success' } | { result: 'failure'; message: string };
+/** Something that a host is asked to do. */
+export type Operation = Spawn | Destroy | TaskOperation;
 
-/** The host has begun and will report, by then (ISO 8601) if it is well. */
+/** How an operation ended. */
+export type Report =
+  | { result: 'success' }
+  /** `aborted` when no host could do it: an image of no use, say. */
+  | { result: 'failure'; message: string; aborted?: boolean };
+
+/** A host has begun an operation, and is silent for too long when it has not reported its end at `due_at`, an ISO 8601 time. */
 export interface Begun {
   result: 'begun';
   due_at: string;
 }
 
+/** A report that comes later, as it stands in the queue: about an operation, without what only its host must know. */
+export interface LateReport {
+  about:
+    | Omit<Spawn, 'flavor' | 'image'>
+    | Destroy
+    | (Omit<TaskOperation, 'arguments' | 'time'> & { arguments: { type?: string | undefined } });
+  report: Report;
+}
+
 /** A driver of compute hosts. */
 export interface Driver {
   /**
-   * Begins an operation; one that the host has begun for the same task already is left alone.
-   * @returns its end, or that the host has begun.
-   * @throws when the host cannot be asked.
+   * Has a host begin an operation; one that it has begun already for the same owner or task is left alone.
+   * @throws Error when the host does not take it: then nobody knows whether it has begun.
    */
   begin(operation: Operation): Promise<Report | Begun>;
   /** Returns what a server on the host has written to its console, as far as the host keeps it. */
   consoleOutput(host: string, server: string): Promise<string>;
-  /**
-   * Starts the server on the host; a server that runs there already is left alone.
-   * @throws BuildFailure when this host cannot run it, BuildAborted when no host can.
-   */
-  spawn(request: SpawnRequest): Promise<void>;
-  /**
-   * Ends the server on the host, if it was started with this fencing token or an earlier one: a later owner may have it started there again.
-   * Nothing happens when it is not there.
-   */
-  destroy(host: string, server: string, fencingToken: number): Promise<void>;
 }
 
 /** A host could not build a server. */

@@ -1,45 +1,95 @@
-/** Hosts that exist in the databases only. They start every server, unless their simulation is slow or fails: by host, by image, or by chance. */
+/** Hosts that exist in the databases only. They do at once what they are asked, unless they are set to be slow, to fail, or to report later. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BuildAborted, BuildFailure, type Driver } from './driver.ts';
+import type { Driver, LateReport, Operation, Report } from './driver.ts';
 
 /** How simulated hosts behave. */
 export interface Simulation {
-  /** Milliseconds that starting a server takes. */
+  /** Milliseconds until a host answers. */
   delay: number;
   /** Names of hosts that fail every build. */
   failingHosts: readonly string[];
   /** The chance, from 0 to 1, that a build fails; which builds do follows from the seed. */
   failureChance: number;
   seed: number;
+  /** Seconds after which hosts report the end of what they began; null when they answer with it. */
+  reportAfter: number | null;
+  /** Seconds that hosts have for what they began; a longer `reportAfter` makes all reports late. */
+  timeAllowed: number;
+  /** Whether hosts report twice. */
+  doubledReports: boolean;
+  /** Names of hosts that begin and never report. */
+  silentHosts: readonly string[];
+  /** The chance, from 0 to 1, that a report is lost. */
+  lostChance: number;
 }
 
-/** Hosts that do as they are asked. */
-export const noFailures: Simulation = { delay: 0, failingHosts: [], failureChance: 0, seed: 1 };
+/** Hosts that do as they are asked, at once. */
+export const noFailures: Simulation = {
+  delay: 0,
+  failingHosts: [],
+  failureChance: 0,
+  seed: 1,
+  reportAfter: null,
+  timeAllowed: 600,
+  doubledReports: false,
+  silentHosts: [],
+  lostChance: 0,
+};
 
 /** An image with this property set to `fail` builds on no host; with `abort` the first host aborts the build for all. */
 export const buildProperty = 'cellzero_simulated_build';
 
+/** Sends a report that arrives `delay` seconds later. */
+export type SendReport = (report: LateReport, delay: number) => Promise<void>;
+
+const noLater: SendReport = () => Promise.reject(new Error('these hosts have no way to report later'));
+
 /** As many lines as a guest's boot takes a reader to scroll. */
 const consoleLines = 40;
 
-/** Makes the driver of simulated hosts. */
-export function simulatedDriver({ delay, failingHosts, failureChance, seed }: Simulation): Driver {
+/** Makes the driver of simulated hosts; those that report later do it with `sendReport`. */
+export function simulatedDriver(simulation: Simulation, sendReport = noLater): Driver {
+  const { delay, reportAfter, timeAllowed, doubledReports, silentHosts, lostChance, seed } = simulation;
   return {
-    async begin() {
-      return { result: 'success' };
-    },
     async consoleOutput(host, server) {
       return Array.from({ length: consoleLines }, (_, line) => `[${line}] ${server} is simulated on ${host}`).join('\n');
     },
-    async spawn({ image, host, server }) {
+    async begin(operation) {
       if (delay > 0) await sleep(delay);
-      const wish = image?.properties[buildProperty];
-      if (wish === 'abort') throw new BuildAborted('The image cannot be used.');
-      if (wish === 'fail' || failingHosts.includes(host)) throw new BuildFailure(`The simulated host ${host} was set to fail.`);
-      if (chance(`${seed} ${host} ${server}`) < failureChance) throw new BuildFailure(`The simulated host ${host} failed by chance.`);
+      const report = outcomeOf(operation, simulation);
+      if (reportAfter === null) return report;
+      const { host, server } = operation;
+      const late: LateReport = { about: aboutOf(operation), report };
+      const lost = silentHosts.includes(host) || chance(`${seed} ${operation.operation} ${host} ${server}`) < lostChance;
+      const reports = lost ? 0 : doubledReports ? 2 : 1;
+      for (let sent = 0; sent < reports; sent++) await sendReport(late, reportAfter);
+      return { result: 'begun', due_at: new Date(Date.now() + timeAllowed * 1_000).toISOString() };
     },
-    async destroy() {},
   };
+}
+
+function aboutOf(operation: Operation): LateReport['about'] {
+  switch (operation.operation) {
+    case 'spawn': {
+      const { flavor, image, ...about } = operation;
+      return about;
+    }
+    case 'destroy':
+      return operation;
+    default:
+      return { ...operation, arguments: { type: operation.arguments.type } };
+  }
+}
+
+function outcomeOf(operation: Operation, { failingHosts, failureChance, seed }: Simulation): Report {
+  if (operation.operation !== 'spawn') return { result: 'success' };
+  const { host, image, server } = operation;
+  const failure = (message: string) => ({ result: 'failure', message }) as const;
+  const wish = image?.properties[buildProperty];
+  if (wish === 'abort') return { ...failure('The image cannot be used.'), aborted: true };
+  if (wish === 'fail' || failingHosts.includes(host)) return failure(`The simulated host ${host} was set to fail.`);
+  if (chance(`${seed} ${host} ${server}`) < failureChance) return failure(`The simulated host ${host} failed by chance.`);
+  return { result: 'success' };
 }
 
 /** A number from 0 to 1 that follows from the text (FNV-1a). */

@@ -108,9 +108,7 @@ export const serverActions = {
 export type ServerActionName = keyof typeof serverActions;
 
 /** Returns what a task does, by the action that is recorded and how its host shall do it; undefined for one of a later version. */
-export function actionOf(task: { action: string; arguments: Readonly<Record<string, string>> }): ServerAction | undefined {
+export function actionOf(action: string, type: string | undefined): ServerAction | undefined {
   const actions: ServerAction[] = Object.values(serverActions);
-  return actions.find(
-    ({ recorded, manner }) => recorded === task.action && (manner?.type === undefined || manner.type === task.arguments.type),
-  );
+  return actions.find(({ recorded, manner }) => recorded === action && (manner?.type === undefined || manner.type === type));
 }

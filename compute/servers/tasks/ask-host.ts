@@ -1,7 +1,7 @@
 /** A task is handed to its host, and what the host answers is applied: its end, or that it has begun. */
 import { noteBegun } from '../../../database/cell/tasks.ts';
 import { inCell } from '../../cells/reach.ts';
-import type { Driver, Operation } from '../../hosts/drivers/driver.ts';
+import type { Driver, TaskOperation } from '../../hosts/drivers/driver.ts';
 import type { ServerAction } from './actions.ts';
 import { applyReport } from './apply-report.ts';
 
@@ -13,7 +13,7 @@ import { applyReport } from './apply-report.ts';
 export async function askHost(
   driver: Driver,
   action: ServerAction,
-  request: Omit<Operation, 'operation' | 'time'>,
+  request: Omit<TaskOperation, 'operation' | 'time'>,
 ): Promise<string | null> {
   const answer = await driver.begin({ ...request, operation: action.operation, time: action.time });
   const { cell, server, task } = request;

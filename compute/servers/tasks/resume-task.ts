@@ -2,13 +2,13 @@
 import { takeNextAttempt } from '../../../database/cell/tasks.ts';
 import type { Task } from '../../../database/servers/task.ts';
 import { inCell } from '../../cells/reach.ts';
-import type { Driver, Operation } from '../../hosts/drivers/driver.ts';
+import type { Driver, TaskOperation } from '../../hosts/drivers/driver.ts';
 import { actionOf } from './actions.ts';
 import { applyReport } from './apply-report.ts';
 import { askHost } from './ask-host.ts';
 
 /** A server with the task that it is in. */
-export interface ServerInTask extends Pick<Operation, 'cell' | 'server' | 'host' | 'fencing_token'> {
+export interface ServerInTask extends Pick<TaskOperation, 'cell' | 'server' | 'host' | 'fencing_token'> {
   task: Task;
 }
 
@@ -28,7 +28,7 @@ export interface ResumedTask {
  * @throws what the driver throws when the host cannot be asked, DatabaseUnreachable when the cell does not answer.
  */
 export async function resumeTask(driver: Driver, silence: number, { task, ...guest }: ServerInTask): Promise<ResumedTask> {
-  const action = actionOf(task);
+  const action = actionOf(task.action, task.arguments.type);
   const due = task.due_at === null ? Date.parse(task.asked_at) + silence * 1_000 : Date.parse(task.due_at);
   const asItIs = { resumed: false, dueAt: new Date(due).toISOString() };
   if (!action || due > Date.now()) return asItIs;

@@ -38,14 +38,25 @@ export async function findHostMapping(api: Database, host: string): Promise<Host
 }
 
 /**
- * Takes a host out of its cell, and what placement knows of it with it; unless it has claims.
- * @returns false when it has.
+ * Takes a host out of its cell, and what placement knows of it with it; unless it has claims. Those of deleted servers that it has yet to end go with it.
+ * @returns false when it has others.
  */
 export async function removeHost(api: Database, host: string): Promise<boolean> {
   const rows = await query(
     api,
     `with provider as (select id from resource_providers where name = :host),
-     claims as (select a.id from provider join allocations a on a.resource_provider_id = provider.id limit 1),
+     held as (
+       select a.id, a.consumer_id, coalesce(m.queued_for_delete, false) as ending
+       from provider join allocations a on a.resource_provider_id = provider.id left join instance_mappings m on m.instance_uuid = a.consumer_id),
+     claims as (select id from held where not ending limit 1),
+     cleanups_gone as (
+       delete from pending_cleanups p using instance_mappings m
+       where m.instance_uuid = p.instance_uuid and m.cell_id = p.cell_id and p.instance_uuid in (select consumer_id from held where ending)
+         and not exists (select from claims)
+       returning p.instance_uuid),
+     allocations_gone as (
+       delete from allocations where id in (select id from held where ending) and not exists (select from claims)
+         and (select count(*) from cleanups_gone) >= 0),
      gone as (delete from host_mappings where host = :host and not exists (select from claims)),
      inventories_gone as (
        delete from inventories where resource_provider_id in (select id from provider) and not exists (select from claims)),

@@ -21,6 +21,27 @@ export async function releaseServers(api: Database, servers: readonly string[]):
 }
 
 /**
+ * Marks servers deleted that their cell has deleted, and releases their quota. Their allocations stay, because a host has yet to end what it runs; the reaper
+ * looks again when that is due. Where all was released meanwhile nothing happens.
+ */
+export async function endServers(api: Database, servers: readonly { uuid: string; due_at: string }[]): Promise<void> {
+  await query(
+    api,
+    `with
+     -- The servers, with the time that each host has.
+     ending as (select uuid, due_at from jsonb_to_recordset(:servers::jsonb) as list (uuid uuid, due_at timestamptz)),
+     ${releaseQuota('select uuid as instance_uuid from ending', 'keep')},
+     -- When there is something to do for them.
+     noted as (
+       update pending_cleanups p set created_at = now(), due_at = ending.due_at
+       from ending join instance_mappings m on m.instance_uuid = ending.uuid
+       where p.instance_uuid = ending.uuid and p.cell_id = m.cell_id)
+     select count(*) from ended`,
+    { servers },
+  );
+}
+
+/**
  * Releases the allocations of servers that failed in their cell and live on without a host, and nothing else. A server that another owner than the one
  * named by its token has taken over since is left alone.
  */
@@ -60,14 +81,15 @@ export async function releaseUnusableAllocations(
 }
 
 /**
- * Releases the allocations of servers that were deleted while they were scheduled. `servers` narrows to these; null means any that was
- * deleted within a day, for nothing is claimed for a server that is gone for longer.
+ * Releases the allocations of servers that were deleted while they were scheduled. What a host may still run of a server is noted, and keeps its allocations.
+ * `servers` narrows to these; null means any that was deleted within a day, for nothing is claimed for a server that is gone for longer.
  */
 export async function releaseAllocationsOfDeleted(api: Database, servers: readonly string[] | null): Promise<number> {
   const which = servers === null ? `m.updated_at > now() - interval '1 day'` : `m.instance_uuid in (${asked})`;
   const deleted = `
     select distinct m.instance_uuid from instance_mappings m join allocations on consumer_id = m.instance_uuid
-    where m.queued_for_delete and ${which}`;
+    where m.queued_for_delete and ${which}
+      and not exists (select from pending_cleanups p where p.instance_uuid = m.instance_uuid and p.cell_id = m.cell_id)`;
   const [row] = await query<{ count: number }>(api, `with ${releaseAllocations(deleted)} select count(*) as count from freed`, {
     servers: servers ?? [],
   });
@@ -76,8 +98,11 @@ export async function releaseAllocationsOfDeleted(api: Database, servers: readon
 
 const asked = 'select jsonb_array_elements_text(:servers::jsonb)::uuid as instance_uuid';
 
-/** CTEs that end the servers of a selection. The turn of `queued_for_delete` lets quota be given back exactly once. */
-export function releaseQuota(servers: string): string {
+/**
+ * CTEs that end the servers of a selection. The turn of `queued_for_delete` lets quota be given back exactly once.
+ * @param allocations what becomes of what they have on hosts.
+ */
+export function releaseQuota(servers: string, allocations: 'keep' | 'release' = 'release'): string {
   return `
     -- Their end in the index. Only the statement that turns this releases anything.
     ended as (
@@ -93,8 +118,7 @@ export function releaseQuota(servers: string): string {
           sum((spec->'flavor'->>'memory_mb')::bigint)::bigint as ram
         from ended join request_specs using (instance_uuid) group by project_id) sums
       where q.project_id = sums.project_id),
-    ${releaseAllocations(servers)},
-    ${leaveGroups('ended', 'held')}`;
+    ${allocations === 'release' ? `${releaseAllocations(servers)}, ${leaveGroups('ended', 'held')}` : leaveGroups('ended', 'ended')}`;
 }
 
 /**

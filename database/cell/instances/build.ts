@@ -10,7 +10,7 @@ import type { FencedServer, Owner } from '../../servers/ownership.ts';
 export async function placeInstance(cell: Database, uuid: string, owner: Owner, host: string, zone: string | null): Promise<boolean> {
   const rows = await query(
     cell,
-    `update instances set host = :host, node = :host, launched_on = :host, task_state = 'spawning', updated_at = now(),
+    `update instances set host = :host, node = :host, launched_on = :host, task_state = 'spawning', task = null, updated_at = now(),
        availability_zone = coalesce(:zone, availability_zone), execution = :execution, fencing_token = :fencing_token
      where uuid = :uuid::uuid and deleted = 0 and vm_state = 'building' and fencing_token <= :fencing_token
      returning uuid`,
@@ -18,6 +18,50 @@ export async function placeInstance(cell: Database, uuid: string, owner: Owner, 
   );
   return rows.length > 0;
 }
+
+/**
+ * Notes that the host has begun a build, and until when it may take; a server that has another host or owner
+ * now, or whose build has ended already, stays as it is.
+ */
+export async function noteBuildBegun(
+  cell: Database,
+  { uuid, fencing_token }: FencedServer,
+  host: string,
+  attempt: number,
+  dueAt: string,
+): Promise<void> {
+  await query(
+    cell,
+    `update instances i set task = jsonb_build_object('action', 'create', 'request_id', a.request_id, 'attempt', :attempt::int,
+       'arguments', '{}'::jsonb, 'asked_at', now(), 'due_at', :due_at::timestamptz)
+     from instance_actions a
+     where i.uuid = :uuid::uuid and ${owned} and i.vm_state = 'building' and a.instance_uuid = i.uuid and a.action = 'create'
+     returning uuid`,
+    { uuid, host, fencing_token, attempt, due_at: dueAt },
+  );
+}
+
+/**
+ * Notes that the host of a build has reported that it failed: it is not waited for any more.
+ * @returns whose request it was; undefined when the server has another host or owner now, or its build has ended.
+ */
+export async function noteBuildFailed(
+  cell: Database,
+  { uuid, fencing_token }: FencedServer,
+  host: string,
+): Promise<{ request_id: string } | undefined> {
+  const [failed] = await query<{ request_id: string }>(
+    cell,
+    `update instances i set task = null from instance_actions a
+     where i.uuid = :uuid::uuid and ${owned} and i.vm_state = 'building' and a.instance_uuid = i.uuid and a.action = 'create'
+     returning a.request_id`,
+    { uuid, host, fencing_token },
+  );
+  return failed;
+}
+
+/** SQL that is true for a row that has this place and owner still. */
+const owned = 'host = :host and fencing_token = :fencing_token and deleted = 0';
 
 /** A build that ended, and whose request it was. */
 export interface EndedBuild {
@@ -30,8 +74,8 @@ export interface EndedBuild {
 
 /**
  * Ends the build of a server that still has its place and its owner: ACTIVE on its host. The root disk has the name that the request gave it, or the image, or
- * that of a first virtio disk.
- * @returns undefined when the server is gone, is on another host, has another owner, or was ended another way.
+ * that of a first virtio disk. A server whose build has ended, whatever became of it on this host since, stays as it is.
+ * @returns undefined when the server is gone, is on another host, or has another owner.
  */
 export async function activateInstance(
   cell: Database,
@@ -40,18 +84,23 @@ export async function activateInstance(
 ): Promise<EndedBuild | undefined> {
   const [ended] = await query<EndedBuild>(
     cell,
-    `with before as (select vm_state from instances where uuid = :uuid::uuid),
+    `with
+     -- The server, if it has this place and owner still; nobody else changes it meanwhile.
+     owned as (
+       select uuid, vm_state, reservation_id, created_at from instances
+       where uuid = :uuid::uuid and ${owned} for update),
+     -- ACTIVE, when its build has not ended before.
      ended as (
-       update instances set vm_state = 'active', task_state = null, power_state = 1, launched_at = coalesce(launched_at, now()), updated_at = now(),
+       update instances i set vm_state = 'active', task_state = null, task = null, power_state = 1, launched_at = coalesce(launched_at, now()), updated_at = now(),
          root_device_name = coalesce(
            (select device_name from block_device_mapping where instance_uuid = :uuid::uuid and boot_index = 0 and deleted = 0),
            root_device_name, '/dev/vda')
-       where uuid = :uuid::uuid and host = :host and fencing_token = :fencing_token and deleted = 0 and vm_state in ('building', 'active')
-       returning uuid, reservation_id, created_at),
+       from owned where i.uuid = owned.uuid and owned.vm_state = 'building'
+       returning i.uuid),
      ${endAction('ended', `'Success'`, 'null')}
      select uuid, reservation_id, (select request_id from action),
-       case when before.vm_state = 'building' then ${secondsSince('ended.created_at')} end as seconds
-     from ended cross join before`,
+       case when vm_state = 'building' then ${secondsSince('created_at')} end as seconds
+     from owned`,
     { uuid, host, fencing_token },
   );
   return ended;
@@ -84,6 +133,36 @@ export async function failInstance(
      select uuid, reservation_id, null, null from instances
      where uuid = :uuid::uuid and fencing_token = :fencing_token and deleted = 0 and vm_state = 'error' and host is null`,
     { uuid, host, fencing_token, ...fault },
+  );
+  return ended;
+}
+
+/**
+ * Ends the build of a server in ERROR whose host has begun it and did not report in time. It keeps its host, which may run it: nobody knows. Sent twice, it
+ * writes one fault.
+ * @returns undefined when the host may still report, or the server is gone, is on another host, has another owner, or was ended another way.
+ */
+export async function failOverdueBuild(
+  cell: Database,
+  { uuid, fencing_token }: FencedServer,
+  host: string,
+): Promise<EndedBuild | undefined> {
+  const [ended] = await query<EndedBuild>(
+    cell,
+    `with ended as (
+       update instances set vm_state = 'error', task_state = null, task = null, updated_at = now()
+       where uuid = :uuid::uuid and ${owned} and vm_state = 'building' and (task->>'due_at')::timestamptz <= now()
+       returning uuid, reservation_id, created_at),
+     fault as (
+       insert into instance_faults (instance_uuid, code, message, details, host)
+       select uuid, 500, :message, :details, 'cellzero' from ended),
+     ${endAction('ended', `'Error'`, ':details')}
+     select uuid, reservation_id, (select request_id from action), ${secondsSince('ended.created_at')} as seconds from ended`,
+    {
+      ...{ uuid, host, fencing_token },
+      message: `Build of instance ${uuid} aborted: the host did not report its end in time.`,
+      details: `${host} has begun the build and did not report its end in time. It may run the server: it keeps its place there until it is deleted.`,
+    },
   );
   return ended;
 }

@@ -56,10 +56,10 @@ const writes = (written: string) =>
        insert into security_group_instance_association (security_group_id, instance_uuid)
        select groups.id, uuid from group_names join groups using (project_id, name))`,
     instance_extra: `
-     -- Its flavor as it was at the boot, and the certificates by which its image may be signed.
+     -- Its flavor as it was at the boot, the certificates by which its image may be signed, and what the scheduler was asked.
      extra as (
-        insert into instance_extra (instance_uuid, flavor, trusted_certs)
-        select uuid, doc->'flavor', nullif(doc->'trusted_certs', 'null') from ${written})`,
+        insert into instance_extra (instance_uuid, flavor, trusted_certs, request_spec)
+        select uuid, doc->'flavor', nullif(doc->'trusted_certs', 'null'), doc->'request_spec' from ${written})`,
     instance_info_caches: `
      -- Its networks, of which it has none yet.
      info_cache as (insert into instance_info_caches (instance_uuid) select uuid from ${written})`,

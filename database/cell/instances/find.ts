@@ -11,6 +11,7 @@ export const instanceDocument = (i: string) => `
   to_jsonb(${i}) || jsonb_build_object(
     'flavor', coalesce((select flavor from instance_extra where instance_uuid = ${i}.uuid), ${flavorOfRow(i)}),
     'trusted_certs', (select trusted_certs from instance_extra where instance_uuid = ${i}.uuid),
+    'request_spec', (select request_spec from instance_extra where instance_uuid = ${i}.uuid),
     'metadata', (select coalesce(jsonb_object_agg(key, value), '{}') from instance_metadata where instance_uuid = ${i}.uuid and deleted = 0),
     'system_metadata',
       (select coalesce(jsonb_object_agg(key, value), '{}') from instance_system_metadata where instance_uuid = ${i}.uuid and deleted = 0),

@@ -5,6 +5,7 @@ import { fencingTokens } from './0003-fencing-tokens.ts';
 import { fencedInstances } from './0004-fenced-instances.ts';
 import { metadataAndTags } from './0005-metadata-and-tags.ts';
 import { tasks } from './0006-tasks.ts';
+import { requestSpecs } from './0007-request-specs.ts';
 
 /** The whole history of a cell database, in order; cell0 has the same, so a reader needs no special case. */
 export const cellMigrations: readonly Migration[] = [
@@ -14,4 +15,5 @@ export const cellMigrations: readonly Migration[] = [
   fencedInstances,
   metadataAndTags,
   tasks,
+  requestSpecs,
 ];

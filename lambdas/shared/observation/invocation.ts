@@ -33,6 +33,7 @@ const units = {
   /** What a run of the reaper found. */
   BurialsWaiting: MetricUnit.Count,
   BootsStalled: MetricUnit.Count,
+  BuildsOverdue: MetricUnit.Count,
   ServersReleased: MetricUnit.Count,
   TasksResumed: MetricUnit.Count,
   OrphanedRowsPurged: MetricUnit.Count,

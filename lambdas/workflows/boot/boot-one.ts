@@ -9,8 +9,8 @@ export const handler = step(
   'BootOne',
   servers,
   (input) => input,
-  async ({ execution, servers }) => {
-    const end = await bootOne(apiDatabase(), hostDriver(), execution, servers);
+  async (input) => {
+    const end = await bootOne(apiDatabase(), hostDriver(), input);
     if (end) buildEnded(end.failure ? 'BootsFailedInCell' : 'BootsActive', [end.build]);
   },
 );

@@ -12,7 +12,7 @@ export const handler = step(
     const placements = await scheduleServers(apiDatabase(), input.execution, input.servers);
     return fitState(
       input,
-      placements.map((placement) => ({ ...placement, request_id: input.request_id })),
+      placements.map((placement) => ({ ...placement, request_id: input.request_id, ...(input.failed && { failed: input.failed }) })),
     );
   },
 );

@@ -12,8 +12,17 @@ const ids = {
   request_id: z.string().nullable().default(null),
 };
 
-/** All servers of the request: the input of an execution. The first version was not numbered. */
-export const servers = z.object({ ...ids, version: z.literal(1).default(1), servers: z.array(z.uuid()) });
+/** What a Catch of the workflow puts into the state. */
+export const caughtError = z.object({ Error: z.string(), Cause: z.string() });
+
+/** A build that its host reported as failed. */
+const failed = z.object({ host: z.string(), alternates: z.array(z.string()), attempt: z.int(), failure: caughtError }).optional();
+
+/**
+ * All servers of the request, or the one whose build failed, where an execution goes on from that: the input of an execution. The first version was not
+ * numbered.
+ */
+export const servers = z.object({ ...ids, version: z.literal(1).default(1), servers: z.array(z.uuid()), failed });
 
 /** A server on the host where it has its allocation. */
 export const placement = z.object({
@@ -24,6 +33,7 @@ export const placement = z.object({
   zone: z.string(),
   alternates: z.array(z.string()),
   refusals: z.int().default(0),
+  failed,
 });
 
 /** A server in its cell, ready to be built. */
@@ -37,10 +47,8 @@ export const created = z.object({
   image: z.object({ id: z.string(), properties: record(z.string()) }).nullable(),
   alternates: z.array(z.string()),
   attempt: z.int(),
+  reported: caughtError.optional(),
 });
-
-/** What a Catch of the workflow puts into the state. */
-export const caughtError = z.object({ Error: z.string(), Cause: z.string() });
 
 /** What every slice of the state says of its servers, at its top or in the part about one of them. */
 type Subject = { execution: string; request_id: string | null } & ({ server: string } | { servers: string[] });

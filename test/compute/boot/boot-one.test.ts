@@ -33,10 +33,14 @@ function hosts(...failures: Error[]): Driver {
   spawned = [];
   return {
     ...simulatedDriver(noFailures),
-    async spawn({ host }) {
+    async begin({ operation, host }) {
+      if (operation !== 'spawn') return { result: 'success' };
       const failure = failures[spawned.length];
       spawned.push(host);
+      if (failure instanceof BuildFailure) return { result: 'failure', message: failure.message };
+      if (failure instanceof BuildAborted) return { result: 'failure', message: failure.message, aborted: true };
       if (failure) throw failure;
+      return { result: 'success' };
     },
   };
 }
@@ -45,7 +49,7 @@ async function accepted(flavorId?: string) {
   const server = await acceptServer(cloud, flavorId);
   return {
     server,
-    run: (driver: Driver, execution = server.execution) => bootOne(api, driver, execution, [server.id]),
+    run: (driver: Driver, execution = server.execution) => bootOne(api, driver, { execution, servers: [server.id] }),
     look: () => standingOf(cloud, server),
   };
 }
@@ -81,7 +85,7 @@ test('several servers are left alone at once, and none too', async () => {
   const [one, two] = [await acceptServer(cloud), await acceptServer(cloud)];
   const mark = cloud.service.dataApi.calls.mark();
   for (const servers of [[one.id, two.id], []]) {
-    await expect(bootOne(api, hosts(), one.execution, servers)).rejects.toThrow(SeveralServers);
+    await expect(bootOne(api, hosts(), { execution: one.execution, servers })).rejects.toThrow(SeveralServers);
   }
   expect(cloud.service.dataApi.calls.since(mark)).toEqual([]);
 });

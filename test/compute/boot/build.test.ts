@@ -31,8 +31,10 @@ afterEach(async () => {
 let asked: unknown[] = [];
 const driver: Driver = {
   ...simulatedDriver(noFailures),
-  spawn: async ({ host, server, fencing_token }) => void asked.push(['spawn', host, server, fencing_token]),
-  destroy: async (host, server, fencing_token) => void asked.push(['destroy', host, server, fencing_token]),
+  async begin({ operation, host, server, fencing_token }) {
+    asked.push([operation, host, server, fencing_token]);
+    return { result: 'success' };
+  },
 };
 
 async function created() {
@@ -72,7 +74,7 @@ test.each<[string, Partial<CreatedInCell>]>([
 
 test('a host that fails leaves the server to its alternates', async () => {
   const { created: build, look } = await created();
-  const broken: Driver = { ...driver, spawn: async () => Promise.reject(new BuildFailure('No.')) };
+  const broken: Driver = { ...driver, begin: async () => ({ result: 'failure', message: 'No.' }) };
   await expect(buildOnHost(broken, build)).rejects.toThrow(BuildFailure);
   expect(await look()).toMatchObject({ shown: 'BUILD', rows: { here: { state: 'building', host: 'allocated' } } });
 });

@@ -140,7 +140,7 @@ const burial: Step = {
 const atOneGo: Step = {
   async prepare() {
     const server = await acceptServer(cloud);
-    return { server, run: () => bootOne(api, driver, server.execution, [server.id]) };
+    return { server, run: () => bootOne(api, driver, { execution: server.execution, servers: [server.id] }) };
   },
   standings: [...schedule.standings, ...creation.standings.slice(1), ...build.standings.slice(1)],
   end: () => 'ACTIVE',

@@ -1,8 +1,9 @@
 /** The reaper itself, stopped after each of its statements and run twice; what it finds is what steps and deletes leave when they stop. */
 import { setImmediate } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { buildOnHost } from '../../../compute/boot/build-on-host.ts';
 import { createInCell } from '../../../compute/boot/create-in-cell.ts';
+import type { Driver } from '../../../compute/hosts/drivers/driver.ts';
 import { noFailures, simulatedDriver } from '../../../compute/hosts/drivers/simulated.ts';
 import { type Reaper, reap, type StartedBoot } from '../../../compute/reaper/reap.ts';
 import { releaseTargetCell } from '../../../database/api/servers/build-requests.ts';
@@ -117,6 +118,7 @@ test('a boot that is silent gets another execution with the next token, which is
   expect(await runReaper({ startBoot, silence: 60 })).toEqual({
     restarted: 1,
     resumed: 0,
+    overdue: 0,
     released: 0,
     tasks: 0,
     purged: 0,
@@ -133,7 +135,15 @@ test('a build that is silent in its cell gets another execution with the next to
   const { server, here } = await createServer(cloud);
   const started: StartedBoot[] = [];
   const startBoot = async (boot: StartedBoot) => void started.push(boot);
-  expect(await runReaper({ startBoot })).toEqual({ restarted: 0, resumed: 1, released: 0, tasks: 0, purged: 0, unreachable: [] });
+  expect(await runReaper({ startBoot })).toEqual({
+    restarted: 0,
+    resumed: 1,
+    overdue: 0,
+    released: 0,
+    tasks: 0,
+    purged: 0,
+    unreachable: [],
+  });
   expect(started).toEqual([{ execution: expect.stringMatching(`^resume-${here}-\\d+$`), requestId: null, servers: [server.id] }]);
   expect(await standingOf(cloud, server, here)).toEqual({ ...atRest, ...inItsCell, mapping: { cell: 'here', token: 2, deleted: false } });
   await comeToRest(cloud.service);
@@ -144,7 +154,7 @@ test('what a cell holds of a server that released it as its target is removed, a
   await stopAfter(cloud, 2, () => createInCell(api, placement));
   await releaseTargetCell(api, server.execution, server.id);
   expect(await standingOf(cloud, server, here)).toMatchObject({ rows: { here: { state: 'building' } }, cleanups: ['here'] });
-  expect(await runReaper()).toEqual({ restarted: 1, resumed: 0, released: 0, tasks: 0, purged: 1, unreachable: [] });
+  expect(await runReaper()).toEqual({ restarted: 1, resumed: 0, overdue: 0, released: 0, tasks: 0, purged: 1, unreachable: [] });
   expect(await standingOf(cloud, server, here)).toEqual({ ...atRest, request: { target: null, token: 3 } });
   await comeToRest(cloud.service);
 });
@@ -154,10 +164,10 @@ test('a host ends what a deleted server ran there, by its token', async () => {
   const { id, caller } = server;
   await findInstanceMappingToChange(api, id, caller.projectId);
   await deleteInstance(cloud.database(here), id, { requestId: 'req', userId: caller.userId, projectId: caller.projectId, force: false });
-  const destroyed: unknown[] = [];
-  const destroy = async (...guest: unknown[]) => void destroyed.push(guest);
-  expect(await runReaper({ driver: { ...simulatedDriver(noFailures), destroy } })).toMatchObject({ released: 1 });
-  expect(destroyed).toEqual([[build.host, id, 1]]);
+  const begin = vi.fn<Driver['begin']>(async () => ({ result: 'success' }));
+  expect(await runReaper({ driver: { ...simulatedDriver(noFailures), begin } })).toMatchObject({ released: 1 });
+  const { host, connection: cell } = build;
+  expect(begin.mock.calls).toEqual([[{ operation: 'destroy', server: id, host, cell, fencing_token: 1 }]]);
 });
 
 test('a cell that does not answer delays its own part only', async () => {

@@ -1,5 +1,5 @@
 /** Deleting a server, wherever it is, stopped after each of its statements and run twice. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { NotFound } from '../../../common/errors.ts';
 import { buildOnHost } from '../../../compute/boot/build-on-host.ts';
 import { buryInCell0 } from '../../../compute/boot/bury-in-cell0.ts';
@@ -95,12 +95,12 @@ describe.each<[string, Step]>([
 });
 
 test('the host ends what it runs, with the token that it was started with', async () => {
-  const { server, placement, created } = await createServer(cloud);
+  const { server, created } = await createServer(cloud);
   await buildOnHost(driver, created);
-  const destroyed: unknown[] = [];
-  const destroy = async (...guest: unknown[]) => void destroyed.push(guest);
-  await deleteServer(api, { ...driver, destroy }, server.caller, 'req-delete', server.id);
-  expect(destroyed).toEqual([[placement.host, server.id, 1]]);
+  const begin = vi.fn(driver.begin);
+  await deleteServer(api, { ...driver, begin }, server.caller, 'req-delete', server.id);
+  const { host, connection: cell } = created;
+  expect(begin.mock.calls).toEqual([[{ operation: 'destroy', server: server.id, host, cell, fencing_token: 1 }]]);
 });
 
 test('what belongs to the server in its cell is deleted with it, a move that was noted there included', async () => {

@@ -100,7 +100,7 @@ describe('every function', () => {
   const functions = Object.values(template.findResources('AWS::Lambda::Function')).map(({ Properties }) => Properties);
 
   test('runs Node 24 on arm64, is traced, and writes JSON into a log of its own', () => {
-    expect(functions).toHaveLength(14);
+    expect(functions).toHaveLength(15);
     for (const properties of functions) {
       expect(properties).toMatchObject({
         Runtime: 'nodejs24.x',
@@ -110,7 +110,7 @@ describe('every function', () => {
         LoggingConfig: { LogFormat: 'JSON', LogGroup: { Ref: expect.any(String) } },
       });
     }
-    expect(new Set(functions.map(({ LoggingConfig }) => LoggingConfig.LogGroup.Ref)).size).toBe(14);
+    expect(new Set(functions.map(({ LoggingConfig }) => LoggingConfig.LogGroup.Ref)).size).toBe(15);
   });
 
   test('ends before the HTTP API gives up, or has time to wake two databases', () => {
@@ -159,7 +159,7 @@ describe('every function', () => {
       expect(namespace).toBe('cellzero');
       return Object.keys(variables).toSorted();
     };
-    expect(settings('FunctionsCompute')).toEqual([...api, 'BOOT_STATE_MACHINE', 'REAPER_STATE_MACHINE'].toSorted());
+    expect(settings('FunctionsCompute')).toEqual([...api, 'BOOT_STATE_MACHINE', 'REAPER_STATE_MACHINE', 'REPORTS_QUEUE'].toSorted());
     expect(settings('FunctionsIdentity')).toEqual([...api, 'TOKEN_KEY'].toSorted());
     expect(settings('FunctionsImage')).toEqual(api);
     expect(settings('BootBuryInCell0')).toEqual(['API_DATABASE']);
@@ -182,7 +182,7 @@ test('the key with which tokens are checked is the public half of the one that s
 });
 
 test('every log is kept for 30 days', () => {
-  template.resourceCountIs('AWS::Logs::LogGroup', 18);
+  template.resourceCountIs('AWS::Logs::LogGroup', 19);
   template.allResourcesProperties('AWS::Logs::LogGroup', { RetentionInDays: 30 });
 });
 
@@ -241,6 +241,7 @@ describe('rights', () => {
     ['BootTryAnotherCell', ['api']],
     ['BootReschedule', ['api', 'cell']],
     ['Reaper', ['api', 'cell', 'cell0']],
+    ['ReportsApply', ['api', 'cell']],
     ['Auditor', ['api', 'cell', 'cell0']],
   ])('%s reaches %j', (role, databases) => {
     expect(reaches(role, 'rds-data:ExecuteStatement')).toEqual(databases);
@@ -260,7 +261,7 @@ describe('rights', () => {
     expect(granted('', 'kms:')).toEqual(['kms:GetPublicKey', 'kms:Sign']);
   });
 
-  test('only compute and the reaper start boots and scheduled reaps, only the reaper an audit', () => {
+  test('only compute, the reaper and reports start boots, only the first two scheduled reaps, only the reaper an audit', () => {
     const starting = (role?: string) =>
       statementsOf(template, role)
         .filter(({ actions }) => actions.some((action) => action.startsWith('states:')))
@@ -268,7 +269,8 @@ describe('rights', () => {
     const byName = { 'Fn::Join': ['', expect.arrayContaining([':stateMachine:cellzero-reaper'])] };
     expect(starting('FunctionsCompute')).toEqual([['states:StartExecution'], { Ref: bootId }, { Ref: reaperId }]);
     expect(starting('Reaper')).toEqual([['states:StartExecution'], byName, { Ref: expect.stringMatching(/^Auditor/) }, { Ref: bootId }]);
-    expect(starting()).toHaveLength(starting('FunctionsCompute').length + starting('Reaper').length);
+    expect(starting('ReportsApply')).toEqual([['states:StartExecution'], { Ref: bootId }]);
+    expect(starting()).toHaveLength(['FunctionsCompute', 'Reaper', 'ReportsApply'].flatMap(starting).length);
   });
 
   test('name their resources, but for log deliveries and traces, which have none', () => {

@@ -11,7 +11,7 @@ import { type Route, route } from '../../../lambdas/api/http/routing/route.ts';
 import { issueToken } from '../../../lambdas/api/http/tokens/issue-token.ts';
 import { type Cloud, startCloud, type User } from '../../fixtures/cloud.ts';
 import { changesNothing } from '../../fixtures/contents.ts';
-import { type ApiRequest, bodyOf, requestOf, resources, send } from './requests.ts';
+import { type ApiRequest, bodyOf, nothing, requestOf, resources, send } from './requests.ts';
 import { type AnsweringRoute, keyOf, type RoutedService, routedServices, routesOf } from './routes.ts';
 
 let cloud: Cloud;
@@ -163,7 +163,7 @@ describe('what refuses at best refuses to nobody more than it must', () => {
 
   test.each(refusing)('$service.name $key', async (asked) => {
     const { service, route } = asked;
-    const path = route.path.replace('/servers/{id}', `/servers/${server}`).replaceAll(/\{\w+\}/g, 'thing');
+    const path = route.path.replace('/servers/{id}', `/servers/${server}`).replaceAll(/\{\w+\}/g, nothing);
     const headers = { 'OpenStack-API-Version': `compute ${microversions.findLast((each) => route.isIn(each))}` };
     const body = bodyOf(cloud, route, owner) ?? (route.action === undefined ? undefined : { [route.action]: null });
     const request = { method: route.method, path: service.root + path, names: [], body, headers };

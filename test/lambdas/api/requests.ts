@@ -128,6 +128,9 @@ export const resources: ReadonlyMap<string, Make> = new Map<string, Make>([
   ],
 ]);
 
+/** What nothing is called. */
+export const nothing = crypto.randomUUID();
+
 const bodies: ReadonlyMap<string, (cloud: Cloud, owner: User) => object> = new Map<string, (cloud: Cloud, owner: User) => object>([
   ['POST /servers', () => ({ server: { name: 'server', imageRef: cirros('').id, flavorRef: '1', networks: 'none' } })],
   ['PUT /servers/{id}', () => ({ server: { name: 'other' } })],
@@ -157,6 +160,15 @@ const bodies: ReadonlyMap<string, (cloud: Cloud, owner: User) => object> = new M
   ['POST /servers/{id}/action os-getSPICEConsole', () => ({ 'os-getSPICEConsole': { type: 'spice-html5' } })],
   ['POST /servers/{id}/action os-getSerialConsole', () => ({ 'os-getSerialConsole': { type: 'serial' } })],
   ['POST /servers/{id}/remote-consoles', () => ({ remote_console: { protocol: 'vnc', type: 'novnc' } })],
+  ['POST /servers/{id}/os-interface', () => ({})],
+  ['POST /servers/{id}/os-volume_attachments', () => ({ volumeAttachment: { volumeId: nothing } })],
+  ['PUT /servers/{id}/os-volume_attachments/{item}', () => ({ volumeAttachment: { volumeId: nothing } })],
+  ['POST /servers/{id}/shares', () => ({ share: { share_id: nothing } })],
+  ...Object.entries({
+    ...{ addSecurityGroup: { name: 'web' }, removeSecurityGroup: { name: 'web' } },
+    ...{ addFixedIp: { networkId: nothing }, removeFixedIp: { address: '192.0.2.1' } },
+    ...{ addFloatingIp: { address: '192.0.2.1' }, removeFloatingIp: { address: '192.0.2.1' } },
+  }).map(([action, value]): [string, () => object] => [`POST /servers/{id}/action ${action}`, () => ({ [action]: value })]),
   ['POST /flavors', () => ({ flavor: { name: word(), ram: 1, vcpus: 1, disk: 1 } })],
   ['POST /os-keypairs', (_, owner) => keypair(owner)],
   ['POST /os-server-groups', group],

@@ -6,6 +6,7 @@ import { noFailures, simulatedDriver } from '../../../compute/hosts/drivers/simu
 import { reap, type StartedBoot } from '../../../compute/reaper/reap.ts';
 import { deleteServer } from '../../../compute/servers/delete-server.ts';
 import { findServer } from '../../../compute/servers/find-server.ts';
+import { handler as bootOne } from '../../../lambdas/workflows/boot/boot-one.ts';
 import { handler as buildOnHost } from '../../../lambdas/workflows/boot/build-on-host.ts';
 import { handler as buryInCell0 } from '../../../lambdas/workflows/boot/bury-in-cell0.ts';
 import { handler as createInCell } from '../../../lambdas/workflows/boot/create-in-cell.ts';
@@ -20,19 +21,24 @@ import type { Meeting } from './interleave.ts';
 
 /** Runs the steps of an execution as boot.asl.json orders them, in the caller's own context, so that its statements are the caller's. */
 export async function boot({ execution, requestId: request_id, servers }: StartedBoot): Promise<void> {
-  const ids = { execution, request_id };
+  const input = { execution, request_id, servers };
   try {
-    const placements = await scheduleServers({ ...ids, servers });
-    for (const placement of placements) await bootOne(placement);
+    return await bootOne(input);
   } catch (error) {
-    await buryInCell0({ ...ids, servers, failure: caught(error) });
+    if (isNamed(error, 'NoValidHost')) return void (await buryInCell0({ ...input, failure: caught(error) }));
+  }
+  try {
+    const placements = await scheduleServers(input);
+    for (const placement of placements) await buildInCell(placement);
+  } catch (error) {
+    await buryInCell0({ ...input, failure: caught(error) });
   }
 }
 
 type Placement = Awaited<ReturnType<typeof scheduleServers>>[number];
 type Created = Awaited<ReturnType<typeof createInCell>>;
 
-async function bootOne(placement: Placement): Promise<void> {
+async function buildInCell(placement: Placement): Promise<void> {
   const { execution, request_id, server } = placement;
   let created: Created;
   try {
@@ -40,7 +46,7 @@ async function bootOne(placement: Placement): Promise<void> {
   } catch (error) {
     if (isNamed(error, 'OwnershipLost')) return;
     try {
-      return await bootOne(await tryAnotherCell({ placement, failure: caught(error) }));
+      return await buildInCell(await tryAnotherCell({ placement, failure: caught(error) }));
     } catch (other) {
       if (isNamed(other, 'OwnershipLost')) return;
       return await buryInCell0({ execution, request_id, servers: [server], failure: caught(other) });

@@ -1,11 +1,11 @@
 /** The query of `GET /flavors` and `/flavors/detail`. */
 
 import * as z from 'zod';
+import { readBoolean } from '../../../../common/boolean-words.ts';
 import { BadRequest } from '../../../../common/errors.ts';
 import { type FlavorFilter, flavorSortKeys } from '../../../../compute/flavors/flavors.ts';
 import type { Microversion } from '../microversions.ts';
 import { mostOnPage } from '../servers/list-query.ts';
-import { queryBoolean } from '../shared/parameters.ts';
 import { anyText, limit, parameters } from '../shared/query-parameters.ts';
 
 /** Nova's sort key that no flavor has a value for. */
@@ -50,7 +50,7 @@ export function readFlavorQuery(query: FlavorQuery, projectId: string, seesAll: 
 function readIsPublic(word: string | undefined): boolean | null {
   if (word === undefined) return true;
   if (word.toLowerCase() === 'none') return null;
-  const meant = queryBoolean(word);
+  const meant = readBoolean(word);
   if (meant === undefined) throw new BadRequest(`Invalid is_public filter [${word}]`);
   return meant;
 }

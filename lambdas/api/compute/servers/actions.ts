@@ -19,6 +19,7 @@ import { refusingRoute } from '../../http/routing/refusing-route.ts';
 import { type ApiRequest, type Refusal, type Route, type RouteDefinition, route } from '../../http/routing/route.ts';
 import type { Microversion } from '../microversions.ts';
 import { consoleOutputBody, crashDumpBody, lockBody, passwordBody, rebootBody, rescueBody, stateBody } from './action-bodies.ts';
+import { addressActions } from './address-actions.ts';
 import { showConsoleOutput } from './console-output.ts';
 import { consoleBody, refuseConsole } from './consoles.ts';
 import { removeServer } from './delete.ts';
@@ -117,7 +118,6 @@ async function forceDelete(request: ApiRequest<object>) {
 }
 
 const untilRemoteConsoles = { until: 'remoteConsoles' } as const;
-const untilNoAddresses = { until: 'noAddressActions' } as const;
 
 /** An action that asks for a console. */
 function consoleAction(name: Parameters<typeof consoleBody>[0]): Route {
@@ -176,12 +176,7 @@ const actions: Readonly<Record<string, Route>> = {
     untilRemoteConsoles,
   ),
 
-  addSecurityGroup: unbuilt('os_compute_api:os-security-groups:add'),
-  removeSecurityGroup: unbuilt('os_compute_api:os-security-groups:remove'),
-  addFixedIp: unbuilt('os_compute_api:os-multinic:add', undefined, untilNoAddresses),
-  removeFixedIp: unbuilt('os_compute_api:os-multinic:remove', undefined, untilNoAddresses),
-  addFloatingIp: unbuilt('os_compute_api:os-floating-ips:add', undefined, untilNoAddresses),
-  removeFloatingIp: unbuilt('os_compute_api:os-floating-ips:remove', undefined, untilNoAddresses),
+  ...addressActions,
 
   'os-resetState': act('os_compute_api:os-admin-actions:reset_state', setState, { toOthers: 'forbidden', body: () => stateBody }),
   injectNetworkInfo: unbuilt('os_compute_api:os-admin-actions:inject_network_info'),

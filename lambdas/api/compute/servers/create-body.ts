@@ -5,6 +5,7 @@ import { BadRequest } from '../../../../common/errors.ts';
 import type { BootRequest, RequestedNetwork } from '../../../../compute/servers/create-servers.ts';
 import type { Microversion } from '../microversions.ts';
 import {
+  address,
   base64,
   booleanValue,
   canonicalIpv6,
@@ -19,8 +20,6 @@ import {
 } from '../shared/parameters.ts';
 import { blockDevice, blockDeviceSchema } from './block-devices.ts';
 import { hintLists, schedulerHints } from './scheduler-hints.ts';
-
-const address = z.union([z.ipv4(), z.ipv6()]);
 
 /** Networks and ports. Their uuid is checked here from 2.37 on, after the schema before; tags came with 2.32, were lost from 2.37 to 2.41. */
 function networksSchema(microversion: Microversion) {

@@ -1,6 +1,7 @@
 /** What a query of `GET /servers` and `/servers/detail` asks for: which of Nova's parameters count for whom (nova-facts 3.1). */
 
 import { isIPv6 } from 'node:net';
+import { readBoolean } from '../../../../common/boolean-words.ts';
 import type { Caller } from '../../../../common/caller.ts';
 import { BadRequest, Forbidden } from '../../../../common/errors.ts';
 import { allows, authorize } from '../../../../common/policy.ts';
@@ -9,7 +10,7 @@ import type { Listing, SortKey } from '../../../../compute/servers/list-servers.
 import { statesOf } from '../../../../compute/servers/status.ts';
 import { isoTime } from '../../http/validation/iso-time.ts';
 import type { ChangeName, Microversion } from '../microversions.ts';
-import { canonicalIpv6, queryBoolean, strictQueryBoolean } from '../shared/parameters.ts';
+import { canonicalIpv6, strictQueryBoolean } from '../shared/parameters.ts';
 import { columnFilters, joinedTables, type ServerQuery, sortKeys } from './list-query-schema.ts';
 
 /** The most servers of a page, Nova's `[api]max_limit`. */
@@ -43,7 +44,7 @@ export function readListing(caller: Caller, microversion: Microversion, query: S
   if (allTenants) authorize(caller, `os_compute_api:servers:${kind}:get_all_tenants`);
   return {
     projectId: allTenants ? (options.get('tenant_id') ?? options.get('project_id') ?? null) : caller.projectId,
-    deleted: deletedByStatus || (deletedWord === undefined ? (changed ? undefined : false) : (queryBoolean(deletedWord) ?? false)),
+    deleted: deletedByStatus || (deletedWord === undefined ? (changed ? undefined : false) : (readBoolean(deletedWord) ?? false)),
     filters,
     sort: readSort(query, microversion, caller),
     marker: query.marker?.at(-1) ?? null,

@@ -1,8 +1,8 @@
 /** The servers resource: create, list, show, delete; its actions and what is below a server have files of their own. */
 import { randomBytes } from 'node:crypto';
 import { createServers } from '../../../../compute/servers/create-servers.ts';
-import { findServer } from '../../../../compute/servers/find-server.ts';
 import { listServers } from '../../../../compute/servers/list-servers.ts';
+import { showServer } from '../../../../compute/servers/show-server.ts';
 import { apiDatabase } from '../../../shared/database.ts';
 import { identify, log, measure } from '../../../shared/observation/invocation.ts';
 import { startBoot } from '../../../workflows/boot/start.ts';
@@ -12,14 +12,17 @@ import { nextLink, selfLinks } from '../shared/links.ts';
 import { serverActionRoute } from './actions.ts';
 import { bootRequest, type CreateBody, createBody } from './create-body.ts';
 import { removeServer } from './delete.ts';
-import { findWholeServer } from './find.ts';
+import { expectWhole } from './find.ts';
+import { interfaceRoutes } from './interfaces.ts';
 import { isEmpty, readListing } from './list-query.ts';
 import { type ServerQuery, serverQuery } from './list-query-schema.ts';
 import { metadataRoutes } from './metadata.ts';
+import { shareRoutes } from './shares.ts';
 import { serverSubResourceRoutes } from './sub-resources.ts';
 import { tagRoutes } from './tags.ts';
 import { updateServerRoute } from './update.ts';
 import { serverDetail, serverSummary } from './view.ts';
+import { volumeAttachmentRoutes } from './volume-attachments.ts';
 
 async function create({ caller, requestId, microversion, body, baseUrl }: ApiRequest<CreateBody>) {
   await scheduleReaper();
@@ -67,7 +70,8 @@ async function list(request: ApiRequest<undefined, ServerQuery>, kind: 'index' |
 
 async function show(request: ApiRequest) {
   const { caller, microversion, baseUrl, params } = request;
-  const server = microversion.has('downCells') ? await findServer(apiDatabase(), caller, params.id ?? '') : await findWholeServer(request);
+  const server = await showServer(apiDatabase(), caller, params.id ?? '');
+  if (!microversion.has('downCells')) expectWhole(server);
   return { status: 200, body: { server: serverDetail(server, { caller, microversion, baseUrl, single: true }) } };
 }
 
@@ -100,6 +104,9 @@ export const serverRoutes: readonly Route[] = [
   updateServerRoute,
   serverActionRoute,
   ...metadataRoutes,
+  ...interfaceRoutes,
+  ...volumeAttachmentRoutes,
+  ...shareRoutes,
   ...tagRoutes,
   ...serverSubResourceRoutes,
 ];

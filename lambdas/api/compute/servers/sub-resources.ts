@@ -1,11 +1,11 @@
 /**
  * What Nova has below a server. What a server can be said to have is read from it: a cloud without networks, volumes, shares and migrations has Nova's
- * empty lists, and Nova's 404 of each item. Metadata and tags are changed in files of their own, and some of the rest is still to be built.
+ * empty lists, and Nova's 404 of each item. What would change one of these, and what changes metadata and tags, has a file of its own.
  */
 import { NotFound } from '../../../../common/errors.ts';
 import type { Rule } from '../../../../common/policy.ts';
 import type { WholeServer } from '../../../../compute/servers/find-server.ts';
-import { type Buried, inError, withoutHost } from '../../../../compute/servers/refusals.ts';
+import { type Buried, withoutHost } from '../../../../compute/servers/refusals.ts';
 import { gone } from '../../http/pipeline/http-error.ts';
 import { actionRoute } from '../../http/routing/action-route.ts';
 import { refusingRoute } from '../../http/routing/refusing-route.ts';
@@ -13,6 +13,7 @@ import { type Method, type Route, type RouteDefinition, route } from '../../http
 import { refuseRemoteConsole, remoteConsoleBody } from './consoles.ts';
 import { findWholeServer } from './find.ts';
 import { refuseUnbuilt } from './refuse-unbuilt.ts';
+import { refusingServerRoute } from './refusing-server-route.ts';
 
 type Options = Partial<Pick<RouteDefinition<undefined, undefined>, 'from' | 'method' | 'toOthers' | 'refusal'>>;
 
@@ -42,15 +43,13 @@ function removed(method: Method, path: string): Route {
 
 /** An item of a kind that no server has. */
 function none(method: Method, path: string, policy: Rule, sentence: (uuid: string, item: string) => string, options: Options = {}): Route {
-  const view = ({ mapping }: WholeServer, item: string) => {
-    throw new NotFound(sentence(mapping.uuid, item));
-  };
-  return read(path, policy, view, { method, refusal: 404, ...options });
+  return refusingServerRoute(
+    { method, path: `/servers/{id}/${path}`, policy, refusal: 404, ...options },
+    ({ mapping }, { params }) => new NotFound(sentence(mapping.uuid, params.item ?? '')),
+  );
 }
 
-const noVolume = (_: string, item: string) => `Volume ${item} could not be found.`;
 const noMigration = (uuid: string, item: string) => `Migration ${item} not found for instance ${uuid}`;
-const noShare = (_: string, item: string) => `Share ${item} could not be found.`;
 
 function metadataItem({ instance }: WholeServer, key: string): object {
   const value = new Map(Object.entries(instance.metadata)).get(key);
@@ -63,7 +62,6 @@ function hasTag({ instance }: WholeServer, tag: string): undefined {
 }
 
 const tags = { from: 'serverTags' } as const;
-const shares = { from: 'shares' } as const;
 
 const forceComplete = none('POST', 'migrations/{item}/action', 'os_compute_api:servers:migrations:force_complete', noMigration, {
   ...{ from: 'forceComplete', toOthers: 'forbidden' },
@@ -83,24 +81,6 @@ export const serverSubResourceRoutes: readonly Route[] = [
   read('os-security-groups', 'os_compute_api:os-security-groups:list', () => ({ security_groups: [] })),
   read('os-interface', 'os_compute_api:os-attach-interfaces:list', () => ({ interfaceAttachments: [] })),
   none('GET', 'os-interface/{item}', 'os_compute_api:os-attach-interfaces:show', (_, item) => `Port id ${item} could not be found.`),
-  unbuilt('POST', '/os-interface', 'os_compute_api:os-attach-interfaces:create', inError('attach_interface')),
-  unbuilt('DELETE', '/os-interface/{item}', 'os_compute_api:os-attach-interfaces:delete', inError('detach_interface')),
-
-  read('os-volume_attachments', 'os_compute_api:os-volumes-attachments:index', () => ({ volumeAttachments: [] })),
-  none(
-    'GET',
-    'os-volume_attachments/{item}',
-    'os_compute_api:os-volumes-attachments:show',
-    (uuid, item) => `Instance ${uuid} is not attached to volume ${item}`,
-  ),
-  unbuilt('POST', '/os-volume_attachments', 'os_compute_api:os-volumes-attachments:create', inError('attach_volume')),
-  none('PUT', 'os-volume_attachments/{item}', 'os_compute_api:os-volumes-attachments:update', noVolume),
-  none('DELETE', 'os-volume_attachments/{item}', 'os_compute_api:os-volumes-attachments:delete', noVolume),
-
-  read('shares', 'os_compute_api:os-server-shares:index', () => ({ shares: [] }), shares),
-  none('GET', 'shares/{item}', 'os_compute_api:os-server-shares:show', noShare, shares),
-  unbuilt('POST', '/shares', 'os_compute_api:os-server-shares:create', inError('create share'), shares),
-  none('DELETE', 'shares/{item}', 'os_compute_api:os-server-shares:delete', noShare, shares),
 
   read('migrations', 'os_compute_api:servers:migrations:index', () => ({ migrations: [] }), { from: 'liveMigrations', ...ofAdmins }),
   none(
@@ -122,7 +102,8 @@ export const serverSubResourceRoutes: readonly Route[] = [
     ...{ toOthers: 'hidden', refusal: 400, body: remoteConsoleBody, handle: refuseRemoteConsole },
   }),
   unbuilt('GET', '/diagnostics', 'os_compute_api:os-server-diagnostics', withoutHost, ofAdmins),
-  unbuilt('GET', '/topology', 'compute:server:topology:index', undefined, { from: 'topology' }),
+  // No host of a server has NUMA nodes to show.
+  read('topology', 'compute:server:topology:index', () => ({ nodes: [], pagesize_kb: null }), { from: 'topology' }),
 
   removed('GET', 'consoles'),
   removed('POST', 'consoles'),

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import type { Caller } from '../../../../common/caller.ts';
 import { allows } from '../../../../common/policy.ts';
 import type { Instance, InstanceMapping, Server, WholeServer } from '../../../../compute/servers/find-server.ts';
+import type { ServerOfCell } from '../../../../compute/servers/show-server.ts';
 import { statusOf } from '../../../../compute/servers/status.ts';
 import type { ChangeName, Microversion } from '../microversions.ts';
 import { bookmark, selfLinks } from '../shared/links.ts';
@@ -28,9 +29,12 @@ export function serverSummary({ mapping, instance }: Server, { baseUrl }: View):
   return instance ? { id: mapping.uuid, name: instance.display_name, links } : { id: mapping.uuid, status: 'UNKNOWN', links };
 }
 
+const isWhole = (server: Server | ServerOfCell): server is WholeServer | ServerOfCell => server.instance !== null;
+
 /** Returns a server whole. */
-export function serverDetail({ mapping, instance }: Server, view: View): object {
-  if (!instance) return unreachableServer(mapping, view);
+export function serverDetail(server: Server | ServerOfCell, view: View): object {
+  if (!isWhole(server)) return unreachableServer(server.mapping, view);
+  const { mapping, instance } = server;
   const { caller, microversion, baseUrl } = view;
   const since = (change: ChangeName, keys: () => object) => (microversion.has(change) ? keys() : {});
   const admin = allows(caller, 'os_compute_api:os-extended-server-attributes');

@@ -1,6 +1,7 @@
 /** Forms of values that several requests of the Compute API share, as Nova's schemas allow them, with the reasons of its validator. */
 import { SocketAddress } from 'node:net';
 import * as z from 'zod';
+import { booleanWords, readBoolean } from '../../../../common/boolean-words.ts';
 import { BadRequest } from '../../../../common/errors.ts';
 import { record } from '../../../shared/record.ts';
 import { pythonText } from '../../http/validation/python-text.ts';
@@ -26,24 +27,14 @@ export const booleanValue = z
   .literal([true, ...trueWords, false, ...falseWords])
   .transform((value) => value === true || trueWords.some((word) => word === value));
 
-const queryWords = new Map<string, boolean>([
-  ...['1', 't', 'true', 'on', 'y', 'yes'].map((word) => [word, true] as const),
-  ...['0', 'f', 'false', 'off', 'n', 'no'].map((word) => [word, false] as const),
-]);
-
-/** Returns what a word of a query means as a boolean, if anything. */
-export function queryBoolean(word: string): boolean | undefined {
-  return queryWords.get(word.trim().toLowerCase());
-}
-
 /**
  * Returns what a word of a query means as a boolean.
  * @throws BadRequest in the words of OpenStack's common library.
  */
 export function strictQueryBoolean(word: string): boolean {
-  const meant = queryBoolean(word);
+  const meant = readBoolean(word);
   if (meant !== undefined) return meant;
-  const known = [...queryWords.keys()].toSorted().map(pythonText).join(', ');
+  const known = [...booleanWords.keys()].toSorted().map(pythonText).join(', ');
   throw new BadRequest(`Unrecognized value '${word}', acceptable values are: ${known}`);
 }
 
@@ -88,6 +79,9 @@ export function description(most: number) {
     .refine((value) => printable.test(value), 'only printable characters are allowed')
     .nullable();
 }
+
+/** An address of either family. */
+export const address = z.union([z.ipv4(), z.ipv6()]);
 
 /** A uuid; Nova reads it without its hyphens too. */
 export const uuid = z

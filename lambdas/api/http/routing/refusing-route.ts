@@ -3,11 +3,14 @@
  * service itself has taken away is 410.
  */
 import { notImplemented } from '../pipeline/http-error.ts';
-import { type Method, type Route, type RouteDefinition, route } from './route.ts';
+import { type ApiRequest, type Method, type Route, type RouteDefinition, route } from './route.ts';
 
 /** Makes a route that refuses all whom its policy lets pass. */
-export function refusingRoute(definition: Omit<RouteDefinition<object | undefined, undefined>, 'handle'>, answer: () => Error): Route {
-  return route({ ...definition, handle: () => Promise.reject(answer()) });
+export function refusingRoute<Body extends object | undefined>(
+  definition: Omit<RouteDefinition<Body, undefined>, 'handle'>,
+  answer: (request: ApiRequest<Body>) => Error,
+): Route {
+  return route<Body>({ ...definition, handle: (request) => Promise.reject(answer(request)) });
 }
 
 /** A path with its methods that are not built, for every caller. */

@@ -52,7 +52,7 @@ interface RouteBase<Body> {
   refusal?: Refusal;
 }
 
-export type Refusal = 400 | 404 | 410 | 501;
+export type Refusal = 400 | 404 | 409 | 410 | 501;
 
 /**
  * What a resource is to those of other projects, or a user's to other users: `hidden`, not found by its id; `forbidden`, as Nova refuses some; `own`, none of

@@ -2,6 +2,7 @@
  * The query of a list, as Keystone reads it: each parameter is a filter, all of them hold, and texts are also met in part (`name__icontains`). What the list
  * has no filter for is refused, where Keystone passes over it.
  */
+import { booleanWords } from '../../../../common/boolean-words.ts';
 import { BadRequest } from '../../../../common/errors.ts';
 import type { QueryParameters } from '../../http/validation/query.ts';
 
@@ -25,15 +26,11 @@ export function text<Item>(of: (item: Item) => string): Filter<Item> {
   };
 }
 
-const falseWords = ['false', 'f', 'no', 'n', 'off', '0'];
-const trueWords = ['true', 't', 'yes', 'y', 'on', '1', ''];
-
 /** Meets what is, or is not; the bare name means that it is. */
 export function flag<Item>(of: (item: Item) => boolean): Filter<Item> {
   return (value, comparator) => {
-    const word = value.toLowerCase();
-    if (comparator !== undefined || !(falseWords.includes(word) || trueWords.includes(word))) return undefined;
-    return (item) => of(item) === trueWords.includes(word);
+    const meant = value === '' || booleanWords.get(value.toLowerCase());
+    return comparator === undefined && meant !== undefined ? (item) => of(item) === meant : undefined;
   };
 }
 

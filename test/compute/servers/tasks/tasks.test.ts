@@ -1,7 +1,7 @@
 /** A task from its acceptance to its end, on hosts that answer when a test lets them: late, twice, out of order, or never. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { Driver, Operation, Report } from '../../../../compute/hosts/drivers/driver.ts';
+import type { Driver, Report, TaskOperation } from '../../../../compute/hosts/drivers/driver.ts';
 import { noFailures, simulatedDriver } from '../../../../compute/hosts/drivers/simulated.ts';
 import { reap } from '../../../../compute/reaper/reap.ts';
 import { deleteServer } from '../../../../compute/servers/delete-server.ts';
@@ -21,12 +21,12 @@ beforeAll(async () => {
 afterAll(() => cloud?.stop());
 
 /** What the hosts were asked, and how they answer. */
-let asked: Operation[] = [];
+let asked: TaskOperation[] = [];
 let answer: () => Promise<Report | { result: 'begun'; due_at: string }> = async () => ({ result: 'success' });
 const driver: Driver = {
   ...simulatedDriver(noFailures),
   begin(operation) {
-    asked.push(operation);
+    if ('task' in operation) asked.push(operation);
     return answer();
   },
 };
@@ -76,7 +76,7 @@ async function records() {
   );
 }
 
-function report(operation: Operation | undefined, result: Report, name: ServerActionName): Promise<boolean> {
+function report(operation: TaskOperation | undefined, result: Report, name: ServerActionName): Promise<boolean> {
   if (!operation) throw new Error('the host was not asked');
   return applyReport(operation.cell, serverActions[name], { ...operation.task, server: operation.server }, result);
 }

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { claim } from '../../../../database/api/hosts/allocations.ts';
 import {
+  endServers,
   releaseAllocationsOfDeleted,
   releaseAllocationsOfFailed,
   releaseServers,
@@ -69,10 +70,14 @@ const used = () =>
   sql<{ used: number }>(fixture, `select used::int from inventories where resource_provider_id = ${providers[0]} order by resource_class`);
 const allocations = (uuid: string) => sql(fixture, `select resource_class from allocations where consumer_id = '${uuid}'`);
 const members = (uuid: string) => sql(fixture, `select id from instance_group_member where instance_uuid = '${uuid}'`);
+/** The server is deleted, and nothing is left to do for it in its cell. */
 const deleted = (since = '1 minute') =>
   query(
     fixture.api,
-    `update instance_mappings set queued_for_delete = true, updated_at = now() - '${since}'::interval where instance_uuid = :server::uuid`,
+    `with done as (
+       delete from pending_cleanups p using instance_mappings m
+       where m.instance_uuid = :server::uuid and p.instance_uuid = m.instance_uuid and p.cell_id = m.cell_id)
+     update instance_mappings set queued_for_delete = true, updated_at = now() - '${since}'::interval where instance_uuid = :server::uuid`,
     { server },
   );
 
@@ -109,6 +114,26 @@ test('the quota, the allocations and the membership of a deleted server are rele
   const neighbours = `select cell_id from pending_cleanups where instance_uuid = '${neighbour}'`;
   expect(await sql(fixture, neighbours), 'and what its neighbour has').toHaveLength(2);
   await nothing(() => releaseServers(fixture.api, [server]));
+});
+
+test('a deleted server that its host has still to end has no quota and no group, and keeps its allocations until it is released', async () => {
+  const [{ instances } = { instances: 0 }] = await use();
+  const dueAt = '2040-01-01T00:00:00.000Z';
+  const end = () => endServers(fixture.api, [{ uuid: server, due_at: dueAt }]);
+  const before = await used();
+  await end();
+  await end();
+  expect(await use()).toMatchObject([{ instances: instances - 1 }]);
+  expect([await used(), await allocations(server)]).toEqual([before, expect.objectContaining({ length: 3 })]);
+  expect(await members(server)).toEqual([]);
+  const due = `select c.name, due_at = '${dueAt}' as due from pending_cleanups join cell_mappings c on c.id = cell_id where instance_uuid = '${server}' order by 1`;
+  expect(await sql(fixture, due), 'the reaper looks when that is due').toMatchObject([{ name: 'cell1', due: true }, { name: 'cell2' }]);
+  for (const which of [[server], null]) {
+    expect(await nothing(() => releaseAllocationsOfDeleted(fixture.api, which)), 'it is noted').toBe(0);
+  }
+  await frees(() => releaseServers(fixture.api, [server]));
+  await nothing(end);
+  expect(await use()).toMatchObject([{ instances: instances - 1 }]);
 });
 
 test('the allocations of a failed server are released, and nothing else', async () => {

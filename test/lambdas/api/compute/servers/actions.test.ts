@@ -96,7 +96,7 @@ test.each(consoles)('there is no console for %s, and no host in cell0 that could
   expect(await act(member, living, body, { microversion: 6 })).toEqual(outside);
 });
 
-test.each(['evacuate', 'addSecurityGroup'])('a server in cell0 does not refuse %s', async (name) => {
+test.each(['evacuate'])('a server in cell0 does not refuse %s', async (name) => {
   expect(await act(admin, buried, { [name]: null })).toEqual(notImplemented);
 });
 
@@ -111,16 +111,6 @@ test('a server in cell0 can be locked and unlocked, and its state reset; it stay
   expect(await act(member, buried, { pause: null })).toEqual(conflict(invalid('pause')(buried)));
   expect(await act(member, buried, { 'os-stop': null })).toEqual(conflict(notReady(buried)));
   expect(await act(admin, buried, { 'os-resetState': { state: 'error' } })).toEqual(accepted);
-});
-
-test.each([
-  ['addFixedIp', 43, 44],
-  ['removeFixedIp', 43, 44],
-  ['addFloatingIp', 43, 44],
-  ['removeFloatingIp', 43, 44],
-])('%s is in 2.%i and not in 2.%i', async (name, inside, not) => {
-  expect(await act(member, living, { [name]: null }, { microversion: inside })).toEqual(notImplemented);
-  expect(await act(member, living, { [name]: null }, { microversion: not })).toEqual(outside);
 });
 
 test('trigger_crash_dump is in 2.17 and not in 2.16', async () => {

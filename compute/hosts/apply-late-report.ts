@@ -1,0 +1,32 @@
+/** The one place where reports of hosts arrive that come later. Each is applied by what it is about; one that comes twice, too late or out of order changes nothing. */
+import type { Database } from '../../database/data-api/client.ts';
+import { applyBuildReport, type ContinuedBoot } from '../boot/apply-build-report.ts';
+import type { EndedBuild } from '../boot/build-on-host.ts';
+import { applyDestroyReport } from '../servers/end-deleted.ts';
+import { actionOf } from '../servers/tasks/actions.ts';
+import { applyReport } from '../servers/tasks/apply-report.ts';
+import type { Driver, LateReport } from './drivers/driver.ts';
+
+/** What reports are applied with. */
+export interface Reports {
+  api: Database;
+  driver: Driver;
+  /** Starts the boot workflow under the name of the execution, once. */
+  startBoot(boot: ContinuedBoot): Promise<void>;
+}
+
+/** Applies a report; returns the build that it ended. */
+export async function applyLateReport({ api, driver, startBoot }: Reports, { about, report }: LateReport): Promise<EndedBuild | undefined> {
+  switch (about.operation) {
+    case 'spawn':
+      return await applyBuildReport(driver, startBoot, { about, report });
+    case 'destroy':
+      await applyDestroyReport(api, { about, report });
+      return undefined;
+    default: {
+      const action = actionOf(about.task.action, about.arguments.type);
+      if (action) await applyReport(about.cell, action, { ...about.task, server: about.server }, report);
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * Ends what hosts run of servers that their cell has deleted. At once nobody sees them and their quota is returned; their place on a host is free when the
+ * host has reported that it ended them, so no other server gets what it still takes. A host that is silent is asked again, less and less often.
+ */
+import { endServers, releaseServers } from '../../database/api/servers/release.ts';
+import { findInstanceStates } from '../../database/cell/reaper.ts';
+import type { Database } from '../../database/data-api/client.ts';
+import { inCell } from '../cells/reach.ts';
+import type { Driver, LateReport } from '../hosts/drivers/driver.ts';
+
+/** A server that its cell has deleted. */
+export interface DeletedServer {
+  uuid: string;
+  /** Where it ran; null when it had no host. */
+  host: string | null;
+  fencing_token: number;
+  /** For how many seconds it is deleted. */
+  deleted_for: number;
+}
+
+/** In seconds: until a host is asked again that did not take the request or failed, and how long a silent one is left alone at most. */
+const retryAfter = 600;
+const longestPause = 86_400;
+
+/**
+ * Has the hosts of deleted servers end them, marks the servers deleted in the index and returns their quota. What a host has still to end keeps its allocation.
+ * @param cell URL of the database of their cell.
+ * @returns the uuids of those that are ended; the reaper looks after the others.
+ */
+export async function endDeleted(api: Database, driver: Driver, cell: string, servers: readonly DeletedServer[]): Promise<Set<string>> {
+  const answers = await Promise.all(servers.map(async (server) => ({ uuid: server.uuid, due_at: await destroy(driver, cell, server) })));
+  const ended = answers.filter(({ due_at }) => due_at === null).map(({ uuid }) => uuid);
+  const ending = answers.flatMap(({ uuid, due_at }) => (due_at === null ? [] : [{ uuid, due_at }]));
+  if (ended.length > 0) await releaseServers(api, ended);
+  if (ending.length > 0) await endServers(api, ending);
+  return new Set(ended);
+}
+
+/** Returns when to look again; null when it has ended. */
+async function destroy(
+  driver: Driver,
+  cell: string,
+  { uuid: server, host, fencing_token, deleted_for }: DeletedServer,
+): Promise<string | null> {
+  if (host === null) return null;
+  const inSeconds = (seconds: number) => new Date(Date.now() + seconds * 1_000).toISOString();
+  const pause = inSeconds(Math.min(longestPause, Math.max(retryAfter, deleted_for)));
+  try {
+    const answer = await driver.begin({ operation: 'destroy', server, host, cell, fencing_token });
+    if (answer.result === 'success') return null;
+    return answer.result === 'begun' && deleted_for < retryAfter ? answer.due_at : pause;
+  } catch {
+    // The host, or the way to it, is down: the server is deleted all the same.
+    return pause;
+  }
+}
+
+/**
+ * Releases what a deleted server has on the host that reports its end. The report must name the host and the owner of the row that was deleted: an end on an
+ * earlier host, or of an earlier owner, frees nothing.
+ */
+export async function applyDestroyReport(api: Database, { about, report }: LateReport): Promise<void> {
+  const { cell, host, server, fencing_token } = about;
+  if (report.result !== 'success') return;
+  const [state] = await inCell(cell, 'changing', (database) => findInstanceStates(database, [server]));
+  if (state?.deleted && state.host === host && state.fencing_token === fencing_token) await releaseServers(api, [server]);
+}

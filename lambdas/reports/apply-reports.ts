@@ -1,0 +1,51 @@
+/** Reports of hosts, from their queue. What could not be applied now stays in the queue and comes again, until it is a dead letter. */
+import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
+import * as z from 'zod';
+import { applyLateReport } from '../../compute/hosts/apply-late-report.ts';
+import { type LateReport, operationNames } from '../../compute/hosts/drivers/driver.ts';
+import { apiDatabase } from '../shared/database.ts';
+import { hostDriver } from '../shared/host-driver.ts';
+import { type InvocationContext, log, observed } from '../shared/observation/invocation.ts';
+import { buildEnded } from '../workflows/boot/build-ended.ts';
+import { continueBoot } from '../workflows/boot/start.ts';
+
+const onHost = { server: z.uuid(), host: z.string(), cell: z.string(), fencing_token: z.int() };
+const build = z.object({ execution: z.string(), alternates: z.array(z.string()), attempt: z.int() });
+
+const lateReport: z.ZodType<LateReport> = z.object({
+  about: z.discriminatedUnion('operation', [
+    z.object({ operation: z.literal('spawn'), ...onHost, build }),
+    z.object({ operation: z.literal('destroy'), ...onHost }),
+    z.object({
+      ...{ operation: z.enum(operationNames), ...onHost },
+      task: z.object({ action: z.string(), request_id: z.string(), attempt: z.int() }),
+      arguments: z.object({ type: z.string().optional() }),
+    }),
+  ]),
+  report: z.discriminatedUnion('result', [
+    z.object({ result: z.literal('success') }),
+    z.object({ result: z.literal('failure'), message: z.string(), aborted: z.boolean().default(false) }),
+  ]),
+});
+
+/** Applies a batch of reports, each by itself; returns those to be received again. */
+export const handler = ({ Records }: SQSEvent, context?: InvocationContext): Promise<SQSBatchResponse> =>
+  observed('reports', context, async () => {
+    const applied = await Promise.allSettled(Records.map(({ body }) => apply(body)));
+    return {
+      batchItemFailures: Records.filter((_, index) => applied[index]?.status === 'rejected').map(({ messageId }) => ({
+        itemIdentifier: messageId,
+      })),
+    };
+  });
+
+async function apply(body: string): Promise<void> {
+  try {
+    const late = lateReport.parse(JSON.parse(body));
+    const ended = await applyLateReport({ api: apiDatabase(), driver: hostDriver(), startBoot: continueBoot }, late);
+    if (ended) buildEnded('BootsActive', [ended]);
+  } catch (error) {
+    log().warn('a report could not be applied', { error, report: body.slice(0, 1_000) });
+    throw error;
+  }
+}

@@ -1,0 +1,249 @@
+/** Reports that come later than they should, twice, before their begin was noted, of an earlier owner, or never. */
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import type { ContinuedBoot } from '../../../compute/boot/apply-build-report.ts';
+import { buildOnHost } from '../../../compute/boot/build-on-host.ts';
+import type { CreatedInCell } from '../../../compute/boot/create-in-cell.ts';
+import { createInCell } from '../../../compute/boot/create-in-cell.ts';
+import { scheduleServers } from '../../../compute/boot/schedule-servers.ts';
+import { applyLateReport } from '../../../compute/hosts/apply-late-report.ts';
+import type { Begun, Driver, LateReport, Operation, Report } from '../../../compute/hosts/drivers/driver.ts';
+import { noFailures, simulatedDriver } from '../../../compute/hosts/drivers/simulated.ts';
+import { reap } from '../../../compute/reaper/reap.ts';
+import { deleteServer } from '../../../compute/servers/delete-server.ts';
+import { failOverdueBuild } from '../../../database/cell/instances/build.ts';
+import { type Database, query } from '../../../database/data-api/client.ts';
+import { type Cloud, startCloud } from '../../fixtures/cloud.ts';
+import { comeToRest } from '../../fixtures/rest.ts';
+import { standingOf } from '../../fixtures/standing.ts';
+import { createServer } from '../../fixtures/stepwise-boot.ts';
+
+let cloud: Cloud;
+let api: Database;
+beforeAll(async () => {
+  cloud = await startCloud({ cells: 1, hosts: 4, retryAfter: 2 });
+  api = cloud.service.api;
+});
+afterAll(() => cloud?.stop());
+
+let asked: Operation[];
+let sent: LateReport[];
+let continued: ContinuedBoot[];
+beforeEach(() => {
+  asked = [];
+  sent = [];
+  continued = [];
+});
+afterEach(() => comeToRest(cloud.service));
+
+const success: Report = { result: 'success' };
+const failure: Report = { result: 'failure', message: 'The disk is broken.' };
+
+/** Hosts that begin what they are asked, note it, and have until then; what they report is sent by the test. */
+function hosts(dueAt = Date.now() + 600_000): Driver {
+  const noting = simulatedDriver({ ...noFailures, reportAfter: 1 }, async (report) => void sent.push(report));
+  return {
+    ...noting,
+    async begin(operation) {
+      asked.push(operation);
+      await noting.begin(operation);
+      return { result: 'begun', due_at: new Date(dueAt).toISOString() } satisfies Begun;
+    },
+  };
+}
+
+const startBoot = async (boot: ContinuedBoot) => void continued.push(boot);
+
+/** Applies a report about what a host was asked; by default about the last. */
+function report(outcome: Report, about = sent.at(-1)?.about) {
+  if (!about) throw new Error('nothing was asked');
+  return applyLateReport({ api, driver: hosts(), startBoot }, { about, report: outcome });
+}
+
+const begun = async (dueAt?: number) => {
+  const made = await createServer(cloud);
+  await buildOnHost(hosts(dueAt), made.created);
+  return { ...made, look: () => standingOf(cloud, made.server, made.here), cell: cloud.database(made.here) };
+};
+
+const taskOf = async (cell: Database, id: string) => {
+  const [row] = await query<{ task: unknown; vm_state: string; task_state: string | null; power_state: number }>(
+    cell,
+    'select task, vm_state, task_state, power_state from instances where uuid = :id::uuid',
+    { id },
+  );
+  return row;
+};
+
+/** Looks as the reaper does at a time that all heartbeats are older than. */
+const reapNow = () => reap({ api, driver: hosts(), startBoot: async () => undefined, silence: 0 });
+
+test('a build that its host has begun is noted with its due time, and ends by the report', async () => {
+  const dueAt = Date.now() + 600_000;
+  const { server, cell, look } = await begun(dueAt);
+  expect(await look()).toMatchObject({ shown: 'BUILD', allocated: 'here', rows: { here: { state: 'building' } } });
+  expect((await taskOf(cell, server.id))?.task).toMatchObject({ action: 'create', request_id: server.requestId, attempt: 1, due_at: expect.any(String) });
+  expect(await report(success)).toMatchObject({ uuid: server.id, request_id: server.requestId, seconds: expect.any(Number) });
+  expect(await look()).toMatchObject({ shown: 'ACTIVE', allocated: 'here' });
+  expect((await taskOf(cell, server.id))?.task).toBeNull();
+});
+
+test('a report that comes before the begin was noted ends the build, and the note changes nothing', async () => {
+  const { server, created, here } = await createServer(cloud);
+  const quick: Driver = {
+    ...hosts(),
+    async begin(operation) {
+      const answer = await hosts().begin(operation);
+      await report(success);
+      return answer;
+    },
+  };
+  await buildOnHost(quick, created);
+  expect(await standingOf(cloud, server, here)).toMatchObject({ shown: 'ACTIVE' });
+  expect((await taskOf(cloud.database(here), server.id))?.task).toBeNull();
+});
+
+test('a report that comes again changes nothing, whatever became of the server since', async () => {
+  const { server, cell } = await begun();
+  const about = sent.at(-1)?.about;
+  await report(success, about);
+  await query(cell, `update instances set vm_state = 'stopped', power_state = 4 where uuid = :id::uuid`, { id: server.id });
+  const stopped = await taskOf(cell, server.id);
+  expect(await report(success, about)).toMatchObject({ seconds: null });
+  await report(failure, about);
+  expect(await taskOf(cell, server.id)).toEqual(stopped);
+  expect(asked.map(({ operation }) => operation)).toEqual(['spawn']);
+  expect(continued).toEqual([]);
+});
+
+test('a report of an earlier owner changes nothing, and what that had started is ended by its token', async () => {
+  const { server, created, cell, here } = await begun();
+  const about = sent.at(-1)?.about;
+  await query(api, `update instance_mappings set execution = 'next', fencing_token = 2 where instance_uuid = :id::uuid`, { id: server.id });
+  const [placement] = await scheduleServers(api, 'next', [server.id]);
+  if (!placement) throw new Error('no placement');
+  const next = await createInCell(api, placement);
+  await buildOnHost(hosts(), next);
+  await report(failure, about);
+  expect(continued).toEqual([]);
+  await report(success, about);
+  expect(asked.at(-1)).toMatchObject({ operation: 'destroy', host: created.host, fencing_token: 1 });
+  expect(await taskOf(cell, server.id)).toMatchObject({ vm_state: 'building', task: { due_at: expect.any(String) } });
+  await report(success, sent.find(({ about }) => about.fencing_token === 2)?.about);
+  expect(await standingOf(cloud, server, here)).toMatchObject({ shown: 'ACTIVE', rows: { here: { token: 2 } } });
+});
+
+test('a failure goes on once on the next host, named by the build, and the host that failed is asked no more', async () => {
+  const { server, created, look } = await begun();
+  await report(failure);
+  await report(failure);
+  const { host, execution, alternates } = created;
+  const boot: ContinuedBoot = {
+    ...{ name: `${server.id}-1-1`, execution, requestId: server.requestId, servers: [server.id] },
+    failed: { host, alternates, attempt: 1, failure: { Error: 'BuildFailure', Cause: 'The disk is broken.' } },
+  };
+  expect(continued).toEqual([boot, boot]);
+  const [placement] = await scheduleServers(api, execution, [server.id]);
+  if (!placement) throw new Error('no placement');
+  const again = await createInCell(api, { ...placement, failed: boot.failed });
+  expect(again).toMatchObject({ host, alternates, attempt: 1 } satisfies Partial<CreatedInCell>);
+  await expect(buildOnHost(hosts(), again)).rejects.toMatchObject({ name: 'BuildFailure', message: 'The disk is broken.' });
+  expect(asked.filter(({ operation }) => operation === 'spawn')).toHaveLength(1);
+  expect(await look()).toMatchObject({ shown: 'BUILD' });
+});
+
+test('what stopped between the begin and its note is begun again, by another owner, after a while', async () => {
+  const { server, created, here } = await createServer(cloud);
+  await hosts().begin({
+    ...{ operation: 'spawn', server: server.id, host: created.host, cell: created.connection, fencing_token: 1 },
+    ...{ flavor: created.flavor, image: created.image, build: { execution: created.execution, alternates: [], attempt: 1 } },
+  });
+  expect(await reapNow()).toMatchObject({ resumed: 1, overdue: 0 });
+  await comeToRest(cloud.service);
+  expect(await standingOf(cloud, server, here)).toMatchObject({ shown: 'ACTIVE', rows: { here: { token: 3 } } });
+});
+
+test('a host that has begun is waited for until the build is due: the reaper touches nothing and comes again then', async () => {
+  const dueAt = new Date(Date.now() + 600_000).toISOString();
+  const { server, created, cell, look } = await begun(Date.parse(dueAt));
+  expect(await failOverdueBuild(cell, { uuid: server.id, fencing_token: 1 }, created.host)).toBeUndefined();
+  expect(await reapNow()).toMatchObject({ resumed: 0, overdue: 0 });
+  const [cleanup] = await query<{ due: string }>(
+    api,
+    `select to_char(due_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as due from pending_cleanups where instance_uuid = :id::uuid`,
+    { id: server.id },
+  );
+  expect(cleanup?.due).toBe(dueAt);
+  expect(await look()).toMatchObject({ shown: 'BUILD', rows: { here: { token: 1 } } });
+  await report(success);
+  expect(await look()).toMatchObject({ shown: 'ACTIVE' });
+});
+
+test('a host that is silent past the due time leaves its server in ERROR, where it is: a report after that changes nothing', async () => {
+  const { server, look, cell } = await begun(Date.now() - 1);
+  expect(await reapNow()).toMatchObject({ overdue: 1, resumed: 0 });
+  const inError = { shown: 'ERROR', used: 1, allocated: 'here', rows: { here: { state: 'error', host: 'allocated' } } };
+  expect(await look()).toMatchObject(inError);
+  const user = await cloud.newUser('member', server.caller.projectId);
+  const { body } = await user.send<{ server: { fault: { message: string } } }>('GET', `/servers/${server.id}`);
+  expect(body.server.fault.message).toBe(`Build of instance ${server.id} aborted: the host did not report its end in time.`);
+  const before = await taskOf(cell, server.id);
+  const [about] = sent.map((late) => late.about);
+  await report(success, about);
+  await report(failure, about);
+  expect(await taskOf(cell, server.id)).toEqual(before);
+  expect(await look()).toMatchObject(inError);
+  expect([asked.length, continued]).toEqual([1, []]);
+});
+
+test('the place of a deleted server is free when its host reports that it has ended it, and no other report frees it', async () => {
+  const { server, look } = await begun();
+  await report(success);
+  await deleteServer(api, hosts(), server.caller, 'req-delete', server.id);
+  const ending = { shown: 404, used: 0, allocated: 'here', mapping: { deleted: true }, cleanups: ['here'] };
+  expect(await look()).toMatchObject(ending);
+  const about = sent.at(-1)?.about;
+  if (about?.operation !== 'destroy') throw new Error('nothing was to be ended');
+  await report(success, { ...about, host: 'cell1-host9' });
+  await report(success, { ...about, fencing_token: 0 });
+  await report(failure, about);
+  expect(await look(), 'of another host or owner, or a failure').toMatchObject(ending);
+  await report(success, about);
+  expect(await look()).toMatchObject({ shown: 404, used: 0, allocated: null, cleanups: [] });
+  await report(success, about);
+  expect(await look(), 'once more').toMatchObject({ used: 0, allocated: null });
+});
+
+test('a report that a server has ended deletes none that lives', async () => {
+  const { server, created, look } = await begun();
+  await report(success);
+  const { host, connection: cell, fencing_token } = created;
+  await report(success, { operation: 'destroy', server: server.id, host, cell, fencing_token });
+  expect(await look()).toMatchObject({ shown: 'ACTIVE', used: 1, allocated: 'here' });
+});
+
+test('a report that comes before the delete has noted that the host has begun frees all, and the note brings nothing back', async () => {
+  const { server, look } = await begun();
+  await report(success);
+  const quick: Driver = {
+    ...hosts(),
+    async begin(operation) {
+      const answer = await hosts().begin(operation);
+      await report(success);
+      return answer;
+    },
+  };
+  await deleteServer(api, quick, server.caller, 'req-delete', server.id);
+  expect(await look()).toMatchObject({ shown: 404, used: 0, allocated: null, cleanups: [] });
+});
+
+test('a host that is silent about a deleted server is asked again when that is due, and the audit knows why it has a place', async () => {
+  const { server, look } = await begun();
+  await report(success);
+  await deleteServer(api, hosts(Date.now() - 1), server.caller, 'req-delete', server.id);
+  expect(asked.map(({ operation }) => operation)).toEqual(['spawn', 'destroy']);
+  expect(await reapNow()).toMatchObject({ released: 0 });
+  expect(asked.map(({ operation }) => operation)).toEqual(['spawn', 'destroy', 'destroy']);
+  expect(await look()).toMatchObject({ used: 0, allocated: 'here', cleanups: ['here'] });
+  await report(success);
+  expect(await look()).toMatchObject({ used: 0, allocated: null, cleanups: [] });
+});
