@@ -40,7 +40,7 @@ export async function tendBuilds(
   const stalled = new Set(builds.filter(({ task }) => task === null).map(({ uuid }) => uuid));
   const taken = own.filter(({ uuid }) => stalled.has(uuid));
   if (taken.length === 0) return { resumed: 0, overdue, unfinished };
-  const execution = `resume-${cell.name}-${Date.now()}`;
+  const execution = `resume-${cell.uuid}-${Date.now()}`;
   const servers = await takeOverBuilds(api, execution, cell.uuid, taken);
   if (servers.length > 0) await startBoot({ execution, requestId: null, servers });
   return { resumed: servers.length, overdue, unfinished };
