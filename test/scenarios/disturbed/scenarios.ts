@@ -42,6 +42,21 @@ async function bootAndRemove(stage: Stage, wait: number, server?: object): Promi
   await remove(stage, id);
 }
 
+/** Boots a server and asks for actions of it, each until it is clearly answered or the client gives up. */
+async function bootAndAct(stage: Stage, ...actions: object[]): Promise<string | undefined> {
+  const id = await boot(stage);
+  if (id === undefined) return undefined;
+  await stage.user.settled(id).catch(() => undefined);
+  for (const body of actions) {
+    for (let attempt = 0; attempt < 3; attempt++) {
+      const { status } = await stage.user.send('POST', `/servers/${id}/action`, { body });
+      if (status !== 503) break;
+      await sleep(20);
+    }
+  }
+  return id;
+}
+
 /** Hosts that report what they end, after the execution has ended. */
 const later = { reportAfter: 0 };
 
@@ -76,6 +91,17 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   'deleted on a host that reports later, and twice': {
     simulation: { ...later, doubledReports: true },
     run: (stage) => bootAndRemove(stage, 120),
+  },
+  'stopped on a host that reports later': { simulation: later, run: async (stage) => void (await bootAndAct(stage, { 'os-stop': null })) },
+  stopped: { run: async (stage) => void (await bootAndAct(stage, { 'os-stop': null })) },
+  'rebooted hard while it is suspended': {
+    run: async (stage) => void (await bootAndAct(stage, { suspend: null }, { reboot: { type: 'HARD' } })),
+  },
+  'rescued, and deleted': {
+    async run(stage) {
+      const id = await bootAndAct(stage, { rescue: null });
+      await remove(stage, id);
+    },
   },
   'deleted by two': {
     async run(stage) {
