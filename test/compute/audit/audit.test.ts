@@ -1,6 +1,6 @@
 /** Every kind of damage, done by SQL to a healthy cloud, is found as what it is, and nothing else is. */
 import { expect, test } from 'vitest';
-import { isClean } from '../../../compute/audit/audit.ts';
+import { audit, isClean } from '../../../compute/audit/audit.ts';
 import { type Kind, kinds } from '../../../compute/audit/findings.ts';
 import { purgeInstances } from '../../../database/cell/reaper.ts';
 import { parseDatabaseUrl } from '../../../database/data-api/url.ts';
@@ -13,6 +13,10 @@ const inApi = (sql: string, { id }: Victim) => run('api', sql, { id });
 const otherHost = ({ cell, host }: Victim) => (host.endsWith('1') ? `${cell}-host2` : `${cell}-host1`);
 const giveQuotaBack = ({ project }: Victim) =>
   run('api', 'update quota_usages set instances = 0, cores = 0, ram = 0 where project_id = :project', { project });
+
+/** SQL that puts a server into a task whose host was asked some seconds ago. */
+const taskSince = (seconds: number) => `task_state = 'pausing', task = jsonb_build_object(
+  'action', 'pause', 'request_id', 'req-1', 'attempt', 1, 'arguments', '{}'::jsonb, 'due_at', null, 'asked_at', now() - interval '${seconds} seconds')`;
 
 interface Damage {
   /** Who is damaged: a server in a cell, one in cell0, or nobody. */
@@ -176,6 +180,8 @@ const damages: [Kind, string, Damage][] = [
       },
     },
   ],
+  ['task-without-note', 'a task that nobody noted', { who: 'active', do: (server) => inCell(server.cell, taskSince(-60), server) }],
+  ['state-without-task', 'a task state alone', { who: 'active', do: (server) => inCell(server.cell, `task_state = 'pausing'`, server) }],
   ['host-without-allocation', 'a server without a claim', { who: 'active', do: ({ id }) => unclaim(run, id) }],
   [
     'allocation-on-wrong-host',
@@ -296,6 +302,19 @@ test.each(damages)('%s: %s', async (kind, _how, { who, do: damage }) => {
   expect({ pending, unreadable }).toEqual({ pending: [], unreadable: [] });
 });
 
+test('task-overdue: a task that is noted, and was to end hours ago', async () => {
+  const server = await someone('active');
+  await inApi(
+    'insert into pending_cleanups (instance_uuid, cell_id) select instance_uuid, cell_id from instance_mappings where instance_uuid = :id::uuid',
+    server,
+  );
+  await inCell(server.cell, taskSince(36_000), server);
+  expect(await audit(audited().service.api)).toMatchObject({
+    findings: [{ kind: 'task-overdue', property: 'A task ends', ids: { server: server.id } }],
+    pending: [{ cell: server.cell, servers: 1 }],
+  });
+});
+
 test('overbooked: a host that has less than is claimed of it', async () => {
   const server = await someone('active');
   const total = (amount: number) =>
@@ -326,6 +345,6 @@ test('cell0-missing: a cloud without cell0', async () => {
 });
 
 test('every kind of finding is tried', () => {
-  const tried = new Set<string>([...damages.map(([kind]) => kind), 'overbooked', 'cell0-missing']);
+  const tried = new Set<string>([...damages.map(([kind]) => kind), 'overbooked', 'task-overdue', 'cell0-missing']);
   expect(Object.keys(kinds).filter((kind) => !tried.has(kind))).toEqual([]);
 });
