@@ -35,7 +35,14 @@ function spawnOf({ server, host, connection: cell, fencing_token, flavor, image,
   return { operation: 'spawn', server, host, cell, fencing_token, flavor, image, build: { execution, alternates, attempt } };
 }
 
-/** Returns what ends a server on the host where it was created. */
-export function destroyOf({ server, host, connection: cell, fencing_token }: CreatedInCell): Destroy {
+/**
+ * Has a host that failed end what it may have left of the server. One that cannot be asked is left alone: it has not taken the server, or has said that it does
+ * not run it.
+ */
+export async function cleanUpOnHost(driver: Driver, created: CreatedInCell): Promise<void> {
+  await driver.begin(destroyOf(created)).catch(() => undefined);
+}
+
+function destroyOf({ server, host, connection: cell, fencing_token }: CreatedInCell): Destroy {
   return { operation: 'destroy', server, host, cell, fencing_token };
 }

@@ -4,7 +4,7 @@ import { type EndedBuild, failInstance } from '../../database/cell/instances/bui
 import type { Database } from '../../database/data-api/client.ts';
 import { inCell } from '../cells/reach.ts';
 import type { Driver } from '../hosts/drivers/driver.ts';
-import { destroyOf } from './build-on-host.ts';
+import { cleanUpOnHost } from './build-on-host.ts';
 import type { CreatedInCell } from './create-in-cell.ts';
 import type { Failure } from './failure.ts';
 
@@ -14,7 +14,7 @@ import type { Failure } from './failure.ts';
  */
 export async function failInCell(api: Database, driver: Driver, created: CreatedInCell, failure: Failure): Promise<EndedBuild | undefined> {
   const { server, host, fencing_token, connection } = created;
-  await driver.begin(destroyOf(created));
+  await cleanUpOnHost(driver, created);
   const owned = { uuid: server, fencing_token };
   const fault = {
     code: 500,

@@ -6,6 +6,7 @@ import * as z from 'zod';
 import { NoValidHost } from '../scheduler/no-valid-host.ts';
 import { OwnershipLost } from './ownership-lost.ts';
 import { SeveralServers } from './several-servers.ts';
+import { CellsExhausted } from './try-another-cell.ts';
 
 /** An error as the workflow's Catch hands it on. */
 export interface CaughtError {
@@ -55,7 +56,8 @@ const tenantReadableErrors = new Set(['NoValidHost', 'BuildFailure', 'BuildAbort
 /** Returns whether an error belongs to the life of a boot: its end is shown to the tenant, or another step goes on, or there is nothing left to do. All others are faults. */
 export function isForeseen(error: unknown): boolean {
   return (
-    error instanceof Error && (tenantReadableErrors.has(error.name) || error instanceof OwnershipLost || error instanceof SeveralServers)
+    error instanceof Error &&
+    (tenantReadableErrors.has(error.name) || [OwnershipLost, SeveralServers, CellsExhausted].some((kind) => error instanceof kind))
   );
 }
 

@@ -4,7 +4,7 @@ import { placeInstance } from '../../database/cell/instances/build.ts';
 import type { Database } from '../../database/data-api/client.ts';
 import { inCell } from '../cells/reach.ts';
 import { BuildAborted, type Driver } from '../hosts/drivers/driver.ts';
-import { destroyOf } from './build-on-host.ts';
+import { cleanUpOnHost } from './build-on-host.ts';
 import type { CreatedInCell } from './create-in-cell.ts';
 import type { Failure } from './failure.ts';
 import { OwnershipLost } from './ownership-lost.ts';
@@ -24,7 +24,7 @@ export class MaxRetriesExceeded extends Error {
  */
 export async function reschedule(api: Database, driver: Driver, created: CreatedInCell, failure: Failure): Promise<CreatedInCell> {
   const { execution, fencing_token, server, host, alternates, attempt, connection } = created;
-  await driver.begin(destroyOf(created));
+  await cleanUpOnHost(driver, created);
   if (failure.error === 'BuildAborted') throw new BuildAborted(failure.details);
   if (attempt >= maxAttempts) {
     throw exceeded(`Exceeded max scheduling attempts ${maxAttempts} for instance ${server}. Last exception: ${failure.sentence}`, failure);

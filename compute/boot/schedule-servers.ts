@@ -36,7 +36,8 @@ export interface Placement {
   zone: string;
   /** Hosts of the same cell to try when this one fails to build, best first; nothing is claimed on them. */
   alternates: string[];
-  /** How many cells have refused the server. */
+  /** How many cells have not taken the server in this execution, and how many of these refused it. */
+  failures: number;
   refusals: number;
   /** What its host reported, where that has failed already. */
   failed?: FailedBuild | undefined;
@@ -123,7 +124,7 @@ function binding(group: Group | null): Group | null {
 }
 
 function placementOf(execution: string, { server, cell, host, zone }: PlacedServer, alternates: string[]): Placement {
-  return { execution, server, cell, host, zone, alternates, refusals: 0 };
+  return { execution, server, cell, host, zone, alternates, failures: 0, refusals: 0 };
 }
 
 function earlier(execution: string, claimed: readonly ClaimedServer[], context: SchedulingContext, settings: Configuration): Placement[] {

@@ -1,10 +1,9 @@
 /** The reaper: a function that finishes what a workflow or a delete left unfinished, and the workflow that runs it some time after something was begun. */
-import { ArnFormat, Stack } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import { workflows } from '../../lambdas/workflows/index.ts';
 import type { Databases } from '../databases/database-access.ts';
-import { type Functions, WorkflowStateMachine, workflowFunctions, workflowName } from './workflow.ts';
+import { type Functions, WorkflowStateMachine, workflowArn, workflowFunctions } from './workflow.ts';
 
 /** The reaper and what starts it. */
 export class Reaper extends Construct {
@@ -19,11 +18,7 @@ export class Reaper extends Construct {
     super(scope, id);
     const { stage } = databases;
     this.functions = workflowFunctions(this, workflows.reaper, databases);
-    // By name: the function is part of the state machine that it starts.
-    const reaperArn = Stack.of(this).formatArn({
-      ...{ service: 'states', resource: 'stateMachine', resourceName: workflowName(stage, workflows.reaper) },
-      arnFormat: ArnFormat.COLON_RESOURCE_NAME,
-    });
+    const reaperArn = workflowArn(this, stage, workflows.reaper);
     const { Reap } = this.functions;
     Reap.addEnvironment('BOOT_STATE_MACHINE', boot.stateMachineArn);
     Reap.addEnvironment('REAPER_STATE_MACHINE', reaperArn);

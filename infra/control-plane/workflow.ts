@@ -1,5 +1,5 @@
 /** A workflow: the definition that runs everywhere, with a function behind each of its tasks. */
-import { Duration, Validations } from 'aws-cdk-lib';
+import { ArnFormat, Duration, Stack, Validations } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { DefinitionBody, LogLevel, StateMachine, StateMachineType } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
@@ -13,6 +13,14 @@ import { vendedLogs } from './vended-logs.ts';
 export function workflowName(stage: Stage, { definition }: Workflow): string {
   const file = definition.slice(definition.lastIndexOf('/') + 1);
   return `${prefixOf(stage)}-${file.slice(0, file.indexOf('.'))}`;
+}
+
+/** Returns the ARN of the state machine of a workflow, for a function that is part of it. */
+export function workflowArn(scope: Construct, stage: Stage, workflow: Workflow): string {
+  return Stack.of(scope).formatArn({
+    ...{ service: 'states', resource: 'stateMachine', resourceName: workflowName(stage, workflow) },
+    arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+  });
 }
 
 /** The functions of a workflow by their placeholders. */

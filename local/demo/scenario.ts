@@ -30,6 +30,10 @@ interface ShownServer extends Server {
   fault?: { code: number; message: string; details?: string };
 }
 
+interface Refusal {
+  conflictingRequest: { message: string };
+}
+
 interface Quota {
   totalInstancesUsed: number;
   totalCoresUsed: number;
@@ -58,6 +62,7 @@ export async function runScenario(starting: Promise<Service>, report: Report): P
   await showHomes(context, servers);
   await showList(context, servers);
   await showReason(context, servers.giant);
+  await showActions(context, servers);
   await remove(context, servers);
   context.trace.stop();
   report.section('Stop the cloud');
@@ -125,7 +130,7 @@ async function boot({ report, admin, member }: Context): Promise<Record<'small' 
 
 async function showBoots({ service, report, trace, member }: Context, servers: Record<'small' | 'giant', Server>): Promise<void> {
   report.section('See the workflow find them a place');
-  for (const server of [servers.small, servers.giant]) await settled(member, server);
+  for (const server of [servers.small, servers.giant]) await becomes(member, server, (status) => status !== 'BUILD');
   await service.workflow.drain();
   report.say(
     'It runs once for each request. Its first step picks a host and builds the server there; when there is none, one line of its definition (Catch) leads to cell0.',
@@ -152,12 +157,14 @@ function outcome({ state, error }: StepRun): Cell {
   return done[state] ?? 'done';
 }
 
-async function settled(member: Client, { id, name }: Server): Promise<void> {
+/** Waits until a server has a status that is wanted. */
+async function becomes(member: Client, { id, name }: Server, wanted: (status: string) => boolean): Promise<void> {
+  let status = '';
   for (const end = Date.now() + settlesWithin; Date.now() < end; await sleep(5)) {
-    const { body } = await member.send<{ server: ShownServer }>('GET', `/servers/${id}`);
-    if (body.server.status !== 'BUILD') return;
+    ({ status } = (await member.send<{ server: ShownServer }>('GET', `/servers/${id}`)).body.server);
+    if (wanted(status)) return;
   }
-  throw new Unexpected(`${name} is in status BUILD after ${milliseconds(settlesWithin)}.`);
+  throw new Unexpected(`${name} is in status ${status} after ${milliseconds(settlesWithin)}.`);
 }
 
 async function showHomes({ service, report, admin }: Context, servers: Record<'small' | 'giant', Server>): Promise<void> {
@@ -235,6 +242,26 @@ async function showReason({ report, member, admin }: Context, giant: Server): Pr
     details.some((line) => line.includes('DISK_GB') && line.includes('500')),
     true,
   );
+  report.took();
+}
+
+async function showActions({ report, member }: Context, { small, giant }: Record<'small' | 'giant', Server>): Promise<void> {
+  report.section('Stop small and start it again');
+  const act = (server: Server, action: object) => member.send<Refusal | undefined>('POST', `/servers/${server.id}/action`, action);
+  const stopped = await act(small, { 'os-stop': null });
+  await becomes(member, small, (status) => status === 'SHUTOFF');
+  const shown = await member.send<{ server: ShownServer }>('GET', `/servers/${small.id}`);
+  const started = await act(small, { 'os-start': null });
+  await becomes(member, small, (status) => status === 'ACTIVE');
+  const refused = await act(giant, { 'os-stop': null });
+  report.table([
+    ['demo', ...exchange('POST /v2.1/servers/{small}/action', stopped), 'os-stop: its host is asked'],
+    ['demo', ...exchange('GET /v2.1/servers/{small}', shown), shown.body.server.status],
+    ['demo', ...exchange('POST /v2.1/servers/{small}/action', started), 'os-start'],
+    ['demo', ...exchange('POST /v2.1/servers/{giant}/action', refused), 'os-stop: cell0 has no hosts to ask'],
+  ]);
+  report.say(`demo reads: ${refused.body?.conflictingRequest.message.replace(giant.id, '{giant}')}`);
+  expect('the answers to stop and start', [stopped.status, started.status, refused.status], [202, 202, 409]);
   report.took();
 }
 

@@ -31,7 +31,7 @@ export interface Build {
 
 /**
  * Ends a server, if it was started with this fencing token or an earlier one: a later owner may have it started there again. Succeeds when the server is not
- * there.
+ * there; a spawn with this token or an earlier one that comes after it starts nothing.
  */
 export interface Destroy extends OnHost {
   operation: 'destroy';
@@ -47,6 +47,8 @@ export type OperationName = (typeof operationNames)[number];
 /** An operation of a task. */
 export interface TaskOperation extends OnHost {
   operation: OperationName;
+  /** Seconds that it may take. */
+  time: number;
   /** The task that a report must name. */
   task: Omit<TaskName, 'server'>;
   arguments: Readonly<Record<string, string>>;
@@ -69,7 +71,10 @@ export interface Begun {
 
 /** A report that comes later, as it stands in the queue: about an operation, without what only its host must know. */
 export interface LateReport {
-  about: Omit<Spawn, 'flavor' | 'image'> | Destroy | (Omit<TaskOperation, 'arguments'> & { arguments: { type?: string | undefined } });
+  about:
+    | Omit<Spawn, 'flavor' | 'image'>
+    | Destroy
+    | (Omit<TaskOperation, 'arguments' | 'time'> & { arguments: { type?: string | undefined } });
   report: Report;
 }
 
@@ -77,7 +82,7 @@ export interface LateReport {
 export interface Driver {
   /**
    * Has a host begin an operation; one that it has begun already for the same owner or task is left alone.
-   * @throws Error when the host does not take it: then nobody knows whether it has begun.
+   * @throws Error when the host has not taken it, for certain; a driver that does not know answers that it has begun.
    */
   begin(operation: Operation): Promise<Report | Begun>;
   /** Returns what a server on the host has written to its console, as far as the host keeps it. */

@@ -32,6 +32,7 @@ export const placement = z.object({
   host: z.string(),
   zone: z.string(),
   alternates: z.array(z.string()),
+  failures: z.int().default(0),
   refusals: z.int().default(0),
   failed,
 });

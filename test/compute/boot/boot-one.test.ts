@@ -76,6 +76,23 @@ test.each([
   expect(await look()).toMatchObject({ shown: 'ERROR', allocated: null, rows: { there: { state: 'error', host: null } } });
 });
 
+test('a host that cannot be asked is left for the next one, and need not be there to clean up', async () => {
+  const { run, look } = await accepted();
+  let down = '';
+  const driver = hosts();
+  const unreachable: Driver = {
+    ...driver,
+    async begin(operation) {
+      down ||= operation.host;
+      if (operation.host === down) throw new Error('No route to host');
+      return driver.begin(operation);
+    },
+  };
+  expect(await run(unreachable)).toMatchObject({ failure: null });
+  expect(spawned).toEqual([expect.not.stringMatching(`^${down}$`)]);
+  expect(await look()).toMatchObject({ shown: 'ACTIVE', rows: { here: { host: 'allocated' } } });
+});
+
 test('without a host it has none, and nothing is changed', async () => {
   const { run } = await accepted(await cloud.newFlavor({ disk: 10_000 }));
   await changesNothing(api, () => expect(run(hosts())).rejects.toThrow(NoValidHost));

@@ -144,7 +144,7 @@ test('a build that is silent in its cell gets another execution with the next to
     purged: 0,
     unreachable: [],
   });
-  expect(started).toEqual([{ execution: expect.stringMatching(`^resume-${here}-\\d+$`), requestId: null, servers: [server.id] }]);
+  expect(started).toEqual([{ execution: expect.stringMatching('^resume-[0-9a-f-]{36}-\\d+$'), requestId: null, servers: [server.id] }]);
   expect(await standingOf(cloud, server, here)).toEqual({ ...atRest, ...inItsCell, mapping: { cell: 'here', token: 2, deleted: false } });
   await comeToRest(cloud.service);
 });

@@ -261,16 +261,22 @@ describe('rights', () => {
     expect(granted('', 'kms:')).toEqual(['kms:GetPublicKey', 'kms:Sign']);
   });
 
-  test('only compute, the reaper and reports start boots, only the first two scheduled reaps, only the reaper an audit', () => {
+  test('only compute, the reaper, reports and a boot of many servers start boots, only the first two scheduled reaps, only the reaper an audit', () => {
     const starting = (role?: string) =>
       statementsOf(template, role)
         .filter(({ actions }) => actions.some((action) => action.startsWith('states:')))
         .flatMap(({ actions, resources }) => [actions, ...resources]);
-    const byName = { 'Fn::Join': ['', expect.arrayContaining([':stateMachine:cellzero-reaper'])] };
+    const named = (name: string) => ({ 'Fn::Join': ['', expect.arrayContaining([`:stateMachine:cellzero-${name}`])] });
     expect(starting('FunctionsCompute')).toEqual([['states:StartExecution'], { Ref: bootId }, { Ref: reaperId }]);
-    expect(starting('Reaper')).toEqual([['states:StartExecution'], byName, { Ref: expect.stringMatching(/^Auditor/) }, { Ref: bootId }]);
+    expect(starting('Reaper')).toEqual([
+      ['states:StartExecution'],
+      named('reaper'),
+      { Ref: expect.stringMatching(/^Auditor/) },
+      { Ref: bootId },
+    ]);
     expect(starting('ReportsApply')).toEqual([['states:StartExecution'], { Ref: bootId }]);
-    expect(starting()).toHaveLength(['FunctionsCompute', 'Reaper', 'ReportsApply'].flatMap(starting).length);
+    expect(starting('BootScheduleServers')).toEqual([['states:StartExecution'], named('boot')]);
+    expect(starting()).toHaveLength(['FunctionsCompute', 'Reaper', 'ReportsApply', 'BootScheduleServers'].flatMap(starting).length);
   });
 
   test('name their resources, but for log deliveries and traces, which have none', () => {

@@ -80,6 +80,42 @@ export function contract(name: string, simulation: Partial<Simulation>, cloudOfT
       expect(await allocations(id)).toBe(0);
     });
 
+    test('an action ends as its host reports, and so does the next one', async () => {
+      const id = await user.boot();
+      await user.settled(id);
+      for (const [action, status, powerState] of [
+        ['os-stop', 'SHUTOFF', 4],
+        ['os-start', 'ACTIVE', 1],
+        ['pause', 'PAUSED', 3],
+      ] as const) {
+        expect((await user.send('POST', `/servers/${id}/action`, { body: { [action]: null } })).status).toBe(202);
+        const left = { status, 'OS-EXT-STS:task_state': null, 'OS-EXT-STS:power_state': powerState };
+        expect(await user.settled(id)).toMatchObject(left);
+        // The report of before, which comes a second time by now, is of another task.
+        await atRest();
+        expect(await user.settled(id)).toMatchObject(left);
+      }
+      const { body } = await user.send<{ instanceActions: { action: string; message: unknown }[] }>(
+        'GET',
+        `/servers/${id}/os-instance-actions`,
+      );
+      expect(body.instanceActions.map(({ action, message }) => [action, message])).toEqual([
+        ['pause', null],
+        ['start', null],
+        ['stop', null],
+        ['create', null],
+      ]);
+    });
+
+    test('a delete takes the place of an action whose host has yet to report', async () => {
+      const id = await user.boot();
+      await user.settled(id);
+      expect((await user.send('POST', `/servers/${id}/action`, { body: { 'os-stop': null } })).status).toBe(202);
+      expect((await user.send('DELETE', `/servers/${id}`)).status).toBe(204);
+      expect((await user.send('GET', `/servers/${id}`)).status).toBe(404);
+      await expect.poll(() => allocations(id), { timeout: 20_000 }).toBe(0);
+    });
+
     test('a deleted server is gone at once with its quota, and its place is free when its host has ended it', async () => {
       const id = await user.boot();
       await user.settled(id);

@@ -230,3 +230,25 @@ test('a host without allocations is removed, with all that placement knows of it
   ]);
   expect(await nothing(() => removeHost(fixture.api, 'none'))).toBe(true);
 });
+
+test('a host goes with what it has still to end: then the places of deleted servers are free, and nobody looks after them', async () => {
+  const { servers } = await fixture.accept(2);
+  const [deleted = '', living = ''] = servers;
+  const hold = (server: string, host: string) =>
+    query(
+      fixture.api,
+      `with place as (
+         insert into allocations (consumer_id, resource_provider_id, resource_class, used)
+         select :server::uuid, id, 'VCPU', 1 from resource_providers where name = :host),
+       mapped as (
+         update instance_mappings m set cell_id = c.id, queued_for_delete = :deleted from cell_mappings c where m.instance_uuid = :server::uuid and c.name = 'cell1')
+       insert into pending_cleanups (instance_uuid, cell_id) select :server::uuid, id from cell_mappings where name = 'cell1'`,
+      { server, host, deleted: server === deleted },
+    );
+  await hold(deleted, h11);
+  await hold(living, h12);
+  expect(await nothing(() => removeHost(fixture.api, h12))).toBe(false);
+  expect(await removeHost(fixture.api, h11)).toBe(true);
+  expect(await sql(fixture, 'select consumer_id as server from allocations')).toEqual([{ server: living }]);
+  expect(await sql(fixture, 'select instance_uuid as server from pending_cleanups')).toEqual([{ server: living }]);
+});
