@@ -1,6 +1,6 @@
 /** Every kind of damage, done by SQL to a healthy cloud, is found as what it is, and nothing else is. */
 import { expect, test } from 'vitest';
-import { isClean } from '../../../compute/audit/audit.ts';
+import { audit, isClean } from '../../../compute/audit/audit.ts';
 import { type Kind, kinds } from '../../../compute/audit/findings.ts';
 import { purgeInstances } from '../../../database/cell/reaper.ts';
 import { parseDatabaseUrl } from '../../../database/data-api/url.ts';
@@ -309,7 +309,7 @@ test('task-overdue: a task that is noted, and was to end hours ago', async () =>
     server,
   );
   await inCell(server.cell, taskSince(36_000), server);
-  expect(await audit(cloud.service.api)).toMatchObject({
+  expect(await audit(audited().service.api)).toMatchObject({
     findings: [{ kind: 'task-overdue', property: 'A task ends', ids: { server: server.id } }],
     pending: [{ cell: server.cell, servers: 1 }],
   });
