@@ -1,5 +1,6 @@
 /** Property 10: a cell that is silent, closed or asleep delays its own servers only, and nobody waits past the time that the function has. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { rememberCell } from '../../../compute/servers/known-cells.ts';
 import { query } from '../../../database/data-api/client.ts';
 import { type Cloud, type ServerBody, startCloud, type User } from '../../fixtures/cloud.ts';
 import { comeToRest, reapNow } from '../../fixtures/rest.ts';
@@ -247,6 +248,8 @@ describe('a page is filled', () => {
 });
 
 test('the api database and a cell that wake up one after the other take no longer than the function lasts', async () => {
+  // As by a function that has not seen it.
+  rememberCell(servers.cell1 ?? '', undefined);
   for (const cluster of ['api', 'cell1']) cloud.service.dataApi.faults.add({ kind: 'paused', milliseconds: 1_000, cluster });
   const { reply, waited } = await timed(() => user.send<{ server: ServerBody }>('GET', `/servers/${servers.cell1}`));
   expect(reply).toMatchObject({ status: 200, body: { server: { status: 'UNKNOWN' } } });

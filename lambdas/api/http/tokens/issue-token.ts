@@ -4,12 +4,10 @@ import { KMSClient, SignCommand } from '@aws-sdk/client-kms';
 import { setting } from '../../../shared/environment.ts';
 import { inTime } from '../../../shared/in-time.ts';
 import { joseSignature } from './jose-signature.ts';
-import { type Claims, type Token, type TokenSubject, toToken } from './token.ts';
+import { base64url, type Claims, type Token, type TokenSubject, tokenHeader, toToken } from './token.ts';
 
 /** The life of a token in seconds. */
 export const tokenLifetime = 3600;
-
-const header = base64url(JSON.stringify({ typ: 'JWT', alg: 'ES256' }));
 
 let kms: KMSClient | undefined;
 
@@ -33,7 +31,7 @@ export async function issueToken(subject: TokenSubject, previous?: Token): Promi
     project_name: subject.project?.name,
     roles: subject.roles,
   };
-  const content = `${header}.${base64url(JSON.stringify(claims))}`;
+  const content = `${tokenHeader}.${base64url(JSON.stringify(claims))}`;
   return { text: `${content}.${await sign(content)}`, token: toToken(claims) };
 }
 
@@ -49,8 +47,4 @@ async function sign(content: string): Promise<string> {
   const { Signature } = await inTime((options) => client.send(command, options));
   if (!Signature) throw new Error('KMS signs without a signature');
   return joseSignature(Signature);
-}
-
-function base64url(text: string): string {
-  return Buffer.from(text).toString('base64url');
 }

@@ -11,7 +11,7 @@ export const tokenCheck: Middleware = {
     const token = headers['x-auth-token'];
     if (!token) throw unauthorized(exchange.baseUrl);
     try {
-      const { user, project, roles } = await verifyToken(token);
+      const { user, project, roles } = verifyToken(token);
       exchange.caller = {
         userId: user.id,
         userName: user.name,

@@ -115,15 +115,15 @@ async function loginWithToken(text: string, scope: Scope): Promise<{ text: strin
  */
 async function subject({ caller, headers }: ApiRequest<unknown, unknown>, rule: Rule): Promise<{ text: string; token: Token }> {
   const text = headers['x-subject-token'] ?? '';
-  const token = await knownToken(text);
+  const token = knownToken(text);
   if (!token) throw new NotFound('Could not find token.');
   authorizeOwner(caller, rule, { userId: token.user.id });
   return { text, token };
 }
 
-async function knownToken(text: string): Promise<Token | undefined> {
+function knownToken(text: string): Token | undefined {
   try {
-    return await verifyToken(text);
+    return verifyToken(text);
   } catch (error) {
     if (error instanceof InvalidToken) return undefined;
     throw error;

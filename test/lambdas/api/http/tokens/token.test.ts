@@ -1,5 +1,5 @@
-import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
-import { SignJWT } from 'jose';
+import { createPrivateKey, createPublicKey, generateKeyPairSync, sign } from 'node:crypto';
+import { jwtVerify, SignJWT } from 'jose';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { issueToken } from '../../../../../lambdas/api/http/tokens/issue-token.ts';
 import { joseSignature } from '../../../../../lambdas/api/http/tokens/jose-signature.ts';
@@ -27,29 +27,29 @@ afterEach(() => vi.useRealTimers());
 describe('a token', () => {
   test('says who it is for, and for how long', async () => {
     const { text, token } = await issueToken(subject);
-    const verified = await verifyToken(text);
+    const verified = verifyToken(text);
     expect(verified).toEqual(token);
     expect(verified).toMatchObject(subject);
     expect(verified.expiresAt.getTime() - verified.issuedAt.getTime()).toBe(3_600_000);
   });
 
   test('is signed well whatever the bytes of the signature', async () => {
-    for (let count = 0; count < 100; count += 1) await verifyToken((await issueToken(subject)).text);
+    for (let count = 0; count < 100; count += 1) verifyToken((await issueToken(subject)).text);
   });
 
   test('ends', async () => {
     const { text } = await issueToken(subject);
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_600_000 });
-    await expect(verifyToken(text)).rejects.toThrow(InvalidToken);
+    expect(() => verifyToken(text)).toThrow(InvalidToken);
   });
 
   test('that was checked before ends as well, at its very end', async () => {
     const { text } = await issueToken(subject);
-    const { expiresAt } = await verifyToken(text);
+    const { expiresAt } = verifyToken(text);
     vi.useFakeTimers({ toFake: ['Date'], now: expiresAt.getTime() - 1 });
-    expect(await verifyToken(text)).toMatchObject(subject);
+    expect(verifyToken(text)).toMatchObject(subject);
     vi.setSystemTime(expiresAt);
-    await expect(verifyToken(text)).rejects.toThrow(InvalidToken);
+    expect(() => verifyToken(text)).toThrow(InvalidToken);
   });
 
   test('asked for with another one ends with it and continues its chain', async () => {
@@ -59,6 +59,30 @@ describe('a token', () => {
     const second = await issueToken(subject, first.token);
     expect(second.token.expiresAt).toEqual(first.token.expiresAt);
     expect(second.token.auditIds).toEqual([expect.not.stringMatching(String(first.token.auditIds[0])), first.token.auditIds[0]]);
+  });
+
+  test('is a JWS to others, too', async () => {
+    const { text } = await issueToken(subject);
+    const key = createPublicKey({ key: process.env.TOKEN_PUBLIC_KEY ?? '', encoding: 'base64', format: 'der', type: 'spki' });
+    const { payload, protectedHeader } = await jwtVerify(text, key, { algorithms: ['ES256'] });
+    expect(protectedHeader).toEqual({ alg: 'ES256', typ: 'JWT' });
+    expect(payload).toMatchObject({ sub: subject.user.id, roles: subject.roles });
+  });
+
+  test('with claims that another release has signed is refused', async () => {
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    vi.stubEnv('TOKEN_PUBLIC_KEY', publicKey.export({ type: 'spki', format: 'der' }).toString('base64'));
+    const signed = (claims: object) => {
+      const content = [{ typ: 'JWT', alg: 'ES256' }, claims]
+        .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
+        .join('.');
+      return `${content}.${sign('sha256', Buffer.from(content), { key: privateKey, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`;
+    };
+    const claims = { sub: 'a', iat: 1, exp: 9_999_999_999, openstack_methods: [], openstack_audit_ids: [], user_name: 'a', roles: [] };
+    expect(verifyToken(signed(claims)).user.id).toBe('a');
+    const { roles, ...others } = claims;
+    expect(() => verifyToken(signed(others))).toThrow(InvalidToken);
+    vi.unstubAllEnvs();
   });
 
   test('is refused when altered, foreign, unsigned or of another algorithm', async () => {
@@ -80,10 +104,13 @@ describe('a token', () => {
       `${encode({ alg: 'none' })}.${encode(richer)}.`,
       `${header}.${claims}.`,
       `${header}.${claims}.${'A'.repeat(86)}`,
+      `${header}.${claims}.${signature}.`,
+      `${header}.${claims}.${signature.slice(0, -4)}`,
+      `${encode({ alg: 'ES256', typ: 'JWT' })}.${claims}.${signature}`,
       foreign,
       symmetric,
     ];
-    for (const forgery of forgeries) await expect(verifyToken(forgery), forgery).rejects.toThrow(InvalidToken);
+    for (const forgery of forgeries) expect(() => verifyToken(forgery), forgery).toThrow(InvalidToken);
   });
 });
 
