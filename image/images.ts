@@ -52,6 +52,18 @@ export async function findImage(api: Database, caller: Caller, id: string): Prom
   return image;
 }
 
+/** Glance's default for `image_property_quota`. A boot carries those of its image from state to state, and Step Functions bounds a state. */
+export const mostProperties = 128;
+
+function checkImageProperties(properties: Readonly<Record<string, string>>): void {
+  checkProperties(properties);
+  const attempted = Object.keys(properties).length;
+  if (attempted <= mostProperties) return;
+  throw new BadRequest(
+    `The limit has been exceeded on the number of allowed image properties. Attempted: ${attempted}, Maximum: ${mostProperties}`,
+  );
+}
+
 /** The project whose images are for everyone. */
 const publisher = 'admin';
 
@@ -72,7 +84,7 @@ export interface NewImageRequest extends Pick<NewImage, 'name' | 'minDisk' | 'mi
  * @throws NotFound when there is no such project, BadRequest when a property cannot be.
  */
 export async function createImage(api: Database, { project, content = unknownContent, ...order }: NewImageRequest): Promise<NewImage> {
-  checkProperties(order.properties);
+  checkImageProperties(order.properties);
   const [owner] = await listProjects(api, { name: project ?? publisher });
   if (!owner) throw new NotFound(`There is no project ${project ?? publisher}.`);
   const image: NewImage = {
@@ -88,8 +100,9 @@ export async function createImage(api: Database, { project, content = unknownCon
  * @throws NotFound, Conflict when several have the name, BadRequest when a property cannot be.
  */
 export async function changeImage(api: Database, idOrName: string, change: ImageChange): Promise<Image> {
-  checkProperties(change.properties ?? {});
-  const { id } = await theImage(api, idOrName);
+  const { id, properties } = await theImage(api, idOrName);
+  const kept = Object.entries(properties).filter(([key]) => !change.without?.includes(key));
+  checkImageProperties({ ...Object.fromEntries(kept), ...change.properties });
   await updateImage(api, id, change);
   return await theImage(api, id);
 }

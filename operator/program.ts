@@ -12,6 +12,7 @@ import { addHostCommands } from './commands/hosts.ts';
 import { addImage } from './commands/image.ts';
 import { addProject } from './commands/project.ts';
 import { addStatus } from './commands/status.ts';
+import { addTasks } from './commands/tasks.ts';
 import { addUser } from './commands/user.ts';
 
 /** Makes the command; `end` takes the code it ends with. */
@@ -28,6 +29,7 @@ export function program(print: (text: string) => void, end: (code: number) => vo
   addAudit(root, perform);
   addExplain(root, perform);
   addBuried(root, perform);
+  addTasks(root, perform);
   addHostCommands(root, perform);
   addUser(root, perform);
   addProject(root, perform);

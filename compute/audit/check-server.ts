@@ -102,6 +102,7 @@ function checkMapped(facts: ServerFacts, records: ServerRecords, home: string, c
     if (home === cell0) checkBuried(row, records, addFinding);
     else checkOnHost(row, records, home, cell, context, addFinding);
     checkParts(row, home, cell, addFinding);
+    checkTask(row, cleanups.includes(home), cell, context, addFinding);
   } else if (!cleanups.includes(home)) {
     addFinding('deleted-but-not-released', `It is deleted in ${cell}, but still counts in the index, and nothing is noted to finish it.`, {
       cell,
@@ -114,6 +115,26 @@ function checkParts({ vm_state, host, lacks }: ServerRow, home: string, cell: st
   if (missing.length > 0) addFinding('incomplete-server', `It is in ${cell} without its part in ${list(missing)}.`, { cell });
   if (vm_state === 'active' && host === null && home !== cell0)
     addFinding('incomplete-server', `It is active in ${cell} without a host.`, { cell });
+}
+
+function checkTask(
+  { vm_state, task_state, task, overdue }: ServerRow,
+  noted: boolean,
+  cell: string,
+  { patience }: AuditContext,
+  addFinding: AddFinding,
+): void {
+  if (task === null) {
+    // What is being built has no task yet: its execution moves it.
+    if (task_state !== null && vm_state !== 'building') {
+      addFinding('state-without-task', `It is ${task_state} in ${cell}, but nothing is being done to it.`, { cell });
+    }
+    return;
+  }
+  if (!noted) addFinding('task-without-note', `Its action ${task} is under way in ${cell}, but nothing is noted to end it.`, { cell });
+  if (overdue !== null && overdue >= patience) {
+    addFinding('task-overdue', `Its action ${task} should have ended ${overdue} seconds ago.`, { cell });
+  }
 }
 
 function checkBuried({ vm_state, host, lacks }: ServerRow, { hosts }: ServerRecords, addFinding: AddFinding): void {

@@ -8,6 +8,7 @@ export type Property =
   | 'Nothing hangs'
   | 'Capacity is real'
   | 'Quota is exact'
+  | 'A task ends'
   | 'Cell0 holds the unschedulable and nothing else'
   | 'Failure is local';
 
@@ -41,6 +42,9 @@ export const kinds = {
   'quota-drift': { property: 'Quota is exact', meaning: 'what a project counts as used is not what its servers add up to' },
   'mapping-without-request-spec': { property: 'Quota is exact', meaning: 'a server without a request spec: its quota is never released' },
   'deleted-but-not-released': { property: 'Quota is exact', meaning: 'a server deleted in its cell that still counts in the index' },
+  'task-without-note': { property: 'A task ends', meaning: 'a server in a task that no reaper will look after' },
+  'state-without-task': { property: 'A task ends', meaning: 'a server with a task state, but without a task' },
+  'task-overdue': { property: 'A task ends', meaning: 'a task that has not ended long after it should have' },
   'cell0-with-host': { property: 'Cell0 holds the unschedulable and nothing else', meaning: 'a server in cell0 that is on a host' },
   'cell0-with-allocation': { property: 'Cell0 holds the unschedulable and nothing else', meaning: 'a server in cell0 with an allocation' },
   'cell0-without-fault': { property: 'Cell0 holds the unschedulable and nothing else', meaning: 'a server in cell0 without a reason' },

@@ -19,7 +19,7 @@ export class PendingCount {
   /** Counts those of a server. */
   add({ records, rows }: ServerFacts): void {
     for (const [index, cell] of records?.cleanups.entries() ?? []) {
-      if (records && isBuilt(records, cell, rows.get(cell))) continue;
+      if (records && isAtRest(records, cell, rows.get(cell))) continue;
       const { servers, oldest } = this.#cells.get(cell) ?? { servers: 0, oldest: 0 };
       this.#cells.set(cell, { servers: servers + 1, oldest: Math.max(oldest, records?.cleanup_ages[index] ?? 0) });
     }
@@ -34,12 +34,14 @@ export class PendingCount {
   }
 }
 
-/** Whether a server lives in its own cell, and its build has ended and holds nothing that it does not use: the reaper has nothing to do for it. */
-export function isBuilt(
+/**
+ * Whether a server lives in its own cell, its build has ended, it is in no task and holds nothing that it does not use: the reaper has nothing to do for it.
+ */
+export function isAtRest(
   { cell: home, hosts }: Pick<ServerRecords, 'cell' | 'hosts'>,
   cell: string,
-  row: Pick<ServerRow, 'deleted' | 'vm_state' | 'host'> | undefined,
+  row: (Pick<ServerRow, 'deleted' | 'vm_state' | 'host'> & { task: unknown }) | undefined,
 ): boolean {
-  if (!row || cell !== home || row.deleted || row.vm_state === 'building') return false;
+  if (!row || cell !== home || row.deleted || row.vm_state === 'building' || row.task !== null) return false;
   return row.host !== null || hosts.length === 0;
 }

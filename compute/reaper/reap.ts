@@ -107,7 +107,7 @@ async function reapCell(reaper: Reaper, cleanups: CellCleanups, database: Databa
   const ended = await endDeleted(api, reaper.driver, cell.database_connection, deleted);
   reaped.released += ended.size + (await releaseFailed(api, states, own));
   const built = states.filter((state) => !state.deleted && state.vm_state !== 'building');
-  const tasks = await resumeTasks(reaper.driver, cell.database_connection, built);
+  const tasks = await resumeTasks(reaper, cell.database_connection, built);
   reaped.tasks += tasks.resumed;
   const ending = uuidsOf(deleted).filter((uuid) => !ended.has(uuid));
   const due = new Map([...builds.unfinished, ...tasks.unfinished]);
@@ -123,7 +123,7 @@ async function reapCell(reaper: Reaper, cleanups: CellCleanups, database: Databa
 }
 
 /** Resumes the tasks of servers of a cell, and returns when those that have not ended are due; undefined for one that could not be resumed now. */
-async function resumeTasks(driver: Driver, cell: string, states: readonly InstanceState[]) {
+async function resumeTasks({ driver, silence }: Reaper, cell: string, states: readonly InstanceState[]) {
   const unfinished = new Map<string, string | undefined>();
   const errors: unknown[] = [];
   let resumed = 0;
@@ -131,7 +131,7 @@ async function resumeTasks(driver: Driver, cell: string, states: readonly Instan
     if (!host || !task) return;
     unfinished.set(server, undefined);
     try {
-      const after = await resumeTask(driver, { cell, server, host, fencing_token, task });
+      const after = await resumeTask(driver, silence, { cell, server, host, fencing_token, task });
       if (after.resumed) resumed += 1;
       if (after.dueAt === null) unfinished.delete(server);
       else unfinished.set(server, after.dueAt);

@@ -31,9 +31,10 @@ export async function tendBuilds(
   const unfinished = new Map<string, string | undefined>();
   let overdue = 0;
   const endOverdue = async ({ uuid, host, fencing_token, task }: InstanceState) => {
-    const isDue = task !== null && Date.parse(task.due_at) <= Date.now();
+    const dueAt = task?.due_at ?? undefined;
+    const isDue = dueAt !== undefined && Date.parse(dueAt) <= Date.now();
     if (isDue && host !== null && (await failOverdueBuild(database, { uuid, fencing_token }, host))) overdue += 1;
-    else unfinished.set(uuid, isDue ? undefined : task?.due_at);
+    else unfinished.set(uuid, isDue ? undefined : dueAt);
   };
   await Promise.all(builds.map(endOverdue));
   const stalled = new Set(builds.filter(({ task }) => task === null).map(({ uuid }) => uuid));

@@ -82,7 +82,8 @@ export function checkBlockDevices(devices: readonly NewBlockDevice[], flavor: Bo
 /** Nova's `max_local_block_devices`. */
 const mostLocal = 3;
 
-/** Nova's names of the buses of disks. */
+/** Nova's names of what a disk is to the server, and of the buses it is on. */
+const deviceTypes = new Set(['cdrom', 'disk', 'floppy', 'fs', 'lun']);
 const buses = new Set(['fdc', 'ide', 'sata', 'scsi', 'usb', 'virtio', 'xen', 'lxc', 'uml']);
 
 function invalid(details: string): BadRequest {
@@ -110,7 +111,7 @@ function checkBootOrder(devices: readonly NewBlockDevice[]): void {
 }
 
 function checkDevice(device: NewBlockDevice, images: ReadonlySet<string>): void {
-  const { source_type, destination_type, image_id, snapshot_id, volume_size, volume_type, disk_bus } = device;
+  const { source_type, destination_type, image_id, snapshot_id, volume_size, volume_type, disk_bus, device_type } = device;
   if (volume_type) throw new BadRequest(`Volume type ${volume_type} could not be found.`);
   const unsized = destination_type === 'volume' && !volume_size;
   if (image_id !== null) {
@@ -125,6 +126,7 @@ function checkDevice(device: NewBlockDevice, images: ReadonlySet<string>): void 
   }
   // Nova has a longer sentence, under a name that it does not look at.
   if (disk_bus && !buses.has(disk_bus)) throw new BadRequest('Block Device Mapping is Invalid.');
+  if (device_type && !deviceTypes.has(device_type)) throw invalid(`Field value ${device_type} is invalid.`);
 }
 
 function checkSizes(asked: readonly NewBlockDevice[], sized: readonly NewBlockDevice[], flavor: BootFlavor): void {

@@ -28,6 +28,7 @@ export function checkBoot(caller: Caller, request: BootRequest, found: Found, zo
   checkCount(request);
   if (zone !== null && !found.zoneAvailable) throw new BadRequest('The requested availability zone is not available');
   checkImage(request, image);
+  if (!found.kernelExists) throw new BadRequest('Can not find requested image');
   checkSecurityGroups(request);
   checkNetworks(request);
   if (request.keyName !== null && !found.keyPair) throw new BadRequest('Invalid key_name provided.');

@@ -7,7 +7,7 @@ import type { Database } from '../../database/data-api/client.ts';
 import type { Instance } from '../../database/servers/document.ts';
 import { defaultPatience, openCells } from '../audit/audit.ts';
 import type { Finding } from '../audit/findings.ts';
-import { isBuilt } from '../audit/pending.ts';
+import { isAtRest } from '../audit/pending.ts';
 import { recheck } from '../audit/recheck.ts';
 import type { CellDatabase } from '../audit/scan.ts';
 import { statusOf } from './status.ts';
@@ -18,6 +18,8 @@ export interface ServerState {
   status: string;
   vm_state: Instance['vm_state'];
   task_state: Instance['task_state'];
+  /** What is being done to it. */
+  task: Instance['task'];
   host: string | null;
   /** null when this part of the server is missing. */
   flavor: string | null;
@@ -61,7 +63,7 @@ export async function explain(api: Database, uuid: string): Promise<Explanation 
     entry: {
       ...rest,
       allocations,
-      pendingCleanups: entry.pendingCleanups.filter((name) => !isBuilt(held, name, row)),
+      pendingCleanups: entry.pendingCleanups.filter((name) => !isAtRest(held, name, row)),
       cell: cell && { uuid: cell.uuid, name: cell.name },
     },
     state: instance ? stateOf(instance) : null,
@@ -83,12 +85,13 @@ async function readCell({ cell }: ServerEntry, uuid: string, cells: readonly Cel
 }
 
 function stateOf(instance: Instance): ServerState {
-  const { vm_state, task_state, host, image_ref, reservation_id, created_at, launched_at, terminated_at, fault } = instance;
+  const { vm_state, task_state, task, host, image_ref, reservation_id, created_at, launched_at, terminated_at, fault } = instance;
   return {
     name: instance.display_name,
     status: statusOf(instance),
     vm_state,
     task_state,
+    task: task && { ...task, arguments: {} },
     host,
     flavor: instance.flavor.name || null,
     image: image_ref || null,

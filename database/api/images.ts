@@ -39,17 +39,7 @@ export interface ImageViewer {
 }
 
 /** Columns a listing may be sorted by, under Glance's names. */
-export const imageSortKeys = [
-  'name',
-  'status',
-  'container_format',
-  'disk_format',
-  'size',
-  'id',
-  'created_at',
-  'updated_at',
-  'owner',
-] as const;
+export const imageSortKeys = ['name', 'status', 'container_format', 'disk_format', 'size', 'id', 'created_at', 'updated_at'] as const;
 
 export interface ImageSort {
   key: (typeof imageSortKeys)[number];

@@ -1,6 +1,6 @@
 /** What an audit reads of a cell: the state of each server, and which rows it lacks. */
 import { type Database, query } from '../data-api/client.ts';
-import type { VmState } from '../servers/document.ts';
+import type { TaskState, VmState } from '../servers/document.ts';
 
 /** A server's row in a cell. */
 export interface ServerRow {
@@ -8,6 +8,11 @@ export interface ServerRow {
   vm_state: VmState;
   host: string | null;
   deleted: boolean;
+  task_state: TaskState | null;
+  /** What is being done to it, if anything is. */
+  task: string | null;
+  /** Seconds since its host should have begun the task, or ended it; negative until then. */
+  overdue: number | null;
   /** Seconds since the server was accepted. */
   age: number;
   /** The tables where a row of the server is missing; empty when it is complete. A deleted server lacks nothing. */
@@ -28,7 +33,8 @@ const parts: Readonly<Record<string, string>> = {
 
 const lacks = Object.entries(parts).map(([name, first]) => `case when i.deleted = 0 and (${first}) is null then '${name}' end`);
 
-const columns = `i.uuid, i.vm_state, i.host, i.deleted <> 0 as deleted, extract(epoch from now() - i.created_at)::int as age,
+const columns = `i.uuid, i.vm_state, i.host, i.deleted <> 0 as deleted, i.task_state, i.task->>'action' as task,
+  extract(epoch from now() - coalesce(i.task->>'due_at', i.task->>'asked_at')::timestamptz)::int as overdue, extract(epoch from now() - i.created_at)::int as age,
   array_remove(array[${lacks.join(', ')}], null) as lacks`;
 
 /** Returns the next living servers by uuid; fewer than `limit` when there are no more. */

@@ -21,8 +21,6 @@ export interface NewTask extends Omit<TaskName, 'attempt'> {
   arguments: Task['arguments'];
   userId: string;
   projectId: string;
-  /** Seconds that it may take. */
-  time: number;
 }
 
 /** A server as an action found it, and whether the task has begun. */
@@ -52,15 +50,15 @@ export async function beginTask(cell: Database, task: NewTask, precondition: Pre
      -- Its task from now on.
      accepted as (
        update instances i set task_state = :task_state, progress = 0, updated_at = now(),
-         task = jsonb_build_object('action', :action, 'request_id', :request_id, 'attempt', 1, 'arguments', :arguments::jsonb, 'begun', false,
-           'due_at', now() + make_interval(secs => :time))
+         task = jsonb_build_object('action', :action, 'request_id', :request_id, 'attempt', 1, 'arguments', :arguments::jsonb,
+           'asked_at', now(), 'due_at', null)
        from found
        where i.id = found.id and not sent_before and not (found.locked and :unlocked) and found.host is not null
          and found.vm_state in (select jsonb_array_elements_text(:vm_states::jsonb))
          and coalesce(found.task_state, '') in (select coalesce(value, '') from jsonb_array_elements_text(:task_states::jsonb) value)
          and found.launched_at is not null
        returning i.uuid, found.host, found.task as before),
-     ${endAction({ which: `a.instance_uuid = accepted.uuid and a.request_id = before->>'request_id' and a.action = before->>'action'`, from: 'accepted' })},
+     ${endReplacedAction('accepted')},
      -- Its record among the server's actions
      action as (
        insert into instance_actions (instance_uuid, action, request_id, user_id, project_id, start_time, updated_at)
@@ -80,12 +78,10 @@ export async function beginTask(cell: Database, task: NewTask, precondition: Pre
       arguments: task.arguments,
       user_id: task.userId,
       project_id: task.projectId,
-      time: task.time,
       unlocked: precondition.unlocked,
       vm_states: precondition.vmStates,
       task_states: precondition.taskStates,
-      message: 'Error',
-      details: 'Another action took its place.',
+      ...replacedBy('Another action took its place.'),
     },
   );
   return found;
@@ -101,7 +97,7 @@ const named = `uuid = :server::uuid and deleted = 0 and task->>'request_id' = :r
 export async function noteBegun(cell: Database, task: TaskName, dueAt: string): Promise<boolean> {
   const rows = await query(
     cell,
-    `update instances set task = task || jsonb_build_object('begun', true, 'due_at', :due_at::timestamptz) where ${named} returning uuid`,
+    `update instances set task = task || jsonb_build_object('due_at', :due_at::timestamptz) where ${named} returning uuid`,
     { ...task, due_at: dueAt },
   );
   return rows.length > 0;
@@ -109,15 +105,14 @@ export async function noteBegun(cell: Database, task: TaskName, dueAt: string): 
 
 /**
  * Takes a task that no host has begun for its next attempt.
- * @param time seconds that it may take from now on.
  * @returns the attempt, and undefined when the task has ended, was begun or taken by another.
  */
-export async function takeNextAttempt(cell: Database, task: TaskName, time: number): Promise<number | undefined> {
+export async function takeNextAttempt(cell: Database, task: TaskName): Promise<number | undefined> {
   const [taken] = await query<{ attempt: number }>(
     cell,
-    `update instances set task = task || jsonb_build_object('attempt', :attempt::int + 1, 'due_at', now() + make_interval(secs => :time))
-     where ${named} and not (task->>'begun')::boolean returning (task->>'attempt')::int as attempt`,
-    { ...task, time },
+    `update instances set task = task || jsonb_build_object('attempt', :attempt::int + 1, 'asked_at', now())
+     where ${named} and task->>'due_at' is null returning (task->>'attempt')::int as attempt`,
+    { ...task },
   );
   return taken?.attempt;
 }
@@ -165,8 +160,20 @@ export async function endTask(cell: Database, task: TaskName, end: TaskEnd): Pro
   return rows.length > 0;
 }
 
+/** CTEs that end the action of the task that a CTE `(uuid, before)` has put an end to; they need the parameters of `replacedBy`. */
+export function endReplacedAction(from: string): string {
+  return endAction({
+    ...{ which: `a.instance_uuid = ${from}.uuid and a.request_id = before->>'request_id' and a.action = before->>'action'`, from },
+  });
+}
+
+/** Returns the parameters that say why a task could not go on. */
+export function replacedBy(why: string): { message: string; details: string } {
+  return { message: 'Error', details: why };
+}
+
 /** CTEs that end the action that `which` names (alias `a`), and its event, with the `message` and `details` of the statement. */
-export function endAction({ which, from }: { which: string; from: string }): string {
+function endAction({ which, from }: { which: string; from: string }): string {
   return `
      -- The record of an action that ends,
      action_ended as (

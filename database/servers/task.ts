@@ -17,8 +17,8 @@ export interface TaskName {
 export interface Task extends Omit<TaskName, 'server'> {
   /** What the host needs to know beside the server. */
   arguments: Readonly<Record<string, string>>;
-  /** Whether the host has begun. */
-  begun: boolean;
-  /** When its end is overdue; ISO 8601. */
-  due_at: string;
+  /** When the host was asked in this attempt; ISO 8601. */
+  asked_at: string;
+  /** When its end is overdue, once the host has begun; ISO 8601. */
+  due_at: string | null;
 }

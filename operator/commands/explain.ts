@@ -68,6 +68,8 @@ export function explainText(explanation: Explanation): string {
   return parts.join('\n\n');
 }
 
+type Task = NonNullable<NonNullable<Explanation['state']>['task']>;
+
 function fields({ server, entry, state }: Explanation): string[][] {
   const { buildRequest, allocations, pendingCleanups } = entry;
   const all: [string, string | null | undefined][] = [
@@ -75,6 +77,7 @@ function fields({ server, entry, state }: Explanation): string[][] {
     ['name', state?.name ?? buildRequest?.name],
     ['status', state?.status ?? (buildRequest ? 'BUILD' : null)],
     ['vm_state, task_state', state && `${state.vm_state}, ${state.task_state ?? 'none'}`],
+    ['task', state?.task && taskText(state.task)],
     ['where', whereabouts(entry, state?.host ?? null)],
     ['deleted', entry.markedDeleted ? 'yes' : 'no'],
     ['project', entry.projectId],
@@ -90,6 +93,13 @@ function fields({ server, entry, state }: Explanation): string[][] {
     ['pending cleanups', pendingCleanups.join(', ')],
   ];
   return all.flatMap(([name, value]) => (value ? [[name, value]] : []));
+}
+
+/** What is being done, and how far it is. */
+function taskText({ action, attempt, asked_at, due_at, request_id }: Task): string {
+  const progress =
+    due_at === null ? `its host was asked ${time(asked_at)}, attempt ${attempt}` : `its host has begun and is due ${time(due_at)}`;
+  return `${action}, ${progress}, ${request_id}`;
 }
 
 /** A time within a document ends with +00:00, a column's with Z; people read one form. */

@@ -20,7 +20,7 @@ const others: Readonly<Record<string, readonly string[]>> = {
   'compute/quotas/quotas': [`${api}/compute/quota-sets/quota-sets.test.ts`],
   'compute/scheduler/': [`${scheduler}/filters.test.ts`, `${scheduler}/weighers.test.ts`],
   'compute/scheduler/no-valid-host': [`${scheduler}/reasons.test.ts`],
-  'database/api/audit/': ['test/compute/audit/audit.test.ts'],
+  'database/api/audit/': ['test/compute/audit/audit.test.ts', 'test/compute/audit/report.test.ts'],
   'database/api/flavors': [`${api}/compute/flavors/flavors.test.ts`],
   'database/api/hosts/allocations': [`${scheduler}/move-allocations.test.ts`],
   'database/api/hosts/host-mappings': ['test/database/api/hosts/hosts.test.ts'],

@@ -185,6 +185,18 @@ test.each<[string, string, object?]>([
   expect(await requestCost(method, `/servers/${id}${path}`, body)).toEqual([2, 2]);
 });
 
+test.each([
+  ['os-stop', { 'os-stop': null }, 3],
+  ['reboot', { reboot: { type: 'SOFT' } }, 3],
+  ['changePassword', { changePassword: { adminPass: 'x' } }, 3],
+  ['lock', { lock: null }, 2],
+  ['os-getConsoleOutput', { 'os-getConsoleOutput': {} }, 2],
+])('the action %s takes 2 calls, and one for its end where it has one', async (_, body, calls) => {
+  const id = await user.boot();
+  await user.settled(id);
+  expect(await requestCost('POST', `/servers/${id}/action`, body)).toEqual([calls, calls]);
+});
+
 describe('DELETE takes 3 calls, 3 in sequence', () => {
   test('of a server in cell0', async () => {
     const id = await user.boot({ flavorRef: tooLarge });

@@ -47,6 +47,8 @@ export type OperationName = (typeof operationNames)[number];
 /** An operation of a task. */
 export interface TaskOperation extends OnHost {
   operation: OperationName;
+  /** Seconds that it may take. */
+  time: number;
   /** The task that a report must name. */
   task: Omit<TaskName, 'server'>;
   arguments: Readonly<Record<string, string>>;
@@ -69,7 +71,10 @@ export interface Begun {
 
 /** A report that comes later, as it stands in the queue: about an operation, without what only its host must know. */
 export interface LateReport {
-  about: Omit<Spawn, 'flavor' | 'image'> | Destroy | (Omit<TaskOperation, 'arguments'> & { arguments: { type?: string | undefined } });
+  about:
+    | Omit<Spawn, 'flavor' | 'image'>
+    | Destroy
+    | (Omit<TaskOperation, 'arguments' | 'time'> & { arguments: { type?: string | undefined } });
   report: Report;
 }
 

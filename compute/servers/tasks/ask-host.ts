@@ -10,8 +10,12 @@ import { applyReport } from './apply-report.ts';
  * @returns when the task is due, if it has not ended.
  * @throws what the driver throws when the host cannot be asked, DatabaseUnreachable when the cell does not answer; then the task is still to be handed over.
  */
-export async function askHost(driver: Driver, action: ServerAction, request: Omit<TaskOperation, 'operation'>): Promise<string | null> {
-  const answer = await driver.begin({ ...request, operation: action.operation });
+export async function askHost(
+  driver: Driver,
+  action: ServerAction,
+  request: Omit<TaskOperation, 'operation' | 'time'>,
+): Promise<string | null> {
+  const answer = await driver.begin({ ...request, operation: action.operation, time: action.time });
   const { cell, server, task } = request;
   if (answer.result === 'begun') {
     await inCell(cell, 'changing', (database) => noteBegun(database, { ...task, server }, answer.due_at));

@@ -45,7 +45,6 @@ export async function beginAction(api: Database, driver: Driver, request: Action
       event: action.event,
       request_id: requestId,
       taskState: action.taskState,
-      time: action.time,
     },
     ...{ arguments: action.secret ? {} : asked, userId: caller.userId, projectId: caller.projectId },
   };

@@ -24,23 +24,24 @@ export interface ResumedTask {
 }
 
 /**
- * Resumes a task whose end is overdue.
+ * Resumes a task whose end is overdue, or whose host has not begun it for `silence` seconds.
  * @throws what the driver throws when the host cannot be asked, DatabaseUnreachable when the cell does not answer.
  */
-export async function resumeTask(driver: Driver, { task, ...guest }: ServerInTask): Promise<ResumedTask> {
+export async function resumeTask(driver: Driver, silence: number, { task, ...guest }: ServerInTask): Promise<ResumedTask> {
   const action = actionOf(task.action, task.arguments.type);
-  const asItIs = { resumed: false, dueAt: task.due_at };
-  if (!action || Date.parse(task.due_at) > Date.now()) return asItIs;
+  const due = task.due_at === null ? Date.parse(task.asked_at) + silence * 1_000 : Date.parse(task.due_at);
+  const asItIs = { resumed: false, dueAt: new Date(due).toISOString() };
+  if (!action || due > Date.now()) return asItIs;
   const { cell, server } = guest;
   const name = { server, action: task.action, request_id: task.request_id, attempt: task.attempt };
   const fail = async (message: string) => {
     await applyReport(cell, action, name, { result: 'failure', message });
     return { resumed: true, dueAt: null };
   };
-  if (task.begun) return fail('The host did not report the end in time.');
+  if (task.due_at !== null) return fail('The host did not report the end in time.');
   // What was secret is gone with the function that knew it.
   if (action.secret || task.attempt === mostAttempts) return fail('The host could not be asked.');
-  const attempt = await inCell(cell, 'tending', (database) => takeNextAttempt(database, name, action.time));
+  const attempt = await inCell(cell, 'tending', (database) => takeNextAttempt(database, name));
   if (attempt === undefined) return asItIs;
   const dueAt = await askHost(driver, action, { ...guest, task: { ...name, attempt }, arguments: task.arguments });
   return { resumed: true, dueAt };

@@ -69,6 +69,19 @@ export async function listPendingCleanups(api: Database, silence: number): Promi
   );
 }
 
+/** At most this many uuids of servers fit one answer. */
+const mostServers = 5_000;
+
+/** Returns the servers that cells may have something to do for, due or not, by cell, and no more than 5,000; the first that were noted. */
+export async function listNotedServers(api: Database): Promise<{ name: string; database_connection: string; servers: string[] }[]> {
+  return query(
+    api,
+    `with noted as (select * from pending_cleanups order by created_at limit ${mostServers})
+     select c.name, c.database_connection, jsonb_agg(noted.instance_uuid) as servers
+     from noted join cell_mappings c on c.id = noted.cell_id group by c.id order by c.name`,
+  );
+}
+
 /** Moves the due times of cleanups of a cell, but for those noted again since they were listed. */
 export async function touchCleanups(
   api: Database,

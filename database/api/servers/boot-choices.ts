@@ -25,6 +25,8 @@ export type BootFlavor = Omit<Flavor, 'description'>;
 export interface BootChoices<Limit extends string> {
   flavor: BootFlavor | null;
   image: BootImage | null;
+  /** Whether the kernel and the ramdisk that the image names are images that the project may use. */
+  kernelExists: boolean;
   /** Which of the images of disks the project may use. */
   deviceImages: string[];
   keyPair: KeyPair | null;
@@ -84,6 +86,10 @@ export async function findBootChoices<Limit extends string>(
        (select to_jsonb(found) from (
           select id, name, status, size, min_disk, min_ram, disk_format, container_format, properties from bootable
           where id = :image_id::uuid) found) as image,
+       not exists (
+         select from bootable cross join lateral jsonb_each_text(bootable.properties) as named (key, image)
+         where id = :image_id::uuid and key in ('kernel_id', 'ramdisk_id') and bootable.properties->>'kernel_id' is distinct from 'nokernel'
+           and image not in (select id::text from images where ${imageVisible(':sees_all', ':project')})) as "kernelExists",
        (select coalesce(jsonb_agg(id), '[]') from bootable) as "deviceImages",
        (select ${keyPairDocument('k')} from key_pairs k where user_id = :user_id and name = :key_name) as "keyPair",
        exists (select from instance_groups where uuid = :group::uuid and (:sees_all or project_id = :project)) as "groupExists",

@@ -33,7 +33,7 @@ export async function noteBuildBegun(
   await query(
     cell,
     `update instances i set task = jsonb_build_object('action', 'create', 'request_id', a.request_id, 'attempt', :attempt::int,
-       'arguments', '{}'::jsonb, 'begun', true, 'due_at', :due_at::timestamptz)
+       'arguments', '{}'::jsonb, 'asked_at', now(), 'due_at', :due_at::timestamptz)
      from instance_actions a
      where i.uuid = :uuid::uuid and ${owned} and i.vm_state = 'building' and a.instance_uuid = i.uuid and a.action = 'create'
      returning uuid`,
@@ -151,7 +151,7 @@ export async function failOverdueBuild(
     cell,
     `with ended as (
        update instances set vm_state = 'error', task_state = null, task = null, updated_at = now()
-       where uuid = :uuid::uuid and ${owned} and vm_state = 'building' and (task->>'begun')::boolean and (task->>'due_at')::timestamptz <= now()
+       where uuid = :uuid::uuid and ${owned} and vm_state = 'building' and (task->>'due_at')::timestamptz <= now()
        returning uuid, reservation_id, created_at),
      fault as (
        insert into instance_faults (instance_uuid, code, message, details, host)

@@ -1,6 +1,7 @@
 /** The end of a server in its cell. */
 import { type Database, query } from '../../data-api/client.ts';
 import { serverTables } from '../server-tables.ts';
+import { endReplacedAction, replacedBy } from '../tasks.ts';
 
 /** What deleting a server found: where it ran, or that someone had locked it. */
 export interface Deletion {
@@ -12,7 +13,7 @@ export interface Deletion {
 
 /**
  * Soft-deletes a server with its relations as Nova does: tags go for good, actions stay, and a `delete` action is added. A second call changes nothing
- * and answers the same, so that an interrupted delete can be finished.
+ * and answers the same, so that an interrupted delete can be finished. What was being done to the server ends with an error.
  * @param force deletes a locked server too.
  * @returns undefined when the cell does not know the server.
  */
@@ -31,12 +32,14 @@ export async function deleteInstance(
     cell,
     `with
      -- The server, which nobody else deletes meanwhile.
-     found as (select uuid, id, host, fencing_token, locked, deleted from instances where uuid = :uuid::uuid for update),
+     found as (select uuid, id, host, fencing_token, locked, deleted, task from instances where uuid = :uuid::uuid for update),
      -- Gone, unless it is locked.
      gone as (
-       update instances i set deleted = i.id, deleted_at = now(), terminated_at = now(), updated_at = now(), vm_state = 'deleted', task_state = null
+       update instances i set deleted = i.id, deleted_at = now(), terminated_at = now(), updated_at = now(), vm_state = 'deleted', task_state = null,
+         task = null
        from found where i.id = found.id and found.deleted = 0 and (not found.locked or :force)
-       returning i.uuid),${parts.join(',')},
+       returning i.uuid, found.task as before),${parts.join(',')},
+     ${endReplacedAction('gone')},
      -- Tags go for good.
      untagged as (delete from tags using gone where resource_id = gone.uuid),
      -- Its actions say who deleted it.
@@ -45,7 +48,14 @@ export async function deleteInstance(
        select uuid, 'delete', :request_id, :user_id, :project_id, now(), now(), now() from gone
        on conflict do nothing)
      select host, fencing_token, locked and deleted = 0 and not :force as locked from found`,
-    { uuid, request_id: by.requestId, user_id: by.userId, project_id: by.projectId, force: by.force },
+    {
+      uuid,
+      request_id: by.requestId,
+      user_id: by.userId,
+      project_id: by.projectId,
+      force: by.force,
+      ...replacedBy('The server was deleted.'),
+    },
   );
   return deletion;
 }

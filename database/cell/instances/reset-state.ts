@@ -1,7 +1,7 @@
 /** The state of a server as an admin sets it. What was being done to it is given up. */
 import { type Database, query } from '../../data-api/client.ts';
 import type { VmState } from '../../servers/document.ts';
-import { endAction } from '../tasks.ts';
+import { endReplacedAction, replacedBy } from '../tasks.ts';
 import { type ChangedBy, recordAction } from './lock.ts';
 
 /**
@@ -18,15 +18,12 @@ export async function resetInstanceState(cell: Database, uuid: string, by: Chang
      changed as (
        update instances i set vm_state = :state, task_state = null, task = null, updated_at = now() from found where i.uuid = found.uuid
        returning i.uuid, found.task as before),
-     ${endAction({
-       which: `a.instance_uuid = changed.uuid and a.request_id = before->>'request_id' and a.action = before->>'action'`,
-       from: 'changed',
-     })},
+     ${endReplacedAction('changed')},
      ${recordAction('resetState', 'changed')}
      select uuid from changed`,
     {
       ...{ uuid, state, request_id: by.requestId, user_id: by.userId, project_id: by.projectId },
-      ...{ message: 'Error', details: 'The state of the server was reset.' },
+      ...replacedBy('The state of the server was reset.'),
     },
   );
   return rows.length > 0;

@@ -1,55 +1,22 @@
 /** Every kind of damage, done by SQL to a healthy cloud, is found as what it is, and nothing else is. */
-import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { audit, isClean } from '../../../compute/audit/audit.ts';
 import { type Kind, kinds } from '../../../compute/audit/findings.ts';
-import { explain } from '../../../compute/servers/explain.ts';
 import { purgeInstances } from '../../../database/cell/reaper.ts';
 import { parseDatabaseUrl } from '../../../database/data-api/url.ts';
-import { type Cloud, startCloud } from '../../fixtures/cloud.ts';
-import {
-  claimOn,
-  locate,
-  nobody,
-  type Run,
-  requestBuild,
-  rest,
-  runner,
-  unclaim,
-  type Victim,
-  victim,
-  wipe,
-  writeRow,
-} from '../../fixtures/damage.ts';
+import { claimOn, requestBuild, unclaim, type Victim, writeRow } from '../../fixtures/damage.ts';
+import { auditACloud, audited, inCell, run, settled, someone } from './audited-cloud.ts';
 
-let cloud: Cloud;
-let run: Run;
-beforeAll(async () => {
-  cloud = await startCloud();
-  run = runner(cloud);
-});
-afterAll(() => cloud?.stop());
+auditACloud();
 
-const victims: Victim[] = [];
-afterEach(async () => {
-  cloud.service.dataApi.faults.clear();
-  for (const server of victims.splice(0)) await wipe(cloud, server);
-  expect((await settled()).findings).toEqual([]);
-});
-
-/** A server in a cell, one in cell0, or nobody; it is wiped out after the test. */
-async function someone(who: 'active' | 'buried' | 'nobody'): Promise<Victim> {
-  const server = who === 'nobody' ? nobody() : await victim(cloud, who === 'active');
-  victims.push(server);
-  return server;
-}
-
-const settled = () => audit(cloud.service.api, { settled: true });
-const inCell = (cell: string, set: string, { id }: Victim) => run(cell, `update instances set ${set} where uuid = :id::uuid`, { id });
 const inApi = (sql: string, { id }: Victim) => run('api', sql, { id });
 const otherHost = ({ cell, host }: Victim) => (host.endsWith('1') ? `${cell}-host2` : `${cell}-host1`);
 const giveQuotaBack = ({ project }: Victim) =>
   run('api', 'update quota_usages set instances = 0, cores = 0, ram = 0 where project_id = :project', { project });
+
+/** SQL that puts a server into a task whose host was asked some seconds ago. */
+const taskSince = (seconds: number) => `task_state = 'pausing', task = jsonb_build_object(
+  'action', 'pause', 'request_id', 'req-1', 'attempt', 1, 'arguments', '{}'::jsonb, 'due_at', null, 'asked_at', now() - interval '${seconds} seconds')`;
 
 interface Damage {
   /** Who is damaged: a server in a cell, one in cell0, or nobody. */
@@ -213,6 +180,8 @@ const damages: [Kind, string, Damage][] = [
       },
     },
   ],
+  ['task-without-note', 'a task that nobody noted', { who: 'active', do: (server) => inCell(server.cell, taskSince(-60), server) }],
+  ['state-without-task', 'a task state alone', { who: 'active', do: (server) => inCell(server.cell, `task_state = 'pausing'`, server) }],
   ['host-without-allocation', 'a server without a claim', { who: 'active', do: ({ id }) => unclaim(run, id) }],
   [
     'allocation-on-wrong-host',
@@ -306,11 +275,11 @@ const damages: [Kind, string, Damage][] = [
 ];
 
 async function wipeRow({ id, cell }: Victim): Promise<void> {
-  await purgeInstances(parseDatabaseUrl(cloud.service.databases.get(cell) ?? ''), [{ uuid: id, fencing_token: 1 }]);
+  await purgeInstances(parseDatabaseUrl(audited().service.databases.get(cell) ?? ''), [{ uuid: id, fencing_token: 1 }]);
 }
 
 async function deleteWell({ id }: Victim): Promise<void> {
-  const admin = await cloud.newUser('admin');
+  const admin = await audited().newUser('admin');
   expect((await admin.send('DELETE', `/servers/${id}`)).status).toBe(204);
 }
 
@@ -331,6 +300,19 @@ test.each(damages)('%s: %s', async (kind, _how, { who, do: damage }) => {
   const { server: named, project, host } = findings[0]?.ids ?? {};
   expect([server.id, server.project, server.host]).toContain(named ?? project ?? host);
   expect({ pending, unreadable }).toEqual({ pending: [], unreadable: [] });
+});
+
+test('task-overdue: a task that is noted, and was to end hours ago', async () => {
+  const server = await someone('active');
+  await inApi(
+    'insert into pending_cleanups (instance_uuid, cell_id) select instance_uuid, cell_id from instance_mappings where instance_uuid = :id::uuid',
+    server,
+  );
+  await inCell(server.cell, taskSince(36_000), server);
+  expect(await audit(audited().service.api)).toMatchObject({
+    findings: [{ kind: 'task-overdue', property: 'A task ends', ids: { server: server.id } }],
+    pending: [{ cell: server.cell, servers: 1 }],
+  });
 });
 
 test('overbooked: a host that has less than is claimed of it', async () => {
@@ -363,100 +345,6 @@ test('cell0-missing: a cloud without cell0', async () => {
 });
 
 test('every kind of finding is tried', () => {
-  const tried = new Set<string>([...damages.map(([kind]) => kind), 'overbooked', 'cell0-missing']);
+  const tried = new Set<string>([...damages.map(([kind]) => kind), 'overbooked', 'task-overdue', 'cell0-missing']);
   expect(Object.keys(kinds).filter((kind) => !tried.has(kind))).toEqual([]);
-});
-
-test('what is noted to be finished is pending, not broken', async () => {
-  const [half, orphan] = [await someone('active'), await someone('active')];
-  const note = (id: string, cell: string) =>
-    run('api', `insert into pending_cleanups (instance_uuid, cell_id) select :id::uuid, id from cell_mappings where name = :cell`, {
-      id,
-      cell,
-    });
-  await inCell(half.cell, `deleted = id, vm_state = 'deleted'`, half);
-  await note(half.id, half.cell);
-  await writeRow(run, orphan.other, orphan);
-  await note(orphan.id, orphan.other);
-  const { findings, pending } = await settled();
-  expect(findings).toEqual([]);
-  expect(pending.reduce((sum, { servers }) => sum + servers, 0)).toBe(2);
-  await rest(cloud);
-  expect(await settled()).toMatchObject({ findings: [], pending: [] });
-});
-
-test('a server that has just become ACTIVE is neither broken nor pending, whatever is noted of it', async () => {
-  const noted = () => run('api', 'select instance_uuid from pending_cleanups');
-  const user = await cloud.newUser();
-  const id = await user.boot();
-  expect((await user.settled(id)).status).toBe('ACTIVE');
-  await cloud.service.workflow.drain();
-  expect(await noted()).toEqual([{ instance_uuid: id }]);
-  expect(await settled()).toMatchObject({ servers: 1, findings: [], pending: [] });
-  expect(await explain(cloud.service.api, id)).toMatchObject({ entry: { pendingCleanups: [] } });
-  const server = await locate(cloud, id, user.projectId);
-  victims.push(server);
-  await inCell(server.cell, `vm_state = 'building'`, server);
-  expect((await settled()).pending).toEqual([{ cell: server.cell, servers: 1, oldest: expect.any(Number) }]);
-  expect(await explain(cloud.service.api, id)).toMatchObject({ entry: { pendingCleanups: [server.cell] } });
-});
-
-test('a busy cloud with damage shows the damage alone, after a second look; a young boot is not stuck', async () => {
-  const [server, building] = [await someone('active'), await someone('active')];
-  await unclaim(run, server.id);
-  await inCell(building.cell, `vm_state = 'building'`, building);
-  expect((await audit(cloud.service.api)).findings.map(({ kind, ids }) => [kind, ids.server])).toEqual([
-    ['host-without-allocation', server.id],
-  ]);
-});
-
-test('what heals by itself before the second look is no finding', async () => {
-  const server = await someone('active');
-  await unclaim(run, server.id);
-  const auditing = audit(cloud.service.api);
-  await sleep(1_000);
-  await claimOn(run, server.id, server.host);
-  expect((await auditing).findings).toEqual([]);
-});
-
-test('a cell that is down is reported, and hides nothing but its own', async () => {
-  const [server, broken] = [await someone('active'), await someone('buried')];
-  await run('cell0', 'delete from instance_faults where instance_uuid = :id::uuid', { id: broken.id });
-  cloud.service.dataApi.faults.add({ cluster: server.cell, kind: 'down' });
-  const report = await settled();
-  expect(report.unreadable).toMatchObject([{ cell: server.cell }]);
-  expect(report.findings).toMatchObject([{ kind: 'cell0-without-fault', ids: { server: broken.id } }]);
-  expect(isClean({ ...report, findings: [] })).toBe(false);
-});
-
-test('thousands of servers are read in pages, and the one broken among them is found', async () => {
-  const project = nobody().project;
-  const count = 3_500;
-  await run('api', `insert into quota_usages (project_id, instances, cores, ram) values (:project, :count, 0, 0)`, { project, count });
-  await run(
-    'api',
-    `with new as (
-       insert into instance_mappings (instance_uuid, cell_id, project_id, user_id)
-       select md5('audit ' || n)::uuid, c.id, :project, 'many' from generate_series(1, :count) n, cell_mappings c where c.name = 'cell0'
-       returning instance_uuid)
-     insert into request_specs (instance_uuid, spec) select instance_uuid, '{"flavor": {"vcpus": 0, "memory_mb": 0}}' from new`,
-    { project, count },
-  );
-  await run(
-    'cell0',
-    `with i as (
-       insert into instances (uuid, user_id, project_id, vm_state, memory_mb, vcpus, root_gb, ephemeral_gb, reservation_id)
-       select md5('audit ' || n)::uuid, 'many', :project, 'error', 0, 0, 0, 0, 'r-many' from generate_series(1, :count) n returning uuid),
-     extra as (insert into instance_extra (instance_uuid, flavor) select uuid, '{}' from i),
-     cache as (insert into instance_info_caches (instance_uuid) select uuid from i),
-     faults as (insert into instance_faults (instance_uuid, code) select uuid, 500 from i),
-     action as (
-       insert into instance_actions (instance_uuid, action, request_id, start_time) select uuid, 'create', 'req-x', now() from i returning id)
-     insert into instance_actions_events (action_id, event, start_time) select id, 'burial', now() from action`,
-    { project, count },
-  );
-  expect(await settled()).toMatchObject({ servers: count, findings: [] });
-  await run('cell0', `update instances set host = 'h' where uuid = md5('audit 1234')::uuid`);
-  expect((await settled()).findings).toMatchObject([{ kind: 'cell0-with-host' }]);
-  await run('cell0', `update instances set host = null where uuid = md5('audit 1234')::uuid`);
 });

@@ -81,7 +81,7 @@ test('a build that its host has begun is noted with its due time, and ends by th
   const dueAt = Date.now() + 600_000;
   const { server, cell, look } = await begun(dueAt);
   expect(await look()).toMatchObject({ shown: 'BUILD', allocated: 'here', rows: { here: { state: 'building' } } });
-  expect((await taskOf(cell, server.id))?.task).toMatchObject({ action: 'create', request_id: server.requestId, attempt: 1, begun: true });
+  expect((await taskOf(cell, server.id))?.task).toMatchObject({ action: 'create', request_id: server.requestId, attempt: 1, due_at: expect.any(String) });
   expect(await report(success)).toMatchObject({ uuid: server.id, request_id: server.requestId, seconds: expect.any(Number) });
   expect(await look()).toMatchObject({ shown: 'ACTIVE', allocated: 'here' });
   expect((await taskOf(cell, server.id))?.task).toBeNull();
@@ -127,7 +127,7 @@ test('a report of an earlier owner changes nothing, and what that had started is
   expect(continued).toEqual([]);
   await report(success, about);
   expect(asked.at(-1)).toMatchObject({ operation: 'destroy', host: created.host, fencing_token: 1 });
-  expect(await taskOf(cell, server.id)).toMatchObject({ vm_state: 'building', task: { begun: true } });
+  expect(await taskOf(cell, server.id)).toMatchObject({ vm_state: 'building', task: { due_at: expect.any(String) } });
   await report(success, sent.find(({ about }) => about.fencing_token === 2)?.about);
   expect(await standingOf(cloud, server, here)).toMatchObject({ shown: 'ACTIVE', rows: { here: { token: 2 } } });
 });

@@ -41,11 +41,17 @@ afterAll(async () => {
   writeSync(1, `\n${done} scenarios done, each with its audit\n`);
 });
 
+const atRest = /^(ACTIVE|ERROR|SHUTOFF|RESCUE|SUSPENDED)$/;
+
 async function expectProperties({ user }: Stage): Promise<void> {
-  const { body } = await user.send<{ servers: { id: string; status: string }[] }>('GET', '/servers/detail');
+  const { body } = await user.send<{ servers: { id: string; status: string; 'OS-EXT-STS:task_state': string | null }[] }>(
+    'GET',
+    '/servers/detail',
+  );
   const ids = body.servers.map(({ id }) => id);
   expect(new Set(ids).size).toBe(ids.length);
-  for (const { status } of body.servers) expect(status).toMatch(/^(ACTIVE|ERROR)$/);
+  for (const { status, 'OS-EXT-STS:task_state': task } of body.servers)
+    expect([status, task]).toEqual([expect.stringMatching(atRest), null]);
   await expectCleanAudit();
   for (const id of ids) expect((await user.send('DELETE', `/servers/${id}`)).status).toBe(204);
   await comeToRest(cloud.service);

@@ -42,6 +42,21 @@ async function bootAndRemove(stage: Stage, wait: number, server?: object): Promi
   await remove(stage, id);
 }
 
+/** Boots a server and asks for actions of it, each until it is clearly answered or the client gives up. */
+async function bootAndAct(stage: Stage, ...actions: object[]): Promise<string | undefined> {
+  const id = await boot(stage);
+  if (id === undefined) return undefined;
+  await stage.user.settled(id).catch(() => undefined);
+  for (const body of actions) {
+    for (let attempt = 0; attempt < 3; attempt++) {
+      const { status } = await stage.user.send('POST', `/servers/${id}/action`, { body });
+      if (status !== 503) break;
+      await sleep(20);
+    }
+  }
+  return id;
+}
+
 /** The scenarios by name. */
 export const scenarios: Readonly<Record<string, Scenario>> = {
   fits: { run: async (stage) => void (await boot(stage)) },
@@ -63,6 +78,16 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   'deleted while it builds': { simulation: { delay: 15 }, run: (stage) => bootAndRemove(stage, 15) },
   'deleted when active': { run: (stage) => bootAndRemove(stage, 80) },
   'deleted when buried': { run: (stage) => bootAndRemove(stage, 80, { flavorRef: stage.giant }) },
+  stopped: { run: async (stage) => void (await bootAndAct(stage, { 'os-stop': null })) },
+  'rebooted hard while it is suspended': {
+    run: async (stage) => void (await bootAndAct(stage, { suspend: null }, { reboot: { type: 'HARD' } })),
+  },
+  'rescued, and deleted': {
+    async run(stage) {
+      const id = await bootAndAct(stage, { rescue: null });
+      await remove(stage, id);
+    },
+  },
   'deleted by two': {
     async run(stage) {
       const id = await boot(stage);

@@ -1,5 +1,5 @@
 /**
- * Random programs of boots, deletes, failing hosts, cells that are down or asleep, reapers and crashes, against a model that knows only what clients were
+ * Random programs of boots, deletes, actions, failing hosts, cells that are down or asleep, reapers and crashes, against a model that knows only what clients were
  * promised. While a program runs no promised server is ever missing and no deleted one is ever seen; at rest the audit finds nothing.
  * PROGRAMS sets how many (`npm run soak` sets 100,000), SEED repeats a run.
  */
@@ -44,6 +44,14 @@ function boot(server: () => object): Command {
   };
 }
 
+const actions = [
+  ...['os-start', 'os-stop', 'pause', 'unpause', 'suspend', 'resume', 'rescue', 'unrescue'].map((name) => ({ [name]: null })),
+  ...['SOFT', 'HARD'].map((type) => ({ reboot: { type } })),
+];
+
+/** The states in which a server may be at rest, with its power state. */
+const states = ['ACTIVE 1', 'SHUTOFF 4', 'PAUSED 3', 'SUSPENDED 7', 'RESCUE 1', 'ERROR 0', 'ERROR 1', 'ERROR 3', 'ERROR 4', 'ERROR 7'];
+
 const commands = {
   boot: fc.constant(boot(() => ({}))),
   bootTwo: fc.constant(boot(() => ({ min_count: 2, max_count: 2 }))),
@@ -60,6 +68,17 @@ const commands = {
           expect(status).toBe(503);
           doubtful.add(id);
         }
+      },
+  ),
+  act: fc.tuple(fc.nat(9), fc.constantFrom(...actions)).map(
+    ([pick, action]): Command =>
+      async ({ user, living }) => {
+        const id = [...living][pick % Math.max(1, living.size)];
+        if (id === undefined) return;
+        const { status } = await user.send('POST', `/servers/${id}/action`, { body: action });
+        // Nova looks for some servers in their cells alone.
+        expect([200, 202, 404, 409, 503]).toContain(status);
+        if (status === 404) expect((await user.send('GET', `/servers/${id}`)).status).toBe(200);
       },
   ),
   failHosts: fc.subarray(hosts).map(
@@ -105,6 +124,13 @@ const program = fc.array(
   { minLength: 1, maxLength: 10 },
 );
 
+interface RestingServer {
+  id: string;
+  status: string;
+  'OS-EXT-STS:power_state': number;
+  'OS-EXT-STS:task_state': string | null;
+}
+
 async function expectPromises({ user, living, deleted }: Model, reachable: boolean): Promise<void> {
   const check = async (id: string, expected: number[]) => expect(expected).toContain((await user.send('GET', `/servers/${id}`)).status);
   await Promise.all([...living].map((id) => check(id, reachable ? [200] : [200, 503])));
@@ -126,12 +152,15 @@ async function run(program: readonly Command[]): Promise<void> {
     await comeToRest(cloud.service);
   }
   await expectPromises(model, true);
-  const { body } = await user.send<{ servers: { id: string; status: string }[] }>('GET', '/servers/detail');
+  const { body } = await user.send<{ servers: RestingServer[] }>('GET', '/servers/detail');
   const ids = body.servers.map(({ id }) => id);
   expect(new Set(ids).size).toBe(ids.length);
   for (const id of living) expect(ids).toContain(id);
   for (const id of deleted) expect(ids).not.toContain(id);
-  for (const { status } of body.servers) expect(status).toMatch(/^(ACTIVE|ERROR)$/);
+  for (const { status, 'OS-EXT-STS:power_state': power, 'OS-EXT-STS:task_state': task } of body.servers) {
+    expect(states).toContain(`${status} ${power}`);
+    expect(task).toBeNull();
+  }
   expect(await findings()).toEqual(before);
   for (const id of new Set([...ids, ...doubtful])) expect([204, 404]).toContain((await user.send('DELETE', `/servers/${id}`)).status);
 }

@@ -60,6 +60,7 @@ test('what is not named or not there is null, and the limits are the defaults', 
     ...{
       flavor: null,
       image: null,
+      kernelExists: true,
       deviceImages: [],
       keyPair: null,
       groupExists: false,

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vit
 import { maxAttempts } from '../../../../compute/boot/reschedule.ts';
 import { mostCells } from '../../../../compute/boot/try-another-cell.ts';
 import { query } from '../../../../database/data-api/client.ts';
+import { mostProperties } from '../../../../image/images.ts';
 import { serversOfExecution } from '../../../../lambdas/workflows/boot/schedule-servers.ts';
 import { workflows } from '../../../../lambdas/workflows/index.ts';
 import { stateMachineArn } from '../../../../local/aws/arns.ts';
@@ -57,6 +58,13 @@ test('names as long as they may be fit into the state', () => {
   const servers = Array.from({ length: mostServers }, () => randomUUID());
   const state = { version: 1, ...ids, servers, placements: Array.from({ length: serversOfExecution }, () => placement) };
   expect(Buffer.byteLength(JSON.stringify(state))).toBeLessThan(mostBytes);
+
+  const pairs = Array.from({ length: mostProperties }, (_, index) => [String(index).padEnd(255, 'x'), '中'.repeat(255)]);
+  const image = { id: randomUUID(), properties: Object.fromEntries(pairs) };
+  const created = { ...placement, connection: `rds-data://${'x'.repeat(500)}`, flavor: { vcpus: 1, memory_mb: 1, root_gb: 1 }, image };
+  // Of an error it keeps 32,768 characters.
+  const ofServer = { ...placement, created, failure: { Error: 'BuildFailure', Cause: 'x'.repeat(32_768) } };
+  expect(Buffer.byteLength(JSON.stringify(ofServer))).toBeLessThan(mostBytes);
 });
 
 test('a server that has ended leaves nothing in the state, which would hold that of all of them', () => {

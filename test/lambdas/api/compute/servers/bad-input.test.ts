@@ -154,6 +154,7 @@ describe('a field', () => {
       badRequest('Volume type fast could not be found.'),
     ],
     [[{ ...root, disk_bus: 'floppybus' }], badRequest('Block Device Mapping is Invalid.')],
+    [[{ ...root, device_type: 'tape' }], device('Field value tape is invalid.')],
     [
       [root, { source_type: 'blank', destination_type: 'volume', volume_size: 1, device_name: 'vda' }],
       badRequest('The volume cannot be assigned the same device name as the root device vda'),

@@ -264,6 +264,22 @@ describe('a root disk made of an image is bound by what binds a boot from it', (
     expect([status, body]).toEqual([400, { badRequest: { code: 400, message: message(id) } }]);
   });
 
+  test('its kernel and its ramdisk are images that the caller may use, unless it says that it has none', async () => {
+    const { id: open } = await boot({});
+    const { id: closed } = await boot({ visibility: 'private' });
+    const refused = [400, { badRequest: { code: 400, message: 'Can not find requested image' } }];
+    const answer = async (properties: Record<string, string>) => {
+      const { status, body } = await boot({ properties });
+      return [status, status === 202 ? {} : body];
+    };
+    expect(await answer({ kernel_id: open, ramdisk_id: open })).toEqual([202, {}]);
+    expect(await answer({ kernel_id: 'nokernel', ramdisk_id: closed })).toEqual([202, {}]);
+    for (const bad of [closed, randomUUID(), 'no-uuid', '']) {
+      expect(await answer({ kernel_id: bad })).toEqual(refused);
+      expect(await answer({ kernel_id: open, ramdisk_id: bad })).toEqual(refused);
+    }
+  });
+
   test('and by what its properties ask of a host', async () => {
     const { user, body } = await boot({ properties: { img_hv_type: 'xen' } });
     expect(await user.settled(body.server.id)).toMatchObject({ status: 'ERROR', image: '' });
