@@ -38,8 +38,8 @@ export class ControlPlaneStack extends Stack {
     const { BootOne, BuildOnHost, Reschedule, FailInCell } = boot.functions;
     for (const func of [functions.compute, BootOne, BuildOnHost, Reschedule, FailInCell, reaper.functions.Reap]) reports.allowHosts(func);
     const prefix = prefixOf(databases.stage);
-    const { url, http } = new PublicApi(this, 'Api', prefix, functions);
-    const observed = { prefix, http, api: functions, boot, reaper, auditor, reports };
+    const { url, http, serverErrors } = new PublicApi(this, 'Api', prefix, functions);
+    const observed = { prefix, http, serverErrors, api: functions, boot, reaper, auditor, reports };
     const { alarms } = new Alarms(this, 'Alarms', observed);
     new Dashboard(this, 'Dashboard', observed, alarms);
     new CfnOutput(this, 'ApiUrl', { value: publicUrl || url, description: 'Keystone is at /identity/v3, Nova at /v2.1' });

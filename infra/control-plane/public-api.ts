@@ -4,6 +4,7 @@ import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway';
 import { HttpApi, HttpMethod, HttpRoute, HttpRouteKey, HttpStage, LogGroupLogDestination } from 'aws-cdk-lib/aws-apigatewayv2';
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import { FilterPattern, MetricFilter } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { type ApiFunction, gatewayRoutes } from '../../lambdas/api/gateway-routes.ts';
 import { vendedLogs } from './vended-logs.ts';
@@ -34,6 +35,8 @@ export class PublicApi extends Construct {
   readonly http: HttpApi;
   /** Where clients reach it, without a slash at the end. */
   readonly url: string;
+  /** Counts answers from 500 on that are a fault, ours or API Gateway's. */
+  readonly serverErrors: MetricFilter;
 
   constructor(scope: Construct, id: string, prefix: string, functions: Readonly<Record<ApiFunction, IFunction>>) {
     super(scope, id);
@@ -51,14 +54,25 @@ export class PublicApi extends Construct {
       id: 'AwsSolutions-APIG4',
       reason: "Tokens are checked in the functions, which answer in Nova's words: docs/decisions/0003-tokens-in-middleware.md.",
     });
+    const accessLog = vendedLogs(this, 'AccessLog', `apis/${prefix}`);
     new HttpStage(this, 'Stage', {
       httpApi: api,
       autoDeploy: true,
       throttle,
       accessLogSettings: {
-        destination: new LogGroupLogDestination(vendedLogs(this, 'AccessLog', `apis/${prefix}`)),
+        destination: new LogGroupLogDestination(accessLog),
         format: AccessLogFormat.custom(JSON.stringify(accessLogFields)),
       },
+    });
+    this.serverErrors = new MetricFilter(this, 'ServerErrors', {
+      logGroup: accessLog,
+      // 501 is what clients get who ask for something that is not built.
+      filterPattern: FilterPattern.all(
+        FilterPattern.stringValue('$.status', '=', '5*'),
+        FilterPattern.stringValue('$.status', '!=', '501'),
+      ),
+      metricNamespace: prefix,
+      metricName: 'ServerErrors',
     });
     this.http = api;
     this.url = api.apiEndpoint;

@@ -24,7 +24,7 @@ interface Definition {
 const persistently = { threshold: 3, period: Duration.minutes(15) };
 
 function definitions(observed: Observed): Definition[] {
-  const { auditor, boot, http, reaper, reports } = observed;
+  const { auditor, boot, reaper, reports, serverErrors } = observed;
   const own = (service: string, name: string) => metricOf(observed, service, name, 'Sum');
   const errors = (func: IFunction) => func.metricErrors({ statistic: 'Sum', period: persistently.period });
   return [
@@ -60,7 +60,7 @@ function definitions(observed: Observed): Definition[] {
     },
     {
       page: 'the-api-answers-5xx',
-      metric: http.metricServerError({ statistic: 'Sum', period }),
+      metric: serverErrors.metric({ statistic: 'Sum', period }),
       threshold: 5,
       says: 'Clients get errors that are not theirs.',
     },

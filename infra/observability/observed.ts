@@ -3,6 +3,7 @@ import { Duration } from 'aws-cdk-lib';
 import type { HttpApi } from 'aws-cdk-lib/aws-apigatewayv2';
 import { Metric } from 'aws-cdk-lib/aws-cloudwatch';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import type { MetricFilter } from 'aws-cdk-lib/aws-logs';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import type { ApiFunction } from '../../lambdas/api/gateway-routes.ts';
@@ -18,6 +19,8 @@ export interface Observed {
   /** What the names of the deployment begin with; the namespace of its metrics. */
   prefix: string;
   http: HttpApi;
+  /** Counts answers from 500 on that are a fault. */
+  serverErrors: MetricFilter;
   api: Readonly<Record<ApiFunction, IFunction>>;
   boot: ObservedWorkflow<'ScheduleServers' | 'BuryInCell0'>;
   reaper: ObservedWorkflow<'Reap'>;

@@ -225,6 +225,11 @@ describe('a server that is changed', () => {
     expect(await shown()).toMatchObject({ description: '', properties: { colour: 'blue' }, tags: ['two'] });
   });
 
+  it('server set --hostname', async () => {
+    expect(await member.run('server set --hostname host.example.org changed')).toMatchObject({ code: 0, err: '' });
+    expect(await shown()).toMatchObject({ 'OS-EXT-SRV-ATTR:hostname': 'host.example.org' });
+  });
+
   it('server delete --wait', waits, async () => {
     expect(await member.run('server delete --wait changed')).toMatchObject({ code: 0 });
   });
@@ -255,8 +260,20 @@ describe('a server that fits nowhere', () => {
     ]);
   });
 
+  it('server set: its name and description, and nothing that Nova refuses there', async () => {
+    expect(await member.run('server set --name lost --description worded buried')).toMatchObject({ code: 0, err: '' });
+    for (const [option, action] of [
+      ['--property colour=blue', 'update metadata'],
+      ['--tag one', 'update tag'],
+    ]) {
+      const refusal = expect.stringMatching(`Cannot '${action}' instance .* while it is in vm_state error`);
+      expect(await member.run(`server set ${option} lost`)).toMatchObject({ code: 1, err: refusal });
+    }
+    expect(await member.json<Row>('server show lost')).toMatchObject({ description: 'worded', properties: {}, tags: [], status: 'ERROR' });
+  });
+
   it('server delete --wait, and flavor delete', waits, async () => {
-    expect(await member.run('server delete --wait buried')).toMatchObject({ code: 0 });
+    expect(await member.run('server delete --wait lost')).toMatchObject({ code: 0 });
     expect(await member.json<Row[]>('server list')).toEqual([]);
     expect(await admin.run('flavor delete giant')).toMatchObject({ code: 0 });
     expect(await admin.run('flavor show giant')).toMatchObject({ code: 1 });

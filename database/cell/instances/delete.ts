@@ -22,26 +22,26 @@ export async function deleteInstance(
   uuid: string,
   by: { requestId: string; userId: string; projectId: string; force: boolean },
 ): Promise<Deletion | undefined> {
-  const parts = serverTables.map(
-    (table) => `
+  const parts = serverTables
+    .filter((table) => table !== 'instance_metadata')
+    .map(
+      (table) => `
      -- A part of it.
      ${table}_gone as (
        update ${table} t set deleted = t.id, deleted_at = now() from gone where t.instance_uuid = gone.uuid and t.deleted = 0)`,
-  );
+    );
   const [deletion] = await query<Deletion>(
     cell,
     `with
      -- The server, which nobody else deletes meanwhile.
      found as (select uuid, id, host, fencing_token, locked, deleted, task from instances where uuid = :uuid::uuid for update),
-     -- Gone, unless it is locked.
+     -- Gone, unless it is locked, with what clients keep beside it: a change that was just made is seen by these functions alone. Tags go for good.
      gone as (
        update instances i set deleted = i.id, deleted_at = now(), terminated_at = now(), updated_at = now(), vm_state = 'deleted', task_state = null,
          task = null
        from found where i.id = found.id and found.deleted = 0 and (not found.locked or :force)
-       returning i.uuid, found.task as before),${parts.join(',')},
+       returning i.uuid, found.task as before, set_metadata(i.uuid, '{}'), set_tags(i.uuid, '[]')),${parts.join(',')},
      ${endReplacedAction('gone')},
-     -- Tags go for good.
-     untagged as (delete from tags using gone where resource_id = gone.uuid),
      -- Its actions say who deleted it.
      action as (
        insert into instance_actions (instance_uuid, action, request_id, user_id, project_id, start_time, finish_time, updated_at)

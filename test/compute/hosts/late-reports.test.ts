@@ -81,7 +81,12 @@ test('a build that its host has begun is noted with its due time, and ends by th
   const dueAt = Date.now() + 600_000;
   const { server, cell, look } = await begun(dueAt);
   expect(await look()).toMatchObject({ shown: 'BUILD', allocated: 'here', rows: { here: { state: 'building' } } });
-  expect((await taskOf(cell, server.id))?.task).toMatchObject({ action: 'create', request_id: server.requestId, attempt: 1, due_at: expect.any(String) });
+  expect((await taskOf(cell, server.id))?.task).toMatchObject({
+    action: 'create',
+    request_id: server.requestId,
+    attempt: 1,
+    due_at: expect.any(String),
+  });
   expect(await report(success)).toMatchObject({ uuid: server.id, request_id: server.requestId, seconds: expect.any(Number) });
   expect(await look()).toMatchObject({ shown: 'ACTIVE', allocated: 'here' });
   expect((await taskOf(cell, server.id))?.task).toBeNull();

@@ -37,6 +37,23 @@ describe('alarms', () => {
     ]);
   });
 
+  test('of errors of the API count lines of its access log from 500 on, but not 501: nothing is wrong when a client asks for what is not built', () => {
+    const [[logGroup] = []] = Object.entries(
+      template.findResources('AWS::Logs::LogGroup', { Properties: { LogGroupName: '/aws/vendedlogs/apis/cellzero' } }),
+    );
+    const [filter] = Object.values(template.findResources('AWS::Logs::MetricFilter')).map(({ Properties }) => Properties);
+    expect(filter.LogGroupName).toEqual({ Ref: logGroup });
+    // A text, as the access log writes the status.
+    expect(filter.FilterPattern).toBe('{ ($.status = "5*") && ($.status != "501") }');
+    const [stage] = Object.values(template.findResources('AWS::ApiGatewayV2::Stage'));
+    expect(JSON.parse(stage?.Properties.AccessLogSettings.Format).status).toBe('$context.status');
+    const [{ MetricNamespace, MetricName, MetricValue }] = filter.MetricTransformations;
+    expect(MetricValue).toBe('1');
+    const alarm = alarms.find(({ AlarmName }) => AlarmName === 'cellzero-the-api-answers-5xx');
+    expect(alarm).toMatchObject({ Namespace: MetricNamespace, MetricName, Statistic: 'Sum', Threshold: 5 });
+    expect(alarm?.Dimensions).toBeUndefined();
+  });
+
   test('are silent while nothing happens, and cost nothing', () => {
     for (const { TreatMissingData } of alarms) expect(TreatMissingData).toBe('notBreaching');
     // Metric math would cost for each metric in it, and emulators know none.

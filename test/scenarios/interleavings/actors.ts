@@ -6,6 +6,7 @@ import { noFailures, simulatedDriver } from '../../../compute/hosts/drivers/simu
 import { reap, type StartedBoot } from '../../../compute/reaper/reap.ts';
 import { deleteServer } from '../../../compute/servers/delete-server.ts';
 import { findServer } from '../../../compute/servers/find-server.ts';
+import { updateServer } from '../../../compute/servers/update-server.ts';
 import { handler as bootOne } from '../../../lambdas/workflows/boot/boot-one.ts';
 import { handler as buildOnHost } from '../../../lambdas/workflows/boot/build-on-host.ts';
 import { handler as buryInCell0 } from '../../../lambdas/workflows/boot/bury-in-cell0.ts';
@@ -87,7 +88,11 @@ export interface Parts extends Accepted {
   boot(): Promise<void>;
   /** The user deletes it; who finds it gone is content. */
   remove(): Promise<void>;
+  /** The user renames it; who finds it gone is content. */
+  rename(): Promise<void>;
 }
+
+const newName = 'renamed';
 
 /** Accepts a server and starts nothing. `actors` says who meets at it, and may prepare the meeting. */
 export async function meetAt(
@@ -98,24 +103,29 @@ export async function meetAt(
   const { api } = cloud.service;
   const accepted = await acceptServer(cloud, flavorId);
   const { id, execution, requestId, caller } = accepted;
-  const lifetime: { deletion: 'none' | 'begun' | 'acknowledged' } = { deletion: 'none' };
+  const lifetime: { deletion: 'none' | 'begun' | 'acknowledged'; renamed: boolean } = { deletion: 'none', renamed: false };
   const remove = async () => {
     lifetime.deletion = 'begun';
     await deleteServer(api, simulatedDriver(noFailures), caller, requestId, id).catch(notFound);
     lifetime.deletion = 'acknowledged';
   };
+  const rename = async () => {
+    lifetime.renamed = (await updateServer(api, caller, id, { display_name: newName }).catch(notFound)) !== undefined;
+  };
   const find = () => findServer(api, caller, id).then(({ instance }) => instance, notFound);
   return {
-    actors: await actors({ ...accepted, remove, boot: () => boot({ execution, requestId, servers: [id] }) }),
+    actors: await actors({ ...accepted, remove, rename, boot: () => boot({ execution, requestId, servers: [id] }) }),
     async afterEach() {
-      const { deletion } = lifetime;
+      const { deletion, renamed } = lifetime;
       const found = await find();
+      if (renamed && found) expect(found.display_name, 'a change that was acknowledged').toBe(newName);
       if (deletion === 'none') expect(found, 'a promised server').toBeTruthy();
       if (deletion === 'acknowledged') expect(found, 'a deleted server').toBeUndefined();
     },
     async afterAll() {
       await comeToRest(cloud.service);
       const found = await find();
+      if (lifetime.renamed && found) expect(found.display_name).toBe(newName);
       if (lifetime.deletion === 'none') expect(found?.vm_state).toMatch(/^(active|error)$/);
       else expect(found).toBeUndefined();
       expect((await audit(api, { settled: true })).findings).toEqual([]);

@@ -1,6 +1,6 @@
 /**
  * Every order in which two who work at one server can meet, as far as a number of preemptions goes. The server is looked at after each statement: it is
- * never lost, and never seen again once its delete was acknowledged. At rest the audit finds nothing.
+ * never lost, never seen again once its delete was acknowledged, and never as it was before a change that was acknowledged. At rest the audit finds nothing.
  */
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { createInCell } from '../../../compute/boot/create-in-cell.ts';
@@ -73,6 +73,18 @@ const meetings: Readonly<Record<string, () => ReturnType<typeof meetAt>>> = {
       cloud.service.dataApi.faults.clear();
       return { one: () => reapAndBoot(cloud), other: () => reapAndBoot(cloud) };
     }),
+  'a boot and its change': () => meetAt(cloud, (server) => ({ boot: server.boot, change: server.rename })),
+  'a burial and its change': () => meetAt(cloud, (server) => ({ boot: server.boot, change: server.rename }), giant),
+  'a delete and a change': () =>
+    meetAt(cloud, async (server) => {
+      await server.boot();
+      return { delete: server.remove, change: server.rename };
+    }),
+  'a boot that turns to another cell and its change': () => {
+    cloud.service.dataApi.faults.clear();
+    cloud.service.dataApi.faults.add({ kind: 'down', cluster: 'cell1' });
+    return meetAt(cloud, (server) => ({ boot: server.boot, change: server.rename }));
+  },
   'a boot that turns to another cell and the reaper': () => {
     cloud.service.dataApi.faults.clear();
     cloud.service.dataApi.faults.add({ kind: 'down', cluster: 'cell1' });

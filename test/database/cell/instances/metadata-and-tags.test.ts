@@ -1,6 +1,7 @@
 /** A change of metadata or tags that waits for another one: it works on what that has left, and so does its count. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { deleteInstance } from '../../../../database/cell/instances/delete.ts';
 import {
   type Change,
   changeMetadata,
@@ -74,4 +75,14 @@ test('a statement that is sent twice says what it did, also when it is undone by
   await query(cell, `update instances set locked = true, vm_state = 'error'`);
   expect(await tags({ replace: ['a', 'b'] }, request)).toMatchObject({ done: true });
   expect(await tags({ replace: ['c'] })).toMatchObject({ done: false, locked: true, vm_state: 'error' });
+});
+
+test('a delete that waits for a change takes away what that has left', async () => {
+  const lock = `update instances set updated_at = now() where uuid = '${id}'`;
+  const by = { requestId: 'req-delete', userId: 'user', projectId: 'project', force: true };
+  const deletion = await afterChanges(cell, [lock, insert('last'), tag('last')], () => deleteInstance(cell, id, by));
+  expect(deletion).toMatchObject({ locked: false });
+  expect(await query(cell, 'select tag from tags')).toEqual([]);
+  expect(await query(cell, 'select key from instance_metadata where deleted = 0')).toEqual([]);
+  expect(await query(cell, `select key from instance_metadata where key = 'last'`)).toEqual([{ key: 'last' }]);
 });
