@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { query } from '../../../../database/data-api/client.ts';
 import { setting } from '../../../../lambdas/shared/environment.ts';
 import { handler as reap } from '../../../../lambdas/workflows/reaper/reap.ts';
+import { scheduleReaperAgain } from '../../../../lambdas/workflows/reaper/schedule.ts';
 import { type Cloud, startCloud } from '../../../fixtures/cloud.ts';
 
 let cloud: Cloud;
@@ -65,4 +66,13 @@ test('with something that is due in an hour, no database is asked before, and th
   await runFirstReap();
   expect(await query(api, 'select * from pending_cleanups')).toEqual([]);
   expect(await waitingReaps()).toEqual([]);
+});
+
+test('what is overdue is tried again in the next minute, and no reap waits for longer than an execution may last', async () => {
+  for (const dueIn of [400 * 86_400, -100]) await scheduleReaperAgain(dueIn);
+  const [next = Number.NaN, last = Number.NaN, ...others] = (await waitingReaps()).map(({ minutes }) => minutes);
+  expect(others).toEqual([]);
+  expect(next).toBeGreaterThan(0.9);
+  expect(next).toBeLessThan(2.1);
+  expect(last / 1_440).toBeCloseTo(300, 1);
 });
