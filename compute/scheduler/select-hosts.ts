@@ -5,14 +5,16 @@ import type { Group, HostClass, HostState } from '../../database/api/scheduler/s
 import type { RequestSpec } from '../../database/api/servers/request-spec.ts';
 import type { Configuration } from './configuration.ts';
 import { rejectForGroup } from './filters/index.ts';
+import { overriddenResources } from './requested-resources.ts';
 import { weigh } from './weighers/index.ts';
 
-/** Returns what a server uses of its host; swap counts as disk, as Placement has it. */
-export function resourcesOf({ flavor }: RequestSpec): Resources {
+/** Returns what a server uses of its host; swap counts as disk, as Placement has it, and what extra specs say of a class counts instead. */
+export function resourcesOf({ flavor }: Pick<RequestSpec, 'flavor'>): Resources {
   return {
     VCPU: flavor.vcpus,
     MEMORY_MB: flavor.memory_mb,
     DISK_GB: flavor.root_gb + flavor.ephemeral_gb + Math.ceil(flavor.swap / 1024),
+    ...overriddenResources(flavor.extra_specs),
   };
 }
 

@@ -13,6 +13,7 @@ import type { Database } from '../../database/data-api/client.ts';
 import type { Instance } from '../../database/servers/document.ts';
 import { defaultLimits, quotaExceeded } from '../quotas/instance-quota.ts';
 import { quotaDefaults } from '../quotas/quotas.ts';
+import { overriddenResources } from '../scheduler/requested-resources.ts';
 import { deviceImageIds, type NewBlockDevice } from './block-devices.ts';
 import { bootImageId, checkBoot, noSuchGroup } from './boot-checks.ts';
 import { hostnameOf } from './hostname.ts';
@@ -127,6 +128,7 @@ export async function createServers(api: Database, caller: Caller, requestId: st
     tags: request.tags,
     spec: {
       flavor: savedFlavor(flavor),
+      resources: overriddenResources(flavor.extra_specs),
       image: image && { id: image.id, properties: image.properties },
       availability_zone: zone,
       scheduler_hints: request.schedulerHints,

@@ -1,17 +1,17 @@
-/** Resources that the flavor asks for by class, as Placement has them: `resources:CUSTOM_GPU=1`, or with the name of a group before the colon. */
+/** Resources that the flavor asks for by class, as Placement has them. */
 import { resourceClasses } from '../../../database/api/hosts/allocations.ts';
+import { requestedResources } from '../requested-resources.ts';
 import type { HostClassFilter } from './index.ts';
 
 const known: ReadonlySet<string> = new Set(resourceClasses);
 
-/** No host has an inventory of another class than those that every server takes some of. */
+/** No host has an inventory of another class than those that every server takes some of; and what takes no processor is no server here. */
 export const resourceClassFilter: HostClassFilter = {
   name: 'ResourceClass',
   rejectionReason(_, { flavor }) {
-    for (const [key, amount] of Object.entries(flavor.extra_specs)) {
-      const [, resourceClass] = /^resources[a-zA-Z0-9_-]*:(\w+)$/.exec(key) ?? [];
-      if (resourceClass !== undefined && !known.has(resourceClass) && Number(amount) !== 0) return `there is no ${resourceClass}`;
-    }
-    return undefined;
+    const asked = requestedResources(flavor.extra_specs);
+    if (asked.get('VCPU') === 0) return 'a server takes a VCPU';
+    const [unknown] = [...asked].find(([resourceClass, amount]) => !known.has(resourceClass) && amount > 0) ?? [];
+    return unknown && `there is no ${unknown}`;
   },
 };

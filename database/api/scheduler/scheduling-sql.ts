@@ -57,9 +57,10 @@ export const request = `
   seekers as (select count(*) as servers from waiting where uuid not in (select server from claimed)),
   -- What one server asks for.
   one as (
-    select (spec->'flavor'->>'vcpus')::bigint as vcpu, (spec->'flavor'->>'memory_mb')::bigint as memory_mb,
-      (spec->'flavor'->>'root_gb')::bigint + (spec->'flavor'->>'ephemeral_gb')::bigint
-        + ceil((spec->'flavor'->>'swap')::bigint / 1024.0)::bigint as disk_gb,
+    select coalesce(spec->'resources'->>'VCPU', spec->'flavor'->>'vcpus')::bigint as vcpu,
+      coalesce(spec->'resources'->>'MEMORY_MB', spec->'flavor'->>'memory_mb')::bigint as memory_mb,
+      coalesce((spec->'resources'->>'DISK_GB')::bigint, (spec->'flavor'->>'root_gb')::bigint + (spec->'flavor'->>'ephemeral_gb')::bigint
+        + ceil((spec->'flavor'->>'swap')::bigint / 1024.0)::bigint) as disk_gb,
       coalesce(spec->'forced_host', spec->'requested_host') as named,
       case when spec->'forced_host' is null then spec->>'availability_zone' end as zone,
       (select policy from team) as policy

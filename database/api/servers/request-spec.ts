@@ -1,9 +1,13 @@
 /** What was asked for, as the scheduler needs it. */
+
 import type { InstanceFlavor } from '../../servers/document.ts';
+import type { Resources } from '../hosts/allocations.ts';
 
 /** What the scheduler must know of a server; kept until the server is archived, because quota is given back by it. */
 export interface RequestSpec {
   flavor: InstanceFlavor;
+  /** What extra specs of the flavor ask of a host instead of what the flavor has. */
+  resources?: Partial<Resources>;
   image: { id: string; properties: Record<string, string> } | null;
   /** The availability zone the client asked for. */
   availability_zone: string | null;

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type Placement, scheduleServers } from '../../../compute/boot/schedule-servers.ts';
 import { configuration } from '../../../compute/scheduler/configuration.ts';
 import { NoValidHost } from '../../../compute/scheduler/no-valid-host.ts';
+import { overriddenResources } from '../../../compute/scheduler/requested-resources.ts';
 import { claim } from '../../../database/api/hosts/allocations.ts';
 import { releaseTargetCell } from '../../../database/api/servers/build-requests.ts';
 import { releaseAllocationsOfFailed } from '../../../database/api/servers/release.ts';
@@ -35,6 +36,30 @@ test('a host is found in one reading and one claim, and that there is none in on
   const more = countCalls(fixture);
   await expect(scheduleServers(fixture.api, big.execution, big.servers)).rejects.toThrow(NoValidHost);
   expect(more()).toBe(1);
+});
+
+test('what extra specs ask of a class is claimed instead of what the flavor has, added up over groups', async () => {
+  const extra_specs = {
+    'resources:VCPU': '6',
+    'resources_A:VCPU': '2',
+    'resources:MEMORY_MB': '1024',
+    'resources:DISK_GB': '0',
+    'resources:x': '1',
+  };
+  const flavor = { ...tiny, extra_specs: { ...extra_specs, 'resources1:MEMORY_MB': 'some' } };
+  const resources = overriddenResources(flavor.extra_specs);
+  expect(resources).toEqual({ VCPU: 8, MEMORY_MB: 1_024, DISK_GB: 0 });
+  await boot({ flavor, resources });
+  const rows = 'select resource_class, used from allocations order by resource_class';
+  expect(await sql(fixture, rows)).toEqual([
+    { resource_class: 'MEMORY_MB', used: 1_024 },
+    { resource_class: 'VCPU', used: 8 },
+  ]);
+  // The reading looks for hosts with as much: six hosts with 16 processors each hold twelve in all.
+  expect(await boot({ flavor, resources }, 11)).toHaveLength(11);
+  await expect(boot({ flavor, resources })).rejects.toThrow(/Asked: 1 server with VCPU 8/);
+  expect(overriddenResources({ 'resources:VCPU': '9'.repeat(30), 'other:VCPU': '1' })).toEqual({ VCPU: 2_147_483_647 });
+  await checkCapacity(fixture);
 });
 
 test('the step run again returns the hosts it claimed before, and claims nothing', async () => {

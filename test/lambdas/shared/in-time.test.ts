@@ -39,7 +39,7 @@ test('Step Functions that do not answer are asked once and given up at the deadl
 test.each(['AccessDeniedException', 'StateMachineDoesNotExist'])('Step Functions that answer %s have failed', async (answer) => {
   refusal = answer;
   await expect(startExecution('arn:of:a:machine', 'name', { version: 1 })).rejects.toThrow(
-    new ServiceUnreachable(`${answer}: UnknownError`),
+    new ServiceUnreachable(`${answer}: {"__type":"${answer}"}`),
   );
 });
 

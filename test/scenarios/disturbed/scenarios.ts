@@ -57,6 +57,9 @@ async function bootAndAct(stage: Stage, ...actions: object[]): Promise<string | 
   return id;
 }
 
+/** Hosts that report what they end, after the execution has ended. */
+const later = { reportAfter: 0 };
+
 /** The scenarios by name. */
 export const scenarios: Readonly<Record<string, Scenario>> = {
   fits: { run: async (stage) => void (await boot(stage)) },
@@ -78,6 +81,18 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   'deleted while it builds': { simulation: { delay: 15 }, run: (stage) => bootAndRemove(stage, 15) },
   'deleted when active': { run: (stage) => bootAndRemove(stage, 80) },
   'deleted when buried': { run: (stage) => bootAndRemove(stage, 80, { flavorRef: stage.giant }) },
+  'on a host that reports later': { simulation: later, run: async (stage) => void (await boot(stage)) },
+  'the first host reports later that it failed': {
+    simulation: { ...later, failingHosts: ['cell1-host1', 'cell2-host1'] },
+    run: async (stage) => void (await boot(stage)),
+  },
+  'all hosts report later that they failed': { simulation: { ...later, failureChance: 1 }, run: async (stage) => void (await boot(stage)) },
+  'deleted before its host reports': { simulation: { ...later, reportAfter: 1 }, run: (stage) => bootAndRemove(stage, 80) },
+  'deleted on a host that reports later, and twice': {
+    simulation: { ...later, doubledReports: true },
+    run: (stage) => bootAndRemove(stage, 120),
+  },
+  'stopped on a host that reports later': { simulation: later, run: async (stage) => void (await bootAndAct(stage, { 'os-stop': null })) },
   stopped: { run: async (stage) => void (await bootAndAct(stage, { 'os-stop': null })) },
   'rebooted hard while it is suspended': {
     run: async (stage) => void (await bootAndAct(stage, { suspend: null }, { reboot: { type: 'HARD' } })),

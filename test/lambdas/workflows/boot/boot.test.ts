@@ -40,6 +40,24 @@ test('a server that fits becomes ACTIVE on a host, and releases everything when 
   expect(await claimed()).toEqual([]);
 });
 
+test('extra specs say what a server takes of its host; its quota is the flavor', async () => {
+  const flavorRef = await cloud.newFlavor({ ram: 512 });
+  for (const [key, value] of Object.entries({ 'resources:VCPU': '3', 'resources:DISK_GB': '7' })) {
+    const add = 'insert into flavor_extra_specs (flavor_id, key, value) select id, :key, :value from flavors where flavorid = :flavorRef';
+    await query(cloud.service.api, add, { key, value, flavorRef });
+  }
+  const id = await user.boot({ flavorRef });
+  expect(await user.settled(id)).toMatchObject({ status: 'ACTIVE' });
+  expect(await query(cloud.service.api, 'select resource_class, used from allocations order by resource_class')).toEqual([
+    { resource_class: 'DISK_GB', used: 7 },
+    { resource_class: 'MEMORY_MB', used: 512 },
+    { resource_class: 'VCPU', used: 3 },
+  ]);
+  expect(await used()).toMatchObject({ totalCoresUsed: 1 });
+  await user.send('DELETE', `/servers/${id}`);
+  expect(await claimed()).toEqual([]);
+});
+
 test('a server that fits nowhere is in ERROR with the reason, and is deleted like any other', async () => {
   const flavorRef = await cloud.newFlavor({ disk: 1_000 });
   const id = await user.boot({ flavorRef });
