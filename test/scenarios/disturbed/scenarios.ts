@@ -1,5 +1,6 @@
 /** The requests whose every statement is disturbed. A scenario is what a client does; whatever fails, a client asks again. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'vitest';
 import type { User } from '../../fixtures/cloud.ts';
 
 /** What a scenario may use. */
@@ -57,6 +58,23 @@ async function bootAndAct(stage: Stage, ...actions: object[]): Promise<string | 
   return id;
 }
 
+/** Changes a server in all that its client keeps of it; what was acknowledged is shown from then on, whenever the server can be read. */
+async function change({ user }: Stage, id: string): Promise<void> {
+  const shown: Record<string, unknown> = {};
+  const changes = [
+    ['PUT', '', { server: { name: 'renamed' } }, { name: 'renamed' }],
+    ['POST', '/metadata', { metadata: { role: 'web' } }, { metadata: { role: 'web' } }],
+    ['PUT', '/tags/blue', undefined, { tags: ['blue'] }],
+  ] as const;
+  for (const [method, path, body, made] of changes) {
+    const { status } = await user.send(method, `/servers/${id}${path}`, { body });
+    if (status < 300) Object.assign(shown, made);
+    // A later microversion shows a part of a server whose cell does not answer.
+    const answer = await user.send<{ server?: object }>('GET', `/servers/${id}`, { microversion: 68 });
+    if (answer.status === 200) expect(answer.body.server).toMatchObject(shown);
+  }
+}
+
 /** Hosts that report what they end, after the execution has ended. */
 const later = { reportAfter: 0 };
 
@@ -101,6 +119,15 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     async run(stage) {
       const id = await bootAndAct(stage, { rescue: null });
       await remove(stage, id);
+    },
+  },
+  'changed while it builds, and when active': {
+    async run(stage) {
+      const id = await boot(stage);
+      if (!id) return;
+      await change(stage, id);
+      await sleep(60);
+      await change(stage, id);
     },
   },
   'deleted by two': {
