@@ -15,21 +15,27 @@ export interface ServerOfCell {
 
 /**
  * Returns a server as findServer does, from its cell alone where that is known and says enough.
+ * @param withGroups whether its groups are shown: one that has joined a group costs a second call then, because the group may have been deleted since.
  * @throws NotFound when it does not exist, is deleted, or belongs to another project.
  */
-export async function showServer(api: Database, caller: Caller, uuid: string): Promise<Server | ServerOfCell> {
+export async function showServer(api: Database, caller: Caller, uuid: string, withGroups: boolean): Promise<Server | ServerOfCell> {
   const known = knownCell(uuid);
   const seen = known && (known.projectId === caller.projectId || allows(caller, 'os_compute_api:servers:detail:get_all_tenants'));
-  return seen ? await showFrom(known, api, caller, uuid) : await showFromIndex(api, caller, uuid);
+  return seen ? await showFrom(known, api, caller, uuid, withGroups) : await showFromIndex(api, caller, uuid);
 }
 
-async function showFrom({ cell }: KnownCell, api: Database, caller: Caller, uuid: string): Promise<Server | ServerOfCell> {
+async function showFrom(
+  { cell }: KnownCell,
+  api: Database,
+  caller: Caller,
+  uuid: string,
+  withGroups: boolean,
+): Promise<Server | ServerOfCell> {
   const instance = await readInstance(cell, uuid);
   const spec = instance?.request_spec;
-  if (instance && spec && spec.group === null) return { mapping: { uuid, groups: [], spec }, instance };
+  if (instance && spec && (spec.group === null || !withGroups)) return { mapping: { uuid, groups: [], spec }, instance };
   rememberCell(uuid, undefined);
   if (instance === undefined) return await showFromIndex(api, caller, uuid);
-  // Its group may have been deleted since.
   const mapping = await findMapping(api, caller, uuid, findInstanceMapping);
   if (mapping.cell?.database_connection !== cell.database_connection) return await showFromIndex(api, caller, uuid);
   rememberCell(uuid, mapping);

@@ -123,7 +123,7 @@ async function start(options: ServiceOptions, stops: (() => Promise<unknown>)[],
   const workflow = await machine(workflows.boot, { retryAfter });
   const reaper = await machine(workflows.reaper, { waitFor: reapAfter });
   const auditor = await machine(workflows.audit);
-  const reports = createQueue({ name: 'reports', visibilityTimeout: (retryAfter ?? 30_000) / 1_000, maxReceiveCount: 20 });
+  const reports = createQueue({ name: 'reports', visibilityTimeout: retryAfter === undefined ? 30 : 0.2, maxReceiveCount: 20 });
   const machines = stepFunctionsService([workflow, reaper, auditor]);
   const aws = await startAws({
     services: [dataApi.service, secretsManager(clusters), kms.service, machines, sqsService([reports])],

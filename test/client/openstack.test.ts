@@ -158,6 +158,11 @@ describe('a server that lives', () => {
     await becomes(status);
   });
 
+  it('console log show, and server dump create', async () => {
+    expect(await member.run('console log show lives')).toMatchObject({ code: 0, err: '' });
+    expect(await member.run('server dump create lives')).toMatchObject({ code: 0, err: '' });
+  });
+
   it('server lock --reason keeps its owner from acting, until server unlock', async () => {
     expect(await member.run('server lock --reason upgrade lives')).toMatchObject({ code: 0, err: '' });
     expect(await shown()).toMatchObject({ locked: true, locked_reason: 'upgrade' });
@@ -187,8 +192,8 @@ describe('a server that lives', () => {
   it('server event list has every action, the newest first', async () => {
     const events = await member.json<Row[]>('server event list lives');
     expect(events.map(({ Action }) => Action).reverse()).toEqual([
-      ...['create', 'stop', 'start', 'reboot', 'reboot', 'pause', 'unpause', 'suspend', 'resume', 'rescue', 'unrescue', 'lock', 'unlock'],
-      'resetState',
+      ...['create', 'stop', 'start', 'reboot', 'reboot', 'pause', 'unpause', 'suspend', 'resume', 'rescue', 'unrescue'],
+      ...['trigger_crash_dump', 'lock', 'unlock', 'resetState'],
     ]);
   });
 

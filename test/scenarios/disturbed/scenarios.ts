@@ -1,5 +1,6 @@
 /** The requests whose every statement is disturbed. A scenario is what a client does; whatever fails, a client asks again. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'vitest';
 import type { User } from '../../fixtures/cloud.ts';
 
 /** What a scenario may use. */
@@ -57,6 +58,26 @@ async function bootAndAct(stage: Stage, ...actions: object[]): Promise<string | 
   return id;
 }
 
+/** Changes a server in all that its client keeps of it; what was acknowledged is shown from then on, whenever the server can be read. */
+async function change({ user }: Stage, id: string): Promise<void> {
+  const shown: Record<string, unknown> = {};
+  const changes = [
+    ['PUT', '', { server: { name: 'renamed' } }, { name: 'renamed' }],
+    ['POST', '/metadata', { metadata: { role: 'web' } }, { metadata: { role: 'web' } }],
+    ['PUT', '/tags/blue', undefined, { tags: ['blue'] }],
+  ] as const;
+  for (const [method, path, body, made] of changes) {
+    const { status } = await user.send(method, `/servers/${id}${path}`, { body });
+    if (status < 300) Object.assign(shown, made);
+    // A later microversion shows a part of a server whose cell does not answer.
+    const answer = await user.send<{ server?: object }>('GET', `/servers/${id}`, { microversion: 68 });
+    if (answer.status === 200) expect(answer.body.server).toMatchObject(shown);
+  }
+}
+
+/** Hosts that report what they end, after the execution has ended. */
+const later = { reportAfter: 0 };
+
 /** The scenarios by name. */
 export const scenarios: Readonly<Record<string, Scenario>> = {
   fits: { run: async (stage) => void (await boot(stage)) },
@@ -78,6 +99,18 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   'deleted while it builds': { simulation: { delay: 15 }, run: (stage) => bootAndRemove(stage, 15) },
   'deleted when active': { run: (stage) => bootAndRemove(stage, 80) },
   'deleted when buried': { run: (stage) => bootAndRemove(stage, 80, { flavorRef: stage.giant }) },
+  'on a host that reports later': { simulation: later, run: async (stage) => void (await boot(stage)) },
+  'the first host reports later that it failed': {
+    simulation: { ...later, failingHosts: ['cell1-host1', 'cell2-host1'] },
+    run: async (stage) => void (await boot(stage)),
+  },
+  'all hosts report later that they failed': { simulation: { ...later, failureChance: 1 }, run: async (stage) => void (await boot(stage)) },
+  'deleted before its host reports': { simulation: { ...later, reportAfter: 1 }, run: (stage) => bootAndRemove(stage, 80) },
+  'deleted on a host that reports later, and twice': {
+    simulation: { ...later, doubledReports: true },
+    run: (stage) => bootAndRemove(stage, 120),
+  },
+  'stopped on a host that reports later': { simulation: later, run: async (stage) => void (await bootAndAct(stage, { 'os-stop': null })) },
   stopped: { run: async (stage) => void (await bootAndAct(stage, { 'os-stop': null })) },
   'rebooted hard while it is suspended': {
     run: async (stage) => void (await bootAndAct(stage, { suspend: null }, { reboot: { type: 'HARD' } })),
@@ -86,6 +119,15 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     async run(stage) {
       const id = await bootAndAct(stage, { rescue: null });
       await remove(stage, id);
+    },
+  },
+  'changed while it builds, and when active': {
+    async run(stage) {
+      const id = await boot(stage);
+      if (!id) return;
+      await change(stage, id);
+      await sleep(60);
+      await change(stage, id);
     },
   },
   'deleted by two': {

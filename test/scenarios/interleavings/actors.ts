@@ -2,6 +2,8 @@
 import { expect } from 'vitest';
 import { NotFound } from '../../../common/errors.ts';
 import { audit } from '../../../compute/audit/audit.ts';
+import type { FailedBuild } from '../../../compute/boot/schedule-servers.ts';
+import type { Driver } from '../../../compute/hosts/drivers/driver.ts';
 import { noFailures, simulatedDriver } from '../../../compute/hosts/drivers/simulated.ts';
 import { reap, type StartedBoot } from '../../../compute/reaper/reap.ts';
 import { deleteServer } from '../../../compute/servers/delete-server.ts';
@@ -21,8 +23,8 @@ import { type Accepted, acceptServer } from '../../fixtures/stepwise-boot.ts';
 import type { Meeting } from './interleave.ts';
 
 /** Runs the steps of an execution as boot.asl.json orders them, in the caller's own context, so that its statements are the caller's. */
-export async function boot({ execution, requestId: request_id, servers }: StartedBoot): Promise<void> {
-  const input = { execution, request_id, servers };
+export async function boot({ execution, requestId: request_id, servers, failed }: StartedBoot & { failed?: FailedBuild }): Promise<void> {
+  const input = { execution, request_id, servers, ...(failed && { failed }) };
   try {
     return await bootOne(input);
   } catch (error) {
@@ -78,16 +80,18 @@ function caught(error: unknown) {
   return { Error: error.name, Cause: error.message };
 }
 
+const atOnce = simulatedDriver(noFailures);
+
 /** The reaper; everything that is not finished counts as stalled. It runs what it starts itself. */
-export async function reapAndBoot(cloud: Cloud): Promise<void> {
-  await reap({ api: cloud.service.api, driver: simulatedDriver(noFailures), startBoot: boot, silence: 0 });
+export async function reapAndBoot(cloud: Cloud, driver: Driver = atOnce): Promise<void> {
+  await reap({ api: cloud.service.api, driver, startBoot: boot, silence: 0 });
 }
 
 /** Who may meet at a server. */
 export interface Parts extends Accepted {
   boot(): Promise<void>;
   /** The user deletes it; who finds it gone is content. */
-  remove(): Promise<void>;
+  remove(driver?: Driver): Promise<void>;
   /** The user renames it; who finds it gone is content. */
   rename(): Promise<void>;
 }
@@ -104,9 +108,9 @@ export async function meetAt(
   const accepted = await acceptServer(cloud, flavorId);
   const { id, execution, requestId, caller } = accepted;
   const lifetime: { deletion: 'none' | 'begun' | 'acknowledged'; renamed: boolean } = { deletion: 'none', renamed: false };
-  const remove = async () => {
+  const remove = async (driver = atOnce) => {
     lifetime.deletion = 'begun';
-    await deleteServer(api, simulatedDriver(noFailures), caller, requestId, id).catch(notFound);
+    await deleteServer(api, driver, caller, requestId, id).catch(notFound);
     lifetime.deletion = 'acknowledged';
   };
   const rename = async () => {

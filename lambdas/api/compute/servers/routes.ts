@@ -71,7 +71,7 @@ async function list(request: ApiRequest<undefined, ServerQuery>, kind: 'index' |
 
 async function show(request: ApiRequest) {
   const { caller, microversion, baseUrl, params } = request;
-  const server = await showServer(apiDatabase(), caller, params.id ?? '');
+  const server = await showServer(apiDatabase(), caller, params.id ?? '', microversion.has('serverGroups'));
   if (!microversion.has('downCells')) expectWhole(server);
   return { status: 200, body: { server: serverDetail(server, { caller, microversion, baseUrl, single: true }) } };
 }

@@ -92,6 +92,7 @@ test('a server in a group costs the second call, because the group may be delete
   const shown = { asked: ['cell', 'api'], server: { server_groups: [group], scheduler_hints: { group: [group] } } };
   expect((await show(id)).asked).toEqual(['api', 'cell']);
   expect(await show(id)).toMatchObject(shown);
+  expect((await show(id, user, 70)).asked, 'where groups are not shown').toEqual(['cell']);
   await user.send('DELETE', `/os-server-groups/${group}`);
   expect(await show(id)).toMatchObject({ ...shown, server: { server_groups: [] } });
 });
@@ -159,6 +160,17 @@ test('a cell that does not answer is asked once, and the index says what is know
   expect(await show(id, await cloud.newUser())).toMatchObject({ status: 404, asked: ['api'] });
   cloud.service.dataApi.faults.clear();
   expect(await show(id)).toMatchObject({ status: 200, server: { status: 'ACTIVE' } });
+});
+
+test('a deleted server is gone, whatever has become of the database of its cell', async () => {
+  const id = await booted();
+  const { server } = await show(id, admin);
+  const name = String(server['OS-EXT-SRV-ATTR:host']).slice(0, 5);
+  await query(cloud.service.api, 'update instance_mappings set queued_for_delete = true where instance_uuid = :id::uuid', { id });
+  await query(cloud.database(name), 'alter table instance_extra rename to instance_extra_gone');
+  const shown = await show(id);
+  await query(cloud.database(name), 'alter table instance_extra_gone rename to instance_extra');
+  expect(shown).toMatchObject({ status: 404, asked: ['cell', 'api'] });
 });
 
 test('a cell that was given another database is read there when it does not answer, and after five minutes', async () => {

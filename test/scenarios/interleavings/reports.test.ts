@@ -1,0 +1,101 @@
+/** Every order in which a report that a host sends later can meet what goes on with its server, as far as a number of preemptions goes. */
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { buildOnHost } from '../../../compute/boot/build-on-host.ts';
+import { createInCell } from '../../../compute/boot/create-in-cell.ts';
+import { scheduleServers } from '../../../compute/boot/schedule-servers.ts';
+import { applyLateReport } from '../../../compute/hosts/apply-late-report.ts';
+import type { Driver, LateReport, Report } from '../../../compute/hosts/drivers/driver.ts';
+import { noFailures, simulatedDriver } from '../../../compute/hosts/drivers/simulated.ts';
+import { type Cloud, startCloud } from '../../fixtures/cloud.ts';
+import type { Accepted } from '../../fixtures/stepwise-boot.ts';
+import { boot, meetAt, reapAndBoot } from './actors.ts';
+import { guardStatements, inEveryOrder } from './interleave.ts';
+
+/** `npm run interleavings` explores more. */
+const preemptions = Number(process.env.PREEMPTIONS ?? 1);
+
+let cloud: Cloud;
+let release: () => void;
+beforeAll(async () => {
+  cloud = await startCloud({ cells: 1, hosts: 3 });
+  release = guardStatements();
+});
+afterAll(async () => {
+  release?.();
+  await cloud?.stop();
+});
+
+let sent: LateReport[] = [];
+beforeEach(() => {
+  sent = [];
+});
+const success: Report = { result: 'success' };
+const failure: Report = { result: 'failure', message: 'The disk is broken.' };
+
+/** Hosts that begin what they are asked and have `timeAllowed` seconds; the test reports for them. */
+const later = (timeAllowed = 600): Driver =>
+  simulatedDriver({ ...noFailures, reportAfter: 0, timeAllowed }, async (report) => void sent.push(report));
+
+/** Takes a server to its host, which begins it. */
+async function begin({ id, execution }: Accepted, driver = later()): Promise<void> {
+  const [placement] = await scheduleServers(cloud.service.api, execution, [id]);
+  if (placement) await buildOnHost(driver, await createInCell(cloud.service.api, placement));
+}
+
+/** Applies a report, by default about the last that a host was asked. */
+async function report(outcome: Report, about = sent.at(-1)?.about): Promise<void> {
+  if (!about) throw new Error('no host was asked');
+  await applyLateReport({ api: cloud.service.api, driver: later(), startBoot: boot }, { about, report: outcome });
+}
+
+const meetings: Readonly<Record<string, () => ReturnType<typeof meetAt>>> = {
+  'a report and the note that its host has begun': () =>
+    meetAt(cloud, async ({ id, execution }) => {
+      const [placement] = await scheduleServers(cloud.service.api, execution, [id]);
+      if (!placement) throw new Error('no placement');
+      const created = await createInCell(cloud.service.api, placement);
+      const { host, connection: cell, fencing_token, alternates, attempt } = created;
+      const about = { operation: 'spawn', server: id, host, cell, fencing_token, build: { execution, alternates, attempt } } as const;
+      return { build: () => buildOnHost(later(), created), report: () => report(success, about) };
+    }),
+  'a report and the same again': () =>
+    meetAt(cloud, async (server) => {
+      await begin(server);
+      return { one: () => report(success), other: () => report(success) };
+    }),
+  'a failure and the same again': () =>
+    meetAt(cloud, async (server) => {
+      await begin(server);
+      return { one: () => report(failure), other: () => report(failure) };
+    }),
+  'a report and the reaper who finds it overdue': () =>
+    meetAt(cloud, async (server) => {
+      await begin(server, later(0));
+      return { report: () => report(success), reaper: () => reapAndBoot(cloud) };
+    }),
+  'a failure and the reaper who finds it overdue': () =>
+    meetAt(cloud, async (server) => {
+      await begin(server, later(0));
+      return { report: () => report(failure), reaper: () => reapAndBoot(cloud) };
+    }),
+  'a report and a delete': () =>
+    meetAt(cloud, async (server) => {
+      await begin(server);
+      return { report: () => report(success), delete: () => server.remove(later()) };
+    }),
+  'a failure and a delete': () =>
+    meetAt(cloud, async (server) => {
+      await begin(server);
+      return { report: () => report(failure), delete: () => server.remove(later()) };
+    }),
+  'a report that a server has ended, and the reaper who asks again': () =>
+    meetAt(cloud, async (server) => {
+      await server.boot();
+      await server.remove(later(0));
+      return { report: () => report(success), reaper: () => reapAndBoot(cloud, later(0)) };
+    }),
+};
+
+test.each(Object.entries(meetings))('%s', { timeout: 0 }, async (_, newMeeting) => {
+  expect(await inEveryOrder(newMeeting, preemptions)).toBeGreaterThan(1);
+});
