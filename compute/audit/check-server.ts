@@ -153,11 +153,12 @@ function checkOnHost(
   { patience }: AuditContext,
   addFinding: AddFinding,
 ): void {
-  const { vm_state, host, age } = row;
+  const { vm_state, host, age, task } = row;
   const { hosts, host_cells, cleanups } = records;
   const noted = cleanups.includes(home);
   const building = vm_state === 'building';
-  if (building && age >= patience) addFinding('stuck', `It is being built in ${cell} for ${age} seconds.`, { cell });
+  // What a host has begun may take until it is due, which is checked as of every task.
+  if (building && task === null && age >= patience) addFinding('stuck', `It is being built in ${cell} for ${age} seconds.`, { cell });
   if (host === null) {
     // A failed build loses its host first and its allocations in the next statement, or by the reaper.
     if (hosts.length > 0 && !(noted && vm_state === 'error')) {

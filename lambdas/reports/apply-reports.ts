@@ -43,6 +43,8 @@ async function apply(body: string): Promise<void> {
   try {
     const late = lateReport.parse(JSON.parse(body));
     const ended = await applyLateReport({ api: apiDatabase(), driver: hostDriver(), startBoot: continueBoot }, late);
+    const { server, host, operation } = late.about;
+    log().info('reported', { server, host, operation, result: late.report.result });
     if (ended) buildEnded('BootsActive', [ended]);
   } catch (error) {
     log().warn('a report could not be applied', { error, report: body.slice(0, 1_000) });

@@ -22,14 +22,9 @@ export const notPassing: Readonly<Record<string, readonly string[]>> = {
     'admin.test_flavors_extra_specs_negative.FlavorsExtraSpecsNegativeTestJSON.test_flavor_update_more_key',
     'admin.test_flavors_microversions',
   ],
-  'actions that are not there yet': [
-    'admin.test_servers.ServersAdminTestJSON.test_inject_network_info',
-    'admin.test_servers_negative.ServersAdminNegativeTestJSON.test_restore_server_invalid_state',
-  ],
   'certificates for keypairs of type x509 are not made': [
     'keypairs.test_keypairs_v22.KeyPairsV22TestJSON.test_keypairsv22_create_list_show_with_type',
   ],
-  diagnostics: ['admin.test_server_diagnostics'],
   'filters SameHostFilter and DifferentHostFilter': [
     'admin.test_servers_on_multinodes.ServersOnMultiNodesTest.test_create_servers_on_different_hosts',
     'admin.test_servers_on_multinodes.ServersOnMultiNodesTest.test_create_servers_on_different_hosts_with_list_of_servers',

@@ -1,5 +1,6 @@
 /** Reports that come later than they should, twice, before their begin was noted, of an earlier owner, or never. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { audit } from '../../../compute/audit/audit.ts';
 import type { ContinuedBoot } from '../../../compute/boot/apply-build-report.ts';
 import { buildOnHost } from '../../../compute/boot/build-on-host.ts';
 import type { CreatedInCell } from '../../../compute/boot/create-in-cell.ts';
@@ -178,6 +179,7 @@ test('a host that has begun is waited for until the build is due: the reaper tou
     { id: server.id },
   );
   expect(cleanup?.due).toBe(dueAt);
+  expect((await audit(api, { settled: true })).findings).toEqual([]);
   expect(await look()).toMatchObject({ shown: 'BUILD', rows: { here: { token: 1 } } });
   await report(success);
   expect(await look()).toMatchObject({ shown: 'ACTIVE' });
@@ -185,6 +187,7 @@ test('a host that has begun is waited for until the build is due: the reaper tou
 
 test('a host that is silent past the due time leaves its server in ERROR, where it is: a report after that changes nothing', async () => {
   const { server, look, cell } = await begun(Date.now() - 1);
+  expect((await audit(api, { settled: true })).findings).toMatchObject([{ kind: 'task-overdue', ids: { server: server.id } }]);
   expect(await reapNow()).toMatchObject({ overdue: 1, resumed: 0 });
   const inError = { shown: 'ERROR', used: 1, allocated: 'here', rows: { here: { state: 'error', host: 'allocated' } } };
   expect(await look()).toMatchObject(inError);

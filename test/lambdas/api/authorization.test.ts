@@ -126,8 +126,10 @@ describe('the policy of a route', () => {
       'GET /os-availability-zone/detail',
       'GET /os-migrations',
       'GET /os-quota-class-sets/{id}',
+      'GET /servers/{id}/diagnostics',
       'GET /servers/{id}/migrations',
       'POST /flavors',
+      'POST /servers/{id}/action injectNetworkInfo',
       'POST /servers/{id}/action os-resetState',
       'PUT /os-quota-sets/{id}',
     ]);

@@ -149,6 +149,8 @@ const bodies: ReadonlyMap<string, (cloud: Cloud, owner: User) => object> = new M
     'rescue',
     'unrescue',
     'trigger_crash_dump',
+    'injectNetworkInfo',
+    'restore',
     'lock',
     'unlock',
   ].map((action): [string, () => object] => [`POST /servers/{id}/action ${action}`, () => ({ [action]: null })]),

@@ -161,7 +161,7 @@ const changes: Readonly<Record<string, () => Promise<Change>>> = {
 /** Routes that change nothing in a database: a token is signed and kept nowhere, and no server has a password to clear. */
 const withoutWrite = [
   ...['POST /v3/auth/tokens', 'DELETE /servers/{id}/os-server-password'],
-  'POST /servers/{id}/action os-getConsoleOutput',
+  ...['POST /servers/{id}/action os-getConsoleOutput', 'POST /servers/{id}/action injectNetworkInfo'],
 ];
 
 const losses: readonly FaultEffect[] = [{ kind: 'after' }, { kind: 'after', error: 'InternalServerErrorException' }];

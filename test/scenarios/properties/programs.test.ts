@@ -81,10 +81,10 @@ const commands = {
         if (status === 404) expect((await user.send('GET', `/servers/${id}`)).status).toBe(200);
       },
   ),
-  failHosts: fc.subarray(hosts).map(
-    (failingHosts): Command =>
+  failHosts: fc.tuple(fc.subarray(hosts), fc.constantFrom({}, { reportAfter: 0 }, { reportAfter: 0, doubledReports: true })).map(
+    ([failingHosts, reports]): Command =>
       async () => {
-        process.env.SIMULATION = JSON.stringify({ failingHosts });
+        process.env.SIMULATION = JSON.stringify({ failingHosts, ...reports });
       },
   ),
   down: fc.constantFrom(...clusters).map(

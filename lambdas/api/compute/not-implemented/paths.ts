@@ -33,7 +33,6 @@ export const unbuilt: readonly RouteGroup[] = [
       ['DELETE', '/os-aggregates/{id}', 'os_compute_api:os-aggregates:delete'],
       ['POST', '/os-assisted-volume-snapshots', 'os_compute_api:os-assisted-volume-snapshots:create'],
       ['DELETE', '/os-assisted-volume-snapshots/{id}', 'os_compute_api:os-assisted-volume-snapshots:delete'],
-      ['GET', '/os-console-auth-tokens/{id}', 'os_compute_api:os-console-auth-tokens'],
       ['GET', '/os-hypervisors', 'os_compute_api:os-hypervisors:list'],
       ['GET', '/os-hypervisors/detail', 'os_compute_api:os-hypervisors:list-detail'],
       ['GET', '/os-hypervisors/{id}', 'os_compute_api:os-hypervisors:show'],

@@ -5,10 +5,10 @@
  */
 import { randomBytes } from 'node:crypto';
 import type * as z from 'zod';
-import { BadRequest, NotFound } from '../../../../common/errors.ts';
-import type { Rule } from '../../../../common/policy.ts';
+import { BadRequest, Conflict, NotFound } from '../../../../common/errors.ts';
+import { allows, type Rule } from '../../../../common/policy.ts';
 import { lockServer, unlockServer } from '../../../../compute/servers/lock-server.ts';
-import { inError, neverLaunched } from '../../../../compute/servers/refusals.ts';
+import { inError, inState, neverLaunched, withoutHost } from '../../../../compute/servers/refusals.ts';
 import { resetState } from '../../../../compute/servers/reset-state.ts';
 import { type ServerAction, serverActions } from '../../../../compute/servers/tasks/actions.ts';
 import { findImage } from '../../../../image/images.ts';
@@ -23,6 +23,7 @@ import { addressActions } from './address-actions.ts';
 import { showConsoleOutput } from './console-output.ts';
 import { consoleBody, refuseConsole } from './consoles.ts';
 import { removeServer } from './delete.ts';
+import { findWholeServer } from './find.ts';
 import { performAction } from './perform-action.ts';
 import { refuseUnbuilt } from './refuse-unbuilt.ts';
 
@@ -32,6 +33,7 @@ type Range = Pick<RouteDefinition<unknown, unknown>, 'from' | 'until'>;
 
 interface Options<Body> extends Range {
   toOthers?: 'forbidden';
+  refusal?: Refusal;
   body?: (microversion: Microversion) => z.ZodType<Body>;
 }
 
@@ -112,6 +114,22 @@ async function setState(request: ApiRequest<z.infer<typeof stateBody>>) {
   return undefined;
 }
 
+/** Nothing is deleted so that it could be restored: every server refuses, a locked one first. */
+async function restore(request: ApiRequest<object>): Promise<never> {
+  const { instance } = await findWholeServer(request);
+  const lockedOut = instance.locked && !allows(request.caller, 'context_is_admin');
+  throw new Conflict(
+    lockedOut ? neverLaunched('restore')(instance.uuid) : inState('restore', instance.uuid, 'vm_state', instance.vm_state),
+  );
+}
+
+/** There is no network of which a host could be informed again. */
+async function injectNetworkInfo(request: ApiRequest<object>) {
+  const { instance } = await findWholeServer(request);
+  if (instance.host === null) throw new Conflict(withoutHost(instance.uuid));
+  return undefined;
+}
+
 async function forceDelete(request: ApiRequest<object>) {
   await removeServer(request);
   return undefined;
@@ -130,7 +148,7 @@ function consoleAction(name: Parameters<typeof consoleBody>[0]): Route {
 
 const actions: Readonly<Record<string, Route>> = {
   forceDelete: act('os_compute_api:os-deferred-delete:force', forceDelete),
-  restore: unbuilt('os_compute_api:os-deferred-delete:restore', inError('restore')),
+  restore: act('os_compute_api:os-deferred-delete:restore', restore, { refusal: 409 }),
 
   reboot: begin(
     'os_compute_api:servers:reboot',
@@ -179,7 +197,7 @@ const actions: Readonly<Record<string, Route>> = {
   ...addressActions,
 
   'os-resetState': act('os_compute_api:os-admin-actions:reset_state', setState, { toOthers: 'forbidden', body: () => stateBody }),
-  injectNetworkInfo: unbuilt('os_compute_api:os-admin-actions:inject_network_info'),
+  injectNetworkInfo: act('os_compute_api:os-admin-actions:inject_network_info', injectNetworkInfo, { toOthers: 'forbidden' }),
   resetNetwork: removed(410, gone),
 };
 

@@ -1,8 +1,9 @@
 /** Consoles that a browser opens. Simulated hosts have none, which Nova answers as a type of console that is not available. */
 import * as z from 'zod';
-import { BadRequest, Conflict } from '../../../../common/errors.ts';
+import { BadRequest, Conflict, NotFound } from '../../../../common/errors.ts';
 import { withoutHost } from '../../../../compute/servers/refusals.ts';
-import type { ApiRequest } from '../../http/routing/route.ts';
+import { refusingRoute } from '../../http/routing/refusing-route.ts';
+import type { ApiRequest, Route } from '../../http/routing/route.ts';
 import type { Microversion } from '../microversions.ts';
 import { findWholeServer } from './find.ts';
 
@@ -47,6 +48,24 @@ export async function refuseRemoteConsole(
   if (protocol === 'rdp') throw unavailable(protocol);
   return refuseConsole(request, type);
 }
+
+/** What a token of a console leads to. No console has one; before 2.31 it was for a kind of console that Nova has taken away. */
+export const consoleTokenRoutes: readonly Route[] = [
+  refusingRoute(
+    {
+      ...{ method: 'GET', path: '/os-console-auth-tokens/{id}', policy: 'os_compute_api:os-console-auth-tokens' },
+      ...{ toOthers: 'forbidden', refusal: 400, until: 'consoleTokens' },
+    },
+    () => new BadRequest('The server could not comply with the request since it is either malformed or otherwise incorrect.'),
+  ),
+  refusingRoute(
+    {
+      ...{ method: 'GET', path: '/os-console-auth-tokens/{id}', policy: 'os_compute_api:os-console-auth-tokens' },
+      ...{ toOthers: 'forbidden', refusal: 404, from: 'consoleTokens' },
+    },
+    () => new NotFound('Token not found'),
+  ),
+];
 
 function unavailable(type: string): BadRequest {
   return new BadRequest(`Unavailable console type ${type}.`);

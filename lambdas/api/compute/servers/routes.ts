@@ -10,6 +10,7 @@ import { scheduleReaper } from '../../../workflows/reaper/schedule.ts';
 import { type ApiRequest, type Route, route } from '../../http/routing/route.ts';
 import { nextLink, selfLinks } from '../shared/links.ts';
 import { serverActionRoute } from './actions.ts';
+import { consoleTokenRoutes } from './consoles.ts';
 import { bootRequest, type CreateBody, createBody } from './create-body.ts';
 import { removeServer } from './delete.ts';
 import { expectWhole } from './find.ts';
@@ -109,4 +110,5 @@ export const serverRoutes: readonly Route[] = [
   ...shareRoutes,
   ...tagRoutes,
   ...serverSubResourceRoutes,
+  ...consoleTokenRoutes,
 ];

@@ -5,14 +5,13 @@
 import { NotFound } from '../../../../common/errors.ts';
 import type { Rule } from '../../../../common/policy.ts';
 import type { WholeServer } from '../../../../compute/servers/find-server.ts';
-import { type Buried, withoutHost } from '../../../../compute/servers/refusals.ts';
 import { gone } from '../../http/pipeline/http-error.ts';
 import { actionRoute } from '../../http/routing/action-route.ts';
 import { refusingRoute } from '../../http/routing/refusing-route.ts';
 import { type Method, type Route, type RouteDefinition, route } from '../../http/routing/route.ts';
 import { refuseRemoteConsole, remoteConsoleBody } from './consoles.ts';
+import { showDiagnostics } from './diagnostics.ts';
 import { findWholeServer } from './find.ts';
-import { refuseUnbuilt } from './refuse-unbuilt.ts';
 import { refusingServerRoute } from './refusing-server-route.ts';
 
 type Options = Partial<Pick<RouteDefinition<undefined, undefined>, 'from' | 'method' | 'toOthers' | 'refusal'>>;
@@ -25,14 +24,6 @@ function read(path: string, policy: Rule, view: (server: WholeServer, item: stri
       const body = view(await findWholeServer(request), request.params.item ?? '');
       return body ? { status: 200, body } : { status: 204 };
     },
-  });
-}
-
-/** What is not built. `buried` is how a server in cell0 refuses it. */
-function unbuilt(method: Method, path: string, policy: Rule, buried?: Buried, options: Options = {}): Route {
-  return route({
-    ...{ method, path: `/servers/{id}${path}`, policy, toOthers: 'hidden', refusal: 501, ...options },
-    handle: (request) => refuseUnbuilt(request, buried),
   });
 }
 
@@ -101,7 +92,10 @@ export const serverSubResourceRoutes: readonly Route[] = [
     ...{ method: 'POST', path: '/servers/{id}/remote-consoles', policy: 'os_compute_api:os-remote-consoles', from: 'remoteConsoles' },
     ...{ toOthers: 'hidden', refusal: 400, body: remoteConsoleBody, handle: refuseRemoteConsole },
   }),
-  unbuilt('GET', '/diagnostics', 'os_compute_api:os-server-diagnostics', withoutHost, ofAdmins),
+  route({
+    ...{ method: 'GET', path: '/servers/{id}/diagnostics', policy: 'os_compute_api:os-server-diagnostics', ...ofAdmins },
+    handle: showDiagnostics,
+  }),
   // No host of a server has NUMA nodes to show.
   read('topology', 'compute:server:topology:index', () => ({ nodes: [], pagesize_kb: null }), { from: 'topology' }),
 

@@ -113,6 +113,15 @@ test('a server in cell0 can be locked and unlocked, and its state reset; it stay
   expect(await act(admin, buried, { 'os-resetState': { state: 'error' } })).toEqual(accepted);
 });
 
+test('no server can be restored, and an admin may inform the network of one that has a host', async () => {
+  expect(await act(member, living, { restore: null })).toEqual(
+    conflict(`Cannot 'restore' instance ${living} while it is in vm_state active`),
+  );
+  expect(await act(admin, living, { injectNetworkInfo: null })).toEqual([202, undefined]);
+  expect(await act(admin, buried, { injectNetworkInfo: null })).toEqual(conflict(notReady(buried)));
+  expect((await act(member, living, { injectNetworkInfo: null }))[0]).toBe(403);
+});
+
 test('trigger_crash_dump is in 2.17 and not in 2.16', async () => {
   expect(await act(member, living, { trigger_crash_dump: null }, { microversion: 17 })).toEqual([202, undefined]);
   expect(await act(member, living, { trigger_crash_dump: null }, { microversion: 16 })).toEqual(outside);

@@ -33,6 +33,16 @@ test('a type of console is not available, and a server without a host is not rea
   expect(await ask(buried, 'rdp', 'rdp-html5')).toEqual(unavailable('rdp'));
 });
 
+test('a token of a console leads nowhere; before 2.31 it was no token of these consoles', async () => {
+  const admin = await cloud.newUser('admin');
+  const ask = async (microversion: number) => {
+    const { status, body } = await admin.send('GET', '/os-console-auth-tokens/x', { microversion });
+    return [status, JSON.stringify(body)];
+  };
+  expect(await ask(31)).toEqual([404, expect.stringContaining('Token not found')]);
+  expect(await ask(30)).toEqual([400, expect.any(String)]);
+});
+
 test.each([
   ['mks', 'webmks', 8],
   ['spice', 'spice-direct', 99],

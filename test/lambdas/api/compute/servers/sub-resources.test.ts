@@ -76,6 +76,28 @@ test('no server has a migration', async () => {
   expect((await admin.send('POST', path, { body: { other: null } })).status).toBe(400);
 });
 
+test('diagnostics show what a server has, and what only a host could measure as null', async () => {
+  const [status, body] = await ask(admin, 'GET', `/servers/${living}/diagnostics`);
+  expect([status, body]).toEqual([
+    200,
+    {
+      ...{
+        state: 'running',
+        driver: 'libvirt',
+        hypervisor: 'simulated',
+        hypervisor_os: null,
+        uptime: expect.any(Number),
+        config_drive: false,
+      },
+      ...{ num_cpus: 1, num_disks: 1, num_nics: 0, memory_details: { maximum: 512 * 1024, used: null }, nic_details: [] },
+      cpu_details: [{ id: 0, time: null, utilisation: null }],
+      disk_details: [{ errors_count: null, read_bytes: null, read_requests: null, write_bytes: null, write_requests: null }],
+    },
+  ]);
+  expect(await ask(admin, 'GET', `/servers/${living}/diagnostics`, 47)).toEqual([200, { memory: 512 * 1024 }]);
+  expect((await ask(member, 'GET', `/servers/${living}/diagnostics`))[0]).toBe(403);
+});
+
 test('a server in cell0 has no diagnostics, in words of Nova', async () => {
   expect(await ask(admin, 'GET', `/servers/${buried}/diagnostics`)).toEqual(conflict(`Instance ${buried} is not ready`));
 });
