@@ -30,9 +30,7 @@ export interface CreatedInCell extends Pick<Spawn, 'server' | 'host' | 'flavor' 
  */
 export async function createInCell(api: Database, placement: Placement): Promise<CreatedInCell> {
   const { execution, server, cell, host, zone } = placement;
-  // A server that has left the host that failed is tried on its new one.
-  const failed = placement.failed?.host === host ? placement.failed : undefined;
-  const { alternates, attempt, failure: reported } = failed ?? { alternates: placement.alternates, attempt: 1 };
+  const { alternates, attempt, failure: reported } = buildOf(placement);
   const request = (await setTargetCell(api, execution, [server], cell)).get(server);
   if (!request) return ownershipLost(api, server);
   const { connection, mappedTo, spec, fencingToken: fencing_token } = request;
@@ -67,6 +65,14 @@ export async function createInCell(api: Database, placement: Placement): Promise
     return createInCell(api, placement);
   }
   return created;
+}
+
+/** How far the build is. A server that has left the host that failed is tried on its new one, and on those after it. */
+function buildOf({ host, alternates, failed }: Placement): Pick<Build, 'alternates' | 'attempt'> & { failure?: CaughtError } {
+  if (failed?.host === host) return failed;
+  const position = failed?.alternates.indexOf(host) ?? -1;
+  if (!failed || position < 0) return { alternates, attempt: 1 };
+  return { alternates: failed.alternates.slice(position + 1), attempt: failed.attempt + 1 };
 }
 
 function newInstance({ instance, requestId, spec }: BuildRequest, owner: Owner, host: string, zone: string) {

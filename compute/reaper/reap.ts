@@ -119,7 +119,7 @@ async function reapCell(reaper: Reaper, cleanups: CellCleanups, database: Databa
   });
   if (waiting.length > 0) await touchCleanups(api, cell.uuid, waiting);
   const done = [...orphaned, ...own.filter(({ uuid }) => !unfinished.has(uuid))];
-  if (done.length > 0) await completeCleanups(api, cell.uuid, done);
+  if (done.length > 0) await completeCleanups(api, cell.uuid, done, reaper.silence);
   if (tasks.errors.length > 0) throw tasks.errors[0];
 }
 

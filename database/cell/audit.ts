@@ -19,7 +19,10 @@ export interface ServerRow {
   lacks: string[];
 }
 
-/** Tables with a row for every server, and the first row of each for the server `i`. A subquery that returns a value is run by index, for a page at a time. */
+/**
+ * Tables with a row for every server, and the first row of each for the server `i`. A subquery that returns a value is run by index, for a page at a time.
+ * A server in ERROR has a fault, or an admin has set that state, which leaves none.
+ */
 const parts: Readonly<Record<string, string>> = {
   instance_extra: 'select x.id from instance_extra x where x.instance_uuid = i.uuid and x.deleted = 0',
   instance_info_caches: 'select x.id from instance_info_caches x where x.instance_uuid = i.uuid and x.deleted = 0',
@@ -28,7 +31,9 @@ const parts: Readonly<Record<string, string>> = {
     where x.instance_uuid = i.uuid and x.action = 'create' limit 1`,
   instance_faults: `
     select case when i.vm_state <> 'error' then 0
-      else (select x.id from instance_faults x where x.instance_uuid = i.uuid and x.deleted = 0 limit 1) end`,
+      else coalesce(
+        (select x.id from instance_faults x where x.instance_uuid = i.uuid and x.deleted = 0 limit 1),
+        (select x.id from instance_actions x where x.instance_uuid = i.uuid and x.action = 'resetState' limit 1)) end`,
 };
 
 const lacks = Object.entries(parts).map(([name, first]) => `case when i.deleted = 0 and (${first}) is null then '${name}' end`);

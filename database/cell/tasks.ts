@@ -57,8 +57,7 @@ export async function beginTask(cell: Database, task: NewTask, precondition: Pre
          and found.vm_state in (select jsonb_array_elements_text(:vm_states::jsonb))
          and coalesce(found.task_state, '') in (select coalesce(value, '') from jsonb_array_elements_text(:task_states::jsonb) value)
          and found.launched_at is not null
-       returning i.uuid, found.host, found.task as before),
-     ${endReplacedAction('accepted')},
+       returning i.uuid, found.host, ${endReplacedAction}),
      -- Its record among the server's actions
      action as (
        insert into instance_actions (instance_uuid, action, request_id, user_id, project_id, start_time, updated_at)
@@ -141,12 +140,11 @@ export async function endTask(cell: Database, task: TaskName, end: TaskEnd): Pro
        update instances set vm_state = coalesce(:vm_state, vm_state), power_state = coalesce(:power_state, power_state), task_state = null, task = null,
          launched_at = case when :launched then now() else launched_at end, updated_at = now()
        where ${named}
-       returning uuid, host),
+       returning uuid, host, end_action(uuid, :request_id, :action, :message, :details)),
      -- Why it failed.
      fault as (
        insert into instance_faults (instance_uuid, code, message, details, host)
-       select uuid, 500, left(:details, 255), '', host from ended where :details::text is not null),
-     ${endAction({ which: 'a.instance_uuid = ended.uuid and a.request_id = :request_id and a.action = :action', from: 'ended' })}
+       select uuid, 500, left(:details, 255), '', host from ended where :details::text is not null)
      select uuid from ended`,
     {
       ...task,
@@ -160,26 +158,10 @@ export async function endTask(cell: Database, task: TaskName, end: TaskEnd): Pro
   return rows.length > 0;
 }
 
-/** CTEs that end the action of the task that a CTE `(uuid, before)` has put an end to; they need the parameters of `replacedBy`. */
-export function endReplacedAction(from: string): string {
-  return endAction({
-    ...{ which: `a.instance_uuid = ${from}.uuid and a.request_id = before->>'request_id' and a.action = before->>'action'`, from },
-  });
-}
+/** SQL that ends the action of the task of a server `i` that a CTE `found` has; it needs the parameters of `replacedBy`. */
+export const endReplacedAction = `end_action(i.uuid, found.task->>'request_id', found.task->>'action', :message, :details)`;
 
 /** Returns the parameters that say why a task could not go on. */
 export function replacedBy(why: string): { message: string; details: string } {
   return { message: 'Error', details: why };
-}
-
-/** CTEs that end the action that `which` names (alias `a`), and its event, with the `message` and `details` of the statement. */
-function endAction({ which, from }: { which: string; from: string }): string {
-  return `
-     -- The record of an action that ends,
-     action_ended as (
-       update instance_actions a set finish_time = now(), updated_at = now(), message = :message from ${from} where ${which} returning a.id),
-     -- and of how it went on the host.
-     event_ended as (
-       update instance_actions_events e set finish_time = now(), updated_at = now(), result = coalesce(:message, 'Success'), details = :details
-       from action_ended where e.action_id = action_ended.id and e.finish_time is null)`;
 }

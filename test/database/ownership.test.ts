@@ -198,7 +198,9 @@ describe('in the api database', () => {
     await noteOrphanedRows(api, placement.cell, [{ uuid: id, fencing_token: 1 }]);
     const [renewed] = await cleanupsOf(id);
     if (!listed || !renewed) throw new Error('nothing is noted');
-    await expectFence([() => completeCleanups(api, placement.cell, [listed])], () => completeCleanups(api, placement.cell, [renewed]));
+    await expectFence([() => completeCleanups(api, placement.cell, [listed], 0)], () =>
+      completeCleanups(api, placement.cell, [renewed], 0),
+    );
   });
 });
 

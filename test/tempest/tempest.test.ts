@@ -3,7 +3,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { audit } from '../../compute/audit/audit.ts';
 import { type Cloud, startCloud } from '../fixtures/cloud.ts';
+import { comeToRest } from '../fixtures/rest.ts';
 import { notPassing } from './not-passing.ts';
 import { installTempest, prepare, type Result, runTempest } from './tempest.ts';
 
@@ -43,4 +45,12 @@ it('passes no test that is in the file', () => {
 
 it('has run what each line of the file names', () => {
   expect(entries.filter((entry) => ![...results.keys()].some((name) => isOf(name, entry)))).toEqual([]);
+});
+
+it('leaves nothing broken, and nothing that is accepted and unfinished', async () => {
+  const { api, workflow } = cloud.service;
+  await workflow.drain();
+  expect(await audit(api, { settled: true })).toMatchObject({ servers: 0, findings: [], unreadable: [] });
+  await comeToRest(cloud.service);
+  expect(await audit(api, { settled: true })).toMatchObject({ servers: 0, findings: [], pending: [] });
 });

@@ -31,7 +31,7 @@ export function notePending(cleanups: string, due = 'null'): string {
     select instance_uuid, cell_id, fencing_token, (${due})::timestamptz
     from (${cleanups}) as noting (instance_uuid, cell_id, fencing_token)
     on conflict (instance_uuid, cell_id) do update
-    set generation = pending_cleanups.generation + 1, fencing_token = greatest(pending_cleanups.fencing_token, excluded.fencing_token),
+    set generation = pending_cleanups.generation + 1, noted_at = now(), fencing_token = greatest(pending_cleanups.fencing_token, excluded.fencing_token),
       due_at = case when pending_cleanups.due_at is not null and excluded.due_at is not null then least(pending_cleanups.due_at, excluded.due_at) end`;
 }
 
@@ -97,12 +97,22 @@ export async function touchCleanups(
   );
 }
 
-/** Removes cleanups of a cell that are done, but for those noted again since they were listed. */
-export async function completeCleanups(api: Database, cell: string, cleanups: readonly PendingCleanup[]): Promise<void> {
+/**
+ * Removes cleanups of a cell that are done, but for those noted again since they were listed. One that was noted less than `silence` seconds ago, though it was
+ * due before, is due when that is over: what its noter is about to do may not have reached the cell when it was looked at.
+ */
+export async function completeCleanups(api: Database, cell: string, cleanups: readonly PendingCleanup[], silence: number): Promise<void> {
   await query(
     api,
-    `delete from pending_cleanups p using cell_mappings c, jsonb_to_recordset(:cleanups::jsonb) as done (uuid uuid, generation int)
-     where c.id = p.cell_id and c.uuid = :cell::uuid and p.instance_uuid = done.uuid and p.generation = done.generation`,
-    { cell, cleanups },
+    `with done as (
+       select p.instance_uuid, p.cell_id, p.noted_at + make_interval(secs => :silence) as until
+       from pending_cleanups p join cell_mappings c on c.id = p.cell_id
+       join jsonb_to_recordset(:cleanups::jsonb) as done (uuid uuid, generation int) on p.instance_uuid = done.uuid and p.generation = done.generation
+       where c.uuid = :cell::uuid order by p.instance_uuid for update of p),
+     kept as (
+       update pending_cleanups p set due_at = until from done
+       where p.instance_uuid = done.instance_uuid and p.cell_id = done.cell_id and until > now())
+     delete from pending_cleanups p using done where p.instance_uuid = done.instance_uuid and p.cell_id = done.cell_id and until <= now()`,
+    { cell, cleanups, silence },
   );
 }

@@ -10,6 +10,7 @@ import { flavorRequests } from './0008-flavor-requests.ts';
 import { simulatedHosts } from './0009-simulated-hosts.ts';
 import { dueTimes } from './0010-due-times.ts';
 import { cleanupGenerations } from './0011-cleanup-generations.ts';
+import { lastNoted } from './0012-last-noted.ts';
 
 /** The whole history of the api database, in order. */
 export const apiMigrations: readonly Migration[] = [
@@ -24,4 +25,5 @@ export const apiMigrations: readonly Migration[] = [
   simulatedHosts,
   dueTimes,
   cleanupGenerations,
+  lastNoted,
 ];

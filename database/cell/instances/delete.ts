@@ -40,8 +40,7 @@ export async function deleteInstance(
        update instances i set deleted = i.id, deleted_at = now(), terminated_at = now(), updated_at = now(), vm_state = 'deleted', task_state = null,
          task = null
        from found where i.id = found.id and found.deleted = 0 and (not found.locked or :force)
-       returning i.uuid, found.task as before, set_metadata(i.uuid, '{}'), set_tags(i.uuid, '[]')),${parts.join(',')},
-     ${endReplacedAction('gone')},
+       returning i.uuid, ${endReplacedAction}, set_metadata(i.uuid, '{}'), set_tags(i.uuid, '[]')),${parts.join(',')},
      -- Its actions say who deleted it.
      action as (
        insert into instance_actions (instance_uuid, action, request_id, user_id, project_id, start_time, finish_time, updated_at)

@@ -39,16 +39,11 @@ export async function lockInstance(cell: Database, uuid: string, by: ChangedBy, 
     `with
      -- The server, which nobody else changes meanwhile.
      found as (select uuid, locked from instances where uuid = :uuid::uuid and deleted = 0 for update),
-     -- Locked.
+     -- Locked, for this reason if there is one.
      changed as (
        update instances i set locked = true, locked_by = case when :owner then 'owner' else 'admin' end, updated_at = now()
        from found where i.uuid = found.uuid and not (found.locked and :owner)
-       returning i.uuid),
-     -- For this reason.
-     reason as (
-       insert into instance_system_metadata (instance_uuid, key, value)
-       select uuid, 'locked_reason', :reason from changed where :reason::text is not null
-       on conflict (instance_uuid, key, deleted) do update set value = excluded.value, updated_at = now()),
+       returning i.uuid, case when :reason::text is not null then set_locked_reason(i.uuid, :reason) end),
      ${recordAction('lock', 'changed')},
      ${recordEvent('api_lock')}
      select uuid from found`,
@@ -75,14 +70,10 @@ export async function unlockInstance(
      found as (
        select uuid, :whose <> 'all' and coalesce(locked_by <> :whose, false) as refused from instances
        where uuid = :uuid::uuid and deleted = 0 for update),
-     -- Unlocked.
+     -- Unlocked; there is no reason any more.
      changed as (
        update instances i set locked = false, locked_by = null, updated_at = now() from found where i.uuid = found.uuid and not refused
-       returning i.uuid),
-     -- There is no reason any more.
-     reason as (
-       update instance_system_metadata m set deleted = m.id, deleted_at = now() from changed
-       where m.instance_uuid = changed.uuid and m.key = 'locked_reason' and m.deleted = 0),
+       returning i.uuid, set_locked_reason(i.uuid, null)),
      ${recordAction('unlock', 'changed')},
      ${recordEvent('api_unlock')}
      select refused from found`,

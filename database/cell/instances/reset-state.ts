@@ -17,8 +17,7 @@ export async function resetInstanceState(cell: Database, uuid: string, by: Chang
      -- In its new state, and in no task.
      changed as (
        update instances i set vm_state = :state, task_state = null, task = null, updated_at = now() from found where i.uuid = found.uuid
-       returning i.uuid, found.task as before),
-     ${endReplacedAction('changed')},
+       returning i.uuid, ${endReplacedAction}),
      ${recordAction('resetState', 'changed')}
      select uuid from changed`,
     {

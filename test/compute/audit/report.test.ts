@@ -41,6 +41,15 @@ test('a server that has just become ACTIVE is neither broken nor pending, whatev
   expect(await explain(audited().service.api, id)).toMatchObject({ entry: { pendingCleanups: [server.cell] } });
 });
 
+test('a server that an admin has set to ERROR needs no fault; one that is in ERROR by itself lacks it', async () => {
+  const [reset, failed] = [await someone('active'), await someone('active')];
+  const admin = await audited().newUser('admin');
+  const { status } = await admin.send('POST', `/servers/${reset.id}/action`, { body: { 'os-resetState': { state: 'error' } } });
+  await inCell(failed.cell, `vm_state = 'error'`, failed);
+  const { findings } = await settled();
+  expect([status, findings.map(({ kind, ids }) => [kind, ids.server])]).toEqual([202, [['incomplete-server', failed.id]]]);
+});
+
 test('a busy cloud with damage shows the damage alone, after a second look; a young boot is not stuck', async () => {
   const [server, building] = [await someone('active'), await someone('active')];
   await unclaim(run, server.id);

@@ -11,6 +11,7 @@ import type { Begun, Driver, LateReport, Operation, Report } from '../../../comp
 import { noFailures, simulatedDriver } from '../../../compute/hosts/drivers/simulated.ts';
 import { reap } from '../../../compute/reaper/reap.ts';
 import { deleteServer } from '../../../compute/servers/delete-server.ts';
+import { moveAllocations } from '../../../database/api/hosts/allocations.ts';
 import { failOverdueBuild } from '../../../database/cell/instances/build.ts';
 import { type Database, query } from '../../../database/data-api/client.ts';
 import { type Cloud, startCloud } from '../../fixtures/cloud.ts';
@@ -153,6 +154,11 @@ test('a failure goes on once on the next host, named by the build, and the host 
   const again = await createInCell(api, { ...placement, failed: boot.failed });
   expect(again).toMatchObject({ host, alternates, attempt: 1 } satisfies Partial<CreatedInCell>);
   await expect(buildOnHost(hosts(), again)).rejects.toMatchObject({ name: 'BuildFailure', message: 'The disk is broken.' });
+  const [next = '', ...others] = alternates;
+  await moveAllocations(api, { uuid: server.id, fencing_token: 1 }, host, alternates);
+  const moved = await createInCell(api, { ...placement, host: next, failed: boot.failed });
+  expect(moved).toMatchObject({ host: next, alternates: others, attempt: 2 });
+  expect(moved.reported).toBeUndefined();
   expect(asked.filter(({ operation }) => operation === 'spawn')).toHaveLength(1);
   expect(await look()).toMatchObject({ shown: 'BUILD' });
 });

@@ -152,11 +152,12 @@ test('a cleanup that is done goes; one noted again since, another server’s or 
   const [{ orphaned } = { orphaned: [] }] = await listPendingCleanups(fixture.api, 0);
   await note(renewed, 1);
   for (let times = 0; times < 2; times += 1) await note(done, 1, 1);
-  await changesNothing(fixture.api, () => completeCleanups(fixture.api, cell(1), orphaned));
+  await changesNothing(fixture.api, () => completeCleanups(fixture.api, cell(1), orphaned, 0));
   await completeCleanups(
     fixture.api,
     cell(0),
     orphaned.filter(({ uuid }) => uuid !== other),
+    0,
   );
   expect(await sql(fixture, 'select p.instance_uuid, c.name from pending_cleanups p join cell_mappings c on c.id = p.cell_id')).toEqual(
     expect.arrayContaining([
@@ -166,6 +167,25 @@ test('a cleanup that is done goes; one noted again since, another server’s or 
     ]),
   );
   expect(await sql(fixture, 'select 1 from pending_cleanups')).toHaveLength(3);
+});
+
+test('one that is done stays due for as long as its last noter may not have reached the cell', async () => {
+  const server = randomUUID();
+  await note(server, 1);
+  await age(600);
+  const complete = async () => {
+    const [{ orphaned } = { orphaned: [] }] = await listPendingCleanups(fixture.api, 180);
+    expect(orphaned).toHaveLength(1);
+    await completeCleanups(fixture.api, cell(0), orphaned, 180);
+  };
+  await complete();
+  expect([await listPendingCleanups(fixture.api, 180), await dueIn()]).toEqual([[], 3]);
+  await query(
+    fixture.api,
+    `update pending_cleanups set noted_at = noted_at - interval '3 minutes', due_at = due_at - interval '3 minutes'`,
+  );
+  await complete();
+  expect(await noted(server)).toEqual([]);
 });
 
 test('of two that were noted at once, the one that is done goes', async () => {
@@ -179,6 +199,7 @@ test('of two that were noted at once, the one that is done goes', async () => {
     fixture.api,
     cell(0),
     orphaned.filter(({ uuid }) => uuid === done),
+    0,
   );
   expect(await sql(fixture, 'select instance_uuid from pending_cleanups')).toEqual([{ instance_uuid: other }]);
 });
