@@ -65,7 +65,7 @@ describe('hosts that begin and do not report in time', () => {
     await user.settled(id);
     fallSilent(lostChance);
     expect((await user.send('POST', `/servers/${id}/action`, { body: { pause: null } })).status).toBe(202);
-    expect(await reapNow()).toMatchObject({ tasks: 1 });
+    expect(await reapNow()).toMatchObject({ overdue: 1 });
     await reported();
     expect(await user.settled(id)).toMatchObject({ status: 'ACTIVE', 'OS-EXT-STS:task_state': null });
     const { body } = await user.send<{ instanceActions: { action: string; message: unknown }[] }>(
