@@ -42,11 +42,11 @@ export interface Reaped {
   restarted: number;
   /** Builds in a cell that a new execution took on. */
   resumed: number;
-  /** Builds that their host has begun and did not report the end of in time; they ended in ERROR. */
+  /** Builds and tasks that failed because their host was silent, or could not be asked. */
   overdue: number;
   /** Deleted or failed servers whose allocations and quota were released; not those whose hosts have still to end them. */
   released: number;
-  /** Tasks that were handed to their host again, or that it was not waited for any longer. */
+  /** Tasks of which the host was asked again. */
   tasks: number;
   /** Servers of which a cell that is not theirs was cleaned. */
   purged: number;
@@ -108,7 +108,8 @@ async function reapCell(reaper: Reaper, cleanups: CellCleanups, database: Databa
   reaped.released += ended.size + (await releaseFailed(api, states, own));
   const built = states.filter((state) => !state.deleted && state.vm_state !== 'building');
   const tasks = await resumeTasks(reaper, cell.database_connection, built);
-  reaped.tasks += tasks.resumed;
+  reaped.tasks += tasks.asked;
+  reaped.overdue += tasks.failed;
   const ending = uuidsOf(deleted).filter((uuid) => !ended.has(uuid));
   const due = new Map([...builds.unfinished, ...tasks.unfinished]);
   const unfinished = new Set([...ending, ...due.keys()]);
@@ -126,13 +127,13 @@ async function reapCell(reaper: Reaper, cleanups: CellCleanups, database: Databa
 async function resumeTasks({ driver, silence }: Reaper, cell: string, states: readonly InstanceState[]) {
   const unfinished = new Map<string, string | undefined>();
   const errors: unknown[] = [];
-  let resumed = 0;
+  const done = { asked: 0, failed: 0, nothing: 0 };
   const resume = async ({ uuid: server, host, fencing_token, task }: InstanceState) => {
     if (!host || !task) return;
     unfinished.set(server, undefined);
     try {
       const after = await resumeTask(driver, silence, { cell, server, host, fencing_token, task });
-      if (after.resumed) resumed += 1;
+      done[after.done] += 1;
       if (after.dueAt === null) unfinished.delete(server);
       else unfinished.set(server, after.dueAt);
     } catch (error) {
@@ -140,7 +141,7 @@ async function resumeTasks({ driver, silence }: Reaper, cell: string, states: re
     }
   };
   await Promise.all(states.map(resume));
-  return { unfinished, resumed, errors };
+  return { unfinished, errors, ...done };
 }
 
 /**

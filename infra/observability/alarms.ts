@@ -1,6 +1,6 @@
 /**
  * What an operator must act on. Each alarm leads to the page of docs/runbook.md that says what it means and what to do, and notifies a topic to which an operator
- * subscribes. They are as few as an account has for free.
+ * subscribes. Ten are free in an account; there are few more.
  */
 import { CfnOutput, Duration, Stack } from 'aws-cdk-lib';
 import { Alarm, ComparisonOperator, Metric, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
@@ -45,6 +45,12 @@ function definitions(observed: Observed): Definition[] {
       metric: own('reaper', 'BootsStalled'),
       threshold: 1,
       says: 'A boot had no heartbeat for minutes, and the reaper took it over.',
+    },
+    {
+      page: 'a-host-is-silent',
+      metric: own('reaper', 'HostsSilent'),
+      threshold: 1,
+      says: 'A host did not begin what it was asked, or did not report its end in time.',
     },
     {
       page: 'a-database-does-not-answer',

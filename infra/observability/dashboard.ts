@@ -77,7 +77,8 @@ function unfinished(observed: Observed): IWidget[] {
     graph(4, 'Burials waiting for cell0', [found('BurialsWaiting', 'Maximum', 'servers')]),
     graph(4, 'What the reaper did', [
       found('BootsStalled', 'Sum', 'boots taken on'),
-      found('BuildsOverdue', 'Sum', 'builds of silent hosts'),
+      found('HostsSilent', 'Sum', 'builds and tasks of silent hosts'),
+      found('TasksResumed', 'Sum', 'tasks of which the host was asked again'),
       found('ServersReleased', 'Sum', 'servers released'),
       found('OrphanedRowsPurged', 'Sum', 'orphaned rows removed'),
       observed.reaper.functions.Reap.metricErrors({ period, label: 'failures' }),

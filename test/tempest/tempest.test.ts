@@ -36,7 +36,7 @@ const isListed = (name: string) => entries.some((entry) => isOf(name, entry));
 it('passes every test that is not in the file', () => {
   const failed = [...results].filter(([name, { status }]) => status !== 'success' && !isListed(name));
   expect(failed.map(([name, { status, said }]) => `${status} ${name}\n${said}`).sort()).toEqual([]);
-  expect([...results.values()].filter(({ status }) => status === 'success').length).toBeGreaterThan(215);
+  expect([...results.values()].filter(({ status }) => status === 'success').length).toBeGreaterThan(220);
 });
 
 it('passes no test that is in the file', () => {

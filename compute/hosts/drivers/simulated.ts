@@ -13,7 +13,7 @@ export interface Simulation {
   seed: number;
   /** Seconds after which hosts report the end of what they began; null when they answer with it. */
   reportAfter: number | null;
-  /** Seconds that hosts have for what they began; a longer `reportAfter` makes all reports late. */
+  /** Seconds that hosts have for what they began, or less where the operation says so; a longer `reportAfter` makes all reports late. */
   timeAllowed: number;
   /** Whether hosts report twice. */
   doubledReports: boolean;
@@ -63,7 +63,8 @@ export function simulatedDriver(simulation: Simulation, sendReport = noLater): D
       const lost = silentHosts.includes(host) || chance(`${seed} ${operation.operation} ${host} ${server}`) < lostChance;
       const reports = lost ? 0 : doubledReports ? 2 : 1;
       for (let sent = 0; sent < reports; sent++) await sendReport(late, reportAfter);
-      return { result: 'begun', due_at: new Date(Date.now() + timeAllowed * 1_000).toISOString() };
+      const seconds = 'time' in operation ? Math.min(operation.time, timeAllowed) : timeAllowed;
+      return { result: 'begun', due_at: new Date(Date.now() + seconds * 1_000).toISOString() };
     },
   };
 }

@@ -17,8 +17,8 @@ const mostAttempts = 3;
 
 /** What became of a task. */
 export interface ResumedTask {
-  /** Whether anything was done: not for a task that is not due, or of a later version. */
-  resumed: boolean;
+  /** Whether its host was asked again, or is not waited for any longer; a task that is not due, or of a later version, is left alone. */
+  done: 'asked' | 'failed' | 'nothing';
   /** When the task is due; null when it has ended. ISO 8601. */
   dueAt: string | null;
 }
@@ -30,13 +30,13 @@ export interface ResumedTask {
 export async function resumeTask(driver: Driver, silence: number, { task, ...guest }: ServerInTask): Promise<ResumedTask> {
   const action = actionOf(task.action, task.arguments.type);
   const due = task.due_at === null ? Date.parse(task.asked_at) + silence * 1_000 : Date.parse(task.due_at);
-  const asItIs = { resumed: false, dueAt: new Date(due).toISOString() };
+  const asItIs = { done: 'nothing' as const, dueAt: new Date(due).toISOString() };
   if (!action || due > Date.now()) return asItIs;
   const { cell, server } = guest;
   const name = { server, action: task.action, request_id: task.request_id, attempt: task.attempt };
   const fail = async (message: string) => {
     await applyReport(cell, action, name, { result: 'failure', message });
-    return { resumed: true, dueAt: null };
+    return { done: 'failed' as const, dueAt: null };
   };
   if (task.due_at !== null) return fail('The host did not report the end in time.');
   // What was secret is gone with the function that knew it.
@@ -44,5 +44,5 @@ export async function resumeTask(driver: Driver, silence: number, { task, ...gue
   const attempt = await inCell(cell, 'tending', (database) => takeNextAttempt(database, name));
   if (attempt === undefined) return asItIs;
   const dueAt = await askHost(driver, action, { ...guest, task: { ...name, attempt }, arguments: task.arguments });
-  return { resumed: true, dueAt };
+  return { done: 'asked', dueAt };
 }

@@ -33,7 +33,7 @@ const units = {
   /** What a run of the reaper found. */
   BurialsWaiting: MetricUnit.Count,
   BootsStalled: MetricUnit.Count,
-  BuildsOverdue: MetricUnit.Count,
+  HostsSilent: MetricUnit.Count,
   ServersReleased: MetricUnit.Count,
   TasksResumed: MetricUnit.Count,
   OrphanedRowsPurged: MetricUnit.Count,

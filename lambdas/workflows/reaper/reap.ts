@@ -16,7 +16,7 @@ async function run(): Promise<Reaped> {
     log().info('reaped', { ...reaped });
   }
   measure('BootsStalled', reaped.restarted + reaped.resumed);
-  measure('BuildsOverdue', reaped.overdue);
+  measure('HostsSilent', reaped.overdue);
   measure('ServersReleased', reaped.released);
   measure('TasksResumed', reaped.tasks);
   measure('OrphanedRowsPurged', reaped.purged);

@@ -65,7 +65,7 @@ describe('hosts that begin and do not report in time', () => {
     await user.settled(id);
     fallSilent(lostChance);
     expect((await user.send('POST', `/servers/${id}/action`, { body: { pause: null } })).status).toBe(202);
-    expect(await reapNow()).toMatchObject({ tasks: 1 });
+    expect(await reapNow()).toMatchObject({ overdue: 1 });
     await reported();
     expect(await user.settled(id)).toMatchObject({ status: 'ACTIVE', 'OS-EXT-STS:task_state': null });
     const { body } = await user.send<{ instanceActions: { action: string; message: unknown }[] }>(
@@ -89,4 +89,24 @@ describe('hosts that begin and do not report in time', () => {
     expect(await reapNow()).toMatchObject({ released: 1 });
     expect(await allocations(id)).toBe(0);
   });
+});
+
+test.each([
+  ['a pause', { pause: null }, 60],
+  ['a stop, in which a guest shuts down,', { 'os-stop': null }, 120],
+])('hosts that report later have the time of the action: %s is due in time', async (_, body, seconds) => {
+  const user = await cloud.newUser();
+  const id = await user.boot();
+  await user.settled(id);
+  process.env.SIMULATION = JSON.stringify({ reportAfter: 1 });
+  expect((await user.send('POST', `/servers/${id}/action`, { body })).status).toBe(202);
+  delete process.env.SIMULATION;
+  const rows = await query<{ seconds: number }>(
+    cloud.database('cell1'),
+    `select round(extract(epoch from (task->>'due_at')::timestamptz - (task->>'asked_at')::timestamptz))::int as seconds from instances
+     where uuid = :id::uuid`,
+    { id },
+  );
+  expect(rows).toEqual([{ seconds }]);
+  await comeToRest(cloud.service);
 });

@@ -220,7 +220,7 @@ describe('the reaper', () => {
       await expect(runReaper({ due: true })).rejects.toThrow('no route to host');
       expect(asked.at(-1)?.task.attempt).toBe(attempt);
     }
-    expect(await runReaper({ due: true })).toMatchObject({ tasks: 1 });
+    expect(await runReaper({ due: true })).toMatchObject({ tasks: 0, overdue: 1 });
     expect(asked).toHaveLength(3);
     expect(await row()).toMatchObject({ vm_state: 'active', task_state: null });
     expect((await records())[0]).toMatchObject({ message: 'Error', details: 'The host could not be asked.' });
@@ -229,7 +229,7 @@ describe('the reaper', () => {
 
   test('fails a task whose host has begun and is silent past its due time', async () => {
     await act('suspend');
-    expect(await runReaper({ due: true })).toMatchObject({ tasks: 1 });
+    expect(await runReaper({ due: true })).toMatchObject({ tasks: 0, overdue: 1 });
     expect(await row()).toMatchObject({ vm_state: 'error', task_state: null });
     expect((await records())[0]).toMatchObject({ details: 'The host did not report the end in time.' });
     expect(await changesNothing(cloud.database('cell1'), () => report(asked[0], success, 'suspend'))).toBe(false);
@@ -238,7 +238,7 @@ describe('the reaper', () => {
   test('never asks for what needs a secret that is gone', async () => {
     answer = () => Promise.reject(new Error('no route to host'));
     await act('changePassword');
-    expect(await runReaper({ due: true })).toMatchObject({ tasks: 1 });
+    expect(await runReaper({ due: true })).toMatchObject({ tasks: 0, overdue: 1 });
     expect(asked).toHaveLength(1);
     expect((await records())[0]).toMatchObject({ message: 'Error', details: 'The host could not be asked.' });
   });
