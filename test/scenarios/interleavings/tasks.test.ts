@@ -1,0 +1,123 @@
+/** Every order in which an action of a server can meet another, its delete, a state that an admin sets, the reaper and the report of its host. */
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Caller } from '../../../common/caller.ts';
+import { Conflict, NotFound } from '../../../common/errors.ts';
+import { applyLateReport } from '../../../compute/hosts/apply-late-report.ts';
+import type { Driver, LateReport, Report } from '../../../compute/hosts/drivers/driver.ts';
+import { noFailures, simulatedDriver } from '../../../compute/hosts/drivers/simulated.ts';
+import { resetState } from '../../../compute/servers/reset-state.ts';
+import { type ServerActionName, serverActions } from '../../../compute/servers/tasks/actions.ts';
+import { beginAction } from '../../../compute/servers/tasks/begin-action.ts';
+import { query } from '../../../database/data-api/client.ts';
+import { type Cloud, startCloud } from '../../fixtures/cloud.ts';
+import { meetAt, type Parts, reapAndBoot } from './actors.ts';
+import { guardStatements, inEveryOrder, type Meeting } from './interleave.ts';
+
+/** `npm run interleavings` explores more. */
+const preemptions = Number(process.env.PREEMPTIONS ?? 1);
+
+let cloud: Cloud;
+let release: () => void;
+beforeAll(async () => {
+  cloud = await startCloud({ cells: 1, hosts: 1 });
+  release = guardStatements();
+});
+afterAll(async () => {
+  release?.();
+  await cloud?.stop();
+});
+
+let sent: LateReport[] = [];
+const atOnce = simulatedDriver(noFailures);
+/** Hosts that begin what they are asked and have `timeAllowed` seconds; the test reports for them. */
+const later = (timeAllowed = 600): Driver =>
+  simulatedDriver({ ...noFailures, reportAfter: 0, timeAllowed }, async (report) => void sent.push(report));
+
+/** What a server that is gone, or in another task, answers. */
+function refused(error: unknown): void {
+  if (!(error instanceof Conflict || error instanceof NotFound)) throw error;
+}
+
+async function act({ id: server, caller }: Parts, name: ServerActionName, driver = atOnce): Promise<void> {
+  const request = { caller, requestId: `req-${randomUUID()}`, server, action: serverActions[name] };
+  const answer = await beginAction(cloud.service.api, driver, request).catch(refused);
+  expect(answer?.error).toBeUndefined();
+}
+
+async function reset({ id: server, caller }: Parts): Promise<void> {
+  const admin: Caller = { ...caller, roles: ['admin'] };
+  await resetState(cloud.service.api, { caller: admin, requestId: `req-${randomUUID()}`, server }, 'active').catch(refused);
+}
+
+async function reportAll(outcome: Report): Promise<void> {
+  const continueBoot = () => Promise.reject(new Error('no build has failed'));
+  for (const { about } of sent)
+    await applyLateReport({ api: cloud.service.api, driver: later(), startBoot: continueBoot }, { about, report: outcome });
+}
+
+/** Lets actors meet at an ACTIVE server; when they are done it is in no task, and every action has its end on record. */
+async function meet(actors: (server: Parts) => Meeting['actors'] | Promise<Meeting['actors']>): Promise<Meeting> {
+  sent = [];
+  let id = '';
+  const meeting = await meetAt(cloud, async (server) => {
+    ({ id } = server);
+    await server.boot();
+    return actors(server);
+  });
+  return {
+    ...meeting,
+    async afterAll() {
+      await reportAll({ result: 'success' });
+      const left = await query(
+        cloud.database('cell1'),
+        `select a.action, i.task, i.task_state from instances i left join instance_actions a on a.instance_uuid = i.uuid and a.finish_time is null
+         left join instance_actions_events e on e.action_id = a.id
+         where i.uuid = :id::uuid and (i.task is not null or i.task_state is not null or a.id is not null)`,
+        { id },
+      );
+      expect(left).toEqual([]);
+      await meeting.afterAll();
+    },
+  };
+}
+
+const success: Report = { result: 'success' };
+const failure: Report = { result: 'failure', message: 'The disk is broken.' };
+
+const meetings: Readonly<Record<string, () => Promise<Meeting>>> = {
+  'a reboot and a delete': () => meet((server) => ({ action: () => act(server, 'softReboot'), delete: server.remove })),
+  'a reboot on a host that reports later and a delete': () =>
+    meet((server) => ({ action: () => act(server, 'softReboot', later()), delete: () => server.remove(later()) })),
+  'two reboots': () => meet((server) => ({ one: () => act(server, 'hardReboot'), other: () => act(server, 'hardReboot') })),
+  'a reboot and a harder one, on hosts that report later': () =>
+    meet((server) => ({ soft: () => act(server, 'softReboot', later()), hard: () => act(server, 'hardReboot', later()) })),
+  'a reboot and a state that an admin sets': () =>
+    meet((server) => ({ action: () => act(server, 'softReboot', later()), admin: () => reset(server) })),
+  'a reboot and the reaper': () =>
+    meet((server) => ({ action: () => act(server, 'softReboot', later()), reaper: () => reapAndBoot(cloud, later()) })),
+  'a report and a harder reboot': () =>
+    meet(async (server) => {
+      await act(server, 'softReboot', later());
+      return { report: () => reportAll(success), hard: () => act(server, 'hardReboot') };
+    }),
+  'a report and a delete': () =>
+    meet(async (server) => {
+      await act(server, 'softReboot', later());
+      return { report: () => reportAll(failure), delete: server.remove };
+    }),
+  'a report and the same again': () =>
+    meet(async (server) => {
+      await act(server, 'softReboot', later());
+      return { one: () => reportAll(success), other: () => reportAll(failure) };
+    }),
+  'a report and the reaper who finds the task overdue': () =>
+    meet(async (server) => {
+      await act(server, 'softReboot', later(0));
+      return { report: () => reportAll(success), reaper: () => reapAndBoot(cloud) };
+    }),
+};
+
+test.each(Object.entries(meetings))('%s', { timeout: 0 }, async (_, newMeeting) => {
+  expect(await inEveryOrder(newMeeting, preemptions)).toBeGreaterThan(1);
+});
