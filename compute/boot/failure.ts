@@ -3,6 +3,7 @@
  * makes of an error, elsewhere it is the plain message.
  */
 import * as z from 'zod';
+import { storableText } from '../../database/data-api/storable-text.ts';
 import { NoValidHost } from '../scheduler/no-valid-host.ts';
 import { OwnershipLost } from './ownership-lost.ts';
 import { SeveralServers } from './several-servers.ts';
@@ -43,8 +44,8 @@ export function handOn(error: unknown): unknown {
 export function readFailure({ Error: name, Cause: cause }: CaughtError): Failure {
   const { errorType, errorMessage: message } = parse(lambdaCause, cause) ?? { errorType: name, errorMessage: cause };
   const data = parse(lastLine, message.slice(message.lastIndexOf('\n') + 1));
-  // NUL and half a surrogate pair are no text of PostgreSQL, and a reason must not keep a server from its end.
-  const errorMessage = (data ? message.slice(0, message.lastIndexOf('\n')) : message).replaceAll('\0', '').toWellFormed();
+  // A reason must not keep a server from its end.
+  const errorMessage = storableText(data ? message.slice(0, message.lastIndexOf('\n')) : message);
   const failure = { error: errorType, cause: data?.first_cause ?? errorType };
   if (!tenantReadableErrors.has(errorType)) return { ...failure, sentence: errorType, details: `${errorType}: ${errorMessage}` };
   return { ...failure, sentence: errorMessage.split('\n', 1)[0] ?? errorType, details: errorMessage };

@@ -1,5 +1,6 @@
 /** The one way in which a task ends: by a report of its host, which may come at once, late, twice, out of order, or from the reaper in its place. */
 import { endTask } from '../../../database/cell/tasks.ts';
+import { storableText } from '../../../database/data-api/storable-text.ts';
 import type { TaskName } from '../../../database/servers/task.ts';
 import { inCell } from '../../cells/reach.ts';
 import type { Report } from '../../hosts/drivers/driver.ts';
@@ -16,6 +17,7 @@ export function applyReport(cell: string, { after, failed }: ServerAction, task:
   const end =
     report.result === 'success'
       ? { ...unchanged, ...after, failure: null }
-      : { ...unchanged, vm_state: failed === 'error' ? ('error' as const) : null, failure: report.message };
+      : // What a host says must not keep its task from its end.
+        { ...unchanged, vm_state: failed === 'error' ? ('error' as const) : null, failure: storableText(report.message) };
   return inCell(cell, 'changing', (database) => endTask(database, task, end));
 }

@@ -133,6 +133,12 @@ describe('a host that answers later', () => {
     expect(await row()).toMatchObject({ vm_state: 'paused', task_state: null });
   });
 
+  test('and fails, ends the task whatever it says, also what is no text of PostgreSQL', async () => {
+    await act('pause');
+    expect(await report(asked[0], { result: 'failure', message: 'broken\0 \ud800 disk' }, 'pause')).toBe(true);
+    expect((await records())[0]).toMatchObject({ ended: true, result: 'Error', details: 'broken \ufffd disk' });
+  });
+
   test('and fails, leaves the server as it was, with a fault and a record of it; some leave it in ERROR', async () => {
     await act('pause');
     expect(await report(asked[0], failure, 'pause')).toBe(true);
