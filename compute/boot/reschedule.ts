@@ -4,13 +4,13 @@ import { placeInstance } from '../../database/cell/instances/build.ts';
 import type { Database } from '../../database/data-api/client.ts';
 import { inCell } from '../cells/reach.ts';
 import { BuildAborted, type Driver } from '../hosts/drivers/driver.ts';
+import { configuration } from '../scheduler/configuration.ts';
 import { cleanUpOnHost } from './build-on-host.ts';
 import type { CreatedInCell } from './create-in-cell.ts';
 import type { Failure } from './failure.ts';
 import { OwnershipLost } from './ownership-lost.ts';
 
-/** Nova's `[scheduler]max_attempts`: the first host and two alternates. */
-export const maxAttempts = 3;
+const { maxAttempts } = configuration;
 
 /** The server was tried on all hosts it may be tried on. */
 export class MaxRetriesExceeded extends Error {

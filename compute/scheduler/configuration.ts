@@ -23,7 +23,7 @@ export interface Multipliers {
 /** The scheduler's settings. */
 export interface Configuration {
   multipliers: Multipliers;
-  /** On how many hosts a server is tried at most; all but the first are alternates. */
+  /** Nova's `[scheduler]max_attempts`: on how many hosts a server is tried at most; all but the first are alternates. */
   maxAttempts: number;
   /** About how many hosts are worth a look; more would not find a better one, only later. */
   candidates: number;

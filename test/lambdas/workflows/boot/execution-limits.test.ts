@@ -1,8 +1,8 @@
 /** What Step Functions keeps of one execution: 25,000 events and 262,144 bytes of state, whatever fails in it and however things are named. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { maxAttempts } from '../../../../compute/boot/reschedule.ts';
 import { mostCells } from '../../../../compute/boot/try-another-cell.ts';
+import { configuration } from '../../../../compute/scheduler/configuration.ts';
 import { query } from '../../../../database/data-api/client.ts';
 import { mostProperties } from '../../../../image/images.ts';
 import { serversOfExecution } from '../../../../lambdas/workflows/boot/schedule-servers.ts';
@@ -15,6 +15,7 @@ import { reapNow } from '../../../fixtures/rest.ts';
 const mostEvents = 25_000;
 const mostBytes = 262_144;
 const mostServers = 500;
+const { maxAttempts } = configuration;
 
 interface State {
   Type: string;
