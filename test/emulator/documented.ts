@@ -1,20 +1,22 @@
-/** The command lines of docs/deploy.md as an operator types them: read out of it, and run in a shell where `npx cdk` and `aws` reach the emulator. */
+/** The command lines of docs/ as an operator types them: read out of a page, and run in a shell where `npx cdk`, `aws` and `cellzero` reach the emulator. */
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { region } from '../../local/aws/arns.ts';
 import { knownApi } from '../../local/emulator/deployment.ts';
 import { awsTools } from '../fixtures/aws-tools/aws-tools.ts';
 
 const run = promisify(execFile);
-const page = new URL('../../docs/deploy.md', import.meta.url);
+const command = fileURLToPath(new URL('../../operator/cellzero.ts', import.meta.url));
 const cdk = createRequire(import.meta.url).resolve('aws-cdk/bin/cdk');
 
-/** Returns the blocks of commands below a heading, in order. */
-export async function documented(heading: string): Promise<string[]> {
-  const [, section = ''] = new RegExp(`^## ${heading}\\n(.*?)(?=^## |$(?![\\s\\S]))`, 'ms').exec(await readFile(page, 'utf8')) ?? [];
+/** Returns the blocks of commands below a heading of a page, in order. */
+export async function documented(heading: string, page = 'deploy.md'): Promise<string[]> {
+  const text = await readFile(new URL(`../../docs/${page}`, import.meta.url), 'utf8');
+  const [, section = ''] = new RegExp(`^## ${heading}\\n(.*?)(?=^## |$(?![\\s\\S]))`, 'ms').exec(text) ?? [];
   return [...section.matchAll(/^```sh\n(.*?)^```/gms)].map(([, block = '']) => block);
 }
 
@@ -35,6 +37,7 @@ export async function perform(block: string, { tree, dataDir, environment }: Pla
   const shell = `set -euo pipefail
     npm() { [ "$1" = ci ]; }
     aws() { command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; }
+    cellzero() { node '${command}' "$@" --data-dir '${dataDir}'; }
     npx() {
       local command=$2
       shift 2

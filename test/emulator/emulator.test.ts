@@ -209,9 +209,26 @@ describe('a next deploy', () => {
   });
 });
 
+it('loses a cell by the command lines of docs/cells.md, and serves on without it', { timeout: 120_000 }, async () => {
+  const [disable = '', remove = '', destroy = ''] = await documented('Taking a cell out', 'cells.md');
+  const listed = await cellzero(['cell_v2', 'list_cells', '--json', '--data-dir', dataDir]);
+  const { uuid }: { uuid: string } = JSON.parse(listed.stdout).find(({ name }: { name: string }) => name === 'cell3');
+  const place = { tree: join(temporary, 'next'), dataDir, environment };
+  await perform(disable.replaceAll('UUID', uuid), place);
+  const { body } = await admin.send<{ servers: Server[] }>('GET', '/servers/detail?all_tenants=1');
+  const there = body.servers.filter((server) => server['OS-EXT-SRV-ATTR:host']?.startsWith('cell3'));
+  expect(there.length).toBeGreaterThan(0);
+  for (const { id } of there) expect((await admin.send('DELETE', `/servers/${id}`)).status).toBe(204);
+  // As nova-manage, the command ends with 1 when it has archived something.
+  await perform(remove.replace('--until-complete', '--until-complete || [ $? = 1 ]').replaceAll('UUID', uuid), place);
+  await perform(destroy, place);
+  expect(Object.keys(await stackStatuses())).not.toContain('cell3');
+  expect(await settled(await boot(demo, {}))).toMatchObject({ status: 'ACTIVE' });
+});
+
 it('stands the audit', async () => {
   const { code, stdout, stderr } = await cellzero(['audit', '--data-dir', dataDir]);
-  expect({ code, stderr, stdout }).toEqual({ code: 0, stderr: '', stdout: expect.stringContaining('(cell0, cell1, cell2, cell3): clean') });
+  expect({ code, stderr, stdout }).toEqual({ code: 0, stderr: '', stdout: expect.stringContaining('(cell0, cell1, cell2): clean') });
 });
 
 describe('a cloud in production', () => {
