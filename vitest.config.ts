@@ -8,13 +8,12 @@ process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL('.vitest/compiled', imp
 /** A deployment in an emulator. */
 const deployment = 'test/emulator/**/*.test.ts';
 
-/** `npm run terraform`, which builds a provider first. */
-const terraform = 'test/terraform/**/*.test.ts';
+/** Suites of clients that take minutes, each with a command of its own: `npm run terraform`, which builds a provider first, and `npm run tempest`. */
+const clients = { terraform: 'test/terraform/**/*.test.ts', tempest: 'test/tempest/**/*.test.ts' };
 
 /** What takes longest; a file that is begun last and takes minutes leaves the other cores idle. */
 const longest = [
   'test/emulator/',
-  'test/tempest/',
   'test/scenarios/disturbed/',
   'test/local/start',
   'test/operator/cell-v2',
@@ -54,18 +53,13 @@ export default defineConfig({
         test: {
           ...settings,
           name: 'cellzero',
-          exclude: [deployment, terraform],
+          exclude: [deployment, ...Object.values(clients)],
         },
       },
-      {
-        extends: true,
-        test: {
-          ...settings,
-          name: 'terraform',
-          include: [terraform],
-          testTimeout: 120_000,
-        },
-      },
+      ...Object.entries(clients).map(([name, include]) => ({
+        extends: true as const,
+        test: { ...settings, name, include: [include], testTimeout: 120_000 },
+      })),
       {
         extends: true,
         test: {

@@ -9,7 +9,9 @@ import { table, visible } from '../output/table.ts';
 export function addTasks(root: Command, perform: Perform): void {
   part(root, 'tasks')
     .summary('list what is being done to servers')
-    .description('Lists the actions of servers that have not ended, the longest under way first, and when their hosts are due.')
+    .description(
+      'Lists the actions of servers that have not ended, and the builds that hosts have begun: the longest under way first, and when each is due. What is overdue the reaper ends within minutes.',
+    )
     .addHelpText('after', helpEnd('  cellzero tasks\n  cellzero tasks --json', 'success, also when nothing is under way'))
     .action((options: CommonOptions) =>
       perform(options, async (api) => {
@@ -22,9 +24,13 @@ export function addTasks(root: Command, perform: Perform): void {
 
 function tasksText(tasks: readonly TaskOfCell[]): string {
   if (tasks.length === 0) return 'Nothing is being done to any server.';
-  const rows = tasks.map(({ server, name, action, cell, host, asked, attempt, due }) => [
-    ...[server, name ?? '', action, cell, host ?? '', asked],
-    due === null ? `not begun, attempt ${attempt}` : `begun, due ${due}`,
+  const rows = tasks.map(({ server, name, action, cell, host, asked, ...task }) => [
+    ...[server, name ?? '', action, cell, host ?? '', asked, progressOf(task)],
   ]);
   return table(['Server', 'Name', 'Action', 'Cell', 'Host', 'Host asked', 'Progress'], rows);
+}
+
+function progressOf({ attempt, due }: Pick<TaskOfCell, 'attempt' | 'due'>): string {
+  if (due === null) return `not begun, attempt ${attempt}`;
+  return Date.parse(due) > Date.now() ? `begun, due ${due}` : `begun, overdue since ${due}`;
 }

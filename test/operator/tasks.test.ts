@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { noFailures, simulatedDriver } from '../../compute/hosts/drivers/simulated.ts';
 import { serverActions } from '../../compute/servers/tasks/actions.ts';
 import { beginAction } from '../../compute/servers/tasks/begin-action.ts';
+import { query } from '../../database/data-api/client.ts';
 import { type Cloud, startCloud, type User } from '../fixtures/cloud.ts';
 import { cellzero } from './run.ts';
 
@@ -54,6 +55,15 @@ test('what a host has begun is listed until it ends, and explained with its due 
   const why = await cellzero(['explain', server, '--data-dir', dataDir]);
   expect(why.stdout).toMatch(/\| task +\| stop, its host has begun and is due [\dT:.-]+Z, req-1/);
   expect(why.stdout).toContain('An audit finds nothing wrong with it.');
+});
+
+test('what should have ended is listed as overdue', async () => {
+  await query(
+    cloud.database('cell1'),
+    `update instances set task = task || jsonb_build_object('due_at', now() - interval '1 second') where uuid = :server::uuid`,
+    { server },
+  );
+  expect((await tasks()).stdout).toMatch(/\| begun, overdue since [\dT:.-]+Z +\|/);
 });
 
 test('a cell that is down is said', async () => {
