@@ -74,7 +74,8 @@ export interface EndedBuild {
 
 /**
  * Ends the build of a server that still has its place and its owner: ACTIVE on its host. The root disk has the name that the request gave it, or the image, or
- * that of a first virtio disk. A server whose build has ended, whatever became of it on this host since, stays as it is.
+ * that of a first virtio disk. A server whose build has ended, whatever became of it on this host since, stays as it is; one that an admin has set to ACTIVE
+ * meanwhile is launched by this.
  * @returns undefined when the server is gone, is on another host, or has another owner.
  */
 export async function activateInstance(
@@ -87,15 +88,15 @@ export async function activateInstance(
     `with
      -- The server, if it has this place and owner still; nobody else changes it meanwhile.
      owned as (
-       select uuid, vm_state, reservation_id, created_at from instances
+       select uuid, vm_state, launched_at, reservation_id, created_at from instances
        where uuid = :uuid::uuid and ${owned} for update),
      -- ACTIVE, when its build has not ended before.
      ended as (
-       update instances i set vm_state = 'active', task_state = null, task = null, power_state = 1, launched_at = coalesce(launched_at, now()), updated_at = now(),
+       update instances i set vm_state = 'active', task_state = null, task = null, power_state = 1, launched_at = coalesce(i.launched_at, now()), updated_at = now(),
          root_device_name = coalesce(
            (select device_name from block_device_mapping where instance_uuid = :uuid::uuid and boot_index = 0 and deleted = 0),
            root_device_name, '/dev/vda')
-       from owned where i.uuid = owned.uuid and owned.vm_state = 'building'
+       from owned where i.uuid = owned.uuid and (owned.vm_state = 'building' or owned.vm_state = 'active' and owned.launched_at is null)
        returning i.uuid),
      ${endAction('ended', `'Success'`, 'null')}
      select uuid, reservation_id, (select request_id from action),

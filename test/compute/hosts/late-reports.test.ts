@@ -13,6 +13,7 @@ import { reap } from '../../../compute/reaper/reap.ts';
 import { deleteServer } from '../../../compute/servers/delete-server.ts';
 import { moveAllocations } from '../../../database/api/hosts/allocations.ts';
 import { failOverdueBuild } from '../../../database/cell/instances/build.ts';
+import { resetInstanceState } from '../../../database/cell/instances/reset-state.ts';
 import { type Database, query } from '../../../database/data-api/client.ts';
 import { type Cloud, startCloud } from '../../fixtures/cloud.ts';
 import { comeToRest } from '../../fixtures/rest.ts';
@@ -120,6 +121,17 @@ test('a report that comes again changes nothing, whatever became of the server s
   expect(await taskOf(cell, server.id)).toEqual(stopped);
   expect(asked.map(({ operation }) => operation)).toEqual(['spawn']);
   expect(continued).toEqual([]);
+});
+
+test('a build that an admin called ACTIVE meanwhile is launched when its host reports it', async () => {
+  const { server, cell } = await begun();
+  await resetInstanceState(cell, server.id, { requestId: 'req-reset', userId: 'u', projectId: 'p' }, 'active');
+  await report(success);
+  const launched = () => query(cell, 'select vm_state, power_state, launched_at from instances where uuid = :id::uuid', { id: server.id });
+  const first = await launched();
+  expect(first).toEqual([{ vm_state: 'active', power_state: 1, launched_at: expect.any(String) }]);
+  await report(success);
+  expect(await launched()).toEqual(first);
 });
 
 test('a report of an earlier owner changes nothing, and what that had started is ended by its token', async () => {
