@@ -5,7 +5,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 // The many processes that tests start find our code stripped of its types and compiled.
 process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL('.vitest/compiled', import.meta.url));
 
-/** A deployment in an emulator. */
+/** A deployment in an emulator: `npm run deployment`. */
 const deployment = 'test/emulator/**/*.test.ts';
 
 /** Suites of clients that take minutes, each with a command of its own: `npm run terraform`, which builds a provider first, and `npm run tempest`. */
@@ -13,7 +13,6 @@ const clients = { terraform: 'test/terraform/**/*.test.ts', tempest: 'test/tempe
 
 /** What takes longest; a file that is begun last and takes minutes leaves the other cores idle. */
 const longest = [
-  'test/emulator/',
   'test/scenarios/disturbed/',
   'test/local/start',
   'test/operator/cell-v2',

@@ -81,7 +81,8 @@ export interface LateReport {
 /** A driver of compute hosts. */
 export interface Driver {
   /**
-   * Has a host begin an operation; one that it has begun already for the same owner or task is left alone.
+   * Has a host begin an operation; one that it has begun already for the same owner or task is left alone, and reported with the latest attempt of which
+   * the host was asked: a report of an earlier one changes nothing.
    * @throws Error when the host has not taken it, for certain; a driver that does not know answers that it has begun.
    */
   begin(operation: Operation): Promise<Report | Begun>;
