@@ -8,8 +8,12 @@ process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL('.vitest/compiled', imp
 /** A deployment in an emulator: `npm run deployment`. */
 const deployment = 'test/emulator/**/*.test.ts';
 
-/** Suites of clients that take minutes, each with a command of its own: `npm run terraform`, which builds a provider first, and `npm run tempest`. */
-const clients = { terraform: 'test/terraform/**/*.test.ts', tempest: 'test/tempest/**/*.test.ts' };
+/** Suites that take minutes, each with a command of its own, by its name: `npm run terraform` builds a provider first. */
+const suites = {
+  scenarios: 'test/scenarios/{disturbed,interleavings}/**/*.test.ts',
+  tempest: 'test/tempest/**/*.test.ts',
+  terraform: 'test/terraform/**/*.test.ts',
+};
 
 /** What takes longest; a file that is begun last and takes minutes leaves the other cores idle. */
 const longest = [
@@ -52,10 +56,10 @@ export default defineConfig({
         test: {
           ...settings,
           name: 'cellzero',
-          exclude: [deployment, ...Object.values(clients)],
+          exclude: [deployment, ...Object.values(suites)],
         },
       },
-      ...Object.entries(clients).map(([name, include]) => ({
+      ...Object.entries(suites).map(([name, include]) => ({
         extends: true as const,
         test: { ...settings, name, include: [include], testTimeout: 120_000 },
       })),

@@ -62,7 +62,7 @@ test('with something that is due in an hour, no database is asked before, and th
   expect(next?.minutes).toBeLessThan(61.1);
   expect(dataApi.calls.since(mark), 'what runs without a request or a reap').toEqual([]);
 
-  await query(api, 'update pending_cleanups set due_at = now()');
+  await query(api, `update pending_cleanups set due_at = now(), noted_at = now() - interval '1 hour'`);
   await runFirstReap();
   expect(await query(api, 'select * from pending_cleanups')).toEqual([]);
   expect(await waitingReaps()).toEqual([]);
