@@ -7,6 +7,14 @@ import { inCell } from '../cells/reach.ts';
 import { findMapping, serverNotFound } from './find-server.ts';
 import { inState } from './refusals.ts';
 
+/** Which server is changed, and by whom. */
+export interface ChangeOf {
+  caller: Caller;
+  requestId: string;
+  /** uuid of the server. */
+  server: string;
+}
+
 /**
  * Makes a change in the cell of a server.
  * @param word as Nova calls the change where a server refuses it.

@@ -1,5 +1,4 @@
 /** What metadata and tags have in common: one statement in the cell changes them or says why not, and a server that has no cell yet allows it in no state. */
-import type { Caller } from '../../common/caller.ts';
 import type { InstanceMapping } from '../../database/api/servers/instance-mappings.ts';
 import type { Change, ChangeConditions, Changed } from '../../database/cell/instances/metadata-and-tags.ts';
 import type { Database } from '../../database/data-api/client.ts';
@@ -7,13 +6,6 @@ import { inCell } from '../cells/reach.ts';
 import { serverNotFound } from './find-server.ts';
 
 export type { Change, Changed };
-
-/** Whose metadata or tags are changed, and by whom. */
-export interface ChangeOf {
-  caller: Caller;
-  requestId: string;
-  server: string;
-}
 
 /** The states in which Nova lets clients change them. */
 export const changeableIn: ChangeConditions['vm_states'] = ['active', 'paused', 'suspended', 'stopped'];

@@ -14,6 +14,7 @@ import { inCell } from '../cells/reach.ts';
 import type { Driver } from '../hosts/drivers/driver.ts';
 import { endDeleted } from './end-deleted.ts';
 import { findMapping, serverNotFound } from './find-server.ts';
+import { locked } from './refusals.ts';
 
 /**
  * Deletes a server. When it returns, the server is not seen again, and its quota is returned; its host may still have to end what it runs.
@@ -34,7 +35,7 @@ async function deleteFromCell(api: Database, driver: Driver, caller: Caller, req
   const by = { requestId, userId, projectId, force: allows(caller, 'os_compute_api:servers:detail:get_all_tenants') };
   const deletion = await inCell(cell.database_connection, 'changing', (database) => deleteInstance(database, uuid, by));
   if (!deletion) throw serverNotFound(uuid);
-  if (deletion.locked) throw new Conflict(`Instance ${uuid} is locked`);
+  if (deletion.locked) throw new Conflict(locked(uuid));
   const { host, fencing_token } = deletion;
   await endDeleted(api, driver, cell.database_connection, [{ uuid, host, fencing_token, deleted_for: 0 }]);
 }

@@ -5,7 +5,8 @@ import { findInstanceMappingAndLimit, type InstanceMapping } from '../../databas
 import { changeMetadata, type Metadata } from '../../database/cell/instances/metadata-and-tags.ts';
 import type { Database } from '../../database/data-api/client.ts';
 import { quotaDefaults } from '../quotas/quotas.ts';
-import { type Change, type Changed, type ChangeOf, changeableIn, changeBy } from './change-metadata-or-tags.ts';
+import type { ChangeOf } from './change-in-cell.ts';
+import { type Change, type Changed, changeableIn, changeBy } from './change-metadata-or-tags.ts';
 import { checkLaunch, checkLock, checkVmState } from './check-state.ts';
 import { findMapping } from './find-server.ts';
 

@@ -1,14 +1,13 @@
 /** An admin's way to say what has become of a server, when its state is not true any more. */
 import { resetInstanceState } from '../../database/cell/instances/reset-state.ts';
 import type { Database } from '../../database/data-api/client.ts';
-import { changeInCell } from './change-in-cell.ts';
-import type { ChangeRequest } from './lock-server.ts';
+import { type ChangeOf, changeInCell } from './change-in-cell.ts';
 
 /**
  * Sets the state of a server, and ends what is being done to it.
  * @throws what changeInCell throws.
  */
-export async function resetState(api: Database, { caller, requestId, server }: ChangeRequest, state: 'active' | 'error'): Promise<void> {
+export async function resetState(api: Database, { caller, requestId, server }: ChangeOf, state: 'active' | 'error'): Promise<void> {
   await changeInCell(api, caller, server, 'os-resetState', (cell, { uuid }) =>
     resetInstanceState(cell, uuid, { requestId, ...caller }, state),
   );

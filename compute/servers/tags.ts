@@ -3,7 +3,8 @@ import { BadRequest, NotFound } from '../../common/errors.ts';
 import { findInstanceMapping } from '../../database/api/servers/instance-mappings.ts';
 import { changeTags, type Tags } from '../../database/cell/instances/metadata-and-tags.ts';
 import type { Database } from '../../database/data-api/client.ts';
-import { type Change, type Changed, type ChangeOf, changeableIn, changeBy } from './change-metadata-or-tags.ts';
+import type { ChangeOf } from './change-in-cell.ts';
+import { type Change, type Changed, changeableIn, changeBy } from './change-metadata-or-tags.ts';
 import { checkVmState } from './check-state.ts';
 import { findMapping } from './find-server.ts';
 

@@ -3,7 +3,6 @@
  * host is asked at once; what could not be handed over, the reaper hands over again.
  */
 
-import type { Caller } from '../../../common/caller.ts';
 import { Conflict } from '../../../common/errors.ts';
 import { allows } from '../../../common/policy.ts';
 import { findInstanceMappingToChange } from '../../../database/api/servers/instance-mappings.ts';
@@ -11,17 +10,14 @@ import { beginTask } from '../../../database/cell/tasks.ts';
 import type { Database } from '../../../database/data-api/client.ts';
 import { inCell } from '../../cells/reach.ts';
 import type { Driver } from '../../hosts/drivers/driver.ts';
+import type { ChangeOf } from '../change-in-cell.ts';
 import { findMapping, serverNotFound } from '../find-server.ts';
 import { inState, refusalOf } from '../refusals.ts';
 import type { ServerAction } from './actions.ts';
 import { askHost } from './ask-host.ts';
 
 /** Who asks for what. */
-export interface ActionRequest {
-  caller: Caller;
-  requestId: string;
-  /** uuid of the server. */
-  server: string;
+export interface ActionRequest extends ChangeOf {
   action: ServerAction;
   /** What the host needs to know; of an action with a secret this is not kept. */
   arguments?: Readonly<Record<string, string>>;
@@ -39,14 +35,14 @@ export async function beginAction(api: Database, driver: Driver, request: Action
   if (!cell) throw serverNotFound(uuid);
   const asked = { ...action.manner, ...request.arguments };
   const task = {
-    ...{
-      server: uuid,
-      action: action.recorded,
-      event: action.event,
-      request_id: requestId,
-      taskState: action.taskState,
-    },
-    ...{ arguments: action.secret ? {} : asked, userId: caller.userId, projectId: caller.projectId },
+    server: uuid,
+    action: action.recorded,
+    event: action.event,
+    request_id: requestId,
+    taskState: action.taskState,
+    arguments: action.secret ? {} : asked,
+    userId: caller.userId,
+    projectId: caller.projectId,
   };
   const precondition = { ...action, unlocked: action.unlocked && !allows(caller, 'context_is_admin') };
   const found = await inCell(cell.database_connection, 'changing', (database) => beginTask(database, task, precondition));

@@ -20,6 +20,7 @@ import { type ApiRequest, type Refusal, type Route, type RouteDefinition, route 
 import type { Microversion } from '../microversions.ts';
 import { consoleOutputBody, crashDumpBody, lockBody, passwordBody, rebootBody, rescueBody, stateBody } from './action-bodies.ts';
 import { addressActions } from './address-actions.ts';
+import { changeOf } from './change-of.ts';
 import { showConsoleOutput } from './console-output.ts';
 import { consoleBody, refuseConsole } from './consoles.ts';
 import { removeServer } from './delete.ts';
@@ -77,10 +78,6 @@ function unbuilt(policy: Rule, buried?: (uuid: string) => string, range: Range =
 function removed(refusal: Refusal, answer: () => Error, range: Range = {}): Route {
   return refusingRoute({ method: 'POST', path, policy: '@', toOthers: 'shared', refusal, ...range, body: () => actionBody }, answer);
 }
-
-const changeOf = ({ caller, requestId, params }: Pick<ApiRequest, 'caller' | 'requestId' | 'params'>) => ({
-  ...{ caller, requestId, server: params.id ?? '' },
-});
 
 async function rescue(request: ApiRequest<z.infer<typeof rescueBody>>) {
   const { adminPass = randomBytes(9).toString('base64url'), rescue_image_ref: image } = request.body.rescue ?? {};

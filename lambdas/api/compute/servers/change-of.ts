@@ -1,8 +1,8 @@
-/** A change of a server's metadata or tags, as a request asks for it. */
-import type { ChangeOf } from '../../../../compute/servers/change-metadata-or-tags.ts';
+/** A change of a server, as a request asks for it. */
+import type { ChangeOf } from '../../../../compute/servers/change-in-cell.ts';
 import type { ApiRequest } from '../../http/routing/route.ts';
 
-/** Returns whose they are, and who changes them. */
+/** Returns which server is changed, and by whom. */
 export function changeOf({ caller, requestId, params }: Pick<ApiRequest, 'caller' | 'requestId' | 'params'>): ChangeOf {
   return { caller, requestId, server: params.id ?? '' };
 }

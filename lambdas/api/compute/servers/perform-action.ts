@@ -5,15 +5,16 @@ import { hostDriver } from '../../../shared/host-driver.ts';
 import { identify, log } from '../../../shared/observation/invocation.ts';
 import { scheduleReaper } from '../../../workflows/reaper/schedule.ts';
 import type { ApiRequest } from '../../http/routing/route.ts';
+import { changeOf } from './change-of.ts';
 
 /** @throws what beginAction throws. */
 export async function performAction(
-  { caller, requestId, params }: Pick<ApiRequest, 'caller' | 'requestId' | 'params'>,
+  request: Pick<ApiRequest, 'caller' | 'requestId' | 'params'>,
   { action, arguments: known = {} }: Pick<ActionRequest, 'action' | 'arguments'>,
 ): Promise<void> {
-  const server = params.id ?? '';
-  identify({ servers: [server] });
+  const of = changeOf(request);
+  identify({ servers: [of.server] });
   await scheduleReaper();
-  const { error } = await beginAction(apiDatabase(), hostDriver(), { caller, requestId, server, action, arguments: known });
+  const { error } = await beginAction(apiDatabase(), hostDriver(), { ...of, action, arguments: known });
   if (error !== undefined) log().warn('the host was not asked; the reaper does it', { error });
 }
