@@ -4,11 +4,16 @@ import { Conflict } from '../../common/errors.ts';
 import { allows } from '../../common/policy.ts';
 import type { TaskState, VmState } from '../../database/servers/document.ts';
 import type { Instance } from './find-server.ts';
-import { inState, locked as isLocked, neverLaunched } from './refusals.ts';
+import { inState, locked as isLocked, neverLaunched, withoutHost } from './refusals.ts';
 
 /** @throws Conflict when a server is locked, but for an admin. */
 export function checkLock(caller: Caller, uuid: string, locked: boolean): void {
   if (locked && !allows(caller, 'context_is_admin')) throw new Conflict(isLocked(uuid));
+}
+
+/** @throws Conflict when a server has no host that could be asked. */
+export function checkHost(instance: Instance): asserts instance is Instance & { host: string } {
+  if (instance.host === null) throw new Conflict(withoutHost(instance.uuid));
 }
 
 /** @throws Conflict when a server is in none of these states. */

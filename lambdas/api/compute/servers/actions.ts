@@ -7,13 +7,14 @@ import { randomBytes } from 'node:crypto';
 import type * as z from 'zod';
 import { BadRequest, Conflict, NotFound } from '../../../../common/errors.ts';
 import { allows, type Rule } from '../../../../common/policy.ts';
+import { checkHost } from '../../../../compute/servers/check-state.ts';
 import { lockServer, unlockServer } from '../../../../compute/servers/lock-server.ts';
-import { inError, inState, neverLaunched, withoutHost } from '../../../../compute/servers/refusals.ts';
+import { inError, inState, neverLaunched } from '../../../../compute/servers/refusals.ts';
 import { resetState } from '../../../../compute/servers/reset-state.ts';
 import { type ServerAction, serverActions } from '../../../../compute/servers/tasks/actions.ts';
 import { findImage } from '../../../../image/images.ts';
 import { apiDatabase } from '../../../shared/database.ts';
-import { gone } from '../../http/pipeline/http-error.ts';
+import { gone, malformed } from '../../http/pipeline/http-error.ts';
 import { actionBody, actionRoute } from '../../http/routing/action-route.ts';
 import { refusingRoute } from '../../http/routing/refusing-route.ts';
 import { type ApiRequest, type Refusal, type Route, type RouteDefinition, route } from '../../http/routing/route.ts';
@@ -32,34 +33,37 @@ const path = '/servers/{id}/action';
 
 type Range = Pick<RouteDefinition<unknown, unknown>, 'from' | 'until'>;
 
-interface Options<Body> extends Range {
+interface Options extends Range {
   toOthers?: 'forbidden';
   refusal?: Refusal;
-  body?: (microversion: Microversion) => z.ZodType<Body>;
 }
 
+/** The schema of a body whose content is not read. */
+const anyBody = () => actionBody;
+
 /** An action that is over when it is answered: with 202, or with what it returns. */
-function act<Body = object>(
+function act<Body>(
   policy: Rule,
+  body: (microversion: Microversion) => z.ZodType<Body>,
   run: (request: ApiRequest<Body>) => Promise<object | undefined>,
-  options: Options<Body> = {},
+  options: Options = {},
 ): Route {
   return route<Body>({
-    ...{ method: 'POST', path, policy, toOthers: 'hidden', body: () => actionBody as unknown as z.ZodType<Body> },
-    ...options,
+    ...{ method: 'POST', path, policy, toOthers: 'hidden', body, ...options },
     async handle(request) {
-      const body = await run(request);
-      return body ? { status: 200, body } : { status: 202 };
+      const answer = await run(request);
+      return answer ? { status: 200, body: answer } : { status: 202 };
     },
   });
 }
 
-/** An action that begins a task; which one may follow from its body. */
-function begin<Body = object>(policy: Rule, action: ServerAction | ((body: Body) => ServerAction), options: Options<Body> = {}): Route {
-  return act<Body>(
+/** An action that begins a task. */
+function begin(policy: Rule, action: ServerAction, body: () => z.ZodType<object> = anyBody, options: Options = {}): Route {
+  return act(
     policy,
+    body,
     async (request) => {
-      await performAction(request, { action: typeof action === 'function' ? action(request.body) : action });
+      await performAction(request, { action });
       return undefined;
     },
     options,
@@ -77,6 +81,12 @@ function unbuilt(policy: Rule, buried?: (uuid: string) => string, range: Range =
 /** An action that Nova itself has taken away. */
 function removed(refusal: Refusal, answer: () => Error, range: Range = {}): Route {
   return refusingRoute({ method: 'POST', path, policy: '@', toOthers: 'shared', refusal, ...range, body: () => actionBody }, answer);
+}
+
+async function reboot(request: ApiRequest<z.infer<typeof rebootBody>>) {
+  const hard = request.body.reboot.type.toUpperCase() === 'HARD';
+  await performAction(request, { action: hard ? serverActions.hardReboot : serverActions.softReboot });
+  return undefined;
 }
 
 async function rescue(request: ApiRequest<z.infer<typeof rescueBody>>) {
@@ -123,7 +133,7 @@ async function restore(request: ApiRequest<object>): Promise<never> {
 /** There is no network of which a host could be informed again. */
 async function injectNetworkInfo(request: ApiRequest<object>) {
   const { instance } = await findWholeServer(request);
-  if (instance.host === null) throw new Conflict(withoutHost(instance.uuid));
+  checkHost(instance);
   return undefined;
 }
 
@@ -144,31 +154,27 @@ function consoleAction(name: Parameters<typeof consoleBody>[0]): Route {
 }
 
 const actions: Readonly<Record<string, Route>> = {
-  forceDelete: act('os_compute_api:os-deferred-delete:force', forceDelete),
-  restore: act('os_compute_api:os-deferred-delete:restore', restore, { refusal: 409 }),
+  forceDelete: act('os_compute_api:os-deferred-delete:force', anyBody, forceDelete),
+  restore: act('os_compute_api:os-deferred-delete:restore', anyBody, restore, { refusal: 409 }),
 
-  reboot: begin(
-    'os_compute_api:servers:reboot',
-    ({ reboot: { type } }) => (type.toUpperCase() === 'HARD' ? serverActions.hardReboot : serverActions.softReboot),
-    { body: () => rebootBody },
-  ),
+  reboot: act('os_compute_api:servers:reboot', () => rebootBody, reboot),
   rebuild: unbuilt('os_compute_api:servers:rebuild', neverLaunched('rebuild')),
   'os-start': begin('os_compute_api:servers:start', serverActions.start),
   'os-stop': begin('os_compute_api:servers:stop', serverActions.stop),
-  trigger_crash_dump: begin('os_compute_api:servers:trigger_crash_dump', serverActions.triggerCrashDump, {
-    ...{ from: 'crashDumps', body: () => crashDumpBody },
+  trigger_crash_dump: begin('os_compute_api:servers:trigger_crash_dump', serverActions.triggerCrashDump, () => crashDumpBody, {
+    from: 'crashDumps',
   }),
   pause: begin('os_compute_api:os-pause-server:pause', serverActions.pause),
   unpause: begin('os_compute_api:os-pause-server:unpause', serverActions.unpause),
   suspend: begin('os_compute_api:os-suspend-server:suspend', serverActions.suspend),
   resume: begin('os_compute_api:os-suspend-server:resume', serverActions.resume),
-  rescue: act('os_compute_api:os-rescue', rescue, { body: () => rescueBody }),
+  rescue: act('os_compute_api:os-rescue', () => rescueBody, rescue),
   unrescue: begin('os_compute_api:os-unrescue', serverActions.unrescue),
   shelve: unbuilt('os_compute_api:os-shelve:shelve', inError('shelve')),
   shelveOffload: unbuilt('os_compute_api:os-shelve:shelve_offload', inError('shelveOffload')),
   unshelve: unbuilt('os_compute_api:os-shelve:unshelve', inError('unshelve')),
-  lock: act('os_compute_api:os-lock-server:lock', lock, { body: lockBody }),
-  unlock: act('os_compute_api:os-lock-server:unlock', unlock),
+  lock: act('os_compute_api:os-lock-server:lock', lockBody, lock),
+  unlock: act('os_compute_api:os-lock-server:unlock', anyBody, unlock),
 
   resize: unbuilt('os_compute_api:servers:resize', inError('resize')),
   confirmResize: unbuilt('os_compute_api:servers:confirm_resize', inError('confirmResize')),
@@ -180,21 +186,17 @@ const actions: Readonly<Record<string, Route>> = {
   createImage: unbuilt('os_compute_api:servers:create_image', inError('createImage')),
   createBackup: unbuilt('os_compute_api:os-create-backup', inError('createBackup')),
 
-  changePassword: act('os_compute_api:os-admin-password', changePassword, { body: () => passwordBody }),
-  'os-getConsoleOutput': act('os_compute_api:os-console-output', showConsoleOutput, { body: () => consoleOutputBody }),
+  changePassword: act('os_compute_api:os-admin-password', () => passwordBody, changePassword),
+  'os-getConsoleOutput': act('os_compute_api:os-console-output', () => consoleOutputBody, showConsoleOutput),
   'os-getVNCConsole': consoleAction('os-getVNCConsole'),
   'os-getSPICEConsole': consoleAction('os-getSPICEConsole'),
   'os-getSerialConsole': consoleAction('os-getSerialConsole'),
-  'os-getRDPConsole': removed(
-    400,
-    () => new BadRequest('The server could not comply with the request since it is either malformed or otherwise incorrect.'),
-    untilRemoteConsoles,
-  ),
+  'os-getRDPConsole': removed(400, malformed, untilRemoteConsoles),
 
   ...addressActions,
 
-  'os-resetState': act('os_compute_api:os-admin-actions:reset_state', setState, { toOthers: 'forbidden', body: () => stateBody }),
-  injectNetworkInfo: act('os_compute_api:os-admin-actions:inject_network_info', injectNetworkInfo, { toOthers: 'forbidden' }),
+  'os-resetState': act('os_compute_api:os-admin-actions:reset_state', () => stateBody, setState, { toOthers: 'forbidden' }),
+  injectNetworkInfo: act('os_compute_api:os-admin-actions:inject_network_info', anyBody, injectNetworkInfo, { toOthers: 'forbidden' }),
   resetNetwork: removed(410, gone),
 };
 

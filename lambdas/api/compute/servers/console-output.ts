@@ -1,7 +1,6 @@
 /** What a guest has written to its console. */
 import type * as z from 'zod';
-import { Conflict } from '../../../../common/errors.ts';
-import { withoutHost } from '../../../../compute/servers/refusals.ts';
+import { checkHost } from '../../../../compute/servers/check-state.ts';
 import { hostDriver } from '../../../shared/host-driver.ts';
 import type { ApiRequest } from '../../http/routing/route.ts';
 import type { consoleOutputBody } from './action-bodies.ts';
@@ -17,7 +16,7 @@ const control = /[\x00-\x08\x0b-\x1f]/g;
  */
 export async function showConsoleOutput(request: ApiRequest<z.infer<typeof consoleOutputBody>>): Promise<{ output: string }> {
   const { instance } = await findWholeServer(request);
-  if (instance.host === null) throw new Conflict(withoutHost(instance.uuid));
+  checkHost(instance);
   const output = (await hostDriver().consoleOutput(instance.host, instance.uuid)).replace(control, '');
   const { length } = request.body['os-getConsoleOutput'];
   return { output: length === undefined || length === null || length < 0 ? output : lastLines(output, length) };

@@ -1,7 +1,8 @@
 /** Consoles that a browser opens. Simulated hosts have none, which Nova answers as a type of console that is not available. */
 import * as z from 'zod';
-import { BadRequest, Conflict, NotFound } from '../../../../common/errors.ts';
-import { withoutHost } from '../../../../compute/servers/refusals.ts';
+import { BadRequest, NotFound } from '../../../../common/errors.ts';
+import { checkHost } from '../../../../compute/servers/check-state.ts';
+import { malformed } from '../../http/pipeline/http-error.ts';
 import { refusingRoute } from '../../http/routing/refusing-route.ts';
 import type { ApiRequest, Route } from '../../http/routing/route.ts';
 import type { Microversion } from '../microversions.ts';
@@ -36,7 +37,7 @@ export function remoteConsoleBody(microversion: Microversion) {
  */
 export async function refuseConsole(request: Pick<ApiRequest, 'caller' | 'params'>, type: string): Promise<never> {
   const { instance } = await findWholeServer(request);
-  if (instance.host === null) throw new Conflict(withoutHost(instance.uuid));
+  checkHost(instance);
   throw unavailable(type);
 }
 
@@ -56,7 +57,7 @@ export const consoleTokenRoutes: readonly Route[] = [
       ...{ method: 'GET', path: '/os-console-auth-tokens/{id}', policy: 'os_compute_api:os-console-auth-tokens' },
       ...{ toOthers: 'forbidden', refusal: 400, until: 'consoleTokens' },
     },
-    () => new BadRequest('The server could not comply with the request since it is either malformed or otherwise incorrect.'),
+    malformed,
   ),
   refusingRoute(
     {

@@ -2,8 +2,7 @@
  * What a guest has and uses, for admins; since 2.48 in a form that all of Nova's drivers share. Simulated hosts measure nothing, so what only a host could
  * know is null.
  */
-import { Conflict } from '../../../../common/errors.ts';
-import { withoutHost } from '../../../../compute/servers/refusals.ts';
+import { checkHost } from '../../../../compute/servers/check-state.ts';
 import type { ApiRequest } from '../../http/routing/route.ts';
 import { findWholeServer } from './find.ts';
 
@@ -23,8 +22,8 @@ const states: ReadonlyMap<number, string> = new Map([
  */
 export async function showDiagnostics(request: ApiRequest): Promise<{ status: 200; body: object }> {
   const { instance } = await findWholeServer(request);
-  const { host, uuid, vcpus, memory_mb, power_state, launched_at, config_drive, block_device_mappings } = instance;
-  if (host === null) throw new Conflict(withoutHost(uuid));
+  checkHost(instance);
+  const { vcpus, memory_mb, power_state, launched_at, config_drive, block_device_mappings } = instance;
   const maximum = memory_mb * 1_024;
   if (!request.microversion.has('commonDiagnostics')) return { status: 200, body: { memory: maximum } };
   const unknownDisk = { errors_count: null, read_bytes: null, read_requests: null, write_bytes: null, write_requests: null };

@@ -24,6 +24,11 @@ export function notImplemented(): HttpError {
   return new HttpError(501, 'The requested functionality is not supported.');
 }
 
+/** The answer of a service that says no more than that it does not serve this. */
+export function malformed(): HttpError {
+  return new HttpError(400, 'The server could not comply with the request since it is either malformed or otherwise incorrect.');
+}
+
 /** The answer to what the service whose API this is has taken away for good. */
 export function gone(): HttpError {
   return new HttpError(410, 'This resource is no longer available.  No forwarding address is given.');
