@@ -123,13 +123,9 @@ export async function failInstance(
     cell,
     `with ended as (
        update instances set vm_state = 'error', task_state = null, host = null, node = null, updated_at = now()
-       where uuid = :uuid::uuid and host = :host and fencing_token = :fencing_token and deleted = 0 and vm_state = 'building'
+       where uuid = :uuid::uuid and ${owned} and vm_state = 'building'
        returning uuid, reservation_id, created_at),
-     fault as (
-       insert into instance_faults (instance_uuid, code, message, details, host)
-       select uuid, :code, left(:message, 255), :details, 'cellzero' from ended),
-     ${endAction('ended', `'Error'`, ':message')}
-     select uuid, reservation_id, (select request_id from action), ${secondsSince('ended.created_at')} as seconds from ended
+     ${endInError(':message')}
      union all
      select uuid, reservation_id, null, null from instances
      where uuid = :uuid::uuid and fencing_token = :fencing_token and deleted = 0 and vm_state = 'error' and host is null`,
@@ -154,19 +150,22 @@ export async function failOverdueBuild(
        update instances set vm_state = 'error', task_state = null, task = null, updated_at = now()
        where uuid = :uuid::uuid and ${owned} and vm_state = 'building' and (task->>'due_at')::timestamptz <= now()
        returning uuid, reservation_id, created_at),
-     fault as (
-       insert into instance_faults (instance_uuid, code, message, details, host)
-       select uuid, 500, :message, :details, 'cellzero' from ended),
-     ${endAction('ended', `'Error'`, ':details')}
-     select uuid, reservation_id, (select request_id from action), ${secondsSince('ended.created_at')} as seconds from ended`,
+     ${endInError(':details')}`,
     {
-      ...{ uuid, host, fencing_token },
+      ...{ uuid, host, fencing_token, code: 500 },
       message: `Build of instance ${uuid} aborted: the host did not report its end in time.`,
       details: `${host} has begun the build and did not report its end in time. It may run the server: it keeps its place there until it is deleted.`,
     },
   );
   return ended;
 }
+
+/** What follows a CTE `ended` of builds that failed: their fault, the end of their action, with SQL of what its event says, and what is read of them. */
+const endInError = (said: string) => `fault as (
+       insert into instance_faults (instance_uuid, code, message, details, host)
+       select uuid, :code, left(:message, 255), :details, 'cellzero' from ended),
+     ${endAction('ended', `'Error'`, said)}
+     select uuid, reservation_id, (select request_id from action), ${secondsSince('ended.created_at')} as seconds from ended`;
 
 /** CTEs that end the `create` action and its event for the servers of a CTE `(uuid)`, with SQL of what its event says. */
 function endAction(ended: string, result: string, details: string): string {

@@ -1,5 +1,6 @@
 /** The end of a server in its cell. */
 import { type Database, query } from '../../data-api/client.ts';
+import { type ChangedBy, recordAction } from '../instance-actions.ts';
 import { serverTables } from '../server-tables.ts';
 import { endReplacedAction, replacedBy } from '../tasks.ts';
 
@@ -17,11 +18,7 @@ export interface Deletion {
  * @param force deletes a locked server too.
  * @returns undefined when the cell does not know the server.
  */
-export async function deleteInstance(
-  cell: Database,
-  uuid: string,
-  by: { requestId: string; userId: string; projectId: string; force: boolean },
-): Promise<Deletion | undefined> {
+export async function deleteInstance(cell: Database, uuid: string, by: ChangedBy & { force: boolean }): Promise<Deletion | undefined> {
   const parts = serverTables
     .filter((table) => table !== 'instance_metadata')
     .map(
@@ -41,11 +38,7 @@ export async function deleteInstance(
          task = null
        from found where i.id = found.id and found.deleted = 0 and (not found.locked or :force)
        returning i.uuid, ${endReplacedAction}, set_metadata(i.uuid, '{}'), set_tags(i.uuid, '[]')),${parts.join(',')},
-     -- Its actions say who deleted it.
-     action as (
-       insert into instance_actions (instance_uuid, action, request_id, user_id, project_id, start_time, finish_time, updated_at)
-       select uuid, 'delete', :request_id, :user_id, :project_id, now(), now(), now() from gone
-       on conflict do nothing)
+     ${recordAction('delete', 'gone')}
      select host, fencing_token, locked and deleted = 0 and not :force as locked from found`,
     {
       uuid,

@@ -1,23 +1,6 @@
 /** The lock of a server, and why it is locked: Nova keeps the reason in the server's system metadata. */
 import { type Database, query } from '../../data-api/client.ts';
-
-/** Who changes a server, and in which request. */
-export interface ChangedBy {
-  requestId: string;
-  userId: string;
-  projectId: string;
-}
-
-/** The record of an action that is over as soon as it is accepted, for the servers of a CTE `(uuid)`. */
-export function recordAction(action: string, changed: string): string {
-  return `
-     -- Its record among the server's actions.
-     action as (
-       insert into instance_actions (instance_uuid, action, request_id, user_id, project_id, start_time, finish_time, updated_at)
-       select uuid, '${action}', :request_id, :user_id, :project_id, now(), now(), now() from ${changed}
-       on conflict do nothing
-       returning id)`;
-}
+import { type ChangedBy, recordAction } from '../instance-actions.ts';
 
 const recordEvent = (event: string) => `
      event as (

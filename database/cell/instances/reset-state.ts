@@ -1,8 +1,8 @@
 /** The state of a server as an admin sets it. What was being done to it is given up. */
 import { type Database, query } from '../../data-api/client.ts';
 import type { VmState } from '../../servers/document.ts';
+import { type ChangedBy, recordAction } from '../instance-actions.ts';
 import { endReplacedAction, replacedBy } from '../tasks.ts';
-import { type ChangedBy, recordAction } from './lock.ts';
 
 /**
  * Sets the state of a server and ends its task, with an error.
