@@ -207,4 +207,5 @@ export const rules = {
   'identity:get_user': 'anyone',
   get_images: 'reader',
   get_image: 'reader',
+  delete_image: 'member',
 } as const satisfies Record<string, Role | 'anyone'>;

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Caller } from '../common/caller.ts';
 import { BadRequest, Conflict, NotFound } from '../common/errors.ts';
-import { allows } from '../common/policy.ts';
+import { allows, authorizeOwner } from '../common/policy.ts';
 import { checkProperties } from '../common/properties.ts';
 import {
   type Comparison,
@@ -50,6 +50,17 @@ export async function findImage(api: Database, caller: Caller, id: string): Prom
   const image = await selectImage(api, id, viewerOf(caller));
   if (!image) throw new NotFound(`No image found with ID ${id}`);
   return image;
+}
+
+/**
+ * Deletes an image of the caller's project, or an admin any; servers that were made from it go on.
+ * @throws NotFound when there is no such image for the caller, Forbidden when it is another project's.
+ */
+export async function deleteOwnImage(api: Database, caller: Caller, id: string): Promise<void> {
+  const image = await selectImage(api, id, viewerOf(caller));
+  if (!image) throw new NotFound(`Failed to find image ${id} to delete`);
+  authorizeOwner(caller, 'delete_image', { projectId: image.owner });
+  await removeImage(api, image.id);
 }
 
 /** Glance's default for `image_property_quota`. A boot carries those of its image from state to state, and Step Functions bounds a state. */

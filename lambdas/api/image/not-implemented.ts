@@ -1,9 +1,9 @@
-/** What Glance has and this service has not: images are made by operators, and are records without bits. */
+/** What Glance has and this service has not: images are made by operators and by actions of servers, and are records without bits. */
 import { type UnbuiltPath, unbuiltRoutes } from '../http/routing/refusing-route.ts';
 
 const paths: readonly UnbuiltPath[] = [
   ['/v2/images', ['POST']],
-  ['/v2/images/{id}', ['PATCH', 'DELETE']],
+  ['/v2/images/{id}', ['PATCH']],
   ['/v2/images/{id}/actions/deactivate', ['POST']],
   ['/v2/images/{id}/actions/reactivate', ['POST']],
   ['/v2/images/{id}/file', ['GET', 'PUT']],

@@ -1,10 +1,12 @@
 /** A statement whose answer is lost is sent again. A client that changes something by it gets what the first sending did, not what the second one finds. */
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { changeFlavor } from '../../../compute/flavors/flavors.ts';
 import { addHosts, drainHost, enableHost } from '../../../compute/hosts/hosts.ts';
+import { ensureImage } from '../../../database/api/images.ts';
 import { createProject } from '../../../identity/projects.ts';
 import { createUser, deleteUser, setPassword, setUserEnabled } from '../../../identity/users.ts';
+import { cirros } from '../../../image/cirros.ts';
 import { changeImage, createImage, deleteImage } from '../../../image/images.ts';
 import type { FaultEffect } from '../../../local/aws/data-api/faults.ts';
 import { type Cloud, startCloud, type User } from '../../fixtures/cloud.ts';
@@ -151,6 +153,12 @@ const changes: Readonly<Record<string, () => Promise<Change>>> = {
   'PUT /os-quota-sets/{id}': async () => {
     const who = await cloud.newUser('admin');
     return { who, path: `/os-quota-sets/${who.projectId}`, body: { quota_set: { cores: 3 } }, status: 200 };
+  },
+  'DELETE /v2/images/{id}': async () => {
+    const who = await cloud.newUser();
+    const id = randomUUID();
+    await ensureImage(cloud.service.api, { ...cirros(who.projectId), id, visibility: 'private' });
+    return { who, path: `/../image/v2/images/${id}`, status: 204 };
   },
   'DELETE /os-quota-sets/{id}': async () => {
     const who = await limited('cores', 3);

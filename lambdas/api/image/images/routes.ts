@@ -1,5 +1,5 @@
-/** Images: read only here, operators add them. */
-import { findImage, type Image, listImages } from '../../../../image/images.ts';
+/** Images: operators add them, and actions of servers; here they are read and deleted. */
+import { deleteOwnImage, findImage, type Image, listImages } from '../../../../image/images.ts';
 import { apiDatabase } from '../../../shared/database.ts';
 import { type Route, route } from '../../http/routing/route.ts';
 import type { QueryParameters } from '../../http/validation/query.ts';
@@ -35,6 +35,16 @@ export const imageRoutes: readonly Route[] = [
     toOthers: 'hidden',
     async handle({ caller, params: { id = '' } }) {
       return { status: 200, body: imageView(await findImage(apiDatabase(), caller, id)) };
+    },
+  }),
+  route({
+    method: 'DELETE',
+    path: '/v2/images/{id}',
+    policy: 'delete_image',
+    toOthers: 'hidden',
+    async handle({ caller, params: { id = '' } }) {
+      await deleteOwnImage(apiDatabase(), caller, id);
+      return { status: 204 };
     },
   }),
 ];

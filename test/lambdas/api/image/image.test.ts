@@ -229,7 +229,6 @@ describe('an image', () => {
     ['GET', '/members'],
     ['PUT', '/tags/blue'],
     ['PATCH', ''],
-    ['DELETE', ''],
   ])('is not said to be missing for what is not built of it: %s %s', async (method, below) => {
     const { status, body } = await ask(`/image/v2/images/${cirros(demo).id}${below}`, { method, token: member });
     expect([status, body.message]).toEqual([501, 'The requested functionality is not supported.']);
@@ -240,6 +239,33 @@ describe('an image', () => {
     expect(await findImage(services.database, cirros(demo).id.toUpperCase(), { projectId: other, seesAll: false })).toMatchObject({
       name: 'cirros',
     });
+  });
+});
+
+describe('a delete of an image', () => {
+  const remove = (id: string, token = member) => ask(`/image/v2/images/${id}`, { method: 'DELETE', token });
+  const there = async (id: string) => (await ask(`/image/v2/images/${id}`, { token: admin })).status === 200;
+  const add = (digit: number, more: Partial<NewImage>) => ensureImage(services.database, image(digit, more));
+
+  test('takes one of the project away, whatever its status; another time there is none', async () => {
+    await add(6, { owner: demo, visibility: 'private', status: 'queued' });
+    expect((await remove(uuid(6))).status).toBe(204);
+    expect(await there(uuid(6))).toBe(false);
+    const { status, body } = await remove(uuid(6));
+    expect([status, body.message]).toEqual([404, `Failed to find image ${uuid(6)} to delete`]);
+  });
+
+  test('is refused for what another project shows, and finds nothing where it shows nothing; an admin deletes all', async () => {
+    await add(7, { visibility: 'public' });
+    await add(8, { visibility: 'private' });
+    const { status, body } = await remove(uuid(7));
+    expect([status, body.message]).toEqual([403, 'You are not authorized to complete delete_image action.']);
+    for (const id of [uuid(8), 'cirros', '%00']) expect((await remove(id)).status, id).toBe(404);
+    for (const id of [uuid(7), uuid(8)]) {
+      expect(await there(id)).toBe(true);
+      expect((await remove(id, admin)).status).toBe(204);
+      expect(await there(id)).toBe(false);
+    }
   });
 });
 
