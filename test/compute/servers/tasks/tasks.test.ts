@@ -139,17 +139,6 @@ describe('a host that answers later', () => {
     expect((await records())[0]).toMatchObject({ ended: true, result: 'Error', details: 'broken \ufffd disk' });
   });
 
-  test('and fails, leaves the server as it was, with a fault and a record of it; some leave it in ERROR', async () => {
-    await act('pause');
-    expect(await report(asked[0], failure, 'pause')).toBe(true);
-    expect(await row()).toEqual({ vm_state: 'active', task_state: null, power_state: 1, task: null });
-    expect((await records())[0]).toEqual({ action: 'pause', message: 'Error', ended: true, result: 'Error', details: failure.message });
-    await act('suspend');
-    await report(asked[1], failure, 'suspend');
-    const { body } = await user.send<{ server: { status: string; fault: { code: number; message: string } } }>('GET', `/servers/${server}`);
-    expect(body.server).toMatchObject({ status: 'ERROR', fault: { code: 500, message: 'The disk is broken.' } });
-  });
-
   test('reports too late when another action took the place of its own; the other one goes on', async () => {
     await act('softReboot');
     await act('hardReboot');
