@@ -4,6 +4,7 @@
  */
 import { type Database, query } from '../../data-api/client.ts';
 import { disabledTrait } from '../hosts/allocations.ts';
+import { quotaOf } from '../servers/release.ts';
 
 /** Rows that one answer of the Data API holds in any case. */
 const mostRows = 1_000;
@@ -59,27 +60,23 @@ export interface QuotaFault {
 }
 
 /**
- * Returns the projects whose quota use is not what their servers add up to. Where a server has no request spec its size is unknown, and only the number of
- * servers is compared.
+ * Returns the projects whose quota use is not what their servers hold. Where one neither says what it holds nor has a request spec, only the number of servers
+ * is compared.
  */
 export async function listQuotaFaults(api: Database): Promise<QuotaFault[]> {
   const page = (after: string) =>
     query<QuotaFault>(
       api,
-      `with living as (
-         select project_id, count(*)::int as instances, bool_and(s.id is not null) as sized,
-           coalesce(sum((spec->'flavor'->>'vcpus')::bigint), 0)::bigint as cores, coalesce(sum((spec->'flavor'->>'memory_mb')::bigint), 0)::bigint as ram
-         from instance_mappings m left join request_specs s using (instance_uuid)
-         where not queued_for_delete and project_id > :after group by project_id),
+      `with living as (${quotaOf('(select * from instance_mappings where not queued_for_delete and project_id > :after)')}),
        compared as (
          select project_id as project,
            case when u.project_id is not null then jsonb_build_object('instances', u.instances, 'cores', u.cores, 'ram', u.ram) end as used,
            jsonb_build_object('instances', coalesce(l.instances, 0), 'cores', coalesce(l.cores, 0), 'ram', coalesce(l.ram, 0)) as counted,
-           coalesce(sized, true) as sized
+           coalesce(known, true) as known
          from (select * from quota_usages where project_id > :after) u full join living l using (project_id))
        select project, used, counted from compared
        where coalesce(used, '{"instances": 0, "cores": 0, "ram": 0}') <> counted
-         and (sized or (used->'instances') is distinct from (counted->'instances'))
+         and (known or (used->'instances') is distinct from (counted->'instances'))
        order by project limit ${mostRows}`,
       { after },
     );

@@ -50,8 +50,10 @@ export async function adoptServers(api: Database, cell: string, servers: readonl
      cell as (select id from cell_mappings where uuid = :cell::uuid),
      -- Those that the index did not have; all else follows from these rows, so nothing is counted twice.
      mapped as (
-       insert into instance_mappings (instance_uuid, cell_id, project_id, user_id, queued_for_delete, created_at, updated_at)
-       select asked.uuid, cell.id, project_id, user_id, deleted_at is not null, created_at, deleted_at from asked cross join cell order by created_at
+       insert into instance_mappings (instance_uuid, cell_id, project_id, user_id, queued_for_delete, created_at, updated_at, cores, ram)
+       select asked.uuid, cell.id, project_id, user_id, deleted_at is not null, created_at, deleted_at,
+         (spec->'flavor'->>'vcpus')::int, (spec->'flavor'->>'memory_mb')::int
+       from asked cross join cell order by created_at
        on conflict (instance_uuid) do nothing
        returning instance_uuid),
      -- The living ones among them.

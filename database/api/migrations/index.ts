@@ -11,6 +11,7 @@ import { simulatedHosts } from './0009-simulated-hosts.ts';
 import { dueTimes } from './0010-due-times.ts';
 import { cleanupGenerations } from './0011-cleanup-generations.ts';
 import { lastNoted } from './0012-last-noted.ts';
+import { quotaOfServers } from './0013-quota-of-servers.ts';
 
 /** The whole history of the api database, in order. */
 export const apiMigrations: readonly Migration[] = [
@@ -26,4 +27,5 @@ export const apiMigrations: readonly Migration[] = [
   dueTimes,
   cleanupGenerations,
   lastNoted,
+  quotaOfServers,
 ];

@@ -86,7 +86,7 @@ export async function acceptServers(api: Database, acceptance: Acceptance): Prom
        set instances = q.instances + n, cores = q.cores + n * :vcpus::bigint, ram = q.ram + n * :memory_mb::bigint, updated_at = now()
        from (select count(*)::int as n from accepted) accepted_count
        where q.project_id = :project_id),
-     -- What they ask for, for the scheduler and for the release of their quota.
+     -- What they ask for, for the scheduler.
      specs as (insert into request_specs (instance_uuid, spec) select uuid, :spec::jsonb from accepted),
      -- The servers themselves until they have a cell. Their owner is the execution named after the reservation.
      requests as (
@@ -97,10 +97,10 @@ export async function acceptServers(api: Database, acceptance: Acceptance): Prom
           from jsonb_array_elements(:block_device_mappings::jsonb) where accepted.uuid is not null),
          :tags::jsonb
        from accepted),
-     -- The index knows them, without a cell.
+     -- The index knows them, without a cell, and what each holds of the quota.
      mappings as (
-       insert into instance_mappings (instance_uuid, project_id, user_id)
-       select uuid, :project_id, :user_id from accepted order by launch_index),
+       insert into instance_mappings (instance_uuid, project_id, user_id, cores, ram)
+       select uuid, :project_id, :user_id, :vcpus::int, :memory_mb::int from accepted order by launch_index),
      ${joinGroup('accepted')}
      select count, (select more from group_capacity) as "groupCapacity", (select jsonb_object_agg(resource, value) from limits) as limits,
        (select jsonb_build_object('instances', instances, 'cores', cores, 'ram', ram) from usage) as used

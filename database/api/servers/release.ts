@@ -108,17 +108,25 @@ export function releaseQuota(servers: string, allocations: 'keep' | 'release' = 
     ended as (
       update instance_mappings m set queued_for_delete = true, updated_at = now()
       from (${servers}) s where m.instance_uuid = s.instance_uuid and not m.queued_for_delete
-      returning m.instance_uuid, m.project_id),
-    -- The quota that they used.
+      returning m.*),
+    -- The quota that they held.
     returned as (
       update quota_usages q
-      set instances = q.instances - sums.count, cores = q.cores - sums.cores, ram = q.ram - sums.ram, updated_at = now()
-      from (
-        select project_id, count(*)::int as count, sum((spec->'flavor'->>'vcpus')::bigint)::bigint as cores,
-          sum((spec->'flavor'->>'memory_mb')::bigint)::bigint as ram
-        from ended join request_specs using (instance_uuid) group by project_id) sums
+      set instances = q.instances - sums.instances, cores = q.cores - sums.cores, ram = q.ram - sums.ram, updated_at = now()
+      from (${quotaOf('ended')}) sums
       where q.project_id = sums.project_id),
     ${allocations === 'release' ? `${releaseAllocations(servers)}, ${leaveGroups('ended', 'held')}` : leaveGroups('ended', 'ended')}`;
+}
+
+/** SQL that sums what mappings hold of the quota of their projects. One of a release before this one that does not say holds what its request spec asks for. */
+export function quotaOf(mappings: string): string {
+  return `
+    select m.project_id, sum(m.instances)::int as instances,
+      sum(coalesce(m.cores, (spec->'flavor'->>'vcpus')::int, 0))::bigint as cores,
+      sum(coalesce(m.ram, (spec->'flavor'->>'memory_mb')::int, 0))::bigint as ram,
+      bool_and(m.cores is not null or s.id is not null) as known
+    from ${mappings} m left join request_specs s on s.instance_uuid = m.instance_uuid and m.cores is null
+    group by m.project_id`;
 }
 
 /**

@@ -73,6 +73,12 @@ test('quota use is compared with the servers of each project; without a request 
     { project: 'another', used: used(1, 0, 0), counted: used(0, 0, 0) },
     { project: 'project', used: used(3, 3, 1_535), counted: used(3, 3, 1_536) },
   ]);
+  const hold = (what: string) => change(`update instance_mappings set ${what} where instance_uuid = '${server}'`);
+  await hold('cores = 2, ram = 511');
+  expect(await faults()).toMatchObject([{ project: 'another' }, { project: 'project', counted: used(3, 4, 1_535) }]);
+  await hold('instances = 0, cores = 1');
+  expect(await faults()).toMatchObject([{ project: 'another' }, { project: 'project', counted: used(2, 3, 1_535) }]);
+  await hold('instances = 1, cores = null, ram = null');
   await change(`delete from request_specs where instance_uuid = '${server}'`);
   expect(await faults()).toMatchObject([{ project: 'another' }]);
   await change(`update instance_mappings set queued_for_delete = true where instance_uuid = '${server}'`);

@@ -116,6 +116,18 @@ test('the quota, the allocations and the membership of a deleted server are rele
   await nothing(() => releaseServers(fixture.api, [server]));
 });
 
+test.each([
+  ['more than its request spec asks for', 'cores = 6, ram = 600', { instances: 1, cores: 6, ram: 600 }],
+  ['nothing any more', 'instances = 0, cores = 0, ram = 0', { instances: 0, cores: 0, ram: 0 }],
+  ['what a release before this one accepted', 'cores = null, ram = null', { instances: 1, cores: 2, ram: 512 }],
+])('a server that holds %s returns that', async (_, holds, returned) => {
+  await query(fixture.api, `update instance_mappings set ${holds} where instance_uuid = :server::uuid`, { server });
+  await query(fixture.api, `update quota_usages set instances = 50, cores = 50, ram = 10000 where project_id = 'project'`);
+  await releaseServers(fixture.api, [server]);
+  const { instances, cores, ram } = returned;
+  expect(await use()).toEqual([{ instances: 50 - instances, cores: 50 - cores, ram: 10_000 - ram }]);
+});
+
 test('a deleted server that its host has still to end has no quota and no group, and keeps its allocations until it is released', async () => {
   const [{ instances } = { instances: 0 }] = await use();
   const dueAt = '2040-01-01T00:00:00.000Z';
