@@ -100,7 +100,8 @@ function outcomeOf(operation: Operation, { failingHosts, failingOperations, fail
   if (failingOperations.includes(name)) return setToFail;
   // A client that asks anew has another chance.
   const request = 'task' in operation ? operation.task.request_id : '';
-  if (chance(`${seed} fails ${name} ${host} ${server} ${request}`) < failureChance) return failure(`The simulated host ${host} failed by chance.`);
+  if (chance(`${seed} fails ${name} ${host} ${server} ${request}`) < failureChance)
+    return failure(`The simulated host ${host} failed by chance.`);
   return { result: 'success' };
 }
 
