@@ -40,6 +40,7 @@ export default {
     only('infra-reads-routes-and-manifests', '^infra/', [
       '^infra/',
       '^lambdas/(api/gateway-routes|shared/timeouts|workflows/(index|workflow))',
+      '^compute/settings',
       'node_modules/',
       '^package.json$',
     ]),

@@ -1,6 +1,7 @@
 /** What an operator decides about a deployment: the context of the CDK app, in cdk.json or given to the cdk command with `-c`. */
 import type { App } from 'aws-cdk-lib';
 import * as z from 'zod';
+import { settingsSchema } from '../compute/settings.ts';
 
 /** Names that other stacks of a deployment carry. */
 const taken = ['api', 'api-database', 'cell0', 'control-plane', 'network'];
@@ -20,6 +21,17 @@ const capacity = z
   })
   .refine(({ min, max }) => min <= max && max >= 1 && max <= 256, 'capacity is from 0 to 256 ACU, the most at least 1');
 
+/** Returns an object that is given with `-c` as JSON, and any other value as it is. */
+function readJson(given: unknown, { addIssue }: z.RefinementCtx): unknown {
+  if (typeof given !== 'string') return given;
+  try {
+    return JSON.parse(given);
+  } catch {
+    addIssue({ code: 'custom', message: 'is not JSON' });
+    return z.NEVER;
+  }
+}
+
 /** The deployments that may stand beside each other in an account. */
 export const stages = ['production', 'throwaway'] as const;
 
@@ -32,6 +44,8 @@ const context = z.object({
   simulatedHosts: z.coerce.number().int().min(0).default(2),
   /** How simulated hosts behave, where they shall be slow, fail or report later (`lambdas/shared/host-driver.ts`): an object, or its JSON where it is given with `-c`. */
   simulation: z.union([z.string(), z.record(z.string(), z.unknown()).transform((settings) => JSON.stringify(settings))]).default(''),
+  /** Nova's options that differ from its defaults (`compute/settings.ts`): an object, or its JSON where it is given with `-c`. */
+  settings: z.preprocess(readJson, settingsSchema.prefault({})),
   /** `throwaway` deletes its data with its stacks, and stands beside production in the same account without reaching it. */
   stage: z.enum(stages).default('production'),
   /** Where clients reach the API when it is not at the address of API Gateway; empty otherwise. */

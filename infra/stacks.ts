@@ -17,24 +17,25 @@ import { prefixOf, readSettings } from './settings.ts';
  */
 export function addStacks(app: App): void {
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
-  const { cells, stage, publicUrl, simulatedHosts, simulation, ...settings } = readSettings(app);
+  const { cells, stage, publicUrl, simulatedHosts, simulation, settings, ...others } = readSettings(app);
   const prefix = prefixOf(stage);
 
   const { network } = new NetworkStack(app, `${prefix}-network`);
-  const shared = { stage, network, postgresVersion: settings.postgresVersion };
-  const { apiCapacity, apiReader, cellCapacity } = settings;
+  const shared = { stage, network, postgresVersion: others.postgresVersion };
+  const { apiCapacity, apiReader, cellCapacity } = others;
   const { database: api } = new ApiDatabaseStack(app, `${prefix}-api-database`, { ...shared, capacity: apiCapacity, reader: apiReader });
   const addCell = (name: string, hosts: number) =>
     new CellStack(app, `${prefix}-${name}`, { ...shared, capacity: cellCapacity, reader: false, api, name, simulatedHosts: hosts });
   const cellStacks = [addCell('cell0', 0), ...cells.map((name) => addCell(name, simulatedHosts))];
 
   // What is thrown away takes nothing from what stands beside it in the account.
-  const concurrency = stage === 'production' ? settings.lambdaConcurrency : 0;
+  const concurrency = stage === 'production' ? others.lambdaConcurrency : 0;
   const controlPlane = new ControlPlaneStack(app, `${prefix}-control-plane`, {
     databases: { stage, api },
     publicUrl,
     concurrency,
     simulation,
+    settings,
   });
   for (const cell of cellStacks) controlPlane.addStackDependency(cell);
 

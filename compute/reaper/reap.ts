@@ -13,12 +13,15 @@ import { inCells } from '../cells/reach.ts';
 import type { Driver } from '../hosts/drivers/driver.ts';
 import { endDeleted } from '../servers/end-deleted.ts';
 import { resumeTask } from '../servers/tasks/resume-task.ts';
+import { defaultSettings, type Settings } from '../settings.ts';
 import { tendBuilds } from './tend-builds.ts';
 
 /** What the reaper works with. */
 export interface Reaper {
   api: Database;
   driver: Driver;
+  /** Nova's defaults where there are none. */
+  settings?: Settings;
   /** Starts the boot workflow under the execution's name. */
   startBoot(boot: StartedBoot): Promise<void>;
   /**
@@ -124,7 +127,7 @@ async function reapCell(reaper: Reaper, cleanups: CellCleanups, database: Databa
 }
 
 /** Resumes the tasks of servers of a cell, and returns when those that have not ended are due; undefined for one that could not be resumed now. */
-async function resumeTasks({ driver, silence }: Reaper, cell: string, states: readonly InstanceState[]) {
+async function resumeTasks({ driver, silence, settings = defaultSettings }: Reaper, cell: string, states: readonly InstanceState[]) {
   const unfinished = new Map<string, string | undefined>();
   const errors: unknown[] = [];
   const done = { asked: 0, failed: 0, nothing: 0 };
@@ -132,7 +135,7 @@ async function resumeTasks({ driver, silence }: Reaper, cell: string, states: re
     if (!host || !task) return;
     unfinished.set(server, undefined);
     try {
-      const after = await resumeTask(driver, silence, { cell, server, host, fencing_token, task });
+      const after = await resumeTask(driver, settings, silence, { cell, server, host, fencing_token, task });
       done[after.done] += 1;
       if (after.dueAt === null) unfinished.delete(server);
       else unfinished.set(server, after.dueAt);

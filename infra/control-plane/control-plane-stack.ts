@@ -1,6 +1,7 @@
 /** Everything between clients and databases: the HTTP API, its functions, and the boot workflow. It keeps no data. */
 import { CfnOutput, Stack } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
+import type { Settings } from '../../compute/settings.ts';
 import type { Databases } from '../databases/database-access.ts';
 import { Alarms } from '../observability/alarms.ts';
 import { Dashboard } from '../observability/dashboard.ts';
@@ -21,11 +22,12 @@ export interface ControlPlaneStackProps {
   concurrency: number;
   /** JSON of how simulated hosts behave; empty for hosts that do at once what they are asked. */
   simulation: string;
+  settings: Settings;
 }
 
 /** The control plane. */
 export class ControlPlaneStack extends Stack {
-  constructor(scope: Construct, id: string, { databases, publicUrl, concurrency, simulation }: ControlPlaneStackProps) {
+  constructor(scope: Construct, id: string, { databases, publicUrl, concurrency, simulation, settings }: ControlPlaneStackProps) {
     super(scope, id, { description: 'Cellzero: control plane' });
     const boot = new BootWorkflow(this, 'Boot', databases);
     const auditor = new Auditor(this, 'Auditor', databases);
@@ -34,7 +36,7 @@ export class ControlPlaneStack extends Stack {
       ...{ databases, publicUrl, concurrency },
       ...{ boot: boot.stateMachine, reaper: reaper.stateMachine },
     });
-    const reports = new Reports(this, 'Reports', { databases, boot: boot.stateMachine, simulation });
+    const reports = new Reports(this, 'Reports', { databases, boot: boot.stateMachine, simulation, settings });
     const { BootOne, BuildOnHost, Reschedule, FailInCell } = boot.functions;
     for (const func of [functions.compute, BootOne, BuildOnHost, Reschedule, FailInCell, reaper.functions.Reap]) reports.allowHosts(func);
     const prefix = prefixOf(databases.stage);

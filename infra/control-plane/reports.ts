@@ -5,6 +5,7 @@ import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
+import type { Settings } from '../../compute/settings.ts';
 import { timeouts } from '../../lambdas/shared/timeouts.ts';
 import { allowDatabases, type Databases } from '../databases/database-access.ts';
 import { NodeFunction } from '../node-function.ts';
@@ -18,6 +19,8 @@ export interface ReportsProps {
   boot: StateMachine;
   /** JSON of how simulated hosts behave; empty for hosts that do at once what they are asked. */
   simulation: string;
+  /** Nova's options, which say how hosts are asked. */
+  settings: Settings;
 }
 
 /** The queue of reports. */
@@ -26,10 +29,12 @@ export class Reports extends Construct {
   readonly deadLetters: Queue;
   readonly apply: NodeFunction;
   readonly #simulation: string;
+  readonly #settings: Settings;
 
-  constructor(scope: Construct, id: string, { databases, boot, simulation }: ReportsProps) {
+  constructor(scope: Construct, id: string, { databases, boot, simulation, settings }: ReportsProps) {
     super(scope, id);
     this.#simulation = simulation;
+    this.#settings = settings;
     const timeout = Duration.seconds(timeouts.reports);
     const kept = { encryption: QueueEncryption.SQS_MANAGED, enforceSSL: true, retentionPeriod: Duration.days(14) };
     this.deadLetters = new Queue(this, 'DeadLetters', kept);
@@ -52,6 +57,7 @@ export class Reports extends Construct {
   /** Lets a function ask hosts, of which the simulated ones report through the function's own right. */
   allowHosts(func: NodeFunction): void {
     func.addEnvironment('REPORTS_QUEUE', this.queue.queueUrl);
+    func.addEnvironment('SETTINGS', JSON.stringify(this.#settings));
     if (this.#simulation) func.addEnvironment('SIMULATION', this.#simulation);
     func.addToRolePolicy(new PolicyStatement({ actions: ['sqs:SendMessage'], resources: [this.queue.queueArn] }));
   }

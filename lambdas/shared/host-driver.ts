@@ -1,12 +1,13 @@
 import * as z from 'zod';
 import type { Driver } from '../../compute/hosts/drivers/driver.ts';
-import { noFailures, simulatedDriver } from '../../compute/hosts/drivers/simulated.ts';
+import { failableOperations, noFailures, simulatedDriver } from '../../compute/hosts/drivers/simulated.ts';
 import { setting } from './environment.ts';
 import { longestDelay, sendMessage } from './queue.ts';
 
 const simulation = z.object({
   delay: z.number().min(0).default(noFailures.delay),
   failingHosts: z.array(z.string()).default([]),
+  failingOperations: z.array(z.enum(failableOperations)).default([]),
   failureChance: z.number().min(0).max(1).default(noFailures.failureChance),
   seed: z.int().default(noFailures.seed),
   reportAfter: z.int().min(0).max(longestDelay).nullable().default(noFailures.reportAfter),

@@ -10,6 +10,7 @@ import { registerCell } from '../../compute/deploy/register-cell.ts';
 import { seedFlavors } from '../../compute/deploy/seed-flavors.ts';
 import { reap } from '../../compute/reaper/reap.ts';
 import { findUnfinishedWork } from '../../compute/reaper/unfinished-work.ts';
+import type { Settings } from '../../compute/settings.ts';
 import { listCellMappings } from '../../database/api/cells/cell-mappings.ts';
 import type { Database } from '../../database/data-api/client.ts';
 import { parseDatabaseUrl } from '../../database/data-api/url.ts';
@@ -22,6 +23,7 @@ import { masterAccess } from '../../lambdas/deploy/master-access.ts';
 import { handler as applyReports } from '../../lambdas/reports/apply-reports.ts';
 import type { Setting } from '../../lambdas/shared/environment.ts';
 import { hostDriver } from '../../lambdas/shared/host-driver.ts';
+import { settings } from '../../lambdas/shared/settings.ts';
 import { timeouts } from '../../lambdas/shared/timeouts.ts';
 import { startBoot } from '../../lambdas/workflows/boot/start.ts';
 import { workflows } from '../../lambdas/workflows/index.ts';
@@ -58,6 +60,8 @@ export interface ServiceOptions {
   port: number;
   /** Where clients reach it; undefined lets their requests say. */
   publicUrl?: string | undefined;
+  /** Nova's options; undefined leaves them as SETTINGS has them. */
+  settings?: Settings | undefined;
   /** Where the databases are, for tests; undefined starts a server for them. It is stopped with the rest. */
   postgres?: Postgres | undefined;
   /** Milliseconds before every retry of the workflow, for tests; undefined waits as the workflow says. */
@@ -131,7 +135,7 @@ async function start(options: ServiceOptions, stops: (() => Promise<unknown>)[],
   stops.push(() => aws.close());
   stops.push(mapQueue(reports, functions.of(applyReports, timeouts.reports)));
   for (const { stop } of [workflow, reaper, auditor]) stops.push(stop);
-  const settings: Partial<Record<Setting, string>> = {
+  const variables: Partial<Record<Setting | 'SETTINGS', string>> = {
     API_DATABASE: databaseUrl('api'),
     BOOT_STATE_MACHINE: workflow.stateMachineArn,
     REAPER_STATE_MACHINE: reaper.stateMachineArn,
@@ -140,14 +144,15 @@ async function start(options: ServiceOptions, stops: (() => Promise<unknown>)[],
     TOKEN_KEY: kms.keyArn,
     TOKEN_PUBLIC_KEY: kms.publicKey,
     PUBLIC_URL: options.publicUrl ?? '',
+    ...(options.settings && { SETTINGS: JSON.stringify(options.settings) }),
   };
-  Object.assign(process.env, { ...quiet, ...process.env }, aws.environment, settings);
+  Object.assign(process.env, { ...quiet, ...process.env }, aws.environment, variables);
 
   const api = parseDatabaseUrl(databaseUrl('api'));
   const passwords = await deploy(api, postgres, clusters, dataDir, options);
 
   // Executions of an earlier process ended with it: whatever it left is taken on at once.
-  await reap({ api, driver: hostDriver(), startBoot, silence: 0 });
+  await reap({ api, driver: hostDriver(), settings: settings(), startBoot, silence: 0 });
   // So did the scheduled reaps.
   const { dueIn } = await findUnfinishedWork(api, silence);
   if (dueIn !== null) await scheduleReaperAgain(dueIn);

@@ -1,6 +1,8 @@
 /** What `npm start` takes on its command line. */
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import * as z from 'zod';
+import { type Settings, settingsSchema } from '../../compute/settings.ts';
 import type { ServiceOptions } from '../deployment/service.ts';
 import { wholeNumber } from '../processes/whole-number.ts';
 
@@ -24,12 +26,21 @@ export function readOptions(args: readonly string[]): ServiceOptions {
     .addOption(new Option('--ephemeral', 'keep no data').default(false).conflicts('dataDir'))
     .option('--cells <number>', 'live cells beside cell0; with 0 every server ends in cell0', wholeNumber(mostCells), 2)
     .option('--hosts <number>', 'simulated hosts in each of them', wholeNumber(mostHosts), 2)
+    .option('--settings <json>', 'Nova\'s options that differ from its defaults, such as {"shutdown_timeout": 30}', settings)
     .allowExcessArguments(false)
     .showHelpAfterError('See npm start -- --help.')
     .exitOverride()
     .parse(args, { from: 'user' });
   const { dataDir, ephemeral, ...options } = command.opts<ServiceOptions & { dataDir: string; ephemeral: boolean }>();
   return { ...options, dataDir: ephemeral ? undefined : resolve(dataDir) };
+}
+
+function settings(text: string): Settings {
+  try {
+    return settingsSchema.parse(JSON.parse(text));
+  } catch (error) {
+    throw new InvalidArgumentError(error instanceof z.ZodError ? z.prettifyError(error) : 'It takes JSON.');
+  }
 }
 
 function publicUrl(text: string): string {

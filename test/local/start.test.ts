@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { defaultSettings } from '../../compute/settings.ts';
 import { logIn } from '../../local/demo/client.ts';
 import { greeting } from '../../local/start/greeting.ts';
 import { readOptions } from '../../local/start/options.ts';
@@ -285,6 +286,7 @@ describe('the command line', () => {
   it('has defaults', () => {
     expect(readOptions([])).toEqual({ dataDir: join(process.cwd(), '.cellzero'), cells: 2, hosts: 2, host: '127.0.0.1', port: 8_774 });
     expect(readOptions(['--ephemeral', '--port', '0', '--cells=0'])).toMatchObject({ dataDir: undefined, port: 0, cells: 0 });
+    expect(readOptions(['--settings', '{"shutdown_timeout":30}']).settings).toEqual({ ...defaultSettings, shutdown_timeout: 30 });
   });
 
   it.each([
@@ -301,6 +303,11 @@ describe('the command line', () => {
       ['--public-url=nova.example'],
       "error: option '--public-url <url>' argument 'nova.example' is invalid. It takes a URL such as https://nova.example.",
     ],
+    [
+      ['--settings={"shutdown_timeouts":30}'],
+      'error: option \'--settings <json>\' argument \'{"shutdown_timeouts":30}\' is invalid. ✖ Unrecognized key: "shutdown_timeouts"',
+    ],
+    [['--settings=30s'], "error: option '--settings <json>' argument '30s' is invalid. It takes JSON."],
     [['--data-dir='], "error: option '--data-dir <dir>' argument '' is invalid. It takes a name."],
     [['--ephemeral', '--data-dir', 'x'], "error: option '--ephemeral' cannot be used with option '--data-dir <dir>'"],
   ])('%j is refused with why and what to do', (args, why) => {
@@ -313,7 +320,7 @@ describe('the command line', () => {
   it('has help', async () => {
     const { ended, printed } = start(['--help']);
     expect(await ended).toBe(0);
-    for (const option of ['port', 'host', 'data-dir', 'ephemeral', 'cells', 'hosts'])
+    for (const option of ['port', 'host', 'data-dir', 'ephemeral', 'cells', 'hosts', 'settings'])
       expect(printed()).toMatch(new RegExp(`^ +--${option} `, 'm'));
   });
 

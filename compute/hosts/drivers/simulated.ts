@@ -1,6 +1,9 @@
 /** Hosts that exist in the databases only. They do at once what they are asked, unless they are set to be slow, to fail, or to report later. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Driver, LateReport, Operation, Report } from './driver.ts';
+import { type Driver, type LateReport, type Operation, operationNames, type Report } from './driver.ts';
+
+/** What simulated hosts can be set to fail. */
+export const failableOperations = ['spawn', 'destroy', ...operationNames] as const;
 
 /** How simulated hosts behave. */
 export interface Simulation {
@@ -8,7 +11,9 @@ export interface Simulation {
   delay: number;
   /** Names of hosts that fail every build. */
   failingHosts: readonly string[];
-  /** The chance, from 0 to 1, that a build fails; which builds do follows from the seed. */
+  /** What every host fails. */
+  failingOperations: readonly (typeof failableOperations)[number][];
+  /** The chance, from 0 to 1, that an operation fails; which ones do follows from the seed. */
   failureChance: number;
   seed: number;
   /** Seconds after which hosts report the end of what they began; null when they answer with it. */
@@ -27,6 +32,7 @@ export interface Simulation {
 export const noFailures: Simulation = {
   delay: 0,
   failingHosts: [],
+  failingOperations: [],
   failureChance: 0,
   seed: 1,
   reportAfter: null,
@@ -82,14 +88,20 @@ function aboutOf(operation: Operation): LateReport['about'] {
   }
 }
 
-function outcomeOf(operation: Operation, { failingHosts, failureChance, seed }: Simulation): Report {
-  if (operation.operation !== 'spawn') return { result: 'success' };
-  const { host, image, server } = operation;
+function outcomeOf(operation: Operation, { failingHosts, failingOperations, failureChance, seed }: Simulation): Report {
+  const { operation: name, host, server } = operation;
   const failure = (message: string) => ({ result: 'failure', message }) as const;
-  const wish = image?.properties[buildProperty];
-  if (wish === 'abort') return { ...failure('The image cannot be used.'), aborted: true };
-  if (wish === 'fail' || failingHosts.includes(host)) return failure(`The simulated host ${host} was set to fail.`);
-  if (chance(`${seed} ${host} ${server}`) < failureChance) return failure(`The simulated host ${host} failed by chance.`);
+  const setToFail = failure(`The simulated host ${host} was set to fail.`);
+  if (operation.operation === 'spawn') {
+    const wish = operation.image?.properties[buildProperty];
+    if (wish === 'abort') return { ...failure('The image cannot be used.'), aborted: true };
+    if (wish === 'fail' || failingHosts.includes(host)) return setToFail;
+  }
+  if (failingOperations.includes(name)) return setToFail;
+  // A client that asks anew has another chance.
+  const request = 'task' in operation ? operation.task.request_id : '';
+  if (chance(`${seed} fails ${name} ${host} ${server} ${request}`) < failureChance)
+    return failure(`The simulated host ${host} failed by chance.`);
   return { result: 'success' };
 }
 

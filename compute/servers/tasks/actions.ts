@@ -26,8 +26,9 @@ export interface ServerAction extends Precondition {
   after: { vm_state?: VmState; power_state?: number; launched?: true };
   /** What it leaves when it fails. */
   failed: 'unchanged' | 'error';
-  /** Seconds that a host has for it. */
+  /** Seconds that a host has for it, beside what the guest has to shut down in order where it does. */
   time: number;
+  shutsDown?: true;
 }
 
 const running = 1;
@@ -37,8 +38,6 @@ const suspended = 7;
 
 /** What most actions ask. */
 const usual = { unlocked: true, hosted: false, taskStates: [null], failed: 'unchanged', time: 60 } as const;
-/** What a guest needs to shut down in order: Nova's `shutdown_timeout`, and something for the host. */
-const shutDownTime = 60 + 60;
 
 const reboot = { ...usual, word: 'reboot', recorded: 'reboot', event: 'compute_reboot_instance', operation: 'reboot' } as const;
 const active = { vm_state: 'active', power_state: running } as const;
@@ -53,10 +52,10 @@ export const serverActions = {
   stop: {
     ...{ ...usual, word: 'stop', recorded: 'stop', event: 'compute_stop_instance' },
     ...{ vmStates: ['active', 'error'], hosted: true, inCellOnly: true },
-    ...{ taskState: 'powering-off', operation: 'power_off', time: shutDownTime, after: { vm_state: 'stopped', power_state: shutDown } },
+    ...{ taskState: 'powering-off', operation: 'power_off', shutsDown: true, after: { vm_state: 'stopped', power_state: shutDown } },
   },
   softReboot: {
-    ...{ ...reboot, vmStates: ['active'], taskState: 'rebooting', manner: { type: 'SOFT' }, time: shutDownTime, after: active },
+    ...{ ...reboot, vmStates: ['active'], taskState: 'rebooting', manner: { type: 'SOFT' }, shutsDown: true, after: active },
   },
   hardReboot: {
     ...{ ...reboot, vmStates: ['active', 'stopped', 'paused', 'suspended', 'error'] },

@@ -2,6 +2,7 @@
 import { noteBegun } from '../../../database/cell/tasks.ts';
 import { inCell } from '../../cells/reach.ts';
 import type { Driver, TaskOperation } from '../../hosts/drivers/driver.ts';
+import type { Settings } from '../../settings.ts';
 import type { ServerAction } from './actions.ts';
 import { applyReport } from './apply-report.ts';
 
@@ -12,10 +13,15 @@ import { applyReport } from './apply-report.ts';
  */
 export async function askHost(
   driver: Driver,
+  { shutdown_timeout }: Settings,
   action: ServerAction,
   request: Omit<TaskOperation, 'operation' | 'time'>,
 ): Promise<string | null> {
-  const answer = await driver.begin({ ...request, operation: action.operation, time: action.time });
+  const answer = await driver.begin({
+    ...request,
+    operation: action.operation,
+    time: action.time + (action.shutsDown ? shutdown_timeout : 0),
+  });
   const { cell, server, task } = request;
   if (answer.result === 'begun') {
     await inCell(cell, 'changing', (database) => noteBegun(database, { ...task, server }, answer.due_at));

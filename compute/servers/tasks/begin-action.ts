@@ -10,6 +10,7 @@ import { beginTask } from '../../../database/cell/tasks.ts';
 import type { Database } from '../../../database/data-api/client.ts';
 import { inCell } from '../../cells/reach.ts';
 import type { Driver } from '../../hosts/drivers/driver.ts';
+import { defaultSettings } from '../../settings.ts';
 import type { ChangeOf } from '../change-in-cell.ts';
 import { findMapping, serverNotFound } from '../find-server.ts';
 import { inState, refusalOf } from '../refusals.ts';
@@ -28,7 +29,12 @@ export interface ActionRequest extends ChangeOf {
  * @returns once the host was asked, or could not be: then the error is returned, for the log; the action is accepted.
  * @throws NotFound when the server is not there for the caller, Conflict when it refuses, DatabaseUnreachable when its cell does not answer.
  */
-export async function beginAction(api: Database, driver: Driver, request: ActionRequest): Promise<{ error?: unknown }> {
+export async function beginAction(
+  api: Database,
+  driver: Driver,
+  request: ActionRequest,
+  settings = defaultSettings,
+): Promise<{ error?: unknown }> {
   const { caller, requestId, action } = request;
   const { uuid, cell, buildRequest } = await findMapping(api, caller, request.server, findInstanceMappingToChange);
   if (buildRequest && !action.inCellOnly) throw new Conflict(inState(action.word, uuid, 'vm_state', buildRequest.vm_state));
@@ -51,7 +57,11 @@ export async function beginAction(api: Database, driver: Driver, request: Action
   if (!found.accepted || host === null) throw refusalOf(uuid, action.word, precondition, found);
   const guest = { server: uuid, host, fencing_token, cell: cell.database_connection };
   try {
-    await askHost(driver, action, { ...guest, task: { action: action.recorded, request_id: requestId, attempt: 1 }, arguments: asked });
+    await askHost(driver, settings, action, {
+      ...guest,
+      task: { action: action.recorded, request_id: requestId, attempt: 1 },
+      arguments: asked,
+    });
     return {};
   } catch (error) {
     return { error };

@@ -3,6 +3,7 @@ import { takeNextAttempt } from '../../../database/cell/tasks.ts';
 import type { Task } from '../../../database/servers/task.ts';
 import { inCell } from '../../cells/reach.ts';
 import type { Driver, TaskOperation } from '../../hosts/drivers/driver.ts';
+import type { Settings } from '../../settings.ts';
 import { actionOf } from './actions.ts';
 import { applyReport } from './apply-report.ts';
 import { askHost } from './ask-host.ts';
@@ -27,7 +28,12 @@ export interface ResumedTask {
  * Resumes a task whose end is overdue, or whose host has not begun it for `silence` seconds.
  * @throws what the driver throws when the host cannot be asked, DatabaseUnreachable when the cell does not answer.
  */
-export async function resumeTask(driver: Driver, silence: number, { task, ...guest }: ServerInTask): Promise<ResumedTask> {
+export async function resumeTask(
+  driver: Driver,
+  settings: Settings,
+  silence: number,
+  { task, ...guest }: ServerInTask,
+): Promise<ResumedTask> {
   const action = actionOf(task.action, task.arguments.type);
   const due = task.due_at === null ? Date.parse(task.asked_at) + silence * 1_000 : Date.parse(task.due_at);
   const asItIs = { done: 'nothing' as const, dueAt: new Date(due).toISOString() };
@@ -43,6 +49,6 @@ export async function resumeTask(driver: Driver, silence: number, { task, ...gue
   if (action.secret || task.attempt === mostAttempts) return fail('The host could not be asked.');
   const attempt = await inCell(cell, 'tending', (database) => takeNextAttempt(database, name));
   if (attempt === undefined) return asItIs;
-  const dueAt = await askHost(driver, action, { ...guest, task: { ...name, attempt }, arguments: task.arguments });
+  const dueAt = await askHost(driver, settings, action, { ...guest, task: { ...name, attempt }, arguments: task.arguments });
   return { done: 'asked', dueAt };
 }

@@ -4,13 +4,14 @@ import { findUnfinishedWork } from '../../../compute/reaper/unfinished-work.ts';
 import { apiDatabase } from '../../shared/database.ts';
 import { hostDriver } from '../../shared/host-driver.ts';
 import { type InvocationContext, log, measure, observed } from '../../shared/observation/invocation.ts';
+import { settings } from '../../shared/settings.ts';
 import { startDailyAudit } from '../audit/start.ts';
 import { startBoot } from '../boot/start.ts';
 import { scheduleReaperAgain, silence } from './schedule.ts';
 
 async function run(): Promise<Reaped> {
   const api = apiDatabase();
-  const reaped = await reap({ api, driver: hostDriver(), startBoot, silence });
+  const reaped = await reap({ api, driver: hostDriver(), settings: settings(), startBoot, silence });
   const { unreachable, ...counts } = reaped;
   if (unreachable.length > 0 || Object.values(counts).some((count) => count > 0)) {
     log().info('reaped', { ...reaped });

@@ -74,7 +74,7 @@ test.each<[string, Partial<CreatedInCell>]>([
 
 test('a host that fails leaves the server to its alternates', async () => {
   const { created: build, look } = await created();
-  const broken: Driver = { ...driver, begin: async () => ({ result: 'failure', message: 'No.' }) };
+  const broken = simulatedDriver({ ...noFailures, failingOperations: ['spawn'] });
   await expect(buildOnHost(broken, build)).rejects.toThrow(BuildFailure);
   expect(await look()).toMatchObject({ shown: 'BUILD', rows: { here: { state: 'building', host: 'allocated' } } });
 });

@@ -159,7 +159,9 @@ describe('every function', () => {
       expect(namespace).toBe('cellzero');
       return Object.keys(variables).toSorted();
     };
-    expect(settings('FunctionsCompute')).toEqual([...api, 'BOOT_STATE_MACHINE', 'REAPER_STATE_MACHINE', 'REPORTS_QUEUE'].toSorted());
+    expect(settings('FunctionsCompute')).toEqual(
+      [...api, 'BOOT_STATE_MACHINE', 'REAPER_STATE_MACHINE', 'REPORTS_QUEUE', 'SETTINGS'].toSorted(),
+    );
     expect(settings('FunctionsIdentity')).toEqual([...api, 'TOKEN_KEY'].toSorted());
     expect(settings('FunctionsImage')).toEqual(api);
     expect(settings('BootBuryInCell0')).toEqual(['API_DATABASE']);

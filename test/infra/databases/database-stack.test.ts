@@ -254,6 +254,10 @@ test.each([
   ['more capacity than Aurora has', { apiCapacity: '0-257' }],
   ['a major version alone', { postgresVersion: '17' }],
   ['half a reader', { apiReader: 'half' }],
+  ['an option that is not known', { settings: { shutdown_timeouts: 30 } }],
+  ['less than nothing of a time', { settings: '{"shutdown_timeout":-1}' }],
+  ['a value of an option that is not built', { settings: { resize_confirm_window: 60 } }],
+  ['options that are not JSON', { settings: 'shutdown_timeout=30' }],
 ])('a context with %s is refused', (_, context) => {
   expect(() => synthesise(context)).toThrow(/"path"/);
 });

@@ -111,6 +111,14 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     run: (stage) => bootAndRemove(stage, 120),
   },
   'stopped on a host that reports later': { simulation: later, run: async (stage) => void (await bootAndAct(stage, { 'os-stop': null })) },
+  'paused and suspended on hosts that fail': {
+    simulation: { failingOperations: ['pause', 'suspend'] },
+    run: async (stage) => void (await bootAndAct(stage, { pause: null }, { suspend: null })),
+  },
+  'suspended on a host that reports later, and twice, that it failed': {
+    simulation: { ...later, doubledReports: true, failingOperations: ['suspend'] },
+    run: async (stage) => void (await bootAndAct(stage, { suspend: null })),
+  },
   stopped: { run: async (stage) => void (await bootAndAct(stage, { 'os-stop': null })) },
   'rebooted hard while it is suspended': {
     run: async (stage) => void (await bootAndAct(stage, { suspend: null }, { reboot: { type: 'HARD' } })),

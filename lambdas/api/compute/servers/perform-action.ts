@@ -3,6 +3,7 @@ import { type ActionRequest, beginAction } from '../../../../compute/servers/tas
 import { apiDatabase } from '../../../shared/database.ts';
 import { hostDriver } from '../../../shared/host-driver.ts';
 import { identify, log } from '../../../shared/observation/invocation.ts';
+import { settings } from '../../../shared/settings.ts';
 import { scheduleReaper } from '../../../workflows/reaper/schedule.ts';
 import type { ApiRequest } from '../../http/routing/route.ts';
 import { changeOf } from './change-of.ts';
@@ -15,6 +16,6 @@ export async function performAction(
   const of = changeOf(request);
   identify({ servers: [of.server] });
   await scheduleReaper();
-  const { error } = await beginAction(apiDatabase(), hostDriver(), { ...of, action, arguments: known });
+  const { error } = await beginAction(apiDatabase(), hostDriver(), { ...of, action, arguments: known }, settings());
   if (error !== undefined) log().warn('the host was not asked; the reaper does it', { error });
 }

@@ -8,6 +8,7 @@ import { deleteServer } from '../../../../compute/servers/delete-server.ts';
 import { type ServerActionName, serverActions } from '../../../../compute/servers/tasks/actions.ts';
 import { applyReport } from '../../../../compute/servers/tasks/apply-report.ts';
 import { beginAction } from '../../../../compute/servers/tasks/begin-action.ts';
+import { defaultSettings, type Settings } from '../../../../compute/settings.ts';
 import { query } from '../../../../database/data-api/client.ts';
 import { type Cloud, startCloud, type User } from '../../../fixtures/cloud.ts';
 import { changesNothing } from '../../../fixtures/contents.ts';
@@ -44,8 +45,9 @@ beforeEach(async () => {
 
 const callerOf = ({ userId, projectId }: User) => ({ userId, projectId, userName: 'u', projectName: 'p', roles: ['member'] });
 
-function act(name: ServerActionName, requestId = `req-${randomUUID()}`) {
-  return beginAction(cloud.service.api, driver, { caller: callerOf(user), requestId, server, action: serverActions[name] });
+function act(name: ServerActionName, requestId = `req-${randomUUID()}`, settings?: Settings) {
+  const request = { caller: callerOf(user), requestId, server, action: serverActions[name] };
+  return beginAction(cloud.service.api, driver, request, settings);
 }
 
 interface Row {
@@ -85,7 +87,7 @@ const success: Report = { result: 'success' };
 const failure: Report = { result: 'failure', message: 'The disk is broken.' };
 
 /** Lets the reaper look at everything that is noted, and lets tasks be due when `due` says so. */
-async function runReaper({ due = false } = {}) {
+async function runReaper({ due = false, settings = defaultSettings } = {}) {
   if (due) {
     await query(
       cloud.database('cell1'),
@@ -94,7 +96,7 @@ async function runReaper({ due = false } = {}) {
     );
     await query(cloud.service.api, `update pending_cleanups set due_at = now()`);
   }
-  return reap({ api: cloud.service.api, driver, startBoot: async () => undefined, silence: 0 });
+  return reap({ api: cloud.service.api, driver, settings, startBoot: async () => undefined, silence: 0 });
 }
 
 const noted = async () => (await query(cloud.service.api, 'select 1 as one from pending_cleanups')).length;
@@ -139,17 +141,6 @@ describe('a host that answers later', () => {
     expect((await records())[0]).toMatchObject({ ended: true, result: 'Error', details: 'broken \ufffd disk' });
   });
 
-  test('and fails, leaves the server as it was, with a fault and a record of it; some leave it in ERROR', async () => {
-    await act('pause');
-    expect(await report(asked[0], failure, 'pause')).toBe(true);
-    expect(await row()).toEqual({ vm_state: 'active', task_state: null, power_state: 1, task: null });
-    expect((await records())[0]).toEqual({ action: 'pause', message: 'Error', ended: true, result: 'Error', details: failure.message });
-    await act('suspend');
-    await report(asked[1], failure, 'suspend');
-    const { body } = await user.send<{ server: { status: string; fault: { code: number; message: string } } }>('GET', `/servers/${server}`);
-    expect(body.server).toMatchObject({ status: 'ERROR', fault: { code: 500, message: 'The disk is broken.' } });
-  });
-
   test('reports too late when another action took the place of its own; the other one goes on', async () => {
     await act('softReboot');
     await act('hardReboot');
@@ -169,6 +160,16 @@ describe('a host that answers later', () => {
     expect(await changesNothing(cloud.database('cell1'), () => report(asked[0], success, 'stop'))).toBe(false);
     expect(await row()).toMatchObject({ vm_state: 'deleted', task_state: null, task: null });
   });
+});
+
+test('a guest has the seconds of shutdown_timeout to shut down, also when its host is asked again, and its host a minute more', async () => {
+  const settings = { ...defaultSettings, shutdown_timeout: 300 };
+  answer = () => Promise.reject(new Error('the way to the host is down'));
+  await act('softReboot', undefined, settings);
+  await runReaper({ settings }).catch(() => undefined);
+  answer = begun;
+  await act('hardReboot', undefined, settings);
+  expect(asked.map(({ time }) => time)).toEqual([360, 360, 60]);
 });
 
 test('one of two actions at once is accepted, and the other one is refused for it', async () => {
