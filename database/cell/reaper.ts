@@ -9,6 +9,8 @@ import { serverTables } from './server-tables.ts';
 export interface InstanceState extends FencedServer {
   vm_state: VmState;
   host: string | null;
+  /** Its host is forced down. */
+  host_down: boolean;
   task: Task | null;
   deleted: boolean;
   /** For how many seconds it is deleted; 0 for a living one. */
@@ -20,8 +22,9 @@ export async function findInstanceStates(cell: Database, servers: readonly strin
   return query<InstanceState>(
     cell,
     `select uuid, fencing_token, vm_state, host, task, deleted <> 0 as deleted,
-       coalesce(extract(epoch from now() - deleted_at), 0)::float8 as deleted_for
-     from instances
+       coalesce(extract(epoch from now() - deleted_at), 0)::float8 as deleted_for, exists (
+         select from services s where s.host = i.host and s."binary" = 'nova-compute' and s.forced_down and s.deleted = 0) as host_down
+     from instances i
      where uuid = any (array(select jsonb_array_elements_text(:servers::jsonb)::uuid))`,
     { servers },
   );
