@@ -80,7 +80,7 @@ export async function beginTask(cell: Database, task: NewTask, precondition: Pre
       unlocked: precondition.unlocked,
       vm_states: precondition.vmStates,
       task_states: precondition.taskStates,
-      ...replacedBy('Another action took its place.'),
+      ...replacedBy(replaced),
     },
   );
   return found;
@@ -157,6 +157,28 @@ export async function endTask(cell: Database, task: TaskName, end: TaskEnd): Pro
   );
   return rows.length > 0;
 }
+
+/**
+ * Ends the record of a task in which no other action was kept from taking its place: its host did it all the same.
+ * @returns false when no other action did, or a report has come before.
+ */
+export async function endReplacedTask(cell: Database, { server, action, request_id }: TaskName, failure: string | null): Promise<boolean> {
+  const rows = await query(
+    cell,
+    `with
+     -- The action, as it was ended when it was replaced.
+     replaced as (
+       update instance_actions a set finish_time = now(), updated_at = now(), message = :message from instance_actions_events e
+       where a.instance_uuid = :server::uuid and a.request_id = :request_id and a.action = :action and e.action_id = a.id and e.details = :replaced
+       returning a.id)
+     update instance_actions_events e set finish_time = now(), updated_at = now(), result = coalesce(:message, 'Success'), details = :details
+     from replaced where e.action_id = replaced.id returning e.id`,
+    { server, action, request_id, replaced, message: failure === null ? null : 'Error', details: failure },
+  );
+  return rows.length > 0;
+}
+
+const replaced = 'Another action took its place.';
 
 /** SQL that ends the action of the task of a server `i` that a CTE `found` has; it needs the parameters of `replacedBy`. */
 export const endReplacedAction = `end_action(i.uuid, found.task->>'request_id', found.task->>'action', :message, :details)`;

@@ -84,8 +84,8 @@ export interface EndedBuild {
 
 /**
  * Ends the build of a server that still has its place and its owner: ACTIVE on its host. The root disk has the name that the request gave it, or the image, or
- * that of a first virtio disk. A server whose build has ended, whatever became of it on this host since, stays as it is; one that an admin has set to ACTIVE
- * meanwhile is launched by this.
+ * that of a first virtio disk. A server whose build has ended, whatever became of it on this host since, stays as it is; one that never ran, but whose build was
+ * given up or whose state an admin has set meanwhile, runs now and is launched by this: a guest is never out of sight.
  * @returns undefined when the server is gone, is on another host, or has another owner.
  */
 export async function activateInstance(
@@ -106,7 +106,7 @@ export async function activateInstance(
          root_device_name = coalesce(
            (select device_name from block_device_mapping where instance_uuid = :uuid::uuid and boot_index = 0 and deleted = 0),
            root_device_name, '/dev/vda')
-       from owned where i.uuid = owned.uuid and (owned.vm_state = 'building' or owned.vm_state = 'active' and owned.launched_at is null)
+       from owned where i.uuid = owned.uuid and (owned.vm_state = 'building' or owned.vm_state in ('active', 'error') and owned.launched_at is null)
        returning i.uuid),
      ${endAction('ended', `'Success'`, 'null')}
      select uuid, reservation_id, (select request_id from action),
