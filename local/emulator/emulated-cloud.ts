@@ -48,8 +48,7 @@ export async function runEmulatedCloud({ signal, serve, ...options }: EmulatedCl
     const { SecretString: admin = '' } = await emulator.secrets.send(new GetSecretValueCommand({ SecretId: AdminSecretArn }));
     const cloudsFile = join(dataDir, 'clouds.yaml');
     await writeCloudsFile(cloudsFile, deployment.url, { admin, demo });
-    const { ReaperArn: REAPER_STATE_MACHINE = '' } = deployment.outputs[`${prefix}-control-plane`] ?? {};
-    const unpublish = await publishEndpoint(dataDir, { ...environment, API_DATABASE, REAPER_STATE_MACHINE });
+    const unpublish = await publishEndpoint(dataDir, { ...environment, API_DATABASE });
     serve({ ...deployment, environment, cloudsFile });
     await stopped;
     await unpublish();
