@@ -44,6 +44,8 @@ export async function resumeTask(
     await applyReport(cell, action, name, { result: 'failure', message });
     return { done: 'failed' as const, dueAt: null };
   };
+  // That of a rebuild, known when it was accepted.
+  if (task.arguments.no_valid_host !== undefined) return fail(task.arguments.no_valid_host);
   if (task.due_at !== null) return fail('The host did not report the end in time.');
   // What was secret is gone with the function that knew it.
   if (action.secret || task.attempt === mostAttempts) return fail('The host could not be asked.');

@@ -4,6 +4,7 @@
  * stand only as Nova has them; at rest the audit finds nothing.
  * PROGRAMS sets how many (`npm run soak` sets 100,000), SEED repeats a run.
  */
+import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { audit } from '../../../compute/audit/audit.ts';
@@ -20,6 +21,7 @@ let giant: string;
 beforeAll(async () => {
   cloud = await startCloud({ retryAfter: 2 });
   giant = await cloud.newFlavor({ disk: 1_000 });
+  await cloud.newImage({ id: otherImage });
 });
 afterAll(() => cloud?.stop());
 
@@ -56,7 +58,7 @@ const clusters = ['api', 'cell0', 'cell1', 'cell2'];
 
 function boot(server: () => object): Command {
   return async ({ user, living }) => {
-    const body = { server: { name: 's', imageRef: 'c1220500-0000-4000-8000-000000000001', flavorRef: '1', networks: 'none', ...server() } };
+    const body = { server: { name: 's', imageRef: cirros, flavorRef: '1', networks: 'none', ...server() } };
     const { status, body: answer } = await user.send<{ server: { id: string } }>('POST', '/servers', { body });
     const shown = { role: [undefined], blue: [false], locked: [false] };
     if (status === 202) living.set(answer.server.id, { ...shown, name: 'min_count' in body.server ? ['s-1'] : ['s'] });
@@ -64,12 +66,16 @@ function boot(server: () => object): Command {
   };
 }
 
+const cirros = 'c1220500-0000-4000-8000-000000000001';
+const otherImage = randomUUID();
+
 const actions = [
   ...['os-start', 'os-stop', 'pause', 'unpause', 'suspend', 'resume', 'rescue', 'unrescue', 'trigger_crash_dump', 'injectNetworkInfo'].map(
     (name) => ({ [name]: null }),
   ),
   ...['SOFT', 'HARD'].map((type) => ({ reboot: { type } })),
   { changePassword: { adminPass: 'secret' } },
+  ...[cirros, otherImage].map((imageRef) => ({ rebuild: { imageRef, name: 'rebuilt' } })),
 ];
 
 /** A change, and what is shown of it when it was made. */
@@ -145,8 +151,11 @@ const commands = {
   act: fc.tuple(fc.nat(9), fc.constantFrom(...actions)).map(
     ([pick, body]): Command =>
       async (model) => {
-        const [id] = pickOf(model, pick) ?? [];
-        if (id) await ask('injectNetworkInfo' in body ? model.admin : model.user, id, { method: 'POST', path: '/action', body });
+        const [id, shown] = pickOf(model, pick) ?? [];
+        if (!id) return;
+        const status = await ask('injectNetworkInfo' in body ? model.admin : model.user, id, { method: 'POST', path: '/action', body });
+        const name = 'rebuild' in body ? body.rebuild?.name : undefined;
+        if (name && (status === 202 || status === 503)) shown?.name.push(name);
       },
   ),
   change: fc.tuple(fc.nat(9), fc.constantFrom(...changes)).map(
