@@ -24,7 +24,7 @@ export let temporary: string;
 export let dataDir: string;
 const started: Started[] = [];
 
-/** Gives each test of a file a folder, and ends what it has started. */
+/** Makes a folder for each test of a file, and ends what the test has started. */
 export function startProcesses(): void {
   beforeEach(async () => {
     temporary = await mkdtemp('/tmp/cellzero-test-');
