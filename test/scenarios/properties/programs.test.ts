@@ -1,5 +1,5 @@
 /**
- * Random programs of boots, deletes, actions, failing hosts, cells that are down or asleep, reapers and crashes, against a model that knows only what clients were
+ * Random programs of boots, second chances, deletes, actions, failing hosts, cells that are down or asleep, reapers and crashes, against a model that knows only what clients were
  * promised. While a program runs no promised server is ever missing and no deleted one is ever seen; at rest the audit finds nothing.
  * PROGRAMS sets how many (`npm run soak` sets 100,000), SEED repeats a run.
  */
@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { audit } from '../../../compute/audit/audit.ts';
+import { rescheduleBuried } from '../../../compute/servers/reschedule-buried.ts';
 import { type Cloud, startCloud, type User } from '../../fixtures/cloud.ts';
 import { comeToRest, reapNow } from '../../fixtures/rest.ts';
 
@@ -87,6 +88,11 @@ const commands = {
         if (status === 404) expect((await user.send('GET', `/servers/${id}`)).status).toBe(200);
       },
   ),
+  sendAgain: fc.constant<Command>(async ({ user }) => {
+    const options = { dryRun: false, before: async () => {}, progress: () => {} };
+    const ofUser = { servers: null, project: user.projectId, cause: null };
+    await rescheduleBuried(cloud.service.api, ofUser, options).catch(unreachable);
+  }),
   failHosts: fc.tuple(fc.subarray(hosts), fc.constantFrom({}, { reportAfter: 0 }, { reportAfter: 0, doubledReports: true })).map(
     ([failingHosts, reports]): Command =>
       async () => {
@@ -120,6 +126,11 @@ const commands = {
   reap: fc.constant<Command>(async () => void (await reapNow(cloud.service).catch(() => undefined))),
   crash: fc.constant<Command>(async () => cloud.service.workflow.stop()),
 };
+
+/** An operator's command ends when a database does not answer. */
+function unreachable(error: unknown): void {
+  expect(error).toMatchObject({ name: 'DatabaseUnreachable' });
+}
 
 const program = fc.array(
   fc.oneof(
