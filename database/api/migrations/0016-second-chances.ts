@@ -4,7 +4,7 @@
  */
 
 export const secondChances = {
-  version: 15,
+  version: 16,
   name: 'second-chances',
   sql: 'alter table build_requests add column former jsonb;',
 };
