@@ -39,7 +39,9 @@ const later = (timeAllowed = 600): Driver =>
 /** Takes a server to its host, which begins it. */
 async function begin({ id, execution }: Accepted, driver = later()): Promise<void> {
   const [placement] = await scheduleServers(cloud.service.api, execution, [id]);
-  if (placement) await buildOnHost(driver, await createInCell(cloud.service.api, placement));
+  if (!placement) return;
+  const { created, instance } = await createInCell(cloud.service.api, placement);
+  await buildOnHost(driver, created, instance);
 }
 
 /** Applies a report, by default about the last that a host was asked. */
@@ -53,10 +55,10 @@ const meetings: Readonly<Record<string, () => ReturnType<typeof meetAt>>> = {
     meetAt(cloud, async ({ id, execution }) => {
       const [placement] = await scheduleServers(cloud.service.api, execution, [id]);
       if (!placement) throw new Error('no placement');
-      const created = await createInCell(cloud.service.api, placement);
+      const { created, instance } = await createInCell(cloud.service.api, placement);
       const { host, connection: cell, fencing_token, alternates, attempt } = created;
       const about = { operation: 'spawn', server: id, host, cell, fencing_token, build: { execution, alternates, attempt } } as const;
-      return { build: () => buildOnHost(later(), created), report: () => report(success, about) };
+      return { build: () => buildOnHost(later(), created, instance), report: () => report(success, about) };
     }),
   'a report and the same again': () =>
     meetAt(cloud, async (server) => {
