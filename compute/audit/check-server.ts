@@ -103,6 +103,7 @@ function checkMapped(facts: ServerFacts, records: ServerRecords, home: string, c
     else checkOnHost(row, records, home, cell, context, addFinding);
     checkParts(row, home, cell, addFinding);
     checkTask(row, cleanups.includes(home), cell, context, addFinding);
+    checkImage(row, records, home, cell, addFinding);
   } else if (!cleanups.includes(home)) {
     addFinding('deleted-but-not-released', `It is deleted in ${cell}, but still counts in the index, and nothing is noted to finish it.`, {
       cell,
@@ -135,6 +136,12 @@ function checkTask(
   if (overdue !== null && overdue >= patience) {
     addFinding('task-overdue', `Its action ${task} should have ended ${overdue} seconds ago.`, { cell });
   }
+}
+
+function checkImage({ image }: ServerRow, records: ServerRecords, home: string, cell: string, addFinding: AddFinding): void {
+  // The reaper notes the image of what is rebuilt.
+  if (!records.specified || image === null || image === records.image || records.cleanups.includes(home)) return;
+  addFinding('image-not-noted', `Its image in ${cell} is ${image}, its request spec has ${records.image ?? 'none'}.`, { cell });
 }
 
 function checkBuried({ vm_state, host, lacks, reset }: ServerRow, { hosts }: ServerRecords, addFinding: AddFinding): void {

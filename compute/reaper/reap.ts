@@ -5,6 +5,7 @@
  */
 import { type CellCleanups, completeCleanups, listPendingCleanups, touchCleanups } from '../../database/api/cells/pending-cleanups.ts';
 import { type StalledBoot, takeOverStalledBoots } from '../../database/api/reaper/stalled-boots.ts';
+import { noteImages } from '../../database/api/servers/images-of-servers.ts';
 import { releaseAllocationsOfDeleted, releaseAllocationsOfFailed } from '../../database/api/servers/release.ts';
 import { findInstanceStates, type InstanceState, purgeInstances } from '../../database/cell/reaper.ts';
 import type { Database } from '../../database/data-api/client.ts';
@@ -109,6 +110,8 @@ async function reapCell(reaper: Reaper, cleanups: CellCleanups, database: Databa
   const deleted = states.filter((state) => state.deleted);
   const ended = await endDeleted(api, reaper.driver, cell.database_connection, deleted);
   reaped.released += ended.size + (await releaseFailed(api, states, own));
+  const rebuilt = states.flatMap(({ uuid, deleted, rebuilt: image }) => (image && !deleted ? { uuid, ...image } : []));
+  if (rebuilt.length > 0) await noteImages(api, rebuilt);
   const built = states.filter((state) => !state.deleted && state.vm_state !== 'building');
   const tasks = await resumeTasks(reaper, cell.database_connection, built);
   reaped.tasks += tasks.asked;

@@ -23,6 +23,12 @@ export function refusalOf(uuid: string, word: string, precondition: Precondition
   return new Conflict(sentence(uuid, word, precondition, found));
 }
 
+/** Returns whether a server, as an action found it, has the state for it. */
+export function allowedBy({ unlocked, vmStates, taskStates }: Precondition, found: FoundServer): boolean {
+  if ((found.locked && unlocked) || found.host === null || found.launched_at === null) return false;
+  return vmStates.includes(found.vm_state) && taskStates.includes(found.task_state);
+}
+
 function sentence(uuid: string, word: string, { unlocked, hosted, vmStates, taskStates }: Precondition, found: FoundServer): string {
   if (found.locked && unlocked) return locked(uuid);
   if (found.host === null && hosted) return withoutHost(uuid);

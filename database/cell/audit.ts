@@ -9,6 +9,8 @@ export interface ServerRow {
   host: string | null;
   deleted: boolean;
   task_state: TaskState | null;
+  /** uuid of the image of its root disk; null when that is on a volume. */
+  image: string | null;
   /** What is being done to it, if anything is. */
   task: string | null;
   /** Seconds since its host should have begun the task, or ended it; negative until then. */
@@ -42,7 +44,7 @@ const parts: Readonly<Record<string, string>> = {
 
 const lacks = Object.entries(parts).map(([name, first]) => `case when i.deleted = 0 and (${first}) is null then '${name}' end`);
 
-const columns = `i.uuid, i.vm_state, i.host, i.deleted <> 0 as deleted, i.task_state, i.task->>'action' as task,
+const columns = `i.uuid, i.vm_state, i.host, i.deleted <> 0 as deleted, i.task_state, nullif(i.image_ref, '') as image, i.task->>'action' as task,
   extract(epoch from now() - coalesce(i.task->>'due_at', i.task->>'asked_at')::timestamptz)::int as overdue, extract(epoch from now() - i.created_at)::int as age,
   (${reset}) is not null as reset, array_remove(array[${lacks.join(', ')}], null) as lacks`;
 

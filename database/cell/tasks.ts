@@ -34,30 +34,45 @@ export interface FoundServer {
   accepted: boolean;
 }
 
+/** What an action changes of its server in the statement that begins it, as SQL over its row `i` and the row `found` as it was. */
+export interface TaskChanges {
+  /** What the server must be beside the precondition. */
+  condition?: string;
+  /** What its host needs to know. */
+  arguments?: string;
+  /** Assignments to columns of its row, each with a comma before it. */
+  assignments?: string;
+  /** Functions that change what belongs to it, each with a comma before it. */
+  functions?: string;
+}
+
 /**
- * Begins a task if the server is as it must be, on a host, and was launched: sets the task state, and adds the action with its event. A task whose place it takes
- * ends with an error. Sent twice, it answers the same.
- * @returns undefined when the cell does not know the server.
+ * CTEs that begin a task if the server is as it must be, on a host, and was launched: `found` is the server as it was, `accepted` as it is, if the task has
+ * begun. The task state is set, the action added with its event, and a task whose place it takes ends with an error. Their parameters are those of `beginning`.
  */
-export async function beginTask(cell: Database, task: NewTask, precondition: Precondition): Promise<FoundServer | undefined> {
-  const [found] = await query<FoundServer>(
-    cell,
-    `with
-     -- The server, which nobody else changes meanwhile, and whether an earlier sending has begun the task.
+export function beginTaskCtes({
+  condition = 'true',
+  arguments: known = ':arguments::jsonb',
+  assignments = '',
+  functions = '',
+}: TaskChanges = {}) {
+  return `
+     -- The server, which nobody else changes meanwhile, and whether an earlier sending has begun the task, be it over or not.
      found as (
-       select *, coalesce(task->>'request_id' = :request_id and task->>'action' = :action, false) as sent_before
-       from instances where uuid = :server::uuid and deleted = 0 for update),
+       select i.*, i as server, coalesce(task->>'request_id' = :request_id and task->>'action' = :action, false) or exists (
+         select from instance_actions where instance_uuid = i.uuid and request_id = :request_id and action = :action) as sent_before
+       from instances i where uuid = :server::uuid and deleted = 0 for update),
      -- Its task from now on.
      accepted as (
        update instances i set task_state = :task_state, progress = 0, updated_at = now(),
-         task = jsonb_build_object('action', :action, 'request_id', :request_id, 'attempt', 1, 'arguments', :arguments::jsonb,
-           'asked_at', now(), 'due_at', null)
+         task = jsonb_build_object('action', :action, 'request_id', :request_id, 'attempt', 1, 'arguments', ${known},
+           'asked_at', now(), 'due_at', null)${assignments}
        from found
        where i.id = found.id and not sent_before and not (found.locked and :unlocked) and found.host is not null
          and found.vm_state in (select jsonb_array_elements_text(:vm_states::jsonb))
          and coalesce(found.task_state, '') in (select coalesce(value, '') from jsonb_array_elements_text(:task_states::jsonb) value)
-         and found.launched_at is not null
-       returning i.uuid, found.host, ${endReplacedAction}),
+         and found.launched_at is not null and ${condition}
+       returning i.uuid, i.host, i as server, ${endReplacedAction}${functions}),
      -- Its record among the server's actions
      action as (
        insert into instance_actions (instance_uuid, action, request_id, user_id, project_id, start_time, updated_at)
@@ -66,22 +81,37 @@ export async function beginTask(cell: Database, task: NewTask, precondition: Pre
        returning id),
      -- with its event on the host.
      event as (
-       insert into instance_actions_events (action_id, event, start_time, host) select action.id, :event, now(), accepted.host from action, accepted)
+       insert into instance_actions_events (action_id, event, start_time, host) select action.id, :event, now(), accepted.host from action, accepted)`;
+}
+
+/** Returns the parameters of the CTEs that begin a task. */
+export function beginning(task: NewTask, precondition: Precondition) {
+  return {
+    server: task.server,
+    action: task.action,
+    event: task.event,
+    request_id: task.request_id,
+    task_state: task.taskState,
+    arguments: task.arguments,
+    user_id: task.userId,
+    project_id: task.projectId,
+    unlocked: precondition.unlocked,
+    vm_states: precondition.vmStates,
+    task_states: precondition.taskStates,
+    ...replacedBy(replaced),
+  };
+}
+
+/**
+ * Begins a task, and changes nothing else of the server. Sent twice, it answers the same.
+ * @returns undefined when the cell does not know the server.
+ */
+export async function beginTask(cell: Database, task: NewTask, precondition: Precondition): Promise<FoundServer | undefined> {
+  const [found] = await query<FoundServer>(
+    cell,
+    `with ${beginTaskCtes()}
      select host, fencing_token, vm_state, task_state, locked, launched_at, sent_before or exists (select from accepted) as accepted from found`,
-    {
-      server: task.server,
-      action: task.action,
-      event: task.event,
-      request_id: task.request_id,
-      task_state: task.taskState,
-      arguments: task.arguments,
-      user_id: task.userId,
-      project_id: task.projectId,
-      unlocked: precondition.unlocked,
-      vm_states: precondition.vmStates,
-      task_states: precondition.taskStates,
-      ...replacedBy(replaced),
-    },
+    beginning(task, precondition),
   );
   return found;
 }

@@ -42,7 +42,7 @@ export interface Destroy extends OnHost {
 
 /** What a host is asked to do to a server that it has, by the names of Nova's virt driver methods. */
 export const operationNames = [
-  ...(['power_on', 'power_off', 'reboot', 'pause', 'unpause', 'suspend', 'resume', 'rescue', 'unrescue'] as const),
+  ...(['power_on', 'power_off', 'reboot', 'pause', 'unpause', 'suspend', 'resume', 'rescue', 'unrescue', 'rebuild'] as const),
   ...(['set_admin_password', 'trigger_crash_dump'] as const),
 ] as const;
 export type OperationName = (typeof operationNames)[number];

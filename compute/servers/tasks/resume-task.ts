@@ -44,6 +44,8 @@ export async function resumeTask(
     await applyReport(cell, action, name, { result: 'failure', message });
     return { done: 'failed' as const, dueAt: null };
   };
+  // That of a rebuild, known when it was accepted.
+  if (task.arguments.no_valid_host !== undefined) return fail(task.arguments.no_valid_host);
   if (task.due_at !== null) return fail('The host did not report the end in time.');
   // A release before this one did not keep what was secret.
   const lost = action.secret && task.arguments.sealed === undefined;

@@ -28,6 +28,7 @@ import { consoleBody, refuseConsole } from './consoles.ts';
 import { removeServer } from './delete.ts';
 import { findWholeServer } from './find.ts';
 import { performAction } from './perform-action.ts';
+import { rebuildAction } from './rebuild.ts';
 import { refuseUnbuilt, type Unbuilt } from './refuse-unbuilt.ts';
 
 const path = '/servers/{id}/action';
@@ -163,7 +164,7 @@ const actions: Readonly<Record<string, Route>> = {
   restore: act('os_compute_api:os-deferred-delete:restore', anyBody, restore, { refusal: 409 }),
 
   reboot: act('os_compute_api:servers:reboot', () => rebootBody, reboot),
-  rebuild: unbuilt('os_compute_api:servers:rebuild', 'rebuild', 'active', 'stopped', 'error'),
+  rebuild: rebuildAction,
   'os-start': begin('os_compute_api:servers:start', serverActions.start),
   'os-stop': begin('os_compute_api:servers:stop', serverActions.stop),
   trigger_crash_dump: begin('os_compute_api:servers:trigger_crash_dump', serverActions.triggerCrashDump, () => crashDumpBody, {

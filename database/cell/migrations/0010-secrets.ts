@@ -5,7 +5,7 @@
 const column = 'add column secrets jsonb';
 
 export const secrets = {
-  version: 9,
+  version: 10,
   name: 'secrets',
   sql: `
 alter table instances ${column};
