@@ -23,7 +23,8 @@ export async function buildOnHost(driver: Driver, created: CreatedInCell, known?
   const answer = await driver.begin(spawnOf(created, instance));
   if (answer.result === 'failure') throw failureOf(answer.message, answer.aborted);
   if (answer.result === 'begun') {
-    await inCell(connection, 'changing', (database) => noteBuildBegun(database, owned, host, created.attempt, answer.due_at));
+    const begun = { host, attempt: created.attempt, alternates: created.alternates, dueAt: answer.due_at };
+    await inCell(connection, 'changing', (database) => noteBuildBegun(database, owned, begun));
     return undefined;
   }
   const ended = await inCell(connection, 'changing', (database) => activateInstance(database, owned, host));

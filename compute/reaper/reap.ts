@@ -10,12 +10,14 @@ import { releaseAllocationsOfDeleted, releaseAllocationsOfFailed } from '../../d
 import { findInstanceStates, type InstanceState, purgeInstances } from '../../database/cell/reaper.ts';
 import type { Database } from '../../database/data-api/client.ts';
 import type { FencedServer } from '../../database/servers/ownership.ts';
+import type { FailedBuild } from '../boot/schedule-servers.ts';
 import { inCells } from '../cells/reach.ts';
 import type { Driver } from '../hosts/drivers/driver.ts';
 import { endDeleted } from '../servers/end-deleted.ts';
 import { resumeTask } from '../servers/tasks/resume-task.ts';
 import { defaultSettings, type Settings } from '../settings.ts';
 import { tendBuilds } from './tend-builds.ts';
+import { tendHosts } from './tend-hosts.ts';
 
 /** What the reaper works with. */
 export interface Reaper {
@@ -35,6 +37,10 @@ export interface Reaper {
 /** A boot that a new execution takes on; a resumed one may be of several requests. */
 export interface StartedBoot extends Omit<StalledBoot, 'requestId'> {
   requestId: string | null;
+  /** Of the execution that runs, where that is not the owner's: an owner has several. */
+  name?: string;
+  /** The build that it goes on from. */
+  failed?: FailedBuild;
 }
 
 /** As many as the SDK has connections. */
@@ -46,6 +52,10 @@ export interface Reaped {
   restarted: number;
   /** Builds in a cell that a new execution took on. */
   resumed: number;
+  /** Builds that a host which is down had begun, and that go to another. */
+  moved: number;
+  /** What hosts that are up again still ran of servers that had left them, and have ended. */
+  guestsEnded: number;
   /** Builds and tasks that failed because their host was silent, or could not be asked. */
   overdue: number;
   /** Deleted or failed servers whose allocations and quota were released; not those whose hosts have still to end them. */
@@ -70,6 +80,8 @@ export async function reap(reaper: Reaper): Promise<Reaped> {
   const reaped: Reaped = {
     restarted: stalled.flatMap(({ servers }) => servers).length,
     resumed: 0,
+    moved: 0,
+    guestsEnded: 0,
     overdue: 0,
     released: 0,
     tasks: 0,
@@ -99,13 +111,19 @@ async function startAll(boots: readonly StartedBoot[], startBoot: Reaper['startB
 
 async function reapCell(reaper: Reaper, cleanups: CellCleanups, database: Database, reaped: Reaped): Promise<void> {
   const { api } = reaper;
-  const { cell, own, orphaned } = cleanups;
+  const { cell, own, orphaned, hosts } = cleanups;
+  if (hosts.length > 0) {
+    const tended = await tendHosts(reaper, cell, hosts, database);
+    reaped.moved += tended.moved;
+    reaped.guestsEnded += tended.guestsEnded;
+  }
   const states = own.length > 0 ? await findInstanceStates(database, uuidsOf(own)) : [];
   if (orphaned.length > 0) await purgeInstances(database, orphaned);
   reaped.purged += orphaned.length;
 
   const builds = await tendBuilds(reaper, cleanups, database, states);
   reaped.resumed += builds.resumed;
+  reaped.moved += builds.moved;
   reaped.overdue += builds.overdue;
   const deleted = states.filter((state) => state.deleted);
   const ended = await endDeleted(api, reaper.driver, cell.database_connection, deleted);

@@ -11,6 +11,8 @@ import { serverTables } from './server-tables.ts';
 export interface InstanceState extends FencedServer {
   vm_state: VmState;
   host: string | null;
+  /** Its host is forced down. */
+  host_down: boolean;
   task: Task | null;
   deleted: boolean;
   /** For how many seconds it is deleted; 0 for a living one. */
@@ -30,7 +32,8 @@ export async function findInstanceStates(cell: Database, servers: readonly strin
   return query<InstanceState>(
     cell,
     `select uuid, fencing_token, vm_state, host, task, deleted <> 0 as deleted,
-       coalesce(extract(epoch from now() - deleted_at), 0)::float8 as deleted_for,
+       coalesce(extract(epoch from now() - deleted_at), 0)::float8 as deleted_for, exists (
+         select from services s where s.host = i.host and s."binary" = 'nova-compute' and s.forced_down and s.deleted = 0) as host_down,
        case when rebuilds > 0 and image <> '' then jsonb_build_object(
          'rebuilds', rebuilds, 'image', jsonb_build_object('id', image, 'properties', ${imageProperties})) end as rebuilt
      from instances i cross join lateral (

@@ -7,7 +7,7 @@ import { apiDatabase } from '../shared/database.ts';
 import { hostDriver } from '../shared/host-driver.ts';
 import { type InvocationContext, log, observed } from '../shared/observation/invocation.ts';
 import { buildEnded } from '../workflows/boot/build-ended.ts';
-import { continueBoot } from '../workflows/boot/start.ts';
+import { startBoot } from '../workflows/boot/start.ts';
 
 const onHost = { server: z.uuid(), host: z.string(), cell: z.string(), fencing_token: z.int() };
 const build = z.object({ execution: z.string(), alternates: z.array(z.string()), attempt: z.int() });
@@ -42,7 +42,7 @@ export const handler = ({ Records }: SQSEvent, context?: InvocationContext): Pro
 async function apply(body: string): Promise<void> {
   try {
     const late = lateReport.parse(JSON.parse(body));
-    const ended = await applyLateReport({ api: apiDatabase(), driver: hostDriver(), startBoot: continueBoot }, late);
+    const ended = await applyLateReport({ api: apiDatabase(), driver: hostDriver(), startBoot }, late);
     const { server, host, operation } = late.about;
     log().info('reported', { server, host, operation, result: late.report.result });
     if (ended) buildEnded('BootsActive', [ended]);

@@ -2,11 +2,12 @@
 import { type Database, query, queryDocuments } from '../../data-api/client.ts';
 import type { Instance } from '../../servers/document.ts';
 import type { FencedServer, Owner } from '../../servers/ownership.ts';
+import { recordGuests } from '../guests-to-end.ts';
 import { guestDocument } from './find.ts';
 
 /**
  * Puts a server that is being built on the host that holds its claim now, and into the host's zone; without one, it stays in its zone. The server is this
- * owner's from then on.
+ * owner's from then on. What a host which is down has begun of it for an earlier owner is ended when that host is back.
  * @returns the server as its host must know it; undefined when it is not being built any more, or a later owner has it.
  */
 export async function placeInstance(
@@ -22,12 +23,19 @@ export async function placeInstance(
     { uuid, host, zone, execution: owner.execution, fencing_token: owner.fencing_token },
     {
       ctes: `
-       -- The server, on its host.
+       -- The server, which nobody else changes meanwhile.
+       found as (
+         select uuid, host, fencing_token, task from instances
+         where uuid = :uuid::uuid and deleted = 0 and vm_state = 'building' and fencing_token <= :fencing_token for update),
+       -- A new owner takes it from a host that has begun it only when that is down.
+       begun as (select * from found where fencing_token < :fencing_token and task->>'due_at' is not null),
+       ${recordGuests('begun')},
+       -- On its host.
        placed as (
-         update instances set host = :host, node = :host, launched_on = :host, task_state = 'spawning', task = null, updated_at = now(),
+         update instances i set host = :host, node = :host, launched_on = :host, task_state = 'spawning', task = null, updated_at = now(),
            availability_zone = coalesce(:zone, availability_zone), execution = :execution, fencing_token = :fencing_token
-         where uuid = :uuid::uuid and deleted = 0 and vm_state = 'building' and fencing_token <= :fencing_token
-         returning *)`,
+         from found where i.uuid = found.uuid
+         returning i.*)`,
     },
   );
   return documents.get(uuid);
@@ -44,24 +52,22 @@ export async function findGuest(cell: Database, { uuid, fencing_token }: FencedS
 }
 
 /**
- * Notes that the host has begun a build, and until when it may take; a server that has another host or owner
+ * Notes that the host has begun a build, until when it may take, and where the build goes on if the host goes down; a server that has another host or owner
  * now, or whose build has ended already, stays as it is.
  */
 export async function noteBuildBegun(
   cell: Database,
   { uuid, fencing_token }: FencedServer,
-  host: string,
-  attempt: number,
-  dueAt: string,
+  { host, attempt, alternates, dueAt }: { host: string; attempt: number; alternates: readonly string[]; dueAt: string },
 ): Promise<void> {
   await query(
     cell,
     `update instances i set task = jsonb_build_object('action', 'create', 'request_id', a.request_id, 'attempt', :attempt::int,
-       'arguments', '{}'::jsonb, 'asked_at', now(), 'due_at', :due_at::timestamptz)
+       'arguments', '{}'::jsonb, 'alternates', :alternates::jsonb, 'asked_at', now(), 'due_at', :due_at::timestamptz)
      from instance_actions a
      where i.uuid = :uuid::uuid and ${owned} and i.vm_state = 'building' and a.instance_uuid = i.uuid and a.action = 'create'
      returning uuid`,
-    { uuid, host, fencing_token, attempt, due_at: dueAt },
+    { uuid, host, fencing_token, attempt, alternates, due_at: dueAt },
   );
 }
 

@@ -7,8 +7,9 @@ import { metadataAndTags } from './0005-metadata-and-tags.ts';
 import { tasks } from './0006-tasks.ts';
 import { requestSpecs } from './0007-request-specs.ts';
 import { endsOfActions } from './0008-ends-of-actions.ts';
-import { rebuilds } from './0009-rebuilds.ts';
-import { secrets } from './0010-secrets.ts';
+import { guestsToEnd } from './0009-guests-to-end.ts';
+import { rebuilds } from './0010-rebuilds.ts';
+import { secrets } from './0011-secrets.ts';
 
 /** The whole history of a cell database, in order; cell0 has the same, so a reader needs no special case. */
 export const cellMigrations: readonly Migration[] = [
@@ -20,6 +21,7 @@ export const cellMigrations: readonly Migration[] = [
   tasks,
   requestSpecs,
   endsOfActions,
+  guestsToEnd,
   rebuilds,
   secrets,
 ];

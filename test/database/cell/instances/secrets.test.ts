@@ -51,7 +51,7 @@ const fault = { code: 500, message: 'No.', details: 'No.' };
 const past = '2026-01-01T00:00:00Z';
 
 test.each<[string, (build: Build) => Promise<unknown>]>([
-  ['the host has begun', ({ cell, owned, host }) => noteBuildBegun(cell, owned, host, 1, past)],
+  ['the host has begun', ({ cell, owned, host }) => noteBuildBegun(cell, owned, { host, attempt: 1, alternates: [], dueAt: past })],
   ['it is ACTIVE', ({ cell, owned, host }) => activateInstance(cell, owned, host)],
   ['it failed', ({ cell, owned, host }) => failInstance(cell, owned, host, fault)],
   ['it is deleted', ({ cell, owned }) => deleteInstance(cell, owned.uuid, { ...by, force: false })],
@@ -80,11 +80,11 @@ test.each<[string, (build: Build) => Promise<unknown>]>([
 test('a host that had begun leaves none to the next, and what is overdue has none', async () => {
   const { build, row } = await building(true);
   const { cell, owned, host, execution } = build;
-  await noteBuildBegun(cell, owned, host, 1, past);
+  await noteBuildBegun(cell, owned, { host, attempt: 1, alternates: [], dueAt: past });
   await noteBuildFailed(cell, owned, host);
   const placed = await placeInstance(cell, owned.uuid, { ...owned, execution }, 'other', null);
   expect(placed?.secrets).toEqual({ required: true });
-  await noteBuildBegun(cell, owned, 'other', 2, past);
+  await noteBuildBegun(cell, owned, { host: 'other', attempt: 2, alternates: [], dueAt: past });
   expect(await failOverdueBuild(cell, owned, 'other')).toMatchObject({ uuid: owned.uuid });
   expect(await row()).toEqual({ required: true });
 });

@@ -3,7 +3,7 @@
  * of the server locked, and sees what was committed before.
  */
 export const rebuilds = {
-  version: 9,
+  version: 10,
   name: 'rebuilds',
   sql: `
 create function set_image_metadata(server uuid, metadata jsonb) returns void language sql volatile as $$

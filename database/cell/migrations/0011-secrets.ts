@@ -5,7 +5,7 @@
 const column = 'add column secrets jsonb';
 
 export const secrets = {
-  version: 10,
+  version: 11,
   name: 'secrets',
   sql: `
 alter table instances ${column};
