@@ -92,8 +92,6 @@ interface BegunRebuild extends FoundToRebuild {
   host: string;
   instance: Instance;
   image: BootImage;
-  /** What the host needs to know beside the image's manner. */
-  arguments: Readonly<Record<string, string>>;
   /** Why its host cannot run the image. */
   rejection: string | undefined;
 }
@@ -118,7 +116,7 @@ async function begin(cell: string, of: ChangeOf, request: RebuildRequest, mappin
   if (!found) throw serverNotFound(mapping.uuid);
   const { host, instance, accepted } = found;
   if (accepted && host !== null && instance && image)
-    return { ...found, cell, host, instance: afterChanges(instance, changes), image, arguments: task.arguments, rejection };
+    return { ...found, cell, host, instance: afterChanges(instance, changes), image, rejection };
   const wrong = (found.onVolume ? onVolume : onHost).error;
   throw wrong && allowedBy(precondition, found) ? wrong : refusalOf(mapping.uuid, rebuild.word, precondition, found);
 }
@@ -171,13 +169,15 @@ function goOn(
   settings: Settings,
   { requestId }: ChangeOf,
   { uuid, spec }: FoundRebuild,
-  { cell, host, fencing_token, vm_state, rebuilds, image, arguments: asked, rejection }: BegunRebuild,
+  { cell, host, fencing_token, vm_state, rebuilds, image, rejection, instance }: BegunRebuild,
 ): Promise<unknown>[] {
+  // An acceptance that is sent again may find its task over: then nothing follows any more.
+  if (instance.task?.request_id !== requestId) return [];
   const task = { action: rebuild.recorded, request_id: requestId, attempt: 1 };
   if (rejection !== undefined) return [applyReport(cell, rebuild, { ...task, server: uuid }, { result: 'failure', message: rejection })];
   const action = vm_state === 'stopped' ? rebuildStopped : rebuild;
-  const known = { ...action.manner, ...asked };
-  const ask = askHost(driver, settings, action, { server: uuid, host, fencing_token, cell, task, arguments: known });
-  if (spec?.image?.id === image.id) return [ask];
-  return [ask, noteImages(api, [{ uuid, image: { id: image.id, properties: image.properties }, rebuilds }])];
+  const known = instance.task.arguments;
+  const asked = askHost(driver, settings, action, { server: uuid, host, fencing_token, cell, task, arguments: known });
+  if (spec?.image?.id === image.id) return [asked];
+  return [asked, noteImages(api, [{ uuid, image: { id: image.id, properties: image.properties }, rebuilds }])];
 }
