@@ -42,6 +42,7 @@ export type TaskState =
   | ('scheduling' | 'spawning' | 'updating_password' | 'migrating')
   | ('powering-on' | 'powering-off' | 'pausing' | 'unpausing' | 'suspending' | 'resuming' | 'rescuing' | 'unrescuing')
   | ('rebooting' | 'reboot_pending' | 'reboot_started' | 'rebooting_hard' | 'reboot_pending_hard' | 'reboot_started_hard')
+  | ('image_snapshot' | 'image_backup' | 'image_pending_upload' | 'image_uploading')
   | ('rebuilding' | 'rebuild_block_device_mapping' | 'rebuild_spawning')
   | ('resize_prep' | 'resize_migrating' | 'resize_migrated' | 'resize_finish' | 'resize_reverting');
 

@@ -135,7 +135,7 @@ function outcome<Result>(check: () => Result): { result?: Result; error?: unknow
   }
 }
 
-function changesOf(request: RebuildRequest, { keyPair }: FoundRebuild, image: BootImage | undefined, fits: boolean): RebuildChanges {
+function changesOf(request: RebuildRequest, { keyPair, spec }: FoundRebuild, image: BootImage | undefined, fits: boolean): RebuildChanges {
   const { name, description, hostname, keyName, userData, accessIPv4, accessIPv6, autoDiskConfig, metadata, trustedCerts } = request;
   return {
     columns: {
@@ -145,7 +145,7 @@ function changesOf(request: RebuildRequest, { keyPair }: FoundRebuild, image: Bo
     },
     metadata,
     ...(image && fits
-      ? { imageRef: image.id, imageMetadata: imageMetadata(image.id, image) }
+      ? { imageRef: image.id, imageMetadata: imageMetadata(image.id, image, spec?.flavor.root_gb ?? 0) }
       : { imageRef: undefined, imageMetadata: undefined }),
     trustedCerts,
   };
@@ -174,10 +174,11 @@ function goOn(
   // An acceptance that is sent again may find its task over: then nothing follows any more.
   if (instance.task?.request_id !== requestId) return [];
   const task = { action: rebuild.recorded, request_id: requestId, attempt: 1 };
-  if (rejection !== undefined) return [applyReport(cell, rebuild, { ...task, server: uuid }, { result: 'failure', message: rejection })];
+  if (rejection !== undefined)
+    return [applyReport(api, cell, rebuild, { ...task, server: uuid }, { result: 'failure', message: rejection })];
   const action = vm_state === 'stopped' ? rebuildStopped : rebuild;
   const known = instance.task.arguments;
-  const asked = askHost(driver, settings, action, { server: uuid, host, fencing_token, cell, task, arguments: known });
+  const asked = askHost(api, driver, settings, action, { server: uuid, host, fencing_token, cell, task, arguments: known });
   if (spec?.image?.id === image.id) return [asked];
   return [asked, noteImages(api, [{ uuid, image: { id: image.id, properties: image.properties }, rebuilds }])];
 }

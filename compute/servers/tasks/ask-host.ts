@@ -1,5 +1,6 @@
 /** A task is handed to its host, and what the host answers is applied: its end, or that it has begun. */
 import { noteBegun } from '../../../database/cell/tasks.ts';
+import type { Database } from '../../../database/data-api/client.ts';
 import { inCell } from '../../cells/reach.ts';
 import type { Driver, TaskOperation } from '../../hosts/drivers/driver.ts';
 import type { Settings } from '../../settings.ts';
@@ -13,6 +14,7 @@ import { applyReport } from './apply-report.ts';
  * @throws what the driver throws when the host cannot be asked, DatabaseUnreachable when the cell does not answer; then the task is still to be handed over.
  */
 export async function askHost(
+  api: Database,
   driver: Driver,
   { shutdown_timeout }: Settings,
   action: ServerAction,
@@ -31,6 +33,6 @@ export async function askHost(
     await inCell(cell, 'changing', (database) => noteBegun(database, { ...task, server }, answer.due_at));
     return answer.due_at;
   }
-  await applyReport(cell, action, { ...task, server }, answer);
+  await applyReport(api, cell, action, { ...task, server }, answer);
   return null;
 }

@@ -5,7 +5,7 @@
 
 import { Conflict } from '../../../common/errors.ts';
 import { allows } from '../../../common/policy.ts';
-import { findInstanceMappingToChange } from '../../../database/api/servers/instance-mappings.ts';
+import { findInstanceMappingToChange, type InstanceMapping } from '../../../database/api/servers/instance-mappings.ts';
 import { beginTask } from '../../../database/cell/tasks.ts';
 import type { Database } from '../../../database/data-api/client.ts';
 import { inCell } from '../../cells/reach.ts';
@@ -25,6 +25,8 @@ export interface ActionRequest extends ChangeOf {
   arguments?: Readonly<Record<string, string>>;
   /** Seals what only the host may know. */
   seal?: Seal;
+  /** Reads the mapping of the server and notes it, with what the action takes in the same statement. */
+  find?(api: Database, uuid: string, projectId: string | null): Promise<InstanceMapping | undefined>;
 }
 
 /**
@@ -38,8 +40,8 @@ export async function beginAction(
   request: ActionRequest,
   settings = defaultSettings,
 ): Promise<{ error?: unknown }> {
-  const { caller, requestId, action } = request;
-  const { uuid, cell, buildRequest } = await findMapping(api, caller, request.server, findInstanceMappingToChange);
+  const { caller, requestId, action, find = findInstanceMappingToChange } = request;
+  const { uuid, cell, buildRequest } = await findMapping(api, caller, request.server, find);
   if (buildRequest && !action.inCellOnly) throw new Conflict(inState(action.word, uuid, 'vm_state', buildRequest.vm_state));
   if (!cell) throw serverNotFound(uuid);
   const sealed = request.seal?.(taskContext(uuid, requestId));
@@ -61,7 +63,7 @@ export async function beginAction(
   if (!found.accepted || host === null) throw refusalOf(uuid, action.word, precondition, found);
   const guest = { server: uuid, host, fencing_token, cell: cell.database_connection };
   try {
-    await askHost(driver, settings, action, {
+    await askHost(api, driver, settings, action, {
       ...guest,
       task: { action: action.recorded, request_id: requestId, attempt: 1 },
       arguments: asked,
