@@ -1,5 +1,6 @@
 /** What was sealed for a host stands in the server's row until a statement notes that it is not needed any more, and is gone with that very statement. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { recordBuild } from '../../../../compute/boot/record-build.ts';
 import { cell0 } from '../../../../compute/cells/cell0.ts';
 import { setTargetCell } from '../../../../database/api/servers/build-requests.ts';
 import {
@@ -104,8 +105,9 @@ test('a row that is not of a build is written without them by any statement: cel
   const instance = (await setTargetCell(cloud.service.api, execution, [id], cell0)).get(id)?.instance;
   if (!instance) throw new Error('no build request');
   expect(instance.secrets?.sealed).toEqual(expect.any(String));
-  const action = { request_id: 'req', event: 'create', start_time: past, finish_time: past, message: null, result: null, details: null };
+  const event = { event: 'create', finish_time: past, result: null, details: null };
+  const actions = recordBuild({ requestId: 'req', former: null }, instance, event);
   const buried = { ...instance, execution, fencing_token: 1, vm_state: 'error' as const, task_state: null };
-  await createInstances(cloud.database('cell0'), [{ instance: buried, action }]);
+  await createInstances(cloud.database('cell0'), [{ instance: buried, actions }]);
   expect(await query(cloud.database('cell0'), 'select secrets from instances where uuid = :id::uuid', { id })).toEqual([{ secrets: null }]);
 });

@@ -5,7 +5,7 @@
 const column = 'add column secrets jsonb';
 
 export const secrets = {
-  version: 11,
+  version: 12,
   name: 'secrets',
   sql: `
 alter table instances ${column};
