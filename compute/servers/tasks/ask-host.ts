@@ -4,6 +4,7 @@ import type { Database } from '../../../database/data-api/client.ts';
 import { inCell } from '../../cells/reach.ts';
 import type { Driver, TaskOperation } from '../../hosts/drivers/driver.ts';
 import type { Settings } from '../../settings.ts';
+import { taskContext } from '../secrets.ts';
 import type { ServerAction } from './actions.ts';
 import { applyReport } from './apply-report.ts';
 
@@ -17,14 +18,17 @@ export async function askHost(
   driver: Driver,
   { shutdown_timeout }: Settings,
   action: ServerAction,
-  request: Omit<TaskOperation, 'operation' | 'time'>,
+  request: Omit<TaskOperation, 'operation' | 'time' | 'secrets'>,
 ): Promise<string | null> {
+  const { cell, server, task } = request;
+  const { sealed, ...known } = request.arguments;
   const answer = await driver.begin({
     ...request,
+    arguments: known,
+    secrets: sealed === undefined ? null : { sealed, context: taskContext(server, task.request_id) },
     operation: action.operation,
     time: action.time + (action.shutsDown ? shutdown_timeout : 0),
   });
-  const { cell, server, task } = request;
   if (answer.result === 'begun') {
     await inCell(cell, 'changing', (database) => noteBegun(database, { ...task, server }, answer.due_at));
     return answer.due_at;
