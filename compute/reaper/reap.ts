@@ -15,6 +15,7 @@ import { endDeleted } from '../servers/end-deleted.ts';
 import { resumeTask } from '../servers/tasks/resume-task.ts';
 import { defaultSettings, type Settings } from '../settings.ts';
 import { tendBuilds } from './tend-builds.ts';
+import { tendSoftDeleted } from './tend-soft-deleted.ts';
 
 /** What the reaper works with. */
 export interface Reaper {
@@ -106,7 +107,8 @@ async function reapCell(reaper: Reaper, cleanups: CellCleanups, database: Databa
   const builds = await tendBuilds(reaper, cleanups, database, states);
   reaped.resumed += builds.resumed;
   reaped.overdue += builds.overdue;
-  const deleted = states.filter((state) => state.deleted);
+  const softDeleted = await tendSoftDeleted(reaper, cleanups, database, states);
+  const deleted = [...states.filter((state) => state.deleted), ...softDeleted.reclaimed];
   const ended = await endDeleted(api, reaper.driver, cell.database_connection, deleted);
   reaped.released += ended.size + (await releaseFailed(api, states, own));
   const built = states.filter((state) => !state.deleted && state.vm_state !== 'building');
@@ -115,7 +117,7 @@ async function reapCell(reaper: Reaper, cleanups: CellCleanups, database: Databa
   reaped.overdue += tasks.failed;
   const ending = uuidsOf(deleted).filter((uuid) => !ended.has(uuid));
   const due = new Map([...builds.unfinished, ...tasks.unfinished]);
-  const unfinished = new Set([...ending, ...due.keys()]);
+  const unfinished = new Set([...ending, ...due.keys(), ...softDeleted.waiting]);
   const waiting = own.flatMap((cleanup) => {
     const due_at = due.get(cleanup.uuid);
     return due_at ? [{ ...cleanup, due_at }] : [];
@@ -127,7 +129,7 @@ async function reapCell(reaper: Reaper, cleanups: CellCleanups, database: Databa
 }
 
 /** Resumes the tasks of servers of a cell, and returns when those that have not ended are due; undefined for one that could not be resumed now. */
-async function resumeTasks({ driver, silence, settings = defaultSettings }: Reaper, cell: string, states: readonly InstanceState[]) {
+async function resumeTasks({ api, driver, silence, settings = defaultSettings }: Reaper, cell: string, states: readonly InstanceState[]) {
   const unfinished = new Map<string, string | undefined>();
   const errors: unknown[] = [];
   const done = { asked: 0, failed: 0, nothing: 0 };
@@ -135,7 +137,7 @@ async function resumeTasks({ driver, silence, settings = defaultSettings }: Reap
     if (!host || !task) return;
     unfinished.set(server, undefined);
     try {
-      const after = await resumeTask(driver, settings, silence, { cell, server, host, fencing_token, task });
+      const after = await resumeTask({ api, driver, settings }, silence, { cell, server, host, fencing_token, task });
       done[after.done] += 1;
       if (after.dueAt === null) unfinished.delete(server);
       else unfinished.set(server, after.dueAt);

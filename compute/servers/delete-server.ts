@@ -7,29 +7,53 @@ import type { Caller } from '../../common/caller.ts';
 import { Conflict } from '../../common/errors.ts';
 import { allows } from '../../common/policy.ts';
 import { removeBuildRequest } from '../../database/api/servers/build-requests.ts';
-import { findInstanceMappingToChange, type InstanceMapping } from '../../database/api/servers/instance-mappings.ts';
+import { findInstanceMappingToChange, type InstanceMapping, type NotedMapping } from '../../database/api/servers/instance-mappings.ts';
 import { deleteInstance } from '../../database/cell/instances/delete.ts';
 import type { Database } from '../../database/data-api/client.ts';
 import { inCell } from '../cells/reach.ts';
 import type { Driver } from '../hosts/drivers/driver.ts';
+import type { Settings } from '../settings.ts';
+import type { ChangeOf } from './change-in-cell.ts';
 import { endDeleted } from './end-deleted.ts';
 import { findMapping, serverNotFound } from './find-server.ts';
 import { locked } from './refusals.ts';
+import { serverActions } from './tasks/actions.ts';
+import { beginInCell } from './tasks/begin-action.ts';
 
 /**
  * Deletes a server. When it returns, the server is not seen again, and its quota is returned; its host may still have to end what it runs.
+ * @param settings where these have a reclaim_instance_interval, a server that was launched and has a host is soft-deleted instead; without settings none is.
+ * @returns the error, for the log, when its host could not be asked to soft-delete it; the reaper asks again.
  * @throws NotFound when it is not there or deleted already, Conflict when it is locked, DatabaseUnreachable when its cell does not answer.
  */
-export async function deleteServer(api: Database, driver: Driver, caller: Caller, requestId: string, uuid: string): Promise<void> {
+export async function deleteServer(
+  api: Database,
+  driver: Driver,
+  caller: Caller,
+  requestId: string,
+  uuid: string,
+  settings?: Settings,
+): Promise<{ error?: unknown }> {
+  const request = { caller, requestId, server: uuid };
   const mapping = await findMapping(api, caller, uuid, findInstanceMappingToChange);
-  if (!mapping.buildRequest) return deleteFromCell(api, driver, caller, requestId, mapping);
-  if (await removeBuildRequest(api, mapping.uuid)) return;
+  if (!mapping.buildRequest) return deleteInCell(api, driver, request, mapping, settings);
+  if (await removeBuildRequest(api, mapping.uuid)) return {};
   // A cell has it now, or it is deleted: by somebody else, or by our own statement, whose answer was lost.
   const moved = await findInstanceMappingToChange(api, mapping.uuid, null);
-  if (moved) await deleteFromCell(api, driver, caller, requestId, moved);
+  return moved ? deleteInCell(api, driver, request, moved, settings) : {};
 }
 
-async function deleteFromCell(api: Database, driver: Driver, caller: Caller, requestId: string, { uuid, cell }: InstanceMapping) {
+async function deleteInCell(api: Database, driver: Driver, request: ChangeOf, mapping: NotedMapping, settings: Settings | undefined) {
+  if (settings && settings.reclaim_instance_interval > 0) {
+    const { refusal, error } = await beginInCell({ api, driver, settings }, mapping, { ...request, action: serverActions.softDelete });
+    if (!refusal || refusal.found.task_state === 'soft-deleting') return { error };
+    if (refusal.found.locked && !allows(request.caller, 'context_is_admin')) throw refusal.conflict;
+  }
+  await deleteFromCell(api, driver, request, mapping);
+  return {};
+}
+
+async function deleteFromCell(api: Database, driver: Driver, { caller, requestId }: ChangeOf, { uuid, cell }: InstanceMapping) {
   if (!cell) throw serverNotFound(uuid);
   const { userId, projectId } = caller;
   const by = { requestId, userId, projectId, force: allows(caller, 'os_compute_api:servers:detail:get_all_tenants') };

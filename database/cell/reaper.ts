@@ -11,7 +11,7 @@ export interface InstanceState extends FencedServer {
   host: string | null;
   task: Task | null;
   deleted: boolean;
-  /** For how many seconds it is deleted; 0 for a living one. */
+  /** For how many seconds it is deleted or soft-deleted; 0 for others. */
   deleted_for: number;
 }
 

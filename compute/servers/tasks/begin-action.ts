@@ -5,8 +5,8 @@
 
 import { Conflict } from '../../../common/errors.ts';
 import { allows } from '../../../common/policy.ts';
-import { findInstanceMappingToChange } from '../../../database/api/servers/instance-mappings.ts';
-import { beginTask } from '../../../database/cell/tasks.ts';
+import { findInstanceMappingToChange, type NotedMapping } from '../../../database/api/servers/instance-mappings.ts';
+import { beginTask, type FoundServer } from '../../../database/cell/tasks.ts';
 import type { Database } from '../../../database/data-api/client.ts';
 import { inCell } from '../../cells/reach.ts';
 import type { Driver } from '../../hosts/drivers/driver.ts';
@@ -16,6 +16,7 @@ import { findMapping, serverNotFound } from '../find-server.ts';
 import { inState, refusalOf } from '../refusals.ts';
 import type { ServerAction } from './actions.ts';
 import { askHost } from './ask-host.ts';
+import type { Tasks } from './tasks.ts';
 
 /** Who asks for what. */
 export interface ActionRequest extends ChangeOf {
@@ -35,10 +36,29 @@ export async function beginAction(
   request: ActionRequest,
   settings = defaultSettings,
 ): Promise<{ error?: unknown }> {
+  const { action } = request;
+  const mapping = await findMapping(api, request.caller, request.server, findInstanceMappingToChange);
+  if (mapping.buildRequest && !action.inCellOnly) {
+    throw new Conflict(inState(action.word, mapping.uuid, 'vm_state', mapping.buildRequest.vm_state));
+  }
+  const { refusal, error } = await beginInCell({ api, driver, settings }, mapping, request);
+  if (refusal) throw refusal.conflict;
+  return { error };
+}
+
+/** What became of an action: the server refused it, or it is accepted, and its host may not have been asked. */
+export interface Begun {
+  refusal?: { found: FoundServer; conflict: Conflict };
+  error?: unknown;
+}
+
+/**
+ * Begins an action of a server whose mapping was noted.
+ * @throws NotFound when the cell does not know the server, DatabaseUnreachable when it does not answer.
+ */
+export async function beginInCell(tasks: Tasks, { uuid, cell, generation }: NotedMapping, request: ActionRequest): Promise<Begun> {
+  if (!cell || generation === null) throw serverNotFound(uuid);
   const { caller, requestId, action } = request;
-  const { uuid, cell, buildRequest } = await findMapping(api, caller, request.server, findInstanceMappingToChange);
-  if (buildRequest && !action.inCellOnly) throw new Conflict(inState(action.word, uuid, 'vm_state', buildRequest.vm_state));
-  if (!cell) throw serverNotFound(uuid);
   const asked = { ...action.manner, ...request.arguments };
   const task = {
     server: uuid,
@@ -47,6 +67,7 @@ export async function beginAction(
     request_id: requestId,
     taskState: action.taskState,
     arguments: action.secret ? {} : asked,
+    note: generation,
     userId: caller.userId,
     projectId: caller.projectId,
   };
@@ -54,14 +75,10 @@ export async function beginAction(
   const found = await inCell(cell.database_connection, 'changing', (database) => beginTask(database, task, precondition));
   if (!found) throw serverNotFound(uuid);
   const { host, fencing_token } = found;
-  if (!found.accepted || host === null) throw refusalOf(uuid, action.word, precondition, found);
+  if (!found.accepted || host === null) return { refusal: { found, conflict: refusalOf(uuid, action.word, precondition, found) } };
   const guest = { server: uuid, host, fencing_token, cell: cell.database_connection };
   try {
-    await askHost(driver, settings, action, {
-      ...guest,
-      task: { action: action.recorded, request_id: requestId, attempt: 1 },
-      arguments: asked,
-    });
+    await askHost(tasks, action, { ...guest, task: { action: action.recorded, request_id: requestId, attempt: 1 }, arguments: asked });
     return {};
   } catch (error) {
     return { error };

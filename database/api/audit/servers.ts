@@ -18,6 +18,8 @@ export interface ServerRecords {
   requested: number | null;
   /** uuid of the target cell of its build request. */
   target_cell: string | null;
+  /** It counts against the quota. */
+  counted: boolean;
   /** Its request spec is there. */
   specified: boolean;
   /** Names of the hosts on which it has allocations, and uuids of the cells of these hosts. */
@@ -43,7 +45,7 @@ const lookup = (select: string) => `lateral (${select} limit 1)`;
 /** Reads the servers of a CTE `(uuid)`. */
 const records = (servers: string) => `
   select asked.uuid, m.id is not null as mapped, coalesce(m.queued_for_delete, false) as deleted, c.uuid as cell,
-    ${seconds('b.created_at')} as requested, target.uuid as target_cell, s.id is not null as specified,
+    ${seconds('b.created_at')} as requested, target.uuid as target_cell, coalesce(m.instances > 0, false) as counted, s.id is not null as specified,
     held.hosts, held.host_cells, ${seconds('greatest(held.changed, m.updated_at)')} as allocated,
     noted.cleanups, noted.cleanup_ages
   from ${servers} asked

@@ -28,9 +28,14 @@ export const instanceDocument = (i: string) => `
     'fault', (
       select to_jsonb(f) from instance_faults f where instance_uuid = ${i}.uuid and deleted = 0 order by created_at desc, id desc limit 1))`;
 
-const conditions = { living: 'i.deleted = 0', deleted: 'i.deleted <> 0', all: 'true' };
+const conditions = {
+  living: 'i.deleted = 0',
+  listed: `i.deleted = 0 and i.vm_state <> 'soft-delete'`,
+  deleted: `(i.deleted <> 0 or i.vm_state = 'soft-delete')`,
+  all: 'true',
+};
 
-/** Returns the servers that are in this cell among those asked for, by uuid, that match the filter: living ones, or all. */
+/** Returns the servers that are in this cell among those asked for, by uuid, that match the filter: living ones, those of them that are listed, deleted and soft-deleted ones, or all. */
 export async function findInstances(
   cell: Database,
   uuids: readonly string[],

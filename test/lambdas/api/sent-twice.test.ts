@@ -10,6 +10,7 @@ import { cirros } from '../../../image/cirros.ts';
 import { changeImage, createImage, deleteImage } from '../../../image/images.ts';
 import type { FaultEffect } from '../../../local/aws/data-api/faults.ts';
 import { type Cloud, startCloud, type User } from '../../fixtures/cloud.ts';
+import { softDelete } from '../../fixtures/soft-delete.ts';
 import { keyOf, routedServices, routesOf } from './routes.ts';
 
 let cloud: Cloud;
@@ -57,7 +58,7 @@ async function booted(owner?: User): Promise<{ who: User; path: string }> {
 }
 
 /** Actions of a living server, with their bodies, their status if it is not 202, and what must be done before. */
-const actions: Readonly<Record<string, { body: object; status?: number; before?: object }>> = {
+const actions: Readonly<Record<string, { body: object; status?: number; before?: object | 'delete' }>> = {
   'os-stop': { body: { 'os-stop': null } },
   'os-start': { body: { 'os-start': null }, before: { 'os-stop': null } },
   reboot: { body: { reboot: { type: 'HARD' } } },
@@ -67,6 +68,7 @@ const actions: Readonly<Record<string, { body: object; status?: number; before?:
   resume: { body: { resume: null }, before: { suspend: null } },
   rescue: { body: { rescue: null }, status: 200 },
   unrescue: { body: { unrescue: null }, before: { rescue: null } },
+  restore: { body: { restore: null }, before: 'delete' },
   trigger_crash_dump: { body: { trigger_crash_dump: null } },
   changePassword: { body: { changePassword: { adminPass: 'x' } } },
   lock: { body: { lock: { locked_reason: 'x' } } },
@@ -77,7 +79,8 @@ const actions: Readonly<Record<string, { body: object; status?: number; before?:
 async function actionOf({ body, status = 202, before }: (typeof actions)[string]): Promise<Change> {
   const { who, path: server } = await booted(await cloud.newUser('admin'));
   const path = `${server}/action`;
-  if (before) expect((await who.send('POST', path, { body: before })).status).toBeLessThan(300);
+  if (before === 'delete') await softDelete(who, server);
+  else if (before) expect((await who.send('POST', path, { body: before })).status).toBeLessThan(300);
   return { who, path, body, status };
 }
 

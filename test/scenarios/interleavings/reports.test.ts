@@ -6,6 +6,7 @@ import { scheduleServers } from '../../../compute/boot/schedule-servers.ts';
 import { applyLateReport } from '../../../compute/hosts/apply-late-report.ts';
 import type { Driver, LateReport, Report } from '../../../compute/hosts/drivers/driver.ts';
 import { noFailures, simulatedDriver } from '../../../compute/hosts/drivers/simulated.ts';
+import { defaultSettings } from '../../../compute/settings.ts';
 import { type Cloud, startCloud } from '../../fixtures/cloud.ts';
 import type { Accepted } from '../../fixtures/stepwise-boot.ts';
 import { boot, meetAt, reapAndBoot } from './actors.ts';
@@ -45,7 +46,10 @@ async function begin({ id, execution }: Accepted, driver = later()): Promise<voi
 /** Applies a report, by default about the last that a host was asked. */
 async function report(outcome: Report, about = sent.at(-1)?.about): Promise<void> {
   if (!about) throw new Error('no host was asked');
-  await applyLateReport({ api: cloud.service.api, driver: later(), startBoot: boot }, { about, report: outcome });
+  await applyLateReport(
+    { api: cloud.service.api, driver: later(), settings: defaultSettings, startBoot: boot },
+    { about, report: outcome },
+  );
 }
 
 const meetings: Readonly<Record<string, () => ReturnType<typeof meetAt>>> = {

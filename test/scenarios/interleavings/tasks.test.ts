@@ -9,6 +9,7 @@ import { noFailures, simulatedDriver } from '../../../compute/hosts/drivers/simu
 import { resetState } from '../../../compute/servers/reset-state.ts';
 import { type ServerActionName, serverActions } from '../../../compute/servers/tasks/actions.ts';
 import { beginAction } from '../../../compute/servers/tasks/begin-action.ts';
+import { defaultSettings } from '../../../compute/settings.ts';
 import { query } from '../../../database/data-api/client.ts';
 import { type Cloud, startCloud } from '../../fixtures/cloud.ts';
 import { meetAt, type Parts, reapAndBoot } from './actors.ts';
@@ -53,7 +54,10 @@ async function reset({ id: server, caller }: Parts): Promise<void> {
 async function reportAll(outcome: Report): Promise<void> {
   const continueBoot = () => Promise.reject(new Error('no build has failed'));
   for (const { about } of sent)
-    await applyLateReport({ api: cloud.service.api, driver: later(), startBoot: continueBoot }, { about, report: outcome });
+    await applyLateReport(
+      { api: cloud.service.api, driver: later(), settings: defaultSettings, startBoot: continueBoot },
+      { about, report: outcome },
+    );
 }
 
 /** Lets actors meet at an ACTIVE server; when they are done it is in no task, and every action has its end on record. */

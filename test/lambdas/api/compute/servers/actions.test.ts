@@ -113,7 +113,7 @@ test('a server in cell0 can be locked and unlocked, and its state reset; it stay
   expect(await act(admin, buried, { 'os-resetState': { state: 'error' } })).toEqual(accepted);
 });
 
-test('no server can be restored, and an admin may inform the network of one that has a host', async () => {
+test('a server that is not deleted cannot be restored, and an admin may inform the network of one that has a host', async () => {
   expect(await act(member, living, { restore: null })).toEqual(
     conflict(`Cannot 'restore' instance ${living} while it is in vm_state active`),
   );
