@@ -190,6 +190,7 @@ export const rules = {
   'os_compute_api:servers:migrations:show': 'admin',
   'os_compute_api:servers:reboot': 'member',
   'os_compute_api:servers:rebuild': 'member',
+  'os_compute_api:servers:rebuild:trusted_certs': 'member',
   'os_compute_api:servers:resize': 'member',
   'os_compute_api:servers:revert_resize': 'member',
   'os_compute_api:servers:start': 'member',

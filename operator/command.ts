@@ -2,7 +2,7 @@
 import { type Command, type CommandOptions, InvalidArgumentError, Option } from 'commander';
 import type { Database } from '../database/data-api/client.ts';
 import { stages } from '../infra/settings.ts';
-import { type Choice, reach } from './deployment/reach.ts';
+import { type Choice, type Deployment, reach } from './deployment/reach.ts';
 import { exitCodes } from './exit-codes.ts';
 
 /** Ends the help of a part: how to say which deployment it is about. */
@@ -70,14 +70,14 @@ export class Unexpected extends Error {
 }
 
 /** Runs a part against the deployment that its options name, prints what it says and ends with its code. */
-export type Perform = (options: CommonOptions, run: (api: Database) => Promise<Outcome>) => Promise<void>;
+export type Perform = (options: CommonOptions, run: (api: Database, deployment: Deployment) => Promise<Outcome>) => Promise<void>;
 
 /** Returns the way parts are run; `end` takes the code the command ends with. */
 export function performing(print: (text: string) => void, end: (code: number) => void): Perform {
   return async ({ json, ...choice }, run) => {
     const deployment = await reach(choice);
     try {
-      const outcome = await run(deployment.api);
+      const outcome = await run(deployment.api, deployment);
       for (const warning of outcome.warnings ?? []) console.error(`cellzero: ${warning}`);
       const said = json ? JSON.stringify(outcome.json, null, 2) : outcome.text();
       if (said !== '') print(said);

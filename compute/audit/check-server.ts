@@ -104,6 +104,7 @@ function checkMapped(facts: ServerFacts, records: ServerRecords, home: string, c
     checkParts(row, home, cell, addFinding);
     checkTask(row, cleanups.includes(home), cell, context, addFinding);
     if (row.task === null) checkSoftDeleted(row, records, cleanups.includes(home), cell, context, addFinding);
+    checkImage(row, records, home, cell, addFinding);
   } else if (!cleanups.includes(home)) {
     addFinding('deleted-but-not-released', `It is deleted in ${cell}, but still counts in the index, and nothing is noted to finish it.`, {
       cell,
@@ -111,10 +112,10 @@ function checkMapped(facts: ServerFacts, records: ServerRecords, home: string, c
   }
 }
 
-function checkParts({ vm_state, host, lacks }: ServerRow, home: string, cell: string, addFinding: AddFinding): void {
+function checkParts({ vm_state, host, lacks, reset }: ServerRow, home: string, cell: string, addFinding: AddFinding): void {
   const missing = home === cell0 ? lacks.filter((part) => part !== 'instance_faults') : lacks;
   if (missing.length > 0) addFinding('incomplete-server', `It is in ${cell} without its part in ${list(missing)}.`, { cell });
-  if (vm_state === 'active' && host === null && home !== cell0)
+  if (vm_state === 'active' && host === null && home !== cell0 && !reset)
     addFinding('incomplete-server', `It is active in ${cell} without a host.`, { cell });
 }
 
@@ -158,12 +159,20 @@ function checkSoftDeleted(
   }
 }
 
-function checkBuried({ vm_state, host, lacks }: ServerRow, { hosts }: ServerRecords, addFinding: AddFinding): void {
+function checkImage({ image }: ServerRow, records: ServerRecords, home: string, cell: string, addFinding: AddFinding): void {
+  // The reaper notes the image of what is rebuilt.
+  if (!records.specified || image === null || image === records.image || records.cleanups.includes(home)) return;
+  addFinding('image-not-noted', `Its image in ${cell} is ${image}, its request spec has ${records.image ?? 'none'}.`, { cell });
+}
+
+function checkBuried({ vm_state, host, lacks, reset }: ServerRow, { hosts }: ServerRecords, addFinding: AddFinding): void {
   if (host !== null) addFinding('cell0-with-host', `It is in cell0, but on host ${host}.`, { host });
   if (hosts.length > 0)
     addFinding('cell0-with-allocation', `It is in cell0, but has allocations on ${list(hosts)}.`, { host: list(hosts) });
-  if (vm_state !== 'error') addFinding('cell0-not-in-error', `It is in cell0, but its state is ${vm_state}.`);
-  else if (lacks.includes('instance_faults')) addFinding('cell0-without-fault', 'It is in cell0 without a fault that says why.');
+  // An admin may call it active. It is buried all the same, and keeps its fault.
+  if (vm_state !== 'error' && !(reset && vm_state === 'active')) {
+    addFinding('cell0-not-in-error', `It is in cell0, but its state is ${vm_state}.`);
+  } else if (lacks.includes('instance_faults')) addFinding('cell0-without-fault', 'It is in cell0 without a fault that says why.');
 }
 
 function checkOnHost(

@@ -49,6 +49,7 @@ export const kinds = {
   'soft-deleted-without-note': { property: 'Nothing hangs', meaning: 'a soft-deleted server that no reaper will delete for good' },
   'task-without-note': { property: 'A task ends', meaning: 'a server in a task that no reaper will look after' },
   'state-without-task': { property: 'A task ends', meaning: 'a server with a task state, but without a task' },
+  'image-not-noted': { property: 'A task ends', meaning: 'a server whose image the scheduler does not know, since it was rebuilt' },
   'task-overdue': { property: 'A task ends', meaning: 'a task that has not ended long after it should have' },
   'cell0-with-host': { property: 'Cell0 holds the unschedulable and nothing else', meaning: 'a server in cell0 that is on a host' },
   'cell0-with-allocation': { property: 'Cell0 holds the unschedulable and nothing else', meaning: 'a server in cell0 with an allocation' },

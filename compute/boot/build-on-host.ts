@@ -18,7 +18,8 @@ export async function buildOnHost(driver: Driver, created: CreatedInCell): Promi
   if (answer.result === 'failure') throw failureOf(answer.message, answer.aborted);
   const owned = { uuid: server, fencing_token };
   if (answer.result === 'begun') {
-    await inCell(connection, 'changing', (database) => noteBuildBegun(database, owned, host, created.attempt, answer.due_at));
+    const begun = { host, attempt: created.attempt, alternates: created.alternates, dueAt: answer.due_at };
+    await inCell(connection, 'changing', (database) => noteBuildBegun(database, owned, begun));
     return undefined;
   }
   const ended = await inCell(connection, 'changing', (database) => activateInstance(database, owned, host));

@@ -1,6 +1,7 @@
 /** Taking hosts and cells out of the cloud. No living server loses its host, its cell or its place in the index. */
 import { type CellMapping, findCellContents, removeCell } from '../../database/api/cells/cell-mappings.ts';
 import { findHostMapping, removeHost } from '../../database/api/hosts/host-mappings.ts';
+import { removeGuestsOfHost } from '../../database/cell/guests-to-end.ts';
 import { countServers } from '../../database/cell/hosts.ts';
 import type { Database } from '../../database/data-api/client.ts';
 import { unmapDeleted } from '../archive/unmap-deleted.ts';
@@ -42,7 +43,8 @@ async function holdsServers({ database_connection }: CellMapping, force: boolean
 export type HostRemoval = 'removed' | 'unknown cell' | 'unknown host' | 'of another cell' | 'has servers';
 
 /**
- * Takes a host without servers out of its cell; its compute service stays in the cell's database, so a discovery finds it again.
+ * Takes a host without servers out of its cell, with what it may still run of servers that have left it; its compute service stays in the cell's database,
+ * so a discovery finds it again.
  * @throws DatabaseUnreachable when the cell does not answer.
  */
 export async function deleteHost(api: Database, uuid: string, host: string): Promise<HostRemoval> {
@@ -53,5 +55,7 @@ export async function deleteHost(api: Database, uuid: string, host: string): Pro
   if (mapping.cell_uuid !== cell.uuid) return 'of another cell';
   const servers = await inCell(cell.database_connection, 'tending', (database) => countServers(database, host));
   if (servers > 0) return 'has servers';
-  return (await removeHost(api, host)) ? 'removed' : 'has servers';
+  if (!(await removeHost(api, host))) return 'has servers';
+  await inCell(cell.database_connection, 'tending', (database) => removeGuestsOfHost(database, host));
+  return 'removed';
 }

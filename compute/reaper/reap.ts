@@ -5,16 +5,19 @@
  */
 import { type CellCleanups, completeCleanups, listPendingCleanups, touchCleanups } from '../../database/api/cells/pending-cleanups.ts';
 import { type StalledBoot, takeOverStalledBoots } from '../../database/api/reaper/stalled-boots.ts';
+import { noteImages } from '../../database/api/servers/images-of-servers.ts';
 import { releaseAllocationsOfDeleted, releaseAllocationsOfFailed } from '../../database/api/servers/release.ts';
 import { findInstanceStates, type InstanceState, purgeInstances } from '../../database/cell/reaper.ts';
 import type { Database } from '../../database/data-api/client.ts';
 import type { FencedServer } from '../../database/servers/ownership.ts';
+import type { FailedBuild } from '../boot/schedule-servers.ts';
 import { inCells } from '../cells/reach.ts';
 import type { Driver } from '../hosts/drivers/driver.ts';
 import { endDeleted } from '../servers/end-deleted.ts';
 import { resumeTask } from '../servers/tasks/resume-task.ts';
 import { defaultSettings, type Settings } from '../settings.ts';
 import { tendBuilds } from './tend-builds.ts';
+import { tendHosts } from './tend-hosts.ts';
 import { tendSoftDeleted } from './tend-soft-deleted.ts';
 
 /** What the reaper works with. */
@@ -35,6 +38,10 @@ export interface Reaper {
 /** A boot that a new execution takes on; a resumed one may be of several requests. */
 export interface StartedBoot extends Omit<StalledBoot, 'requestId'> {
   requestId: string | null;
+  /** Of the execution that runs, where that is not the owner's: an owner has several. */
+  name?: string;
+  /** The build that it goes on from. */
+  failed?: FailedBuild;
 }
 
 /** As many as the SDK has connections. */
@@ -46,6 +53,10 @@ export interface Reaped {
   restarted: number;
   /** Builds in a cell that a new execution took on. */
   resumed: number;
+  /** Builds that a host which is down had begun, and that go to another. */
+  moved: number;
+  /** What hosts that are up again still ran of servers that had left them, and have ended. */
+  guestsEnded: number;
   /** Builds and tasks that failed because their host was silent, or could not be asked. */
   overdue: number;
   /** Deleted or failed servers whose allocations and quota were released; not those whose hosts have still to end them. */
@@ -70,6 +81,8 @@ export async function reap(reaper: Reaper): Promise<Reaped> {
   const reaped: Reaped = {
     restarted: stalled.flatMap(({ servers }) => servers).length,
     resumed: 0,
+    moved: 0,
+    guestsEnded: 0,
     overdue: 0,
     released: 0,
     tasks: 0,
@@ -99,18 +112,26 @@ async function startAll(boots: readonly StartedBoot[], startBoot: Reaper['startB
 
 async function reapCell(reaper: Reaper, cleanups: CellCleanups, database: Database, reaped: Reaped): Promise<void> {
   const { api } = reaper;
-  const { cell, own, orphaned } = cleanups;
+  const { cell, own, orphaned, hosts } = cleanups;
+  if (hosts.length > 0) {
+    const tended = await tendHosts(reaper, cell, hosts, database);
+    reaped.moved += tended.moved;
+    reaped.guestsEnded += tended.guestsEnded;
+  }
   const states = own.length > 0 ? await findInstanceStates(database, uuidsOf(own)) : [];
   if (orphaned.length > 0) await purgeInstances(database, orphaned);
   reaped.purged += orphaned.length;
 
   const builds = await tendBuilds(reaper, cleanups, database, states);
   reaped.resumed += builds.resumed;
+  reaped.moved += builds.moved;
   reaped.overdue += builds.overdue;
   const softDeleted = await tendSoftDeleted(reaper, cleanups, database, states);
   const deleted = [...states.filter((state) => state.deleted), ...softDeleted.reclaimed];
   const ended = await endDeleted(api, reaper.driver, cell.database_connection, deleted);
   reaped.released += ended.size + (await releaseFailed(api, states, own));
+  const rebuilt = states.flatMap(({ uuid, deleted, rebuilt: image }) => (image && !deleted ? { uuid, ...image } : []));
+  if (rebuilt.length > 0) await noteImages(api, rebuilt);
   const built = states.filter((state) => !state.deleted && state.vm_state !== 'building');
   const tasks = await resumeTasks(reaper, cell.database_connection, built);
   reaped.tasks += tasks.asked;

@@ -95,8 +95,11 @@ export function noSuchGroup(group: string): BadRequest {
   return new BadRequest(`Instance group ${group} could not be found.`);
 }
 
-/** Of several limits that the files pass, the one of their paths is reported, as in Nova. */
-function checkItems({ metadata, files }: BootRequest, limits: QuotaLimits): void {
+/**
+ * Of several limits that the files pass, the one of their paths is reported, as in Nova.
+ * @throws Forbidden for more metadata or files than a server of the project may have.
+ */
+export function checkItems({ metadata, files }: Pick<BootRequest, 'metadata' | 'files'>, limits: QuotaLimits): void {
   const passes = (count: number, name: QuotaName) => limits[name] >= 0 && count > limits[name];
   if (passes(Object.keys(metadata).length, 'metadata_items')) {
     throw new Forbidden(`Maximum number of metadata items exceeds ${limits.metadata_items}`);
@@ -112,7 +115,13 @@ function checkItems({ metadata, files }: BootRequest, limits: QuotaLimits): void
 
 const bytesPerGiB = 2 ** 30;
 
-function checkFit(flavor: BootFlavor, image: BootImage | null, root: NewBlockDevice | undefined, caller: Caller): void {
+/** @throws BadRequest when the image does not fit the flavor or the root disk, Forbidden when the flavor has no disk and the caller may not boot it. */
+export function checkFit(
+  flavor: Pick<BootFlavor, 'memory_mb' | 'root_gb'>,
+  image: BootImage | null,
+  root: Pick<NewBlockDevice, 'destination_type' | 'volume_size'> | undefined,
+  caller: Caller,
+): void {
   if (!image) return;
   if (image.status !== 'active') throw new BadRequest(`Image ${image.id} is not active.`);
   if (image.min_ram > flavor.memory_mb) throw new BadRequest("Flavor's memory is too small for requested image.");

@@ -17,6 +17,7 @@ import { overriddenResources } from '../scheduler/requested-resources.ts';
 import { deviceImageIds, type NewBlockDevice } from './block-devices.ts';
 import { bootImageId, checkBoot, noSuchGroup } from './boot-checks.ts';
 import { hostnameOf } from './hostname.ts';
+import { imageMetadata } from './image-metadata.ts';
 
 /** A network to connect to, or a port of one. */
 export interface RequestedNetwork {
@@ -216,14 +217,6 @@ function rootDeviceName(image: BootImage | null): string | null {
 
 /** What Nova keeps of the image and of the owner's names beside a server. */
 function systemMetadata(caller: Caller, imageRef: string | null, image: BootImage | null): Record<string, string> {
-  const kept: Record<string, string> = { owner_user_name: caller.userName, owner_project_name: caller.projectName };
-  if (!image) return kept;
-  const { min_disk, min_ram, disk_format, container_format, properties } = image;
-  for (const [key, value] of Object.entries(properties)) kept[`image_${key}`] = value;
-  kept.image_base_image_ref = imageRef ?? '';
-  kept.image_min_disk = String(min_disk);
-  kept.image_min_ram = String(min_ram);
-  if (disk_format) kept.image_disk_format = disk_format;
-  if (container_format) kept.image_container_format = container_format;
-  return kept;
+  const names = { owner_user_name: caller.userName, owner_project_name: caller.projectName };
+  return image ? { ...names, ...imageMetadata(imageRef ?? '', image) } : names;
 }

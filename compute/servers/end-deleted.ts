@@ -3,17 +3,24 @@
  * host has reported that it ended them, so no other server gets what it still takes. A host that is silent is asked again, less and less often.
  */
 import { endServers, releaseServers } from '../../database/api/servers/release.ts';
-import { findInstanceStates } from '../../database/cell/reaper.ts';
+import { endGuest } from '../../database/cell/guests-to-end.ts';
 import type { Database } from '../../database/data-api/client.ts';
 import { inCell } from '../cells/reach.ts';
 import type { Driver, LateReport } from '../hosts/drivers/driver.ts';
 
-/** A server that its cell has deleted. */
-export interface DeletedServer {
+/** What a host is to end. */
+export interface EndingGuest {
   uuid: string;
+  host: string;
+  fencing_token: number;
+  /** For how many seconds that is so. */
+  age: number;
+}
+
+/** A server that its cell has deleted. */
+export interface DeletedServer extends Omit<EndingGuest, 'host' | 'age'> {
   /** Where it ran; null when it had no host. */
   host: string | null;
-  fencing_token: number;
   /** For how many seconds it is deleted. */
   deleted_for: number;
 }
@@ -28,7 +35,12 @@ const longestPause = 86_400;
  * @returns the uuids of those that are ended; the reaper looks after the others.
  */
 export async function endDeleted(api: Database, driver: Driver, cell: string, servers: readonly DeletedServer[]): Promise<Set<string>> {
-  const answers = await Promise.all(servers.map(async (server) => ({ uuid: server.uuid, due_at: await destroy(driver, cell, server) })));
+  const answers = await Promise.all(
+    servers.map(async ({ host, deleted_for: age, ...server }) => ({
+      uuid: server.uuid,
+      due_at: host === null ? null : await endOnHost(driver, cell, { ...server, host, age }),
+    })),
+  );
   const ended = answers.filter(({ due_at }) => due_at === null).map(({ uuid }) => uuid);
   const ending = answers.flatMap(({ uuid, due_at }) => (due_at === null ? [] : [{ uuid, due_at }]));
   if (ended.length > 0) await releaseServers(api, ended);
@@ -36,19 +48,21 @@ export async function endDeleted(api: Database, driver: Driver, cell: string, se
   return new Set(ended);
 }
 
-/** Returns when to look again; null when it has ended. */
-async function destroy(
+/**
+ * Has a host end what it runs of a server.
+ * @returns when to look again; null when it has ended.
+ */
+export async function endOnHost(
   driver: Driver,
   cell: string,
-  { uuid: server, host, fencing_token, deleted_for }: DeletedServer,
+  { uuid: server, host, fencing_token, age }: EndingGuest,
 ): Promise<string | null> {
-  if (host === null) return null;
   const inSeconds = (seconds: number) => new Date(Date.now() + seconds * 1_000).toISOString();
-  const pause = inSeconds(Math.min(longestPause, Math.max(retryAfter, deleted_for)));
+  const pause = inSeconds(Math.min(longestPause, Math.max(retryAfter, age)));
   try {
     const answer = await driver.begin({ operation: 'destroy', server, host, cell, fencing_token });
     if (answer.result === 'success') return null;
-    return answer.result === 'begun' && deleted_for < retryAfter ? answer.due_at : pause;
+    return answer.result === 'begun' && age < retryAfter ? answer.due_at : pause;
   } catch {
     // The host, or the way to it, is down: the server is deleted all the same.
     return pause;
@@ -57,11 +71,10 @@ async function destroy(
 
 /**
  * Releases what a deleted server has on the host that reports its end. The report must name the host and the owner of the row that was deleted: an end on an
- * earlier host, or of an earlier owner, frees nothing.
+ * earlier host, or of an earlier owner, frees nothing, and ends what was recorded of it there.
  */
 export async function applyDestroyReport(api: Database, { about, report }: LateReport): Promise<void> {
-  const { cell, host, server, fencing_token } = about;
   if (report.result !== 'success') return;
-  const [state] = await inCell(cell, 'changing', (database) => findInstanceStates(database, [server]));
-  if (state?.deleted && state.host === host && state.fencing_token === fencing_token) await releaseServers(api, [server]);
+  const deleted = await inCell(about.cell, 'changing', (database) => endGuest(database, about));
+  if (deleted) await releaseServers(api, [about.server]);
 }

@@ -82,8 +82,11 @@ function checkPolicies(specs: Properties): void {
   known('CPU emulator threads option', specs['hw:emulator_threads_policy'], emulatorPolicies);
 }
 
-/** @throws BadRequest for what a flavor asks of a host that means nothing, or that an image may not ask beside it. */
-export function checkHardware(flavor: Flavor, image: Properties): void {
+/**
+ * Returns the NUMA topology that a server gets, in a form that can be compared; null for none.
+ * @throws BadRequest for what a flavor asks of a host that means nothing, or that an image may not ask beside it.
+ */
+export function checkHardware(flavor: Flavor, image: Properties): object | null {
   const specs = flavor.extra_specs;
   checkSerialPorts(specs['hw:serial_port_count'], image.hw_serial_port_count);
   const realtime = realtimeCpus(flavor, image);
@@ -93,7 +96,11 @@ export function checkHardware(flavor: Flavor, image: Properties): void {
   const nodes = nodeCount(specs['hw:numa_nodes'], image.hw_numa_nodes);
   const pages = checkPageSize(specs['hw:mem_page_size'], image.hw_mem_page_size);
   const memories = specs['hw:pmem']?.split(',').some((label) => label.trim());
-  if (nodes || pages || memories || policy === 'dedicated' || policy === 'mixed') checkNodes(flavor, image, nodes ?? 1);
+  if (!(nodes || pages || memories || policy === 'dedicated' || policy === 'mixed')) return null;
+  return {
+    ...{ policy, threads: specs['hw:cpu_thread_policy'] || image.hw_cpu_thread_policy, realtime: realtime && [...realtime] },
+    ...{ pages: image.hw_mem_page_size ?? specs['hw:mem_page_size'], ...checkNodes(flavor, image, nodes ?? 1) },
+  };
 }
 
 function known(what: string, value: string | undefined, list: readonly string[], source = ''): void {
@@ -229,8 +236,8 @@ export function perNode<Value>(of: Properties, name: string, read: (value: strin
   return values.length > 0 ? values : undefined;
 }
 
-/** CPUs and memory are shared out evenly, or as the lists of the nodes say. */
-function checkNodes({ vcpus, memory_mb: memory, extra_specs: specs }: Flavor, image: Properties, nodes: number): void {
+/** Returns the nodes. CPUs and memory are shared out evenly, or as the lists of the nodes say. */
+function checkNodes({ vcpus, memory_mb: memory, extra_specs: specs }: Flavor, image: Properties, nodes: number): object {
   const lists = <Value>(name: string, read: (value: string) => Value) => {
     const [own, asked] = [perNode(specs, `hw:${name}`, read), perNode(image, `hw_${name}`, read)];
     return own && asked ? overridden(`hw_${name}`, 'NUMA configuration') : (own ?? asked);
@@ -238,7 +245,7 @@ function checkNodes({ vcpus, memory_mb: memory, extra_specs: specs }: Flavor, im
   const cpus = lists('numa_cpus', parseCpus);
   const sizes = lists('numa_mem', integerOf);
   if (!cpus && !sizes) {
-    if (vcpus % nodes === 0 && memory % nodes === 0) return;
+    if (vcpus % nodes === 0 && memory % nodes === 0) return { nodes };
     refuse(
       'Instance CPUs and/or memory cannot be evenly distributed across instance NUMA nodes. Explicit assignment of CPUs and memory to nodes is required',
     );
@@ -256,4 +263,5 @@ function checkNodes({ vcpus, memory_mb: memory, extra_specs: specs }: Flavor, im
   }
   const total = sizes.reduce((sum, size) => sum + size, 0);
   if (total !== memory) refuse(`${total} MB of memory assigned, but expected ${memory} MB`);
+  return { nodes, cpus: cpus.map((list) => [...list]), sizes };
 }

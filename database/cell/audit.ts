@@ -9,15 +9,21 @@ export interface ServerRow {
   host: string | null;
   deleted: boolean;
   task_state: TaskState | null;
+  /** uuid of the image of its root disk; null when that is on a volume. */
+  image: string | null;
   /** What is being done to it, if anything is. */
   task: string | null;
   /** Seconds since its host should have begun the task, or ended it; negative until then. */
   overdue: number | null;
   /** Seconds since the server was accepted. */
   age: number;
+  /** Whether an admin has said once what state it is in. */
+  reset: boolean;
   /** The tables where a row of the server is missing; empty when it is complete. A deleted server lacks nothing. */
   lacks: string[];
 }
+
+const reset = `select x.id from instance_actions x where x.instance_uuid = i.uuid and x.action = 'resetState' limit 1`;
 
 /**
  * Tables with a row for every server, and the first row of each for the server `i`. A subquery that returns a value is run by index, for a page at a time.
@@ -33,14 +39,14 @@ const parts: Readonly<Record<string, string>> = {
     select case when i.vm_state <> 'error' then 0
       else coalesce(
         (select x.id from instance_faults x where x.instance_uuid = i.uuid and x.deleted = 0 limit 1),
-        (select x.id from instance_actions x where x.instance_uuid = i.uuid and x.action = 'resetState' limit 1)) end`,
+        (${reset})) end`,
 };
 
 const lacks = Object.entries(parts).map(([name, first]) => `case when i.deleted = 0 and (${first}) is null then '${name}' end`);
 
-const columns = `i.uuid, i.vm_state, i.host, i.deleted <> 0 as deleted, i.task_state, i.task->>'action' as task,
+const columns = `i.uuid, i.vm_state, i.host, i.deleted <> 0 as deleted, i.task_state, nullif(i.image_ref, '') as image, i.task->>'action' as task,
   extract(epoch from now() - coalesce(i.task->>'due_at', i.task->>'asked_at')::timestamptz)::int as overdue, extract(epoch from now() - i.created_at)::int as age,
-  array_remove(array[${lacks.join(', ')}], null) as lacks`;
+  (${reset}) is not null as reset, array_remove(array[${lacks.join(', ')}], null) as lacks`;
 
 /** Returns the next living servers by uuid; fewer than `limit` when there are no more. */
 export async function scanInstances(cell: Database, after: string, limit: number): Promise<ServerRow[]> {

@@ -22,31 +22,62 @@ export async function saveComputeNodes(cell: Database, hosts: readonly NewHost[]
   );
 }
 
-/** Disables the compute service of a host with the reason, or enables it (null). */
-export async function setServiceDisabled(cell: Database, host: string, disabled: { reason: string | null } | null): Promise<void> {
-  await query(
+/** What keeps the scheduler from a host. */
+export interface ServiceState {
+  disabled: boolean;
+  reason: string | null;
+  forced_down: boolean;
+}
+
+const computeService = `"binary" = 'nova-compute' and deleted = 0`;
+const serviceState = 'disabled, disabled_reason as reason, forced_down';
+
+/**
+ * Disables the compute service of a host with the reason, or enables it (null).
+ * @returns its state from now on; undefined when the cell does not know it.
+ */
+export async function setServiceDisabled(
+  cell: Database,
+  host: string,
+  disabled: { reason: string | null } | null,
+): Promise<ServiceState | undefined> {
+  const [state] = await query<ServiceState>(
     cell,
     `update services set disabled = :disabled, disabled_reason = :reason::text, updated_at = now()
-     where host = :host and "binary" = 'nova-compute' and deleted = 0`,
+     where host = :host and ${computeService} returning ${serviceState}`,
     { host, disabled: disabled !== null, reason: disabled?.reason ?? null },
   );
+  return state;
 }
 
-/** Returns the reasons of the disabled compute services by host. */
-export async function disabledReasons(cell: Database): Promise<Map<string, string | null>> {
-  const rows = await query<{ host: string; disabled_reason: string | null }>(
+/**
+ * Forces the compute service of a host down, or takes that back.
+ * @returns its state from now on; undefined when the cell does not know it.
+ */
+export async function setForcedDown(cell: Database, host: string, forcedDown: boolean): Promise<ServiceState | undefined> {
+  const [state] = await query<ServiceState>(
     cell,
-    `select host, disabled_reason from services where disabled and "binary" = 'nova-compute' and deleted = 0`,
+    `update services set forced_down = :forced_down, updated_at = now() where host = :host and ${computeService} returning ${serviceState}`,
+    { host, forced_down: forcedDown },
   );
-  return new Map(rows.map(({ host, disabled_reason }) => [host, disabled_reason]));
+  return state;
 }
 
-/** Returns the next hosts of a cell by name, those whose service is disabled too; fewer than `limit` when there are no more. */
+/** Returns the states of the compute services that are disabled or forced down by host. */
+export async function unusableServices(cell: Database): Promise<Map<string, ServiceState>> {
+  const rows = await query<ServiceState & { host: string }>(
+    cell,
+    `select host, ${serviceState} from services where (disabled or forced_down) and ${computeService}`,
+  );
+  return new Map(rows.map(({ host, ...state }) => [host, state]));
+}
+
+/** Returns the next hosts of a cell by name, those whose service is disabled or forced down too; fewer than `limit` when there are no more. */
 export async function listComputeNodes(cell: Database, after: string, limit: number): Promise<NewHost[]> {
   return query<NewHost>(
     cell,
     `select distinct on (c.host) c.uuid, c.host, jsonb_build_object('VCPU', c.vcpus, 'MEMORY_MB', c.memory_mb, 'DISK_GB', c.local_gb) as total,
-       coalesce(s.disabled, false) as disabled
+       coalesce(s.disabled or s.forced_down, false) as disabled
      from compute_nodes c left join services s on s.id = c.service_id and s.deleted = 0
      where c.deleted = 0 and c.host > :after order by c.host limit :limit`,
     { after, limit },

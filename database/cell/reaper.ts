@@ -1,4 +1,6 @@
 /** What the reaper looks at and removes in a cell. */
+
+import type { ImageOfServer } from '../api/servers/images-of-servers.ts';
 import { type Database, query } from '../data-api/client.ts';
 import type { VmState } from '../servers/document.ts';
 import type { FencedServer } from '../servers/ownership.ts';
@@ -9,19 +11,34 @@ import { serverTables } from './server-tables.ts';
 export interface InstanceState extends FencedServer {
   vm_state: VmState;
   host: string | null;
+  /** Its host is forced down. */
+  host_down: boolean;
   task: Task | null;
   deleted: boolean;
   /** For how many seconds it is deleted or soft-deleted; 0 for others. */
   deleted_for: number;
+  /** Its image, once it was rebuilt, and how often it was. */
+  rebuilt: Omit<ImageOfServer, 'uuid'> | null;
 }
+
+/** SQL of what a server `i` has of its image's properties: all that is kept of the image but what is a field of the image itself. */
+const imageProperties = `(
+  select coalesce(jsonb_object_agg(substr(key, length('image_') + 1), value), '{}') from instance_system_metadata
+  where instance_uuid = i.uuid and deleted = 0 and starts_with(key, 'image_')
+    and key not in ('image_base_image_ref', 'image_min_disk', 'image_min_ram', 'image_disk_format', 'image_container_format'))`;
 
 /** Returns the states of those servers that the cell holds, deleted ones too. */
 export async function findInstanceStates(cell: Database, servers: readonly string[]): Promise<InstanceState[]> {
   return query<InstanceState>(
     cell,
     `select uuid, fencing_token, vm_state, host, task, deleted <> 0 as deleted,
-       coalesce(extract(epoch from now() - deleted_at), 0)::float8 as deleted_for
-     from instances
+       coalesce(extract(epoch from now() - deleted_at), 0)::float8 as deleted_for, exists (
+         select from services s where s.host = i.host and s."binary" = 'nova-compute' and s.forced_down and s.deleted = 0) as host_down,
+       case when rebuilds > 0 and image <> '' then jsonb_build_object(
+         'rebuilds', rebuilds, 'image', jsonb_build_object('id', image, 'properties', ${imageProperties})) end as rebuilt
+     from instances i cross join lateral (
+       select (select count(*) from instance_actions where instance_uuid = i.uuid and action = 'rebuild') as rebuilds,
+         (select value from instance_system_metadata where instance_uuid = i.uuid and deleted = 0 and key = 'image_base_image_ref') as image) known
      where uuid = any (array(select jsonb_array_elements_text(:servers::jsonb)::uuid))`,
     { servers },
   );

@@ -19,8 +19,8 @@ export interface NewTask extends Omit<TaskName, 'attempt'> {
   event: string;
   taskState: TaskState | null;
   arguments: Task['arguments'];
-  /** Generation of its note in the api database. */
-  note: number;
+  /** Generation of its note in the api database, where something follows its end there. */
+  note?: number;
   userId: string;
   projectId: string;
 }
@@ -36,30 +36,45 @@ export interface FoundServer {
   accepted: boolean;
 }
 
+/** What an action changes of its server in the statement that begins it, as SQL over its row `i` and the row `found` as it was. */
+export interface TaskChanges {
+  /** What the server must be beside the precondition. */
+  condition?: string;
+  /** What its host needs to know. */
+  arguments?: string;
+  /** Assignments to columns of its row, each with a comma before it. */
+  assignments?: string;
+  /** Functions that change what belongs to it, each with a comma before it. */
+  functions?: string;
+}
+
 /**
- * Begins a task if the server is as it must be, on a host, and was launched: sets the task state, and adds the action with its event. A task whose place it takes
- * ends with an error. Sent twice, it answers the same.
- * @returns undefined when the cell does not know the server.
+ * CTEs that begin a task if the server is as it must be, on a host, and was launched: `found` is the server as it was, `accepted` as it is, if the task has
+ * begun. The task state is set, the action added with its event, and a task whose place it takes ends with an error. Their parameters are those of `beginning`.
  */
-export async function beginTask(cell: Database, task: NewTask, precondition: Precondition): Promise<FoundServer | undefined> {
-  const [found] = await query<FoundServer>(
-    cell,
-    `with
-     -- The server, which nobody else changes meanwhile, and whether an earlier sending has begun the task.
+export function beginTaskCtes({
+  condition = 'true',
+  arguments: known = ':arguments::jsonb',
+  assignments = '',
+  functions = '',
+}: TaskChanges = {}) {
+  return `
+     -- The server, which nobody else changes meanwhile, and whether an earlier sending has begun the task, be it over or not.
      found as (
-       select *, coalesce(task->>'request_id' = :request_id and task->>'action' = :action, false) as sent_before
-       from instances where uuid = :server::uuid and deleted = 0 for update),
+       select i.*, i as server, coalesce(task->>'request_id' = :request_id and task->>'action' = :action, false) or exists (
+         select from instance_actions where instance_uuid = i.uuid and request_id = :request_id and action = :action) as sent_before
+       from instances i where uuid = :server::uuid and deleted = 0 for update),
      -- Its task from now on.
      accepted as (
        update instances i set task_state = :task_state, progress = 0, updated_at = now(),
-         task = jsonb_build_object('action', :action, 'request_id', :request_id, 'attempt', 1, 'arguments', :arguments::jsonb,
-           'asked_at', now(), 'due_at', null, 'note', :note::int)
+         task = jsonb_build_object('action', :action, 'request_id', :request_id, 'attempt', 1, 'arguments', ${known},
+           'asked_at', now(), 'due_at', null, 'note', :note::int)${assignments}
        from found
        where i.id = found.id and not sent_before and not (found.locked and :unlocked) and found.host is not null
          and found.vm_state in (select jsonb_array_elements_text(:vm_states::jsonb))
          and coalesce(found.task_state, '') in (select coalesce(value, '') from jsonb_array_elements_text(:task_states::jsonb) value)
-         and found.launched_at is not null
-       returning i.uuid, found.host, ${endReplacedAction}),
+         and found.launched_at is not null and ${condition}
+       returning i.uuid, i.host, i as server, ${endReplacedAction}${functions}),
      -- Its record among the server's actions
      action as (
        insert into instance_actions (instance_uuid, action, request_id, user_id, project_id, start_time, updated_at)
@@ -68,23 +83,38 @@ export async function beginTask(cell: Database, task: NewTask, precondition: Pre
        returning id),
      -- with its event on the host.
      event as (
-       insert into instance_actions_events (action_id, event, start_time, host) select action.id, :event, now(), accepted.host from action, accepted)
+       insert into instance_actions_events (action_id, event, start_time, host) select action.id, :event, now(), accepted.host from action, accepted)`;
+}
+
+/** Returns the parameters of the CTEs that begin a task. */
+export function beginning(task: NewTask, precondition: Precondition) {
+  return {
+    server: task.server,
+    action: task.action,
+    event: task.event,
+    request_id: task.request_id,
+    task_state: task.taskState,
+    arguments: task.arguments,
+    note: task.note ?? null,
+    user_id: task.userId,
+    project_id: task.projectId,
+    unlocked: precondition.unlocked,
+    vm_states: precondition.vmStates,
+    task_states: precondition.taskStates,
+    ...replacedBy(replaced),
+  };
+}
+
+/**
+ * Begins a task, and changes nothing else of the server. Sent twice, it answers the same.
+ * @returns undefined when the cell does not know the server.
+ */
+export async function beginTask(cell: Database, task: NewTask, precondition: Precondition): Promise<FoundServer | undefined> {
+  const [found] = await query<FoundServer>(
+    cell,
+    `with ${beginTaskCtes()}
      select host, fencing_token, vm_state, task_state, locked, launched_at, sent_before or exists (select from accepted) as accepted from found`,
-    {
-      server: task.server,
-      action: task.action,
-      event: task.event,
-      request_id: task.request_id,
-      task_state: task.taskState,
-      arguments: task.arguments,
-      note: task.note,
-      user_id: task.userId,
-      project_id: task.projectId,
-      unlocked: precondition.unlocked,
-      vm_states: precondition.vmStates,
-      task_states: precondition.taskStates,
-      ...replacedBy('Another action took its place.'),
-    },
+    beginning(task, precondition),
   );
   return found;
 }
@@ -172,6 +202,28 @@ export async function endTask(cell: Database, task: TaskName, end: TaskEnd): Pro
   );
   return ended;
 }
+
+/**
+ * Ends the record of a task in which no other action was kept from taking its place: its host did it all the same.
+ * @returns false when no other action did, or a report has come before.
+ */
+export async function endReplacedTask(cell: Database, { server, action, request_id }: TaskName, failure: string | null): Promise<boolean> {
+  const rows = await query(
+    cell,
+    `with
+     -- The action, as it was ended when it was replaced.
+     replaced as (
+       update instance_actions a set finish_time = now(), updated_at = now(), message = :message from instance_actions_events e
+       where a.instance_uuid = :server::uuid and a.request_id = :request_id and a.action = :action and e.action_id = a.id and e.details = :replaced
+       returning a.id)
+     update instance_actions_events e set finish_time = now(), updated_at = now(), result = coalesce(:message, 'Success'), details = :details
+     from replaced where e.action_id = replaced.id returning e.id`,
+    { server, action, request_id, replaced, message: failure === null ? null : 'Error', details: failure },
+  );
+  return rows.length > 0;
+}
+
+const replaced = 'Another action took its place.';
 
 /** SQL that ends the action of the task of a server `i` that a CTE `found` has; it needs the parameters of `replacedBy`. */
 export const endReplacedAction = `end_action(i.uuid, found.task->>'request_id', found.task->>'action', :message, :details)`;

@@ -17,6 +17,8 @@ export interface TaskName {
 export interface Task extends Omit<TaskName, 'server'> {
   /** What the host needs to know beside the server. */
   arguments: Readonly<Record<string, string>>;
+  /** Of a build: the hosts to try when this one goes down. */
+  alternates?: string[];
   /** When the host was asked in this attempt; ISO 8601. */
   asked_at: string;
   /** When its end is overdue, once the host has begun; ISO 8601. */

@@ -45,5 +45,6 @@ export class ControlPlaneStack extends Stack {
     const { alarms } = new Alarms(this, 'Alarms', observed);
     new Dashboard(this, 'Dashboard', observed, alarms);
     new CfnOutput(this, 'ApiUrl', { value: publicUrl || url, description: 'Keystone is at /identity/v3, Nova at /v2.1' });
+    new CfnOutput(this, 'ReaperArn', { value: reaper.stateMachine.stateMachineArn, description: 'An execution runs the reaper' });
   }
 }

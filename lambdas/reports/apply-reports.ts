@@ -8,7 +8,7 @@ import { hostDriver } from '../shared/host-driver.ts';
 import { type InvocationContext, log, observed } from '../shared/observation/invocation.ts';
 import { settings } from '../shared/settings.ts';
 import { buildEnded } from '../workflows/boot/build-ended.ts';
-import { continueBoot } from '../workflows/boot/start.ts';
+import { startBoot } from '../workflows/boot/start.ts';
 
 const onHost = { server: z.uuid(), host: z.string(), cell: z.string(), fencing_token: z.int() };
 const build = z.object({ execution: z.string(), alternates: z.array(z.string()), attempt: z.int() });
@@ -43,7 +43,7 @@ export const handler = ({ Records }: SQSEvent, context?: InvocationContext): Pro
 async function apply(body: string): Promise<void> {
   try {
     const late = lateReport.parse(JSON.parse(body));
-    const ended = await applyLateReport({ api: apiDatabase(), driver: hostDriver(), settings: settings(), startBoot: continueBoot }, late);
+    const ended = await applyLateReport({ api: apiDatabase(), driver: hostDriver(), settings: settings(), startBoot }, late);
     const { server, host, operation } = late.about;
     log().info('reported', { server, host, operation, result: late.report.result });
     if (ended) buildEnded('BootsActive', [ended]);

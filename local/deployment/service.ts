@@ -169,7 +169,9 @@ async function start(options: ServiceOptions, stops: (() => Promise<unknown>)[],
   stops.push(() => gateway.close());
   const cloudsFile = join(dataDir, 'clouds.yaml');
   await writeCloudsFile(cloudsFile, options.publicUrl ?? gateway.url, passwords);
-  stops.push(await publishEndpoint(dataDir, { ...aws.environment, API_DATABASE: databaseUrl('api') }));
+  stops.push(
+    await publishEndpoint(dataDir, { ...aws.environment, API_DATABASE: databaseUrl('api'), REAPER_STATE_MACHINE: reaper.stateMachineArn }),
+  );
   const databases = new Map([...clusters.keys()].map((name) => [name, databaseUrl(name)]));
   return {
     url: gateway.url,

@@ -48,7 +48,8 @@ export async function runEmulatedCloud({ signal, serve, ...options }: EmulatedCl
     const { SecretString: admin = '' } = await emulator.secrets.send(new GetSecretValueCommand({ SecretId: AdminSecretArn }));
     const cloudsFile = join(dataDir, 'clouds.yaml');
     await writeCloudsFile(cloudsFile, deployment.url, { admin, demo });
-    const unpublish = await publishEndpoint(dataDir, { ...environment, API_DATABASE });
+    const { ReaperArn: REAPER_STATE_MACHINE = '' } = deployment.outputs[`${prefix}-control-plane`] ?? {};
+    const unpublish = await publishEndpoint(dataDir, { ...environment, API_DATABASE, REAPER_STATE_MACHINE });
     serve({ ...deployment, environment, cloudsFile });
     await stopped;
     await unpublish();

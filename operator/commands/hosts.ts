@@ -1,6 +1,6 @@
-/** `cellzero hosts`: what hosts there are, more simulated ones, and taking one out of service. */
+/** `cellzero hosts`: what hosts there are, more simulated ones, taking one out of service, and saying that one is down. */
 import { type Command, Option } from 'commander';
-import { addHosts, drainHost, enableHost, type Host, listHosts } from '../../compute/hosts/hosts.ts';
+import { addHosts, bringUpHost, drainHost, enableHost, forceDownHost, type Host, listHosts } from '../../compute/hosts/hosts.ts';
 import { defaultHostResources } from '../../compute/hosts/simulated-hosts.ts';
 import { type CommonOptions, group, helpEnd, type Perform, part, wholeNumberFrom } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -11,21 +11,23 @@ export function addHostCommands(root: Command, perform: Perform): void {
   const hosts = group(
     root,
     'hosts',
-    'Lists the hosts with what they have left, adds simulated ones, and takes one out of service or puts it back.',
+    'Lists the hosts with what they have left, adds simulated ones, takes one out of service or puts it back, and says that one is down or up.',
   )
-    .summary('list hosts, add simulated ones, drain or enable one')
+    .summary('list hosts, add simulated ones, drain, enable or force down one')
     .addHelpText('after', '\n"cellzero hosts" alone lists them; "cellzero hosts <command> --help" explains a command.');
   addList(hosts, perform);
   addAdd(hosts, perform);
   addDrain(hosts, perform);
   addEnable(hosts, perform);
+  addForceDown(hosts, perform);
+  addUp(hosts, perform);
 }
 
 function addList(hosts: Command, perform: Perform): void {
   part(hosts, 'list', { isDefault: true })
     .summary('list hosts with what is used of what they have')
     .description(
-      'Lists the hosts with what is used of what they have. Only cells with a disabled host are asked for the reason, and woken for that if they sleep.',
+      'Lists the hosts with what is used of what they have. Only cells with a host that is disabled or forced down are asked for the reason, and woken for that if they sleep.',
     )
     .option('--cell <name>', 'only those of this cell')
     .addHelpText(
@@ -123,15 +125,65 @@ function addEnable(hosts: Command, perform: Perform): void {
     .addHelpText('after', helpEnd('  cellzero hosts enable cell1-host1', 'success, also when it was enabled before\n  1  not found'))
     .action((host: string, options: CommonOptions) =>
       perform(options, async (api) => {
-        const { cell, servers } = await enableHost(api, host);
+        const { cell, servers, service } = await enableHost(api, host);
+        const down = service?.forced_down ?? false;
         return {
-          json: { host, cell, enabled: true, servers },
-          text: () => `${host} of ${cell} is back in service.`,
+          json: { host, cell, enabled: !down, servers },
+          text: () => (down ? `${host} of ${cell} is enabled, but still forced down.` : `${host} of ${cell} is back in service.`),
           code: exitCodes.success,
         };
       }),
     );
 }
+
+function addForceDown(hosts: Command, perform: Perform): void {
+  part(hosts, 'force-down')
+    .summary('say that a host is down')
+    .description(
+      'Says that a host is down, as "openstack compute service set --down" does: no new server comes to it, its servers show host_status DOWN, and builds that it has begun move to another host. What it may still run of them is ended when it is up again. Its other servers stay.',
+    )
+    .argument('<host>', 'name of the host')
+    .addHelpText(
+      'after',
+      helpEnd('  cellzero hosts force-down cell1-host1', 'success, also when it was forced down before\n  1  not found'),
+    )
+    .action((host: string, options: CommonOptions) =>
+      perform(options, async (api, deployment) => {
+        const { cell, servers } = await forceDownHost(api, host);
+        const woken = await deployment.wakeReaper();
+        return {
+          json: { host, cell, forced_down: true, servers },
+          text: () => `${host} of ${cell} is forced down. Builds that it has begun move to another host${woken ? '' : atNextReap}.`,
+          code: exitCodes.success,
+        };
+      }),
+    );
+}
+
+function addUp(hosts: Command, perform: Perform): void {
+  part(hosts, 'up')
+    .summary('say that a host which was forced down is up')
+    .description(
+      'Says that a host which was forced down is up, as "openstack compute service set --up" does. What it still runs of servers that have left it meanwhile it is asked to end.',
+    )
+    .argument('<host>', 'name of the host')
+    .addHelpText('after', helpEnd('  cellzero hosts up cell1-host1', 'success, also when it was not forced down\n  1  not found'))
+    .action((host: string, options: CommonOptions) =>
+      perform(options, async (api, deployment) => {
+        const { cell, servers, service } = await bringUpHost(api, host);
+        const woken = await deployment.wakeReaper();
+        const state = service?.disabled ? 'up, but still disabled' : 'up';
+        return {
+          json: { host, cell, forced_down: false, enabled: !service?.disabled, servers },
+          text: () => `${host} of ${cell} is ${state}. What it runs of servers that left it is ended${woken ? '' : atNextReap}.`,
+          code: exitCodes.success,
+        };
+      }),
+    );
+}
+
+/** Where the reaper could not be woken. */
+const atNextReap = ' when the reaper runs next';
 
 function disabledText(host: string, cell: string, servers: number): string {
   const left =
@@ -160,7 +212,8 @@ function hostsText(hosts: readonly Host[]): string {
 ${hosts.length} ${hosts.length === 1 ? 'host' : 'hosts'}, ${free} of them may be picked for new servers.`;
 }
 
-function status({ enabled, pickable }: Pick<Host, 'enabled' | 'pickable'>): string {
+function status({ enabled, forced_down, pickable }: Pick<Host, 'enabled' | 'forced_down' | 'pickable'>): string {
+  if (forced_down) return 'forced down';
   if (!enabled) return 'disabled';
   return pickable ? 'enabled' : 'cell disabled';
 }

@@ -9,6 +9,7 @@ import type { Stage } from '../../infra/settings.ts';
 import { stages } from '../../infra/settings.ts';
 import { attach, NoDeployment } from '../../local/deployment/attach.ts';
 import { stackOutput } from './stack-outputs.ts';
+import { wakeReaper } from './wake-reaper.ts';
 
 /** What the command line says about the deployment. */
 export interface Choice {
@@ -22,6 +23,8 @@ export type Target = { dataDir: string } | { stage: Stage } | { database: string
 /** A deployment within reach. */
 export interface Deployment {
   api: Database;
+  /** Has its reaper run now; returns false where it does not run or only its database is known. */
+  wakeReaper(): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -59,10 +62,20 @@ export async function reach(choice: Choice): Promise<Deployment> {
     Object.assign(process.env, environment);
     // A profile would count before the credentials of the deployment.
     delete process.env.AWS_PROFILE;
-    return { api: parseDatabaseUrl(environment.API_DATABASE), close };
+    const reaper = async () => environment.REAPER_STATE_MACHINE;
+    return { api: parseDatabaseUrl(environment.API_DATABASE), wakeReaper: () => wake(reaper), close };
   }
-  const url = 'stage' in where ? await stackOutput(where.stage, 'api-database', 'DatabaseUrl') : where.database;
-  return { api: databaseAt(url), close: async () => {} };
+  const close = async () => {};
+  if ('database' in where) return { api: databaseAt(where.database), wakeReaper: async () => false, close };
+  const { stage } = where;
+  const reaper = () => stackOutput(stage, 'control-plane', 'ReaperArn');
+  return { api: databaseAt(await stackOutput(stage, 'api-database', 'DatabaseUrl')), wakeReaper: () => wake(reaper), close };
+}
+
+async function wake(reaper: () => Promise<string | undefined>): Promise<boolean> {
+  const stateMachineArn = await reaper();
+  if (stateMachineArn) await wakeReaper(stateMachineArn);
+  return stateMachineArn !== undefined;
 }
 
 function databaseAt(url: string): Database {

@@ -89,6 +89,35 @@ test('what stops halfway leaves a host that is not picked', { timeout: 60_000 },
   expect((await hosts('enable', 'cell1-host1')).code).toBe(0);
 });
 
+test('a host that is forced down loses what it has begun at once, and ends what it runs of it when it is up again', {
+  timeout: 60_000,
+}, async () => {
+  process.env.SIMULATION = JSON.stringify({ reportAfter: 900 });
+  const admin = await cloud.newUser('admin');
+  const id = await admin.boot();
+  await cloud.service.workflow.drain();
+  delete process.env.SIMULATION;
+  const { body } = await admin.send<{ server: Record<string, string> }>('GET', `/servers/${id}`);
+  const host = body.server['OS-EXT-SRV-ATTR:host'] ?? '';
+  expect(body.server).toMatchObject({ status: 'BUILD', host_status: 'UP' });
+
+  const down = await hosts('force-down', host);
+  expect(down).toMatchObject({ code: 0, stdout: `${host} of cell1 is forced down. Builds that it has begun move to another host.\n` });
+  const moved = await admin.settled(id);
+  expect(moved).toMatchObject({ status: 'ACTIVE', host_status: 'UP' });
+  expect(moved['OS-EXT-SRV-ATTR:host']).not.toBe(host);
+  expect((await listed()).get(host)).toMatchObject({ enabled: false, pickable: false, forced_down: true, reason: null });
+  expect((await hosts()).stdout).toMatch(new RegExp(`\\| ${host} .*\\| forced down \\|`));
+  expect((await hosts('enable', host)).stdout).toContain('but still forced down');
+
+  const guests = () => query(cloud.database('cell1'), 'select host, instance_uuid from guests_to_end');
+  expect(await guests()).toEqual([{ host, instance_uuid: id }]);
+  expect((await hosts('up', host)).stdout).toBe(`${host} of cell1 is up. What it runs of servers that left it is ended.\n`);
+  await expect.poll(guests).toEqual([]);
+  expect((await listed()).get(host)).toMatchObject({ enabled: true, pickable: true, forced_down: false });
+  expect(await admin.settled(id)).toMatchObject({ status: 'ACTIVE' });
+});
+
 test('what is sent twice is done once', async () => {
   const traits = () => query(cloud.service.api, `select traits from resource_providers where name = 'cell1-host1'`);
   const lost = (sql: string) => cloud.service.dataApi.faults.add({ kind: 'after', sql, nth: 1 });
@@ -127,7 +156,7 @@ test('added hosts take servers, and keep their numbers', { timeout: 60_000 }, as
 test('what is not valid changes nothing', async () => {
   const senseless = [['drain'], ['add', 'cell1', '--count', '0'], ['add', 'cell1', '--vcpus', 'x'], ['remove', 'cell1-host1']];
   for (const { code, stdout } of await Promise.all(senseless.map((args) => hosts(...args)))) expect([code, stdout]).toEqual([2, '']);
-  for (const ended of await Promise.all(['drain', 'enable'].map((verb) => hosts(verb, 'nowhere')))) {
+  for (const ended of await Promise.all(['drain', 'enable', 'force-down', 'up'].map((verb) => hosts(verb, 'nowhere')))) {
     expect(ended).toMatchObject({ code: 1, stdout: '', stderr: 'cellzero: There is no host nowhere.\n' });
   }
 });

@@ -42,7 +42,7 @@ export interface Destroy extends OnHost {
  * the guest off and on, as Nova has it.
  */
 export const operationNames = [
-  ...(['power_on', 'power_off', 'reboot', 'pause', 'unpause', 'suspend', 'resume', 'rescue', 'unrescue'] as const),
+  ...(['power_on', 'power_off', 'reboot', 'pause', 'unpause', 'suspend', 'resume', 'rescue', 'unrescue', 'rebuild'] as const),
   ...(['set_admin_password', 'trigger_crash_dump', 'soft_delete', 'restore'] as const),
 ] as const;
 export type OperationName = (typeof operationNames)[number];

@@ -5,12 +5,11 @@ import type { HostClassFilter } from './index.ts';
 
 const known: ReadonlySet<string> = new Set(resourceClasses);
 
-/** No host has an inventory of another class than those that every server takes some of; and what takes no processor is no server here. */
+/** No host has an inventory of another class than those that a server may take some of. */
 export const resourceClassFilter: HostClassFilter = {
   name: 'ResourceClass',
   rejectionReason(_, { flavor }) {
     const asked = requestedResources(flavor.extra_specs);
-    if (asked.get('VCPU') === 0) return 'a server takes a VCPU';
     const [unknown] = [...asked].find(([resourceClass, amount]) => !known.has(resourceClass) && amount > 0) ?? [];
     return unknown && `there is no ${unknown}`;
   },

@@ -42,6 +42,20 @@ const usual = { unlocked: true, hosted: false, taskStates: [null], failed: 'unch
 const reboot = { ...usual, word: 'reboot', recorded: 'reboot', event: 'compute_reboot_instance', operation: 'reboot' } as const;
 const active = { vm_state: 'active', power_state: running } as const;
 
+const rebuild = {
+  ...usual,
+  word: 'rebuild',
+  recorded: 'rebuild',
+  event: 'compute_rebuild_instance',
+  vmStates: ['active', 'stopped', 'error'],
+  taskState: 'rebuilding',
+  operation: 'rebuild',
+  secret: true,
+  time: 600,
+  shutsDown: true,
+  failed: 'error',
+} as const;
+
 /** The actions by name; the two reboots of Nova's one action are two here. */
 export const serverActions = {
   start: {
@@ -92,6 +106,9 @@ export const serverActions = {
     ...{ ...usual, word: 'unrescue', recorded: 'unrescue', event: 'compute_unrescue_instance' },
     ...{ vmStates: ['rescued'], taskState: 'unrescuing', operation: 'unrescue', time: 600, after: active, failed: 'error' },
   },
+  rebuild: { ...rebuild, manner: { type: 'ACTIVE' }, after: { ...active, launched: true } },
+  /** Of a server that is to be left stopped, as it was. */
+  rebuildStopped: { ...rebuild, manner: { type: 'STOPPED' }, after: { vm_state: 'stopped', power_state: shutDown, launched: true } },
   changePassword: {
     ...{ ...usual, word: 'changePassword', recorded: 'changePassword', event: 'compute_set_admin_password' },
     ...{ vmStates: ['active'], taskState: 'updating_password', operation: 'set_admin_password', secret: true, after: {} },

@@ -1,23 +1,22 @@
 /** A task is handed to its host, and what the host answers is applied: its end, or that it has begun. */
 
-import type { EndedTask } from '../../../database/cell/tasks.ts';
 import { noteBegun } from '../../../database/cell/tasks.ts';
 import { inCell } from '../../cells/reach.ts';
 import type { TaskOperation } from '../../hosts/drivers/driver.ts';
 import type { ServerAction } from './actions.ts';
-import { applyReport } from './apply-report.ts';
+import { type AppliedReport, applyReport } from './apply-report.ts';
 import type { Tasks } from './tasks.ts';
 
 /**
  * Asks the host.
- * @returns when the task is due; how it left the server, if it has ended.
+ * @returns when the task is due; what the report of its end was about, if it has ended.
  * @throws what the driver throws when the host cannot be asked, DatabaseUnreachable when the cell does not answer; then the task is still to be handed over.
  */
 export async function askHost(
   tasks: Tasks,
   action: ServerAction,
   request: Omit<TaskOperation, 'operation' | 'time'>,
-): Promise<{ due: string } | { ended: EndedTask | undefined }> {
+): Promise<{ due: string } | { ended: AppliedReport | undefined }> {
   const { driver, settings } = tasks;
   const answer = await driver.begin({
     ...request,

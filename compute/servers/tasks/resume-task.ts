@@ -1,10 +1,10 @@
 /** A task that nobody moves any more: its host is asked again if it has not begun, and is waited for no longer than the task is due. */
-import { type EndedTask, takeNextAttempt } from '../../../database/cell/tasks.ts';
+import { takeNextAttempt } from '../../../database/cell/tasks.ts';
 import type { Task } from '../../../database/servers/task.ts';
 import { inCell } from '../../cells/reach.ts';
 import type { TaskOperation } from '../../hosts/drivers/driver.ts';
 import { actionOf } from './actions.ts';
-import { applyReport } from './apply-report.ts';
+import { type AppliedReport, applyReport } from './apply-report.ts';
 import { askHost } from './ask-host.ts';
 import type { Tasks } from './tasks.ts';
 
@@ -39,6 +39,8 @@ export async function resumeTask(tasks: Tasks, silence: number, { task, ...guest
     const ended = await applyReport(tasks, cell, action, name, { result: 'failure', message });
     return { done: 'failed' as const, dueAt: dueAfter(ended) };
   };
+  // That of a rebuild, known when it was accepted.
+  if (task.arguments.no_valid_host !== undefined) return fail(task.arguments.no_valid_host);
   if (task.due_at !== null) return fail('The host did not report the end in time.');
   // What was secret is gone with the function that knew it.
   if (action.secret || task.attempt === mostAttempts) return fail('The host could not be asked.');
@@ -49,6 +51,6 @@ export async function resumeTask(tasks: Tasks, silence: number, { task, ...guest
 }
 
 /** A server that is soft-deleted now is looked at again at once, as one that has no task. */
-function dueAfter(ended: EndedTask | undefined): string | null {
-  return ended?.deleted_at ? new Date().toISOString() : null;
+function dueAfter(ended: AppliedReport | undefined): string | null {
+  return ended?.server?.deleted_at ? new Date().toISOString() : null;
 }

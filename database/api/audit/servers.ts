@@ -22,6 +22,8 @@ export interface ServerRecords {
   counted: boolean;
   /** Its request spec is there. */
   specified: boolean;
+  /** uuid of the image that it has. */
+  image: string | null;
   /** Names of the hosts on which it has allocations, and uuids of the cells of these hosts. */
   hosts: string[];
   host_cells: string[];
@@ -45,7 +47,7 @@ const lookup = (select: string) => `lateral (${select} limit 1)`;
 /** Reads the servers of a CTE `(uuid)`. */
 const records = (servers: string) => `
   select asked.uuid, m.id is not null as mapped, coalesce(m.queued_for_delete, false) as deleted, c.uuid as cell,
-    ${seconds('b.created_at')} as requested, target.uuid as target_cell, coalesce(m.instances > 0, false) as counted, s.id is not null as specified,
+    ${seconds('b.created_at')} as requested, target.uuid as target_cell, coalesce(m.instances > 0, false) as counted, s.id is not null as specified, s.image,
     held.hosts, held.host_cells, ${seconds('greatest(held.changed, m.updated_at)')} as allocated,
     noted.cleanups, noted.cleanup_ages
   from ${servers} asked
@@ -53,7 +55,7 @@ const records = (servers: string) => `
   left join cell_mappings c on c.id = m.cell_id
   left join ${lookup('select * from build_requests where instance_uuid = asked.uuid')} b on true
   left join cell_mappings target on target.id = b.cell_id
-  left join ${lookup('select id from request_specs where instance_uuid = asked.uuid')} s on true
+  left join ${lookup("select id, spec->'image'->>'id' as image from request_specs where instance_uuid = asked.uuid")} s on true
   cross join lateral (
     select coalesce(array_agg(p.name), '{}') as hosts, max(changed) as changed,
       coalesce(array_agg(distinct host_cell.uuid::text) filter (where host_cell.id is not null), '{}') as host_cells

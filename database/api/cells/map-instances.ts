@@ -73,7 +73,7 @@ export async function adoptServers(api: Database, cell: string, servers: readonl
      wanted as (
        select living.uuid, p.id as provider, key as resource_class, amount::bigint as amount
        from living join resource_providers p on p.name = living.host cross join lateral jsonb_each_text(resources) as amounts (key, amount)
-       where amount::bigint > 0),
+       where amount::bigint > 0 or key = 'VCPU'),
      -- The inventories concerned, under lock in the order of their ids.
      held as (
        select i.id from inventories i where (i.resource_provider_id, i.resource_class) in (select provider, resource_class from wanted)

@@ -4,6 +4,7 @@
  */
 import { type Database, query } from '../../data-api/client.ts';
 import type { FencedServer } from '../../servers/ownership.ts';
+import { dueHosts, type HostCleanup } from '../hosts/host-cleanups.ts';
 
 /** A server that a cell may have something to do for. */
 export interface PendingCleanup extends FencedServer {
@@ -18,6 +19,8 @@ export interface CellCleanups {
   own: PendingCleanup[];
   /** Servers that went elsewhere: the cell may hold an orphaned row, written with this token or an earlier one, that nobody ever saw. */
   orphaned: PendingCleanup[];
+  /** Hosts of the cell that were forced down, or are up again. */
+  hosts: HostCleanup[];
 }
 
 /**
@@ -50,7 +53,7 @@ export async function noteOrphanedRows(api: Database, cell: string, servers: rea
 /** At most this many servers at a time; the next run takes the next. */
 const most = 500;
 
-/** Returns the cleanups that are due, by cell; those without a due time of their own when they were noted `silence` seconds ago or earlier. */
+/** Returns the cleanups of servers and hosts that are due, by cell; those without a due time of their own when they were noted `silence` seconds ago or earlier. */
 export async function listPendingCleanups(api: Database, silence: number): Promise<CellCleanups[]> {
   return query<CellCleanups>(
     api,
@@ -60,11 +63,14 @@ export async function listPendingCleanups(api: Database, silence: number): Promi
        select old.cell_id, coalesce(m.cell_id = old.cell_id, false) as own,
          jsonb_build_object('uuid', old.instance_uuid, 'generation', old.generation,
            'fencing_token', case when m.cell_id = old.cell_id then m.fencing_token else old.fencing_token end) as cleanup
-       from old left join instance_mappings m using (instance_uuid))
+       from old left join instance_mappings m using (instance_uuid)),
+     ${dueHosts}
      select jsonb_build_object('uuid', c.uuid, 'name', c.name, 'database_connection', c.database_connection) as cell,
        coalesce(jsonb_agg(cleanup) filter (where own), '[]') as own,
-       coalesce(jsonb_agg(cleanup) filter (where not own), '[]') as orphaned
-     from known join cell_mappings c on c.id = known.cell_id
+       coalesce(jsonb_agg(cleanup) filter (where not own), '[]') as orphaned,
+       (select coalesce(jsonb_agg(cleanup), '[]') from due_hosts where due_hosts.cell_id = c.id) as hosts
+     from cell_mappings c left join known on known.cell_id = c.id
+     where known.cell_id is not null or c.id in (select cell_id from due_hosts)
      group by c.id`,
     { silence },
   );

@@ -45,10 +45,11 @@ export async function claim(api: Database, execution: string, claims: readonly C
      waiting as (
        select b.instance_uuid as server from build_requests b join asked on server = b.instance_uuid
        where b.execution = :execution order by b.id for update of b),
-     -- A row for each allocation that they need.
+     -- A row for each allocation that they need; that of VCPU says where a server is, also when it takes none.
      wanted as (
        select server, provider, key as resource_class, amount::bigint as amount
-       from asked join waiting using (server) cross join lateral jsonb_each_text(resources) as amounts (key, amount) where amount::bigint > 0),
+       from asked join waiting using (server) cross join lateral jsonb_each_text(resources) as amounts (key, amount)
+       where amount::bigint > 0 or key = 'VCPU'),
      -- Allocations that an earlier sending of this statement made, and whether it made all of them on these hosts.
      before as (
        select count(*) as found, count(*) filter (where a.resource_provider_id = wanted.provider) = (select count(*) from wanted) as complete

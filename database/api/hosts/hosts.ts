@@ -1,6 +1,7 @@
 /** Hosts as the api database knows them: mapped to a cell, with a resource provider and inventories. */
 import { type Database, query, queryDocuments } from '../../data-api/client.ts';
 import { disabledTrait, type ResourceClass, type Resources } from './allocations.ts';
+import { noteHosts } from './host-cleanups.ts';
 
 /** A host to register; `uuid` is that of its compute node and so of its resource provider. */
 export interface NewHost {
@@ -118,7 +119,7 @@ export interface HostCapacity {
   /** Name of its cell. */
   cell: string;
   zone: string;
-  /** Its service is enabled. */
+  /** Its service is enabled, and not forced down. */
   enabled: boolean;
   /** Its cell is enabled, too: the scheduler may pick it. */
   pickable: boolean;
@@ -182,15 +183,21 @@ export async function findHost(api: Database, host: string): Promise<HostPlace |
   return place;
 }
 
+const disabling = `update resource_providers
+     set traits = array_append(array_remove(traits, :trait), :trait), generation = generation + 1, updated_at = now()
+     where name = :host and name in (select host from host_mappings)`;
+
 /** Keeps the scheduler from picking a mapped host; an operator who is about to enable it as it was before finds it changed. */
 export async function disableHost(api: Database, host: string): Promise<void> {
-  await query(
-    api,
-    `update resource_providers
-     set traits = array_append(array_remove(traits, :trait), :trait), generation = generation + 1, updated_at = now()
-     where name = :host and name in (select host from host_mappings)`,
-    { host, trait: disabledTrait },
-  );
+  await query(api, disabling, { host, trait: disabledTrait });
+}
+
+/** As disableHost, of a host that its cell knows to be down: what it has begun is left to the reaper, now. */
+export async function disableDownHost(api: Database, host: string): Promise<void> {
+  await query(api, `with disabled as (${disabling} returning id), noted as (${noteHosts('select id from disabled')}) select 1`, {
+    host,
+    trait: disabledTrait,
+  });
 }
 
 /**
@@ -199,12 +206,26 @@ export async function disableHost(api: Database, host: string): Promise<void> {
  * @returns false when it was disabled since; nothing has changed then.
  */
 export async function enableHost(api: Database, host: string, generation: number): Promise<boolean> {
-  const rows = await query(
-    api,
-    `update resource_providers set traits = array_remove(traits, :trait), updated_at = now()
-     where name = :host and generation = :generation and name in (select host from host_mappings)
-     returning id`,
-    { host, generation, trait: disabledTrait },
-  );
+  const rows = await query(api, `${enabling} returning id`, { host, generation, trait: disabledTrait });
   return rows.length > 0;
+}
+
+const enabling = `update resource_providers set traits = array_remove(traits, :trait), updated_at = now()
+     where name = :host and generation = :generation and name in (select host from host_mappings)`;
+
+/**
+ * Leaves what a host that is up again may still run of servers that have left it to the reaper, now; and lets the scheduler pick it, unless it stays disabled.
+ * @param generation of the host as it was found.
+ * @returns false when it was disabled or forced down since; it is picked no more then.
+ */
+export async function bringUpHost(api: Database, host: string, generation: number, disabled: boolean): Promise<boolean> {
+  const [row] = await query<{ enabled: boolean }>(
+    api,
+    `with
+     enabled as (${enabling} and not :disabled returning id),
+     noted as (${noteHosts('select id from resource_providers where name = :host')})
+     select exists (select from enabled) as enabled`,
+    { host, generation, disabled, trait: disabledTrait },
+  );
+  return disabled || row?.enabled === true;
 }

@@ -12,6 +12,7 @@ import { dueTimes } from './0010-due-times.ts';
 import { cleanupGenerations } from './0011-cleanup-generations.ts';
 import { lastNoted } from './0012-last-noted.ts';
 import { quotaOfServers } from './0013-quota-of-servers.ts';
+import { hostCleanups } from './0014-host-cleanups.ts';
 
 /** The whole history of the api database, in order. */
 export const apiMigrations: readonly Migration[] = [
@@ -28,4 +29,5 @@ export const apiMigrations: readonly Migration[] = [
   cleanupGenerations,
   lastNoted,
   quotaOfServers,
+  hostCleanups,
 ];

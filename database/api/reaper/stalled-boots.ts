@@ -1,6 +1,6 @@
 /** Boots and builds that nobody moves any more: another execution takes them over, and the old one can do nothing from then on. */
 import { type Database, query } from '../../data-api/client.ts';
-import type { PendingCleanup } from '../cells/pending-cleanups.ts';
+import type { FencedServer } from '../../servers/ownership.ts';
 
 /** Servers that a new execution shall take on. */
 export interface StalledBoot {
@@ -37,17 +37,22 @@ export async function takeOverStalledBoots(api: Database, silence: number): Prom
 
 /**
  * Takes builds in a cell away from their execution and names another one; their pending cleanups count from now.
- * @param builds as they were listed: a build that has another owner since, or was noted again, is left alone.
+ * @param builds as they were listed: a build that has another owner since, or whose cleanup has another number, where one is given, is left alone.
  * @returns the uuids of the servers that the execution owns now.
  */
-export async function takeOverBuilds(api: Database, execution: string, cell: string, builds: readonly PendingCleanup[]): Promise<string[]> {
+export async function takeOverBuilds(
+  api: Database,
+  execution: string,
+  cell: string,
+  builds: readonly (FencedServer & { generation?: number })[],
+): Promise<string[]> {
   const rows = await query<{ uuid: string }>(
     api,
     `with stalled as (
        select p.instance_uuid, p.cell_id, build.fencing_token
        from jsonb_to_recordset(:builds::jsonb) as build (uuid uuid, fencing_token int, generation int)
        join cell_mappings c on c.uuid = :cell::uuid
-       join pending_cleanups p on p.instance_uuid = build.uuid and p.cell_id = c.id and p.generation = build.generation
+       join pending_cleanups p on p.instance_uuid = build.uuid and p.cell_id = c.id and p.generation = coalesce(build.generation, p.generation)
        order by p.instance_uuid),
      taken as (
        update instance_mappings m set execution = :execution, fencing_token = m.fencing_token + 1, updated_at = now()

@@ -19,7 +19,8 @@ export async function findUnfinishedWork(api: Database, cell: string, silence: n
     api,
     `select extract(epoch from least(
          (select min(updated_at) + make_interval(secs => :silence) from build_requests),
-         (select min(${cleanupDue}) from pending_cleanups)) - now())::float8 as "dueIn",
+         (select min(${cleanupDue}) from pending_cleanups),
+         (select min(due_at) from host_cleanups)) - now())::float8 as "dueIn",
        (select count(*) from build_requests b join cell_mappings c on c.id = b.cell_id where c.uuid = :cell::uuid) as "awaitingCell"`,
     { cell, silence },
   );

@@ -41,6 +41,26 @@ export interface BootChoices<Limit extends string> {
   limits: Record<Limit, number>;
 }
 
+/** A CTE of the images that the project of `:project` may boot from, of those whose ids are asked for by a condition. */
+export const bootable = (asked: string) => `
+     -- The images that the project may boot from, of those that are asked for.
+     bootable as (
+       select * from images where (${asked}) and ${imageVisible(':sees_all', ':project')})`;
+
+/** SQL of the image `:image_id` of that CTE, null when it is not there. */
+export const bootImage = `(select to_jsonb(found) from (
+          select id, name, status, size, min_disk, min_ram, disk_format, container_format, properties from bootable
+          where id = :image_id::uuid) found)`;
+
+/** SQL that is true when the project may use the kernel and the ramdisk that this image names. */
+export const bootKernelExists = `not exists (
+         select from bootable cross join lateral jsonb_each_text(bootable.properties) as named (key, image)
+         where id = :image_id::uuid and key in ('kernel_id', 'ramdisk_id') and bootable.properties->>'kernel_id' is distinct from 'nokernel'
+           and image not in (select id::text from images where ${imageVisible(':sees_all', ':project')}))`;
+
+/** SQL of the key pair `:key_name` of the user `:user_id`. */
+export const bootKeyPair = `(select ${keyPairDocument('k')} from key_pairs k where user_id = :user_id and name = :key_name)`;
+
 /**
  * Reads what a boot names, and makes sure that the project has its row of quota_usages, which acceptance locks.
  */
@@ -76,22 +96,14 @@ export async function findBootChoices<Limit extends string>(
      usage as (
        insert into quota_usages (project_id) select :project where not exists (select from quota_usages where project_id = :project)
        on conflict do nothing),
-     -- The images that the project may boot from, of those that are asked for.
-     bootable as (
-       select * from images
-       where (id = :image_id::uuid or id in (select jsonb_array_elements_text(:device_images::jsonb)::uuid)) and ${imageVisible(':sees_all', ':project')})
+${bootable('id = :image_id::uuid or id in (select jsonb_array_elements_text(:device_images::jsonb)::uuid)')}
      select
        (select to_jsonb(found) - 'description' from (
           select ${flavorColumns('f')} from flavors f where flavorid = :flavor_id and not f.disabled and ${flavorVisible('f')}) found) as flavor,
-       (select to_jsonb(found) from (
-          select id, name, status, size, min_disk, min_ram, disk_format, container_format, properties from bootable
-          where id = :image_id::uuid) found) as image,
-       not exists (
-         select from bootable cross join lateral jsonb_each_text(bootable.properties) as named (key, image)
-         where id = :image_id::uuid and key in ('kernel_id', 'ramdisk_id') and bootable.properties->>'kernel_id' is distinct from 'nokernel'
-           and image not in (select id::text from images where ${imageVisible(':sees_all', ':project')})) as "kernelExists",
+       ${bootImage} as image,
+       ${bootKernelExists} as "kernelExists",
        (select coalesce(jsonb_agg(id), '[]') from bootable) as "deviceImages",
-       (select ${keyPairDocument('k')} from key_pairs k where user_id = :user_id and name = :key_name) as "keyPair",
+       ${bootKeyPair} as "keyPair",
        exists (select from instance_groups where uuid = :group::uuid and (:sees_all or project_id = :project)) as "groupExists",
        exists (select from host_states where zone = :zone and cell_id is not null and not service_disabled) as "zoneAvailable",
        exists (

@@ -172,8 +172,8 @@ export async function updateBuildRequest(api: Database, server: string, changes:
        -- With the new values.
        changed as (
          update build_requests
-         set instance = instance || :changes::jsonb || jsonb_build_object('updated_at', now()),
-           fencing_token = fencing_token + case when cell_id is null then 0 else 1 end
+         set instance = case when instance @> :changes::jsonb then instance else instance || :changes::jsonb || jsonb_build_object('updated_at', now()) end,
+           fencing_token = fencing_token + case when cell_id is null or instance @> :changes::jsonb then 0 else 1 end
          where instance_uuid = :server::uuid
          returning *)`,
     },

@@ -2,7 +2,7 @@
  * The global index of servers: who owns each, when it was accepted, and which cell has it. While it has none, the build request stands for it, and both
  * are read in one statement: a server is in exactly one of the two places at any moment.
  */
-import { type Database, queryDocuments } from '../../data-api/client.ts';
+import { type Database, type Parameter, queryDocuments } from '../../data-api/client.ts';
 import type { DocumentFilter, Instance } from '../../servers/document.ts';
 import { notePending } from '../cells/pending-cleanups.ts';
 import { buildRequestDocument } from './build-requests.ts';
@@ -101,22 +101,34 @@ export interface NotedMapping extends InstanceMapping {
   generation: number | null;
 }
 
+/** What is read beside a mapping: CTEs, and SQL of an object that may name them and the mapping `m`. */
+export interface Beside {
+  ctes: string;
+  sql: string;
+  parameters: Readonly<Record<string, Parameter>>;
+}
+
+const nothing: Beside = { ctes: '', sql: `'{}'::jsonb`, parameters: {} };
+
 /**
  * Returns the mapping of a server that is about to be deleted or changed, and notes that this began in its cell; so it is finished whatever happens to the
  * caller.
  * @param projectId restricts to a project; null sees all.
+ * @param beside what is read with it.
  */
-export async function findInstanceMappingToChange(
+export async function findInstanceMappingToChange<More extends object = object>(
   api: Database,
   uuid: string,
   projectId: string | null,
-): Promise<NotedMapping | undefined> {
-  const { documents } = await queryDocuments<NotedMapping>(
+  beside = nothing,
+): Promise<(NotedMapping & More) | undefined> {
+  const { documents } = await queryDocuments<NotedMapping & More>(
     api,
-    `select m.instance_uuid as key, ${mappingDocument()} || jsonb_build_object('generation', (select generation from begun)) as doc from ${joinedMappings('found')}`,
-    { uuid, project_id: projectId },
+    `select m.instance_uuid as key, ${mappingDocument()} || jsonb_build_object('generation', (select generation from begun)) || ${beside.sql} as doc
+     from ${joinedMappings('found')}`,
+    { uuid, project_id: projectId, ...beside.parameters },
     {
-      ctes: `
+      ctes: `${beside.ctes}
        -- The server, if it lives and is of the project.
        found as (
          select * from instance_mappings

@@ -118,12 +118,12 @@ export function releaseQuota(servers: string, allocations: 'keep' | 'release' = 
     ${allocations === 'release' ? `${releaseAllocations(servers)}, ${leaveGroups('ended', 'held')}` : leaveGroups('ended', 'ended')}`;
 }
 
-/** Returns SQL that sums what mappings hold of the quota of their projects: one that counts as no instance, nothing. One of a release before this one that does not say holds what its request spec asks for. */
+/** Returns SQL that sums what mappings hold of the quota of their projects. One of a release before this one that does not say holds what its request spec asks for. */
 export function quotaOf(mappings: string): string {
   return `
     select m.project_id, sum(m.instances)::int as instances,
-      sum(m.instances * coalesce(m.cores, (spec->'flavor'->>'vcpus')::int, 0))::bigint as cores,
-      sum(m.instances * coalesce(m.ram, (spec->'flavor'->>'memory_mb')::int, 0))::bigint as ram,
+      sum(coalesce(m.cores, (spec->'flavor'->>'vcpus')::int, 0))::bigint as cores,
+      sum(coalesce(m.ram, (spec->'flavor'->>'memory_mb')::int, 0))::bigint as ram,
       bool_and(m.cores is not null or s.id is not null) as known
     from ${mappings} m left join request_specs s on s.instance_uuid = m.instance_uuid and m.cores is null
     group by m.project_id`;

@@ -9,6 +9,8 @@ export interface RequestSpec {
   /** What extra specs of the flavor ask of a host instead of what the flavor has. */
   resources?: Partial<Resources>;
   image: { id: string; properties: Record<string, string> } | null;
+  /** How often the server had been rebuilt when it had this image; without it, never. */
+  rebuilds?: number;
   /** The availability zone the client asked for. */
   availability_zone: string | null;
   scheduler_hints: Record<string, string[]>;

@@ -48,8 +48,7 @@ export async function findInstanceMappingToRestore(
        begun as (${notePending('select instance_uuid, cell_id, fencing_token from found where cell_id is not null')} returning generation),
        -- What it shall hold, if it holds nothing.
        wanted as (
-         select m.instance_uuid, m.project_id, coalesce(m.cores, (spec->'flavor'->>'vcpus')::int, 0) as cores,
-           coalesce(m.ram, (spec->'flavor'->>'memory_mb')::int, 0) as ram
+         select m.instance_uuid, m.project_id, coalesce((spec->'flavor'->>'vcpus')::int, 0) as cores, coalesce((spec->'flavor'->>'memory_mb')::int, 0) as ram
          from found m left join request_specs s using (instance_uuid) where m.instances = 0),
        -- What the project uses, under lock.
        usage as (select q.* from quota_usages q join wanted using (project_id) for update of q),
@@ -59,7 +58,7 @@ export async function findInstanceMappingToRestore(
          from usage cross join jsonb_each_text(:defaults::jsonb)),
        -- It holds that, unless a limit is passed.
        taken as (
-         update instance_mappings m set instances = 1, updated_at = now()
+         update instance_mappings m set instances = 1, cores = wanted.cores, ram = wanted.ram, updated_at = now()
          from wanted cross join usage
          where m.instance_uuid = wanted.instance_uuid and not exists (
            select from limits where value >= 0 and value < case resource when 'instances' then usage.instances + 1
@@ -107,7 +106,7 @@ export async function returnQuotaOfSoftDeleted(api: Database, servers: readonly 
        select found.* from found join noted using (instance_uuid) where quiet_at <= now() and instances > 0),
      -- They hold nothing any more.
      released as (
-       update instance_mappings m set instances = 0, updated_at = now() from holding where m.instance_uuid = holding.instance_uuid),
+       update instance_mappings m set instances = 0, cores = 0, ram = 0, updated_at = now() from holding where m.instance_uuid = holding.instance_uuid),
      -- What they held is returned.
      returned as (
        update quota_usages q

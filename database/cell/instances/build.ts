@@ -1,43 +1,53 @@
 /** How the build of a server goes on in its cell, and ends: on its host, or in ERROR. */
 import { type Database, query } from '../../data-api/client.ts';
 import type { FencedServer, Owner } from '../../servers/ownership.ts';
+import { recordGuests } from '../guests-to-end.ts';
 
 /**
  * Puts a server that is being built on the host that holds its claim now, and into the host's zone; without one, it stays in its zone. The server is this
- * owner's from then on.
+ * owner's from then on. What a host which is down has begun of it for an earlier owner is ended when that host is back.
  * @returns false when it is not being built any more, or a later owner has it.
  */
 export async function placeInstance(cell: Database, uuid: string, owner: Owner, host: string, zone: string | null): Promise<boolean> {
   const rows = await query(
     cell,
-    `update instances set host = :host, node = :host, launched_on = :host, task_state = 'spawning', task = null, updated_at = now(),
-       availability_zone = coalesce(:zone, availability_zone), execution = :execution, fencing_token = :fencing_token
-     where uuid = :uuid::uuid and deleted = 0 and vm_state = 'building' and fencing_token <= :fencing_token
-     returning uuid`,
+    `with
+     -- The server, which nobody else changes meanwhile.
+     found as (
+       select uuid, host, fencing_token, task from instances
+       where uuid = :uuid::uuid and deleted = 0 and vm_state = 'building' and fencing_token <= :fencing_token for update),
+     -- A new owner takes it from a host that has begun it only when that is down.
+     begun as (select * from found where fencing_token < :fencing_token and task->>'due_at' is not null),
+     ${recordGuests('begun')},
+     -- On its host.
+     placed as (
+       update instances i set host = :host, node = :host, launched_on = :host, task_state = 'spawning', task = null, updated_at = now(),
+         availability_zone = coalesce(:zone, availability_zone), execution = :execution, fencing_token = :fencing_token
+       from found where i.uuid = found.uuid
+       returning i.uuid)
+     select uuid from placed`,
     { uuid, host, zone, execution: owner.execution, fencing_token: owner.fencing_token },
   );
   return rows.length > 0;
 }
 
 /**
- * Notes that the host has begun a build, and until when it may take; a server that has another host or owner
+ * Notes that the host has begun a build, until when it may take, and where the build goes on if the host goes down; a server that has another host or owner
  * now, or whose build has ended already, stays as it is.
  */
 export async function noteBuildBegun(
   cell: Database,
   { uuid, fencing_token }: FencedServer,
-  host: string,
-  attempt: number,
-  dueAt: string,
+  { host, attempt, alternates, dueAt }: { host: string; attempt: number; alternates: readonly string[]; dueAt: string },
 ): Promise<void> {
   await query(
     cell,
     `update instances i set task = jsonb_build_object('action', 'create', 'request_id', a.request_id, 'attempt', :attempt::int,
-       'arguments', '{}'::jsonb, 'asked_at', now(), 'due_at', :due_at::timestamptz)
+       'arguments', '{}'::jsonb, 'alternates', :alternates::jsonb, 'asked_at', now(), 'due_at', :due_at::timestamptz)
      from instance_actions a
      where i.uuid = :uuid::uuid and ${owned} and i.vm_state = 'building' and a.instance_uuid = i.uuid and a.action = 'create'
      returning uuid`,
-    { uuid, host, fencing_token, attempt, due_at: dueAt },
+    { uuid, host, fencing_token, attempt, alternates, due_at: dueAt },
   );
 }
 
@@ -74,8 +84,8 @@ export interface EndedBuild {
 
 /**
  * Ends the build of a server that still has its place and its owner: ACTIVE on its host. The root disk has the name that the request gave it, or the image, or
- * that of a first virtio disk. A server whose build has ended, whatever became of it on this host since, stays as it is; one that an admin has set to ACTIVE
- * meanwhile is launched by this.
+ * that of a first virtio disk. A server whose build has ended, whatever became of it on this host since, stays as it is; one that never ran, but whose build was
+ * given up or whose state an admin has set meanwhile, runs now and is launched by this: a guest is never out of sight.
  * @returns undefined when the server is gone, is on another host, or has another owner.
  */
 export async function activateInstance(
@@ -96,7 +106,7 @@ export async function activateInstance(
          root_device_name = coalesce(
            (select device_name from block_device_mapping where instance_uuid = :uuid::uuid and boot_index = 0 and deleted = 0),
            root_device_name, '/dev/vda')
-       from owned where i.uuid = owned.uuid and (owned.vm_state = 'building' or owned.vm_state = 'active' and owned.launched_at is null)
+       from owned where i.uuid = owned.uuid and (owned.vm_state = 'building' or owned.vm_state in ('active', 'error') and owned.launched_at is null)
        returning i.uuid),
      ${endAction('ended', `'Success'`, 'null')}
      select uuid, reservation_id, (select request_id from action),

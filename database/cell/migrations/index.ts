@@ -7,6 +7,8 @@ import { metadataAndTags } from './0005-metadata-and-tags.ts';
 import { tasks } from './0006-tasks.ts';
 import { requestSpecs } from './0007-request-specs.ts';
 import { endsOfActions } from './0008-ends-of-actions.ts';
+import { guestsToEnd } from './0009-guests-to-end.ts';
+import { rebuilds } from './0010-rebuilds.ts';
 
 /** The whole history of a cell database, in order; cell0 has the same, so a reader needs no special case. */
 export const cellMigrations: readonly Migration[] = [
@@ -18,4 +20,6 @@ export const cellMigrations: readonly Migration[] = [
   tasks,
   requestSpecs,
   endsOfActions,
+  guestsToEnd,
+  rebuilds,
 ];

@@ -1,15 +1,14 @@
 /** Starting the boot workflow: an execution is named after the reservation, or after the build that failed. Its state holds ids, no user data. */
-import type { ContinuedBoot } from '../../../compute/boot/apply-build-report.ts';
 import type { StartedBoot } from '../../../compute/reaper/reap.ts';
 import { setting } from '../../shared/environment.ts';
 import { startExecution } from '../../shared/step-functions.ts';
 
 /**
- * Starts the boot of servers under the execution's name, once.
+ * Starts the boot of servers under the execution's name, or goes on with one from a failed build under a name of its own, once.
  * @throws ServiceUnreachable when Step Functions does not take it.
  */
 export function startBoot(boot: StartedBoot): Promise<void> {
-  return start(boot.execution, boot);
+  return start(boot.name ?? boot.execution, boot);
 }
 
 /**
@@ -20,14 +19,7 @@ export function startPart(boot: StartedBoot, first: number): Promise<void> {
   return start(`${boot.execution}-from-${first}`, boot);
 }
 
-async function start(name: string, { execution, requestId, servers }: StartedBoot): Promise<void> {
-  await startExecution(setting('BOOT_STATE_MACHINE'), name, { version: 1, execution, request_id: requestId, servers });
-}
-
-/**
- * Starts an execution that goes on from a failed build, once.
- * @throws ServiceUnreachable when Step Functions does not take it.
- */
-export async function continueBoot({ name, execution, requestId, servers, failed }: ContinuedBoot): Promise<void> {
-  await startExecution(setting('BOOT_STATE_MACHINE'), name, { version: 1, execution, request_id: requestId, servers, failed });
+async function start(name: string, { execution, requestId, servers, failed }: StartedBoot): Promise<void> {
+  const input = { version: 1, execution, request_id: requestId, servers, ...(failed && { failed }) };
+  await startExecution(setting('BOOT_STATE_MACHINE'), name, input);
 }

@@ -97,6 +97,11 @@ const damages: [Kind, string, Damage][] = [
     },
   ],
   [
+    'image-not-noted',
+    'a server with another image than the scheduler knows',
+    { who: 'active', do: (server) => inCell(server.cell, `image_ref = '${server.id}'`, server) },
+  ],
+  [
     'host-of-another-cell',
     'a server on a host of another cell',
     {

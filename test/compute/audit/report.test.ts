@@ -50,6 +50,19 @@ test('a server that an admin has set to ERROR needs no fault; one that is in ERR
   expect([status, findings.map(({ kind, ids }) => [kind, ids.server])]).toEqual([202, [['incomplete-server', failed.id]]]);
 });
 
+test('a server that never ran and that an admin has set to ACTIVE is no fault, wherever it is', async () => {
+  const [buried, failed] = [await someone('buried'), await someone('active')];
+  await unclaim(run, failed.id);
+  await inCell(failed.cell, `vm_state = 'error', host = null, launched_at = null`, failed);
+  const admin = await audited().newUser('admin');
+  for (const { id } of [buried, failed]) {
+    expect((await admin.send('POST', `/servers/${id}/action`, { body: { 'os-resetState': { state: 'active' } } })).status).toBe(202);
+  }
+  expect((await settled()).findings).toEqual([]);
+  await inCell('cell0', `vm_state = 'stopped'`, buried);
+  expect((await settled()).findings.map(({ kind }) => kind)).toEqual(['cell0-not-in-error']);
+});
+
 test('a busy cloud with damage shows the damage alone, after a second look; a young boot is not stuck', async () => {
   const [server, building] = [await someone('active'), await someone('active')];
   await unclaim(run, server.id);

@@ -204,7 +204,7 @@ test('a host that has begun is waited for until the build is due: the reaper tou
   expect(await look()).toMatchObject({ shown: 'ACTIVE' });
 });
 
-test('a host that is silent past the due time leaves its server in ERROR, where it is: a report after that changes nothing', async () => {
+test('a host that is silent past the due time leaves its server in ERROR, where it is, until it reports that the server runs', async () => {
   const { server, look, cell } = await begun(Date.now() - 1);
   expect((await audit(api, { settled: true })).findings).toMatchObject([{ kind: 'task-overdue', ids: { server: server.id } }]);
   expect(await reapNow()).toMatchObject({ overdue: 1, resumed: 0 });
@@ -215,10 +215,13 @@ test('a host that is silent past the due time leaves its server in ERROR, where 
   expect(body.server.fault.message).toBe(`Build of instance ${server.id} aborted: the host did not report its end in time.`);
   const before = await taskOf(cell, server.id);
   const [about] = sent.map((late) => late.about);
-  await report(success, about);
   await report(failure, about);
   expect(await taskOf(cell, server.id)).toEqual(before);
   expect(await look()).toMatchObject(inError);
+  for (const outcome of [success, success, failure]) {
+    await report(outcome, about);
+    expect(await look()).toMatchObject({ ...inError, shown: 'ACTIVE', rows: { here: { state: 'active', host: 'allocated' } } });
+  }
   expect([asked.length, continued]).toEqual([1, []]);
 });
 

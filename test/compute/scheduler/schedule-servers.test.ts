@@ -62,6 +62,17 @@ test('what extra specs ask of a class is claimed instead of what the flavor has,
   await checkCapacity(fixture);
 });
 
+test('a server that takes none of VCPU fits where the rest fits, and is where it was claimed', async () => {
+  const flavor = { ...tiny, extra_specs: { 'resources:VCPU': '0' } };
+  const { execution, servers } = await fixture.accept(1, { flavor, resources: { VCPU: 0 } });
+  await sql(fixture, `update inventories set used = total where resource_class = 'VCPU'`);
+  const [placed] = await scheduleServers(fixture.api, execution, servers);
+  expect(await scheduleServers(fixture.api, execution, servers)).toEqual([placed]);
+  await sql(fixture, `update inventories set used = 0 where resource_class = 'VCPU'`);
+  expect(await sql(fixture, `select resource_class, used from allocations where used = 0`)).toEqual([{ resource_class: 'VCPU', used: 0 }]);
+  await checkCapacity(fixture);
+});
+
 test('the step run again returns the hosts it claimed before, and claims nothing', async () => {
   const { execution, servers } = await fixture.accept(3);
   const first = await scheduleServers(fixture.api, execution, servers);

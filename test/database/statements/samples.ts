@@ -6,7 +6,7 @@ const deepest = 6;
 
 /**
  * Returns values of a type: the first is the usual one, each of the others differs from it in one place, so that every alternative of every union occurs.
- * Every text is a UUID, which some functions look for; every condition in SQL is true.
+ * Every text is a UUID, which some functions look for; every condition in SQL is true, and nothing is read beside what a function reads.
  */
 export function samplesOf(checker: ts.TypeChecker, type: ts.Type, depth = 0): unknown[] {
   if (type.isUnion()) return present([...new Set(type.types.flatMap((each) => samplesOf(checker, each, depth)))]);
@@ -18,6 +18,7 @@ export function samplesOf(checker: ts.TypeChecker, type: ts.Type, depth = 0): un
   if (flags & ts.TypeFlags.Null) return [null];
   if (!(flags & (ts.TypeFlags.Object | ts.TypeFlags.Intersection)) || depth > deepest) return [undefined];
   if (checker.typeToString(type) === 'DocumentFilter') return [{ sql: 'true', parameters: {} }];
+  if (checker.typeToString(type) === 'Beside') return [{ ctes: '', sql: `'{}'::jsonb`, parameters: {} }];
   if (checker.isArrayLikeType(type)) {
     const [element] = checker.getTypeArguments(type as ts.TypeReference);
     return element ? samplesOf(checker, element, depth + 1).map((value) => [value]) : [[]];

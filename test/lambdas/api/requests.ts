@@ -155,6 +155,7 @@ const bodies: ReadonlyMap<string, (cloud: Cloud, owner: User) => object> = new M
     'lock',
     'unlock',
   ].map((action): [string, () => object] => [`POST /servers/{id}/action ${action}`, () => ({ [action]: null })]),
+  ['POST /servers/{id}/action rebuild', () => ({ rebuild: { imageRef: cirros('').id } })],
   ['POST /servers/{id}/action reboot', () => ({ reboot: { type: 'SOFT' } })],
   ['POST /servers/{id}/action changePassword', () => ({ changePassword: { adminPass: word() } })],
   ['POST /servers/{id}/action os-resetState', () => ({ 'os-resetState': { state: 'error' } })],

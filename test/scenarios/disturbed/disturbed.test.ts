@@ -31,10 +31,14 @@ const first = (disturbance: string) => 1 + (Object.keys(disturbances).indexOf(di
 
 let cloud: Cloud;
 let giant: string;
+let image: string;
+let foreignImage: string;
 let done = 0;
 beforeAll(async () => {
   cloud = await startCloud({ retryAfter: 5 });
   giant = await cloud.newFlavor({ disk: 1_000 });
+  image = await cloud.newImage();
+  foreignImage = await cloud.newImage({ properties: { hw_architecture: 's390x' } });
 });
 afterAll(async () => {
   await cloud?.stop();
@@ -75,7 +79,7 @@ async function run(scenario: Scenario, disturb: (k: number) => void, k: number):
   done += 1;
   process.env.SIMULATION = JSON.stringify(scenario.simulation ?? {});
   const user = await cloud.newUser();
-  const stage = { user, giant, group: await newGroup(user) };
+  const stage = { user, giant, group: await newGroup(user), image, foreignImage };
   const mark = cloud.service.dataApi.calls.mark();
   disturb(k);
   await scenario.run(stage);

@@ -10,6 +10,9 @@ export interface Stage {
   giant: string;
   /** An anti-affinity group of the user. */
   group: string;
+  /** An image beside the one that servers are booted from, and one that no host can run. */
+  image: string;
+  foreignImage: string;
 }
 
 /** A scenario, and how the simulated hosts behave in it. */
@@ -75,6 +78,9 @@ async function change({ user }: Stage, id: string): Promise<void> {
   }
 }
 
+const cirros = 'c1220500-0000-4000-8000-000000000001';
+const rebuild = (imageRef: string) => ({ rebuild: { imageRef, name: 'rebuilt', metadata: { role: 'web' } } });
+
 /** Hosts that report what they end, after the execution has ended. */
 const later = { reportAfter: 0 };
 
@@ -88,8 +94,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   },
   'two in a group': {
     async run({ user, group }) {
-      const image = 'c1220500-0000-4000-8000-000000000001';
-      const server = { name: 'apart', imageRef: image, flavorRef: '1', networks: 'none', min_count: 2, max_count: 2 };
+      const server = { name: 'apart', imageRef: cirros, flavorRef: '1', networks: 'none', min_count: 2, max_count: 2 };
       await user.send('POST', '/servers', { body: { server, 'os:scheduler_hints': { group } } });
     },
   },
@@ -122,6 +127,16 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   stopped: { run: async (stage) => void (await bootAndAct(stage, { 'os-stop': null })) },
   'rebooted hard while it is suspended': {
     run: async (stage) => void (await bootAndAct(stage, { suspend: null }, { reboot: { type: 'HARD' } })),
+  },
+  'rebuilt with another image, and back': {
+    run: async (stage) => void (await bootAndAct(stage, rebuild(stage.image), rebuild(cirros))),
+  },
+  'rebuilt with another image on a host that reports later, and twice, that it failed': {
+    simulation: { ...later, doubledReports: true, failingOperations: ['rebuild'] },
+    run: async (stage) => void (await bootAndAct(stage, rebuild(stage.image))),
+  },
+  'rebuilt when it was stopped, with an image that its host cannot run': {
+    run: async (stage) => void (await bootAndAct(stage, { 'os-stop': null }, rebuild(stage.foreignImage))),
   },
   'rescued, and deleted': {
     async run(stage) {

@@ -6,8 +6,11 @@ import { scheduleServers } from '../../../compute/boot/schedule-servers.ts';
 import { applyLateReport } from '../../../compute/hosts/apply-late-report.ts';
 import type { Driver, LateReport, Report } from '../../../compute/hosts/drivers/driver.ts';
 import { noFailures, simulatedDriver } from '../../../compute/hosts/drivers/simulated.ts';
+import { bringUpHost, forceDownHost, listHosts } from '../../../compute/hosts/hosts.ts';
 import { defaultSettings } from '../../../compute/settings.ts';
+import { query } from '../../../database/data-api/client.ts';
 import { type Cloud, startCloud } from '../../fixtures/cloud.ts';
+import { comeToRest } from '../../fixtures/rest.ts';
 import type { Accepted } from '../../fixtures/stepwise-boot.ts';
 import { boot, meetAt, reapAndBoot } from './actors.ts';
 import { guardStatements, inEveryOrder } from './interleave.ts';
@@ -37,10 +40,31 @@ const failure: Report = { result: 'failure', message: 'The disk is broken.' };
 const later = (timeAllowed = 600): Driver =>
   simulatedDriver({ ...noFailures, reportAfter: 0, timeAllowed }, async (report) => void sent.push(report));
 
-/** Takes a server to its host, which begins it. */
-async function begin({ id, execution }: Accepted, driver = later()): Promise<void> {
+/** Takes a server to its host, which begins it; returns its name. */
+async function begin({ id, execution }: Accepted, driver = later()): Promise<string> {
   const [placement] = await scheduleServers(cloud.service.api, execution, [id]);
-  if (placement) await buildOnHost(driver, await createInCell(cloud.service.api, placement));
+  if (!placement) throw new Error('no placement');
+  await buildOnHost(driver, await createInCell(cloud.service.api, placement));
+  return placement.host;
+}
+
+async function beginOnDownHost(server: Accepted): Promise<string> {
+  const host = await begin(server);
+  await forceDownHost(cloud.service.api, host);
+  return host;
+}
+
+/** What `hosts force-down` does, and the reaper that it wakes. */
+async function forceDown(host: string): Promise<void> {
+  await forceDownHost(cloud.service.api, host);
+  await reapAndBoot(cloud);
+}
+
+/** All hosts are up again, and have ended what they ran of servers that left them. */
+async function allUp(): Promise<void> {
+  for (const { host } of await listHosts(cloud.service.api, null)) await bringUpHost(cloud.service.api, host);
+  await comeToRest(cloud.service);
+  expect(await query(cloud.database('cell1'), 'select * from guests_to_end')).toEqual([]);
 }
 
 /** Applies a report, by default about the last that a host was asked. */
@@ -92,6 +116,44 @@ const meetings: Readonly<Record<string, () => ReturnType<typeof meetAt>>> = {
       await begin(server);
       return { report: () => report(failure), delete: () => server.remove(later()) };
     }),
+  'a report and the reaper who moves the build, because its host is down': () =>
+    meetAt(cloud, async (server) => {
+      await beginOnDownHost(server);
+      return { report: () => report(success), reaper: () => reapAndBoot(cloud) };
+    }),
+  'a failure and the reaper who moves the build, because its host is down': () =>
+    meetAt(cloud, async (server) => {
+      await beginOnDownHost(server);
+      return { report: () => report(failure), reaper: () => reapAndBoot(cloud) };
+    }),
+  'a report, and the operator who says that its host is down': () =>
+    meetAt(cloud, async (server) => {
+      const host = await begin(server);
+      return { report: () => report(success), operator: () => forceDown(host) };
+    }),
+  'a delete and the reaper who moves the build, because its host is down': () =>
+    meetAt(cloud, async (server) => {
+      await beginOnDownHost(server);
+      return { delete: () => server.remove(later()), reaper: () => reapAndBoot(cloud) };
+    }),
+  'the due time of a build and the operator who says that its host is down': () =>
+    meetAt(cloud, async (server) => {
+      const host = await begin(server, later(0));
+      return { reaper: () => reapAndBoot(cloud), operator: () => forceDown(host) };
+    }),
+  'the move of a build and the operator who says that its host is up again': () =>
+    meetAt(cloud, async (server) => {
+      const host = await beginOnDownHost(server);
+      return {
+        reaper: () => reapAndBoot(cloud),
+        operator: async () => {
+          await bringUpHost(cloud.service.api, host);
+          await reapAndBoot(cloud);
+          // A build that has not left the host by then stays.
+          await report(success);
+        },
+      };
+    }),
   'a report that a server has ended, and the reaper who asks again': () =>
     meetAt(cloud, async (server) => {
       await server.boot();
@@ -100,6 +162,14 @@ const meetings: Readonly<Record<string, () => ReturnType<typeof meetAt>>> = {
     }),
 };
 
-test.each(Object.entries(meetings))('%s', { timeout: 0 }, async (_, newMeeting) => {
+test.each(Object.entries(meetings))('%s', { timeout: 0 }, async (_, meet) => {
+  const newMeeting = async () => {
+    const meeting = await meet();
+    const afterAll = async () => {
+      await meeting.afterAll();
+      await allUp();
+    };
+    return { ...meeting, afterAll };
+  };
   expect(await inEveryOrder(newMeeting, preemptions)).toBeGreaterThan(1);
 });

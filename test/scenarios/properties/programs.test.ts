@@ -3,6 +3,7 @@
  * promised. While a program runs no promised server is ever missing and no deleted one is ever seen; at rest the audit finds nothing.
  * PROGRAMS sets how many (`npm run soak` sets 100,000), SEED repeats a run.
  */
+import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { audit } from '../../../compute/audit/audit.ts';
@@ -17,6 +18,7 @@ let giant: string;
 beforeAll(async () => {
   cloud = await startCloud({ retryAfter: 2 });
   giant = await cloud.newFlavor({ disk: 1_000 });
+  await cloud.newImage({ id: otherImage });
 });
 afterAll(() => cloud?.stop());
 
@@ -37,16 +39,20 @@ const clusters = ['api', 'cell0', 'cell1', 'cell2'];
 
 function boot(server: () => object): Command {
   return async ({ user, living }) => {
-    const body = { server: { name: 's', imageRef: 'c1220500-0000-4000-8000-000000000001', flavorRef: '1', networks: 'none', ...server() } };
+    const body = { server: { name: 's', imageRef: cirros, flavorRef: '1', networks: 'none', ...server() } };
     const { status, body: answer } = await user.send<{ server: { id: string } }>('POST', '/servers', { body });
     if (status === 202) living.add(answer.server.id);
     else expect([403, 503]).toContain(status);
   };
 }
 
+const cirros = 'c1220500-0000-4000-8000-000000000001';
+const otherImage = randomUUID();
+
 const actions = [
   ...['os-start', 'os-stop', 'pause', 'unpause', 'suspend', 'resume', 'rescue', 'unrescue'].map((name) => ({ [name]: null })),
   ...['SOFT', 'HARD'].map((type) => ({ reboot: { type } })),
+  ...[cirros, otherImage].map((imageRef) => ({ rebuild: { imageRef, name: 'rebuilt' } })),
 ];
 
 /** The states in which a server may be at rest, with its power state. */

@@ -9,7 +9,6 @@ import { BadRequest, NotFound } from '../../../../common/errors.ts';
 import type { Rule } from '../../../../common/policy.ts';
 import { checkHost } from '../../../../compute/servers/check-state.ts';
 import { lockServer, unlockServer } from '../../../../compute/servers/lock-server.ts';
-import { inError, neverLaunched } from '../../../../compute/servers/refusals.ts';
 import { resetState } from '../../../../compute/servers/reset-state.ts';
 import { type ServerAction, serverActions } from '../../../../compute/servers/tasks/actions.ts';
 import { findImage } from '../../../../image/images.ts';
@@ -27,7 +26,8 @@ import { showConsoleOutput } from './console-output.ts';
 import { consoleBody, refuseConsole } from './consoles.ts';
 import { findWholeServer } from './find.ts';
 import { performAction, performDelete, performRestore } from './perform-action.ts';
-import { refuseUnbuilt } from './refuse-unbuilt.ts';
+import { rebuildAction } from './rebuild.ts';
+import { refuseUnbuilt, type Unbuilt } from './refuse-unbuilt.ts';
 
 const path = '/servers/{id}/action';
 
@@ -70,11 +70,11 @@ function begin(policy: Rule, action: ServerAction, body: () => z.ZodType<object>
   );
 }
 
-/** An action that is not built. `buried` is how a server in cell0 refuses it; one that Nova would accept there has none. */
-function unbuilt(policy: Rule, buried?: (uuid: string) => string, range: Range = {}): Route {
+/** An action that is not built. */
+function unbuilt(policy: Rule, word?: string, ...vmStates: Unbuilt['vmStates']): Route {
   return route<object>({
-    ...{ method: 'POST', path, policy, toOthers: 'hidden', refusal: 501, ...range, body: () => actionBody },
-    handle: (request) => refuseUnbuilt(request, buried),
+    ...{ method: 'POST', path, policy, toOthers: 'hidden', refusal: 501, body: () => actionBody },
+    handle: (request) => refuseUnbuilt(request, word === undefined ? undefined : { word, vmStates }),
   });
 }
 
@@ -155,7 +155,7 @@ const actions: Readonly<Record<string, Route>> = {
   restore: act('os_compute_api:os-deferred-delete:restore', anyBody, restore),
 
   reboot: act('os_compute_api:servers:reboot', () => rebootBody, reboot),
-  rebuild: unbuilt('os_compute_api:servers:rebuild', neverLaunched('rebuild')),
+  rebuild: rebuildAction,
   'os-start': begin('os_compute_api:servers:start', serverActions.start),
   'os-stop': begin('os_compute_api:servers:stop', serverActions.stop),
   trigger_crash_dump: begin('os_compute_api:servers:trigger_crash_dump', serverActions.triggerCrashDump, () => crashDumpBody, {
@@ -167,21 +167,21 @@ const actions: Readonly<Record<string, Route>> = {
   resume: begin('os_compute_api:os-suspend-server:resume', serverActions.resume),
   rescue: act('os_compute_api:os-rescue', () => rescueBody, rescue),
   unrescue: begin('os_compute_api:os-unrescue', serverActions.unrescue),
-  shelve: unbuilt('os_compute_api:os-shelve:shelve', inError('shelve')),
-  shelveOffload: unbuilt('os_compute_api:os-shelve:shelve_offload', inError('shelveOffload')),
-  unshelve: unbuilt('os_compute_api:os-shelve:unshelve', inError('unshelve')),
+  shelve: unbuilt('os_compute_api:os-shelve:shelve', 'shelve', 'active', 'stopped', 'paused', 'suspended'),
+  shelveOffload: unbuilt('os_compute_api:os-shelve:shelve_offload', 'shelveOffload', 'shelved'),
+  unshelve: unbuilt('os_compute_api:os-shelve:unshelve', 'unshelve', 'shelved', 'shelved_offloaded'),
   lock: act('os_compute_api:os-lock-server:lock', lockBody, lock),
   unlock: act('os_compute_api:os-lock-server:unlock', anyBody, unlock),
 
-  resize: unbuilt('os_compute_api:servers:resize', inError('resize')),
-  confirmResize: unbuilt('os_compute_api:servers:confirm_resize', inError('confirmResize')),
-  revertResize: unbuilt('os_compute_api:servers:revert_resize', inError('revertResize')),
-  migrate: unbuilt('os_compute_api:os-migrate-server:migrate', inError('migrate')),
-  'os-migrateLive': unbuilt('os_compute_api:os-migrate-server:migrate_live', inError('os-migrateLive')),
+  resize: unbuilt('os_compute_api:servers:resize', 'resize', 'active', 'stopped'),
+  confirmResize: unbuilt('os_compute_api:servers:confirm_resize', 'confirmResize', 'resized'),
+  revertResize: unbuilt('os_compute_api:servers:revert_resize', 'revertResize', 'resized'),
+  migrate: unbuilt('os_compute_api:os-migrate-server:migrate', 'migrate', 'active', 'stopped'),
+  'os-migrateLive': unbuilt('os_compute_api:os-migrate-server:migrate_live', 'os-migrateLive', 'active', 'paused'),
   evacuate: unbuilt('os_compute_api:os-evacuate'),
 
-  createImage: unbuilt('os_compute_api:servers:create_image', inError('createImage')),
-  createBackup: unbuilt('os_compute_api:os-create-backup', inError('createBackup')),
+  createImage: unbuilt('os_compute_api:servers:create_image', 'createImage', 'active', 'stopped', 'paused', 'suspended'),
+  createBackup: unbuilt('os_compute_api:os-create-backup', 'createBackup', 'active', 'stopped', 'paused', 'suspended'),
 
   changePassword: act('os_compute_api:os-admin-password', () => passwordBody, changePassword),
   'os-getConsoleOutput': act('os_compute_api:os-console-output', () => consoleOutputBody, showConsoleOutput),

@@ -32,7 +32,11 @@ function networksSchema(microversion: Microversion) {
   return microversion.has('networksRequired') ? z.union([z.array(network), z.enum(['none', 'auto'])]) : z.array(network).optional();
 }
 
-const personality = z.array(z.strictObject({ path: z.string(), contents: base64 }));
+/** What a guest reads at its first start, in base64. */
+export const userData = base64.pipe(text(65_535));
+
+/** Files that are put into a server. */
+export const personality = z.array(z.strictObject({ path: z.string(), contents: base64 }));
 
 /** A host's name since 2.90, a domain name too since 2.94. */
 export function hostnameSchema(microversion: Microversion) {
@@ -44,7 +48,8 @@ export function hostnameSchema(microversion: Microversion) {
 /** The name of a compute host. */
 const hostName = text(255, 1).regex(/^[a-zA-Z0-9-._]*$/);
 
-const trustedCertificates = z
+/** Ids of the certificates by which an image may be signed. */
+export const trustedCertificates = z
   .array(text(Number.POSITIVE_INFINITY, 1))
   .min(1)
   .max(50)
@@ -68,7 +73,7 @@ function serverSchema(microversion: Microversion) {
     key_name: name.optional(),
     return_reservation_id: booleanValue.default(false),
     security_groups: z.array(z.strictObject({ name: name.optional() })).optional(),
-    user_data: base64.pipe(text(65_535)).optional(),
+    user_data: userData.optional(),
     block_device_mapping_v2: z.array(blockDeviceSchema(microversion)).default([]),
     networks: networksSchema(microversion),
     description: when(microversion.has('serverDescription'), 'description', description(255)),

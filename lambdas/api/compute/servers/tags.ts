@@ -35,7 +35,7 @@ export const tagRoutes: readonly Route[] = [
     },
   }),
   route({
-    ...{ ...one, method: 'PUT', policy: 'os_compute_api:os-server-tags:update' },
+    ...{ ...one, method: 'PUT', policy: 'os_compute_api:os-server-tags:update', bodiless: true },
     async handle(request) {
       const { baseUrl, params } = request;
       const { id = '', item = '' } = params;

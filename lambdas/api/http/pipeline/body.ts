@@ -1,6 +1,8 @@
 /** Reads the JSON body of the routes that have one; what PostgreSQL cannot store as text is refused here, once. */
 import type { APIGatewayProxyEventV2 } from 'aws-lambda';
+import * as z from 'zod';
 import { BadRequest } from '../../../../common/errors.ts';
+import { validateBody } from '../validation/validation.ts';
 import type { Middleware } from './exchange.ts';
 import { HttpError } from './http-error.ts';
 
@@ -14,8 +16,10 @@ const largestBody = 114_688;
 export const bodyParser: Middleware = {
   before({ event }) {
     const { exchange } = event;
-    if (!exchange.found || exchange.found instanceof HttpError || !exchange.found.route.body) return;
-    exchange.body = parseBody(event);
+    if (!exchange.found || exchange.found instanceof HttpError) return;
+    const { route } = exchange.found;
+    if (route.body) exchange.body = parseBody(event);
+    else if (route.bodiless) refuseBody(event);
   },
 };
 
@@ -23,8 +27,9 @@ export const bodyParser: Middleware = {
  * Returns the JSON object of the body.
  * @throws HttpError 413 or 415, BadRequest when it is not a JSON object.
  */
-function parseBody({ body, headers, isBase64Encoded }: APIGatewayProxyEventV2): object {
-  const bytes = Buffer.from(body ?? '', isBase64Encoded ? 'base64' : 'utf8');
+function parseBody(event: APIGatewayProxyEventV2): object {
+  const bytes = bytesOf(event);
+  const { headers } = event;
   if (bytes.length > largestBody) throw new HttpError(413, 'Request is too large.');
   const contentType = headers['content-type']?.split(';')[0]?.trim().toLowerCase();
   if (contentType && !jsonTypes.test(contentType)) throw new HttpError(415, 'Unsupported Content-Type');
@@ -32,6 +37,14 @@ function parseBody({ body, headers, isBase64Encoded }: APIGatewayProxyEventV2): 
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw malformed();
   return value;
 }
+
+/** @throws BadRequest when there is a body, but for JSON's null. */
+function refuseBody(event: APIGatewayProxyEventV2): void {
+  const bytes = bytesOf(event);
+  if (bytes.length > 0) validateBody(z.null(), parseJson(bytes));
+}
+
+const bytesOf = ({ body, isBase64Encoded }: APIGatewayProxyEventV2) => Buffer.from(body ?? '', isBase64Encoded ? 'base64' : 'utf8');
 
 function parseJson(bytes: Buffer): unknown {
   try {

@@ -18,6 +18,7 @@ export function actionRoute(path: `/${string}`, toOthers: ToOthers, actions: Rea
     policy: '@',
     toOthers,
     refusal: undefined,
+    bodiless: false,
     actions,
     isIn: () => true,
     body: () => actionBody,

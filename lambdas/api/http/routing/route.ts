@@ -48,6 +48,8 @@ interface RouteBase<Body> {
   until?: ChangeName;
   /** The schema of the JSON body at a microversion; a route without it reads no body. */
   body?: (microversion: Microversion) => z.ZodType<Body>;
+  /** Whether a body is refused; others that read none pass it over. */
+  bodiless?: true;
   /** The status that it answers at best, where it is known and nothing is behind it. */
   refusal?: Refusal;
 }
@@ -87,6 +89,7 @@ export interface Route {
   policy: Rule | 'public';
   toOthers: ToOthers;
   refusal: Refusal | undefined;
+  bodiless: boolean;
   /** The routes of the actions that share this path; only a path of actions has them. */
   actions?: ReadonlyMap<string, Route>;
   /** Returns whether a microversion has it. */
@@ -103,7 +106,7 @@ export interface Route {
 
 /** Makes a route of the table that asks for a token. */
 export function route<Body = undefined, Query = undefined>(definition: RouteDefinition<Body, Query>): Route {
-  const { method, path, policy, toOthers, refusal } = definition;
+  const { method, path, policy, toOthers, refusal, bodiless = false } = definition;
   const body = definition.body && onceEach(definition.body);
   const query = definition.query && onceEach(definition.query);
   return {
@@ -113,6 +116,7 @@ export function route<Body = undefined, Query = undefined>(definition: RouteDefi
     policy,
     toOthers,
     refusal,
+    bodiless,
     body,
     query,
     async answer(request) {
@@ -128,7 +132,7 @@ export function route<Body = undefined, Query = undefined>(definition: RouteDefi
 
 /** Makes a route of the table that anybody may ask. */
 export function publicRoute<Body = undefined, Query = undefined>(definition: PublicRouteDefinition<Body, Query>): Route {
-  const { method, path, refusal } = definition;
+  const { method, path, refusal, bodiless = false } = definition;
   const body = definition.body && onceEach(definition.body);
   const query = definition.query && onceEach(definition.query);
   return {
@@ -138,6 +142,7 @@ export function publicRoute<Body = undefined, Query = undefined>(definition: Pub
     policy: 'public',
     toOthers: 'shared',
     refusal,
+    bodiless,
     body,
     query,
     async answer(request) {

@@ -40,19 +40,44 @@ describe('hosts that begin and do not report in time', () => {
   const allocations = async (id: string) =>
     (await query<{ used: number }>(cloud.service.api, 'select used from allocations where consumer_id = :id::uuid', { id })).length;
 
-  test.each([
-    ['never', 1],
-    ['too late', 0],
-  ])('reporting it %s, leave a build in ERROR where it is, until it is deleted', async (_, lostChance) => {
-    fallSilent(lostChance);
+  test('leave a build in ERROR where it is, until it is deleted', async () => {
+    fallSilent();
     const id = await user.boot();
     await cloud.service.workflow.drain();
     expect(await reapNow()).toMatchObject({ overdue: 1 });
-    await reported();
     expect(await user.settled(id)).toMatchObject({ status: 'ERROR' });
     expect(await allocations(id)).toBe(3);
     expect((await audit(cloud.service.api, { settled: true })).findings).toEqual([]);
     process.env.SIMULATION = '{}';
+    expect((await user.send('DELETE', `/servers/${id}`)).status).toBe(204);
+    expect(await allocations(id)).toBe(0);
+  });
+
+  test.each([
+    ['given up', async () => expect(await reapNow()).toMatchObject({ overdue: 1 })],
+    [
+      'set to ERROR by an admin',
+      async (id: string) => {
+        const admin = await cloud.newUser('admin');
+        const body = { 'os-resetState': { state: 'error' } };
+        expect((await admin.send('POST', `/servers/${id}/action`, { body })).status).toBe(202);
+      },
+    ],
+  ])('have a build that was %s ACTIVE when they report that the server runs, as any other', async (_, end) => {
+    fallSilent(0);
+    const id = await user.boot();
+    await cloud.service.workflow.drain();
+    await end(id);
+    expect(await user.settled(id)).toMatchObject({ status: 'ERROR' });
+    await reported();
+    const launched = { status: 'ACTIVE', 'OS-EXT-STS:power_state': 1, 'OS-SRV-USG:launched_at': expect.any(String) };
+    expect(await user.settled(id)).toMatchObject(launched);
+    expect(await allocations(id)).toBe(3);
+    process.env.SIMULATION = '{}';
+    expect((await user.send('POST', `/servers/${id}/action`, { body: { pause: null } })).status).toBe(202);
+    const { body } = await user.send<{ instanceActions: Record<string, unknown>[] }>('GET', `/servers/${id}/os-instance-actions`);
+    expect(body.instanceActions.at(-1)).toMatchObject({ action: 'create', message: null });
+    expect((await audit(cloud.service.api, { settled: true })).findings).toEqual([]);
     expect((await user.send('DELETE', `/servers/${id}`)).status).toBe(204);
     expect(await allocations(id)).toBe(0);
   });

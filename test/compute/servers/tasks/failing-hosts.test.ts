@@ -47,6 +47,8 @@ const requests: Readonly<Record<ServerActionName, readonly object[]>> = {
   resume: [{ suspend: null }, { resume: null }],
   rescue: [{ rescue: null }],
   unrescue: [{ rescue: null }, { unrescue: null }],
+  rebuild: [{ rebuild: { imageRef: 'c1220500-0000-4000-8000-000000000001' } }],
+  rebuildStopped: [{ 'os-stop': null }, { rebuild: { imageRef: 'c1220500-0000-4000-8000-000000000001' } }],
   changePassword: [{ changePassword: { adminPass: 'secret' } }],
   triggerCrashDump: [{ trigger_crash_dump: null }],
   softDelete: [{ delete: null }],

@@ -156,6 +156,20 @@ describe('a host that answers later', () => {
     expect(await row()).toMatchObject({ vm_state: 'active', task_state: null });
   });
 
+  test.each([
+    [success, { message: null, result: 'Success', details: null }],
+    [failure, { message: 'Error', result: 'Error', details: failure.message }],
+  ])('a crash dump beside which another action was accepted: its record ends as it reports (%j)', async (result, end) => {
+    await act('triggerCrashDump');
+    await act('pause');
+    expect((await records())[1]).toMatchObject({ action: 'trigger_crash_dump', details: 'Another action took its place.' });
+    expect(await report(asked[0], result, 'triggerCrashDump')).toBe(true);
+    expect((await records())[1]).toEqual({ action: 'trigger_crash_dump', ended: true, ...end });
+    expect(await changesNothing(cloud.database('cell1'), () => report(asked[0], failure, 'triggerCrashDump'))).toBe(false);
+    expect(await row()).toMatchObject({ task_state: 'pausing', task: { action: 'pause' } });
+    expect((await records())[0]).toMatchObject({ action: 'pause', ended: false });
+  });
+
   test('reports too late when the server was deleted meanwhile', async () => {
     await act('stop');
     await deleteServer(cloud.service.api, driver, callerOf(user), `req-${randomUUID()}`, server);

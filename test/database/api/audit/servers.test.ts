@@ -49,7 +49,7 @@ async function waiting(uuid: string = randomUUID()): Promise<string> {
 }
 
 const nothing: Omit<ServerRecords, 'uuid'> = {
-  ...{ mapped: false, deleted: false, cell: null, requested: null, target_cell: null, counted: false, specified: false },
+  ...{ mapped: false, deleted: false, cell: null, requested: null, target_cell: null, counted: false, specified: false, image: null },
   ...{ hosts: [], host_cells: [], allocated: null, cleanups: [], cleanup_ages: [] },
 };
 const about = (seconds: number) => expect.toSatisfy((age: unknown) => Number(age) >= seconds && Number(age) < seconds + 30);

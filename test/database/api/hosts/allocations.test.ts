@@ -103,10 +103,13 @@ test.each([
   expect(await nothing(() => claim(fixture.api, execution, on(0, servers), null))).toBe(false);
 });
 
-test('a resource that a server has none of is not claimed', async () => {
+test('a resource that a server has none of is not claimed; that of VCPU says all the same where it is', async () => {
   const { execution, servers } = await fixture.accept(1);
   expect(await claim(fixture.api, execution, on(0, servers, { VCPU: 0, MEMORY_MB: 1, DISK_GB: 0 }), null)).toBe(true);
-  expect(await claimed(servers[0] ?? '')).toEqual([{ host: h1, resource_class: 'MEMORY_MB', used: 1 }]);
+  expect(await claimed(servers[0] ?? '')).toEqual([
+    { host: h1, resource_class: 'MEMORY_MB', used: 1 },
+    { host: h1, resource_class: 'VCPU', used: 0 },
+  ]);
   const again = () => claim(fixture.api, execution, on(0, servers, { VCPU: 0, MEMORY_MB: 1, DISK_GB: 0 }), null);
   expect(await nothing(again), 'sent twice').toBe(true);
 });

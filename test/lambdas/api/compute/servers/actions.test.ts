@@ -1,4 +1,4 @@
-/** The path of all actions of a server, and what a server in cell0 answers to each: none takes a living server for one that is gone, and what is not built says so. */
+/** The path of all actions of a server: none takes a living server for one that is gone, and what is not built says so. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { microversions } from '../../../../../lambdas/api/compute/microversions.ts';
@@ -59,29 +59,7 @@ test.each(unbuilt)('%s is not built, at the price of a show; a server that is no
   expect(await act(admin, unknown, { [name]: null }, options)).toEqual(missing(`Instance ${unknown} could not be found.`));
 });
 
-const inError = (name: string) => (id: string) => `Cannot '${name}' instance ${id} while it is in vm_state error`;
-const invalid = (name: string) => (id: string) => `Instance ${id} is in an invalid state for '${name}'`;
 const notReady = (id: string) => `Instance ${id} is not ready`;
-
-const refused: readonly (readonly [name: string, body: object, message: (id: string) => string])[] = [
-  ...['pause', 'unpause', 'suspend', 'resume', 'unrescue', 'restore', 'shelve', 'shelveOffload', 'unshelve'].map(
-    (name) => [name, { [name]: null }, inError(name)] as const,
-  ),
-  ['changePassword', { changePassword: { adminPass: 'secret' } }, inError('changePassword')],
-  ...['resize', 'confirmResize', 'revertResize', 'migrate', 'os-migrateLive', 'createImage', 'createBackup'].map(
-    (name) => [name, { [name]: {} }, inError(name)] as const,
-  ),
-  ['a soft reboot', { reboot: { type: 'SOFT' } }, inError('reboot')],
-  ['a hard reboot', { reboot: { type: 'HARD' } }, invalid('reboot')],
-  ['rebuild', { rebuild: {} }, invalid('rebuild')],
-  ['rescue', { rescue: null }, invalid('rescue')],
-  ...['os-start', 'os-stop', 'trigger_crash_dump'].map((name) => [name, { [name]: null }, notReady] as const),
-  ['os-getConsoleOutput', { 'os-getConsoleOutput': {} }, notReady],
-];
-
-test.each(refused)('a server in cell0 refuses %s in words of Nova', async (_, body, message) => {
-  expect(await act(admin, buried, body)).toEqual(conflict(message(buried)));
-});
 
 const consoles = [
   ['os-getVNCConsole', 'novnc'],
@@ -98,19 +76,6 @@ test.each(consoles)('there is no console for %s, and no host in cell0 that could
 
 test.each(['evacuate'])('a server in cell0 does not refuse %s', async (name) => {
   expect(await act(admin, buried, { [name]: null })).toEqual(notImplemented);
-});
-
-test('a server in cell0 can be locked and unlocked, and its state reset; it stays where it is, and refuses for what it lacks', async () => {
-  const accepted = [202, undefined];
-  expect(await act(member, buried, { lock: { locked_reason: 'to be looked at' } })).toEqual(accepted);
-  const { body } = await member.send<{ server: Json }>('GET', `/servers/${buried}`);
-  expect(body.server).toMatchObject({ locked: true, locked_reason: 'to be looked at' });
-  expect(await act(member, buried, { unlock: null })).toEqual(accepted);
-  expect(await act(admin, buried, { 'os-resetState': { state: 'active' } })).toEqual(accepted);
-  expect((await member.send<{ server: Json }>('GET', `/servers/${buried}`)).body.server).toMatchObject({ status: 'ACTIVE', hostId: '' });
-  expect(await act(member, buried, { pause: null })).toEqual(conflict(invalid('pause')(buried)));
-  expect(await act(member, buried, { 'os-stop': null })).toEqual(conflict(notReady(buried)));
-  expect(await act(admin, buried, { 'os-resetState': { state: 'error' } })).toEqual(accepted);
 });
 
 test('a server that is not deleted cannot be restored, and an admin may inform the network of one that has a host', async () => {

@@ -184,6 +184,18 @@ describe('a change is refused', () => {
     expect(await tags()).toEqual(['blue', 'green']);
   });
 
+  test.each<[unknown, string]>([
+    [{}, '{}'],
+    [{ tags: ['x'] }, "{'tags': ['x']}"],
+    [['x'], "['x']"],
+    ['x', "'x'"],
+    [0, '0'],
+  ])('PUT of one tag with a body: %j', async (body, value) => {
+    expect(await send('PUT', `/servers/${id}/tags/x`, body)).toEqual(badRequest(`${value} is not of type 'null'`));
+    expect(await tags()).toEqual(['blue', 'green']);
+    expect(await send('PUT', `/servers/${id}/tags/x`, null)).toEqual([201, undefined]);
+  });
+
   test('when there is no such tag', async () => {
     expect(await send('DELETE', `/servers/${id}/tags/none`)).toEqual(missing(`Instance ${id} has no tag 'none'`));
   });

@@ -64,6 +64,16 @@ describe.each(['that runs', 'in cell0'])('a server %s', (where) => {
     expect((await put(id, {})).status).toBe(200);
   });
 
+  test('has not changed when it is as it should be already', async () => {
+    await put(id, everything);
+    const database = cloud.database(where === 'in cell0' ? 'cell0' : 'cell1');
+    await query(database, `update instances set updated_at = '2020-01-01Z'`);
+    for (const same of [everything, { name: 'other' }, {}]) {
+      expect((await put(id, same)).body.server.updated, JSON.stringify(same)).toBe('2020-01-01T00:00:00Z');
+    }
+    expect((await put(id, { ...everything, name: 'another' })).body.server.updated).not.toBe('2020-01-01T00:00:00Z');
+  });
+
   test('is listed by its new name', async () => {
     const name = randomUUID();
     await put(id, { name });

@@ -1,0 +1,92 @@
+/** The action `rebuild`: its body at each microversion, and its answer, which is the server as it shall be. */
+import { randomBytes } from 'node:crypto';
+import * as z from 'zod';
+import { type RebuildRequest, rebuildServer } from '../../../../compute/servers/rebuild/rebuild-server.ts';
+import { apiDatabase } from '../../../shared/database.ts';
+import { hostDriver } from '../../../shared/host-driver.ts';
+import { identify, log } from '../../../shared/observation/invocation.ts';
+import { settings } from '../../../shared/settings.ts';
+import { scheduleReaper } from '../../../workflows/reaper/schedule.ts';
+import { type ApiRequest, type Route, route } from '../../http/routing/route.ts';
+import type { Microversion } from '../microversions.ts';
+import { booleanValue, canonicalIpv6, description, metadata, name, uuid, when } from '../shared/parameters.ts';
+import { changeOf } from './change-of.ts';
+import { hostnameSchema, personality, trustedCertificates, userData } from './create-body.ts';
+import { changedServer } from './view.ts';
+
+function rebuildBody(microversion: Microversion) {
+  return z.strictObject({
+    rebuild: z.strictObject({
+      imageRef: uuid,
+      name: name.optional(),
+      adminPass: z.string().optional(),
+      metadata: metadata.optional(),
+      preserve_ephemeral: booleanValue.default(false),
+      'OS-DCF:diskConfig': z.enum(['AUTO', 'MANUAL']).optional(),
+      accessIPv4: z.ipv4().optional(),
+      accessIPv6: z.ipv6().transform(canonicalIpv6).optional(),
+      personality: when(!microversion.has('noPersonality'), 'personality', personality),
+      description: when(microversion.has('serverDescription'), 'description', description(255)),
+      key_name: when(microversion.has('rebuildKeypairs'), 'key_name', name.nullable()),
+      user_data: when(microversion.has('noPersonality'), 'user_data', userData.nullable()),
+      trusted_image_certificates: when(microversion.has('trustedCertificates'), 'trusted_image_certificates', trustedCertificates),
+      hostname: when(microversion.has('hostnames'), 'hostname', hostnameSchema(microversion)),
+    }),
+  });
+}
+
+type RebuildBody = z.infer<ReturnType<typeof rebuildBody>>;
+
+function rebuildRequest({ rebuild }: RebuildBody, microversion: Microversion): RebuildRequest {
+  const diskConfig = rebuild['OS-DCF:diskConfig'];
+  return {
+    imageId: rebuild.imageRef,
+    password: rebuild.adminPass ?? randomBytes(9).toString('base64url'),
+    name: rebuild.name,
+    description: rebuild.description,
+    hostname: rebuild.hostname,
+    keyName: rebuild.key_name,
+    userData: rebuild.user_data,
+    metadata: rebuild.metadata,
+    trustedCerts: rebuild.trusted_image_certificates,
+    autoDiskConfig: diskConfig && diskConfig === 'AUTO',
+    accessIPv4: rebuild.accessIPv4,
+    accessIPv6: rebuild.accessIPv6,
+    files: rebuild.personality ?? [],
+    preserveEphemeral: rebuild.preserve_ephemeral,
+    reimagesVolumes: microversion.has('volumesReimaged'),
+  };
+}
+
+async function rebuild(request: ApiRequest<RebuildBody>) {
+  const { caller, microversion, baseUrl, body } = request;
+  const of = changeOf(request);
+  const asked = rebuildRequest(body, microversion);
+  identify({ servers: [of.server] });
+  await scheduleReaper();
+  const { error, ...server } = await rebuildServer(apiDatabase(), hostDriver(), of, asked, settings());
+  if (error !== undefined) log().warn('what follows a rebuild is left to the reaper', { error });
+  const { key_name, user_data } = server.instance;
+  // What admins see of user data when they look at a server stands here under another name, and for everybody.
+  const { 'OS-EXT-SRV-ATTR:user_data': _, ...shown }: Record<string, unknown> = {
+    ...changedServer(server, { caller, microversion, baseUrl }),
+  };
+  return {
+    status: 202,
+    headers: { Location: `${baseUrl}/v2.1/servers/${server.mapping.uuid}` },
+    body: {
+      server: {
+        ...shown,
+        ...(microversion.has('rebuildKeypairs') && { key_name }),
+        ...(microversion.has('noPersonality') && { user_data }),
+        adminPass: asked.password,
+      },
+    },
+  };
+}
+
+/** The route of the action. */
+export const rebuildAction: Route = route({
+  ...{ method: 'POST', path: '/servers/{id}/action', policy: 'os_compute_api:servers:rebuild', toOthers: 'hidden' },
+  ...{ body: rebuildBody, handle: rebuild },
+});

@@ -1,0 +1,172 @@
+/** The image of a server is its cell's, and its request spec follows: whatever stops, comes twice or comes late, the two agree at rest. */
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Driver, Report, TaskOperation } from '../../../compute/hosts/drivers/driver.ts';
+import { noFailures, simulatedDriver } from '../../../compute/hosts/drivers/simulated.ts';
+import { reap } from '../../../compute/reaper/reap.ts';
+import { type RebuildRequest, rebuildServer } from '../../../compute/servers/rebuild/rebuild-server.ts';
+import { resetState } from '../../../compute/servers/reset-state.ts';
+import { updateServer } from '../../../compute/servers/update-server.ts';
+import { noteImages } from '../../../database/api/servers/images-of-servers.ts';
+import { query } from '../../../database/data-api/client.ts';
+import { beforeStatement } from '../../fixtures/before-statement.ts';
+import { type Cloud, startCloud, type User } from '../../fixtures/cloud.ts';
+
+let cloud: Cloud;
+let user: User;
+let server: string;
+const images: string[] = [];
+beforeAll(async () => {
+  cloud = await startCloud({ cells: 1, hosts: 8 });
+  for (const os_distro of ['first', 'second']) images.push(await cloud.newImage({ properties: { os_distro } }));
+});
+afterAll(() => cloud?.stop());
+beforeEach(async () => {
+  user = await cloud.newUser();
+  server = await user.boot();
+  await user.settled(server);
+  asked = [];
+});
+
+let asked: TaskOperation[] = [];
+const answer: () => Promise<Report> = async () => ({ result: 'success' });
+const driver: Driver = {
+  ...simulatedDriver(noFailures),
+  begin(operation) {
+    if ('task' in operation) asked.push(operation);
+    return answer();
+  },
+};
+
+const callerOf = ({ userId, projectId }: User) => ({ userId, projectId, userName: 'u', projectName: 'p', roles: ['member'] });
+
+/** What a rebuild says that says nothing but its image. */
+const plain: RebuildRequest = {
+  ...{ imageId: '', password: 'secret', files: [], preserveEphemeral: false, reimagesVolumes: true },
+  ...{ name: undefined, description: undefined, hostname: undefined, keyName: undefined, userData: undefined, metadata: undefined },
+  ...{ trustedCerts: undefined, autoDiskConfig: undefined, accessIPv4: undefined, accessIPv6: undefined },
+};
+
+function rebuild(imageId: string | undefined, request: Partial<RebuildRequest> = {}, requestId = `req-${randomUUID()}`) {
+  return rebuildServer(
+    cloud.service.api,
+    driver,
+    { caller: callerOf(user), requestId, server },
+    { ...plain, imageId: imageId ?? '', ...request },
+  );
+}
+
+async function inCell() {
+  const [row] = await query<{ image: string; distro: string; vm_state: string; task_state: string | null; name: string }>(
+    cloud.database('cell1'),
+    `select image_ref as image, vm_state, task_state, display_name as name,
+       (select value from instance_system_metadata where instance_uuid = uuid and deleted = 0 and key = 'image_os_distro') as distro
+     from instances where uuid = :server::uuid`,
+    { server },
+  );
+  return row;
+}
+
+async function inSpec() {
+  const [row] = await query<{ image: { id: string; properties: Record<string, string> } }>(
+    cloud.service.api,
+    `select spec->'image' as image from request_specs where instance_uuid = :server::uuid`,
+    { server },
+  );
+  return row?.image;
+}
+
+async function runReaper() {
+  await query(cloud.database('cell1'), `update instances set task = task || '{"due_at": null}' where task is not null`);
+  await query(cloud.service.api, `update pending_cleanups set due_at = now(), noted_at = now() - interval '1 hour'`);
+  await reap({ api: cloud.service.api, driver, startBoot: async () => undefined, silence: 0 });
+}
+
+test('the host is asked once, with what only it may know', async () => {
+  const { error, instance } = await rebuild(images[0], { preserveEphemeral: true });
+  expect(error).toBeUndefined();
+  expect(instance).toMatchObject({ image_ref: images[0], task_state: 'rebuilding', system_metadata: { image_os_distro: 'first' } });
+  expect(asked).toMatchObject([
+    { operation: 'rebuild', arguments: { type: 'ACTIVE', password: 'secret', image: images[0], preserve_ephemeral: 'True' } },
+  ]);
+});
+
+/** The statements of a rebuild after the one that accepts it, by what stands in them. */
+const statements = { 'its end': 'end_action(uuid', 'the note of its image': 'as list (uuid uuid, image jsonb, rebuilds int)' };
+
+describe.each(Object.entries(statements))('when everything stops before %s', (_, text) => {
+  test.each(['before', 'after'] as const)('(%s the database has it), the reaper finishes it', async (kind) => {
+    const stopped = cloud.service.dataApi.faults.add({
+      ...{ kind, error: 'DatabaseUnavailableException' },
+      sql: (sql) => sql.includes(text),
+    });
+    expect((await rebuild(images[0])).error).toBeDefined();
+    stopped.lift();
+    await runReaper();
+    await runReaper();
+    expect(await inCell()).toMatchObject({ image: images[0], distro: 'first', task_state: null });
+    expect(await inSpec()).toEqual({ id: images[0], properties: { os_distro: 'first' } });
+  });
+});
+
+test('when the answer to the acceptance is lost, the reaper fails the rebuild, and the scheduler knows the image', async () => {
+  const lost = cloud.service.dataApi.faults.add({
+    ...{ kind: 'after', error: 'DatabaseUnavailableException' },
+    sql: (sql) => sql.includes('accepted as'),
+  });
+  await expect(rebuild(images[0])).rejects.toThrow();
+  lost.lift();
+  expect(await inSpec()).not.toMatchObject({ id: images[0] });
+  await runReaper();
+  expect(await inCell()).toMatchObject({ image: images[0], vm_state: 'error', task_state: null });
+  expect(await inSpec()).toEqual({ id: images[0], properties: { os_distro: 'first' } });
+  expect(asked).toEqual([]);
+});
+
+test('an acceptance whose answer is lost once changes nothing twice, also when the server was changed and released meanwhile', async () => {
+  const requestId = `req-${randomUUID()}`;
+  const lost = cloud.service.dataApi.faults.add({
+    ...{ kind: 'after', error: 'DatabaseUnavailableException' },
+    sql: (sql) => sql.includes('accepted as'),
+  });
+  await expect(rebuild(images[0], { name: 'rebuilt' }, requestId)).rejects.toThrow();
+  lost.lift();
+  const admin = { ...callerOf(user), roles: ['admin'] };
+  await resetState(cloud.service.api, { caller: admin, requestId: `req-${randomUUID()}`, server }, 'active');
+  await updateServer(cloud.service.api, callerOf(user), server, { display_name: 'renamed' });
+  await rebuild(images[0], { name: 'rebuilt' }, requestId);
+  expect(await inCell()).toMatchObject({ name: 'renamed', vm_state: 'active', task_state: null });
+});
+
+test('of two rebuilds the later one is noted, in whatever order they are', async () => {
+  await beforeStatement(
+    statements['the note of its image'],
+    () => rebuild(images[1]),
+    () => rebuild(images[0]),
+  );
+  expect(await inCell()).toMatchObject({ image: images[1], distro: 'second' });
+  expect(await inSpec()).toEqual({ id: images[1], properties: { os_distro: 'second' } });
+  await noteImages(cloud.service.api, [{ uuid: server, image: { id: images[0] ?? '', properties: {} }, rebuilds: 1 }]);
+  expect(await inSpec()).toMatchObject({ id: images[1] });
+});
+
+test('a host that cannot run the image is not asked, and the server keeps its own, though everything stops after the acceptance', async () => {
+  const foreign = await cloud.newImage({ properties: { hw_architecture: 's390x' } });
+  const [before, spec] = [await inCell(), await inSpec()];
+  const stopped = cloud.service.dataApi.faults.add({
+    ...{ kind: 'before', error: 'DatabaseUnavailableException' },
+    sql: (sql) => sql.includes('end_action(uuid'),
+  });
+  await rebuild(foreign);
+  stopped.lift();
+  await runReaper();
+  expect(await inCell()).toEqual({ ...before, vm_state: 'error' });
+  expect(await inSpec()).toEqual(spec);
+  expect(asked).toEqual([]);
+  const [fault] = await query<{ message: string }>(
+    cloud.database('cell1'),
+    'select message from instance_faults where instance_uuid = :server::uuid',
+    { server },
+  );
+  expect(fault?.message).toBe('No valid host was found. There are not enough hosts available.');
+});
