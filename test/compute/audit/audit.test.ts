@@ -15,7 +15,7 @@ const giveQuotaBack = ({ project }: Victim) =>
   run('api', 'update quota_usages set instances = 0, cores = 0, ram = 0 where project_id = :project', { project });
 
 const holdNothing = async (server: Victim) => {
-  await inApi('update instance_mappings set instances = 0 where instance_uuid = :id::uuid', server);
+  await inApi('update instance_mappings set instances = 0, cores = 0, ram = 0 where instance_uuid = :id::uuid', server);
   await giveQuotaBack(server);
 };
 const softDeleted = `vm_state = 'soft-delete', deleted_at = now()`;
