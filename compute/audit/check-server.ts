@@ -31,6 +31,7 @@ export function checkServer(facts: ServerFacts, context: AuditContext): Finding[
   const findings: Finding[] = [];
   const addFinding: AddFinding = (kind, sentence, ids = {}) => findings.push(finding(kind, { server: facts.uuid, ...ids }, sentence));
   const { records } = facts;
+  if (records) checkImages(records, addFinding);
   if (!records?.mapped) checkUnmapped(facts, context, addFinding);
   else if (records.deleted) checkDeleted(facts, records, context, addFinding);
   else {
@@ -39,6 +40,13 @@ export function checkServer(facts: ServerFacts, context: AuditContext): Finding[
     else checkMapped(facts, records, records.cell, context, addFinding);
   }
   return findings;
+}
+
+/** Who removes the note of a server in its cell removes its queued images: without a note, none of its tasks makes them. */
+function checkImages({ cell, cleanups, queued_images }: ServerRecords, addFinding: AddFinding): void {
+  if (queued_images > 0 && (cell === null || !cleanups.includes(cell))) {
+    addFinding('image-without-task', `${queued_images} of its images are queued, but none of its tasks makes them.`);
+  }
 }
 
 /** Living rows, with their cells' names. */

@@ -8,7 +8,7 @@ import { BadRequest, Forbidden } from '../../common/errors.ts';
 import { allows, authorize } from '../../common/policy.ts';
 import { acceptServers } from '../../database/api/servers/accept-servers.ts';
 import { type BootFlavor, type BootImage, findBootChoices } from '../../database/api/servers/boot-choices.ts';
-import type { NamedHost } from '../../database/api/servers/request-spec.ts';
+import type { InheritedByImages, NamedHost } from '../../database/api/servers/request-spec.ts';
 import type { Database } from '../../database/data-api/client.ts';
 import type { Instance } from '../../database/servers/document.ts';
 import { defaultLimits, quotaExceeded } from '../quotas/instance-quota.ts';
@@ -131,6 +131,7 @@ export async function createServers(api: Database, caller: Caller, requestId: st
       flavor: savedFlavor(flavor),
       resources: overriddenResources(flavor.extra_specs),
       image: image && { id: image.id, properties: image.properties },
+      ...(image && { inherited: inheritedOf(image) }),
       availability_zone: zone,
       scheduler_hints: request.schedulerHints,
       ...(forced && { forced_host: forced }),
@@ -202,7 +203,7 @@ function template(caller: Caller, request: BootRequest, flavor: BootFlavor, imag
     auto_disk_config: request.autoDiskConfig ?? false,
     flavor: savedFlavor(flavor),
     metadata: request.metadata,
-    system_metadata: systemMetadata(caller, request.imageId, image),
+    system_metadata: systemMetadata(caller, request.imageId, image, flavor),
     security_groups: request.securityGroups,
     trusted_certs: request.trustedCerts,
     fault: null,
@@ -215,8 +216,15 @@ function rootDeviceName(image: BootImage | null): string | null {
   return name ? `/dev/${name.replace(/^\/dev\//, '')}` : null;
 }
 
+function inheritedOf({ min_disk, min_ram, disk_format, container_format }: BootImage): InheritedByImages {
+  return { min_disk, min_ram, disk_format, container_format };
+}
+
 /** What Nova keeps of the image and of the owner's names beside a server. */
-function systemMetadata(caller: Caller, imageRef: string | null, image: BootImage | null): Record<string, string> {
+function systemMetadata(caller: Caller, imageRef: string | null, image: BootImage | null, flavor: BootFlavor): Record<string, string> {
   const names = { owner_user_name: caller.userName, owner_project_name: caller.projectName };
-  return image ? { ...names, ...imageMetadata(imageRef ?? '', image) } : names;
+  if (!image) return names;
+  // An image that was made of a server names its base itself.
+  const { base_image_ref = imageRef ?? '' } = image.properties;
+  return { ...names, ...imageMetadata(base_image_ref, image, flavor.root_gb) };
 }

@@ -9,6 +9,8 @@ export interface Precondition {
   unlocked: boolean;
   /** Whether one without a host says so before anything else. */
   hosted: boolean;
+  /** Whether one whose root disk is a volume refuses, after its states. */
+  imageBacked?: true;
   vmStates: readonly VmState[];
   taskStates: readonly (TaskState | null)[];
 }
@@ -33,6 +35,8 @@ export interface FoundServer {
   task_state: TaskState | null;
   locked: boolean;
   launched_at: string | null;
+  /** Whether its root disk is a volume, where the action asks for that. */
+  volume_backed?: boolean;
   accepted: boolean;
 }
 
@@ -105,15 +109,22 @@ export function beginning(task: NewTask, precondition: Precondition) {
   };
 }
 
+/** SQL of whether the root disk of the server `found` is a volume. */
+const onVolume = `exists (
+  select from block_device_mapping
+  where instance_uuid = found.uuid and deleted = 0 and boot_index = 0 and destination_type = 'volume')`;
+
 /**
  * Begins a task, and changes nothing else of the server. Sent twice, it answers the same.
  * @returns undefined when the cell does not know the server.
  */
 export async function beginTask(cell: Database, task: NewTask, precondition: Precondition): Promise<FoundServer | undefined> {
+  const volumeBacked = precondition.imageBacked ? onVolume : 'false';
   const [found] = await query<FoundServer>(
     cell,
-    `with ${beginTaskCtes()}
-     select host, fencing_token, vm_state, task_state, locked, launched_at, sent_before or exists (select from accepted) as accepted from found`,
+    `with ${beginTaskCtes({ condition: `not ${volumeBacked}` })}
+     select host, fencing_token, vm_state, task_state, locked, launched_at, ${volumeBacked} as volume_backed,
+       sent_before or exists (select from accepted) as accepted from found`,
     beginning(task, precondition),
   );
   return found;

@@ -2,6 +2,7 @@
  * What the control plane asks of hosts, and what they report. A host answers an operation with its end, or that it has begun; then its report comes later,
  * twice, out of order or never. Every operation may come twice, and for a server that is gone.
  */
+import type { SnapshotContent } from '../../../database/api/snapshots.ts';
 import type { TaskName } from '../../../database/servers/task.ts';
 
 /** What every operation names: the server, its host, and the URL of its cell's database, so that a report needs no look-up. */
@@ -43,7 +44,7 @@ export interface Destroy extends OnHost {
  */
 export const operationNames = [
   ...(['power_on', 'power_off', 'reboot', 'pause', 'unpause', 'suspend', 'resume', 'rescue', 'unrescue', 'rebuild'] as const),
-  ...(['set_admin_password', 'trigger_crash_dump', 'soft_delete', 'restore'] as const),
+  ...(['set_admin_password', 'trigger_crash_dump', 'snapshot', 'soft_delete', 'restore'] as const),
 ] as const;
 export type OperationName = (typeof operationNames)[number];
 
@@ -62,7 +63,8 @@ export type Operation = Spawn | Destroy | TaskOperation;
 
 /** How an operation ended. */
 export type Report =
-  | { result: 'success' }
+  /** With what a snapshot has put into its image, which the arguments of the operation name. */
+  | { result: 'success'; image?: SnapshotContent | undefined }
   /** `aborted` when no host could do it: an image of no use, say. */
   | { result: 'failure'; message: string; aborted?: boolean };
 

@@ -1,5 +1,7 @@
 /** Hosts that exist in the databases only. They do at once what they are asked, unless they are set to be slow, to fail, or to report later. */
+import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { SnapshotContent } from '../../../database/api/snapshots.ts';
 import { type Driver, type LateReport, type Operation, operationNames, type Report } from './driver.ts';
 
 /** What simulated hosts can be set to fail. */
@@ -44,6 +46,9 @@ export const noFailures: Simulation = {
 
 /** An image with this property set to `fail` builds on no host; with `abort` the first host aborts the build for all. */
 export const buildProperty = 'cellzero_simulated_build';
+
+/** The property by which an image of a simulated host says that there are no bytes. */
+export const contentProperty = 'cellzero_simulated_content';
 
 /** Sends a report that arrives `delay` seconds later. */
 export type SendReport = (report: LateReport, delay: number) => Promise<void>;
@@ -102,7 +107,13 @@ function outcomeOf(operation: Operation, { failingHosts, failingOperations, fail
   const request = 'task' in operation ? operation.task.request_id : '';
   if (chance(`${seed} fails ${name} ${host} ${server} ${request}`) < failureChance)
     return failure(`The simulated host ${host} failed by chance.`);
-  return { result: 'success' };
+  return name === 'snapshot' ? { result: 'success', image: snapshotOf(operation.arguments.image ?? '') } : { result: 'success' };
+}
+
+/** A simulated disk has nothing to read: its image has a size and a checksum, and says that it has no content. */
+function snapshotOf(image: string): SnapshotContent {
+  const checksum = createHash('md5').update(image).digest('hex');
+  return { size: 1_048_576, checksum, disk_format: 'qcow2', properties: { [contentProperty]: 'none' } };
 }
 
 /** A number from 0 to 1 that follows from the text (FNV-1a). */

@@ -129,7 +129,7 @@ function outcome<Result>(check: () => Result): { result?: Result; error?: unknow
   }
 }
 
-function changesOf(request: RebuildRequest, { keyPair }: FoundRebuild, image: BootImage | undefined, fits: boolean): RebuildChanges {
+function changesOf(request: RebuildRequest, { keyPair, spec }: FoundRebuild, image: BootImage | undefined, fits: boolean): RebuildChanges {
   const { name, description, hostname, keyName, userData, accessIPv4, accessIPv6, autoDiskConfig, metadata, trustedCerts } = request;
   return {
     columns: {
@@ -139,7 +139,7 @@ function changesOf(request: RebuildRequest, { keyPair }: FoundRebuild, image: Bo
     },
     metadata,
     ...(image && fits
-      ? { imageRef: image.id, imageMetadata: imageMetadata(image.id, image) }
+      ? { imageRef: image.id, imageMetadata: imageMetadata(image.id, image, spec?.flavor.root_gb ?? 0) }
       : { imageRef: undefined, imageMetadata: undefined }),
     trustedCerts,
   };
@@ -164,8 +164,10 @@ function goOn(
   { requestId }: ChangeOf,
   { password, preserveEphemeral }: RebuildRequest,
   { uuid, spec }: FoundRebuild,
-  { cell, host, fencing_token, vm_state, rebuilds, image, rejection }: BegunRebuild,
+  { cell, host, fencing_token, vm_state, rebuilds, image, rejection, instance }: BegunRebuild,
 ): Promise<unknown>[] {
+  // An acceptance that is sent again may find its task over: then nothing follows any more.
+  if (instance.task?.request_id !== requestId) return [];
   const task = { action: rebuild.recorded, request_id: requestId, attempt: 1 };
   const tasks = { api, driver, settings };
   if (rejection !== undefined)

@@ -23,6 +23,8 @@ export interface ActionRequest extends ChangeOf {
   action: ServerAction;
   /** What the host needs to know; of an action with a secret this is not kept. */
   arguments?: Readonly<Record<string, string>>;
+  /** Reads the mapping of the server and notes it, with what the action takes in the same statement. */
+  find?(api: Database, uuid: string, projectId: string | null): Promise<NotedMapping | undefined>;
 }
 
 /**
@@ -36,8 +38,8 @@ export async function beginAction(
   request: ActionRequest,
   settings = defaultSettings,
 ): Promise<{ error?: unknown }> {
-  const { action } = request;
-  const mapping = await findMapping(api, request.caller, request.server, findInstanceMappingToChange);
+  const { action, find = findInstanceMappingToChange } = request;
+  const mapping = await findMapping(api, request.caller, request.server, find);
   if (mapping.buildRequest && !action.inCellOnly) {
     throw new Conflict(inState(action.word, mapping.uuid, 'vm_state', mapping.buildRequest.vm_state));
   }

@@ -13,6 +13,7 @@ import { cleanupGenerations } from './0011-cleanup-generations.ts';
 import { lastNoted } from './0012-last-noted.ts';
 import { quotaOfServers } from './0013-quota-of-servers.ts';
 import { hostCleanups } from './0014-host-cleanups.ts';
+import { snapshots } from './0015-snapshots.ts';
 
 /** The whole history of the api database, in order. */
 export const apiMigrations: readonly Migration[] = [
@@ -30,4 +31,5 @@ export const apiMigrations: readonly Migration[] = [
   lastNoted,
   quotaOfServers,
   hostCleanups,
+  snapshots,
 ];

@@ -101,7 +101,7 @@ export interface NotedMapping extends InstanceMapping {
   generation: number | null;
 }
 
-/** What is read beside a mapping: CTEs, and SQL of an object that may name them and the mapping `m`. */
+/** What is read beside a mapping: CTEs, each with a comma before it, which may name the server `found`, and SQL of an object that may name them and the mapping `m`. */
 export interface Beside {
   ctes: string;
   sql: string;
@@ -128,13 +128,13 @@ export async function findInstanceMappingToChange<More extends object = object>(
      from ${joinedMappings('found')}`,
     { uuid, project_id: projectId, ...beside.parameters },
     {
-      ctes: `${beside.ctes}
+      ctes: `
        -- The server, if it lives and is of the project.
        found as (
          select * from instance_mappings
          where instance_uuid = :uuid::uuid and not queued_for_delete and (:project_id::text is null or project_id = :project_id)),
        -- What is done to it begins in its cell.
-       begun as (${notePending('select instance_uuid, cell_id, fencing_token from found where cell_id is not null')} returning generation)`,
+       begun as (${notePending('select instance_uuid, cell_id, fencing_token from found where cell_id is not null')} returning generation)${beside.ctes}`,
     },
   );
   return documents.get(uuid);

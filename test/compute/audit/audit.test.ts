@@ -19,6 +19,12 @@ const holdNothing = async (server: Victim) => {
   await giveQuotaBack(server);
 };
 const softDeleted = `vm_state = 'soft-delete', deleted_at = now()`;
+const queueImage = (server: Victim) =>
+  inApi(
+    `insert into images (id, name, owner, visibility, status, instance_uuid, request_id)
+     values (gen_random_uuid(), 'left', 'nobody', 'private', 'queued', :id::uuid, 'req-1')`,
+    server,
+  );
 
 /** SQL that puts a server into a task whose host was asked some seconds ago. */
 const taskSince = (seconds: number) => `task_state = 'pausing', task = jsonb_build_object(
@@ -218,6 +224,8 @@ const damages: [Kind, string, Damage][] = [
       },
     },
   ],
+  ['image-without-task', 'an image that a task was to make', { who: 'active', do: (server) => queueImage(server) }],
+  ['image-without-task', 'an image of a server that never was', { who: 'nobody', do: (server) => queueImage(server) }],
   ['state-without-task', 'a task state alone', { who: 'active', do: (server) => inCell(server.cell, `task_state = 'pausing'`, server) }],
   ['host-without-allocation', 'a server without a claim', { who: 'active', do: ({ id }) => unclaim(run, id) }],
   [

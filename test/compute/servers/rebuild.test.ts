@@ -131,6 +131,7 @@ test('an acceptance whose answer is lost once changes nothing twice, also when t
   await updateServer(cloud.service.api, callerOf(user), server, { display_name: 'renamed' });
   await rebuild(images[0], { name: 'rebuilt' }, requestId);
   expect(await inCell()).toMatchObject({ name: 'renamed', vm_state: 'active', task_state: null });
+  expect(asked).toEqual([]);
 });
 
 test('of two rebuilds the later one is noted, in whatever order they are', async () => {

@@ -73,6 +73,8 @@ const actions: Readonly<Record<string, { body: object; status?: number; before?:
   unrescue: { body: { unrescue: null }, before: { rescue: null } },
   restore: { body: { restore: null }, before: 'delete' },
   trigger_crash_dump: { body: { trigger_crash_dump: null } },
+  createImage: { body: { createImage: { name: 'image' } }, answers: true },
+  createBackup: { body: { createBackup: { name: 'backup', backup_type: 'daily', rotation: 1 } }, answers: true },
   changePassword: { body: { changePassword: { adminPass: 'x' } } },
   lock: { body: { lock: { locked_reason: 'x' } } },
   unlock: { body: { unlock: null }, before: { lock: null } },

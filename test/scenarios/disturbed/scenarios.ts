@@ -80,6 +80,7 @@ async function change({ user }: Stage, id: string): Promise<void> {
 
 const cirros = 'c1220500-0000-4000-8000-000000000001';
 const rebuild = (imageRef: string) => ({ rebuild: { imageRef, name: 'rebuilt', metadata: { role: 'web' } } });
+const dailyBackup = { createBackup: { name: 'backup', backup_type: 'daily', rotation: 1 } };
 
 /** Hosts that report what they end, after the execution has ended. */
 const later = { reportAfter: 0 };
@@ -125,6 +126,29 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     run: async (stage) => void (await bootAndAct(stage, { suspend: null })),
   },
   stopped: { run: async (stage) => void (await bootAndAct(stage, { 'os-stop': null })) },
+  'made an image of, and a backup': {
+    run: async (stage) => void (await bootAndAct(stage, { createImage: { name: 'image' } }, dailyBackup)),
+  },
+  'made two backups of on a host that reports later, and twice': {
+    simulation: { ...later, doubledReports: true },
+    run: async (stage) => void (await bootAndAct(stage, dailyBackup, dailyBackup)),
+  },
+  'made an image of on a host that fails, and deleted': {
+    simulation: { failingOperations: ['snapshot'] },
+    async run(stage) {
+      const id = await bootAndAct(stage, { createImage: { name: 'image' } });
+      await remove(stage, id);
+    },
+  },
+  'deleted while an image is made of it': {
+    simulation: { ...later, reportAfter: 1 },
+    async run(stage) {
+      const id = await boot(stage);
+      await sleep(80);
+      if (id) await stage.user.send('POST', `/servers/${id}/action`, { body: { createImage: { name: 'image' } } });
+      await remove(stage, id);
+    },
+  },
   'rebooted hard while it is suspended': {
     run: async (stage) => void (await bootAndAct(stage, { suspend: null }, { reboot: { type: 'HARD' } })),
   },

@@ -76,6 +76,7 @@ const actions = [
   ...['SOFT', 'HARD'].map((type) => ({ reboot: { type } })),
   { changePassword: { adminPass: 'secret' } },
   ...[cirros, otherImage].map((imageRef) => ({ rebuild: { imageRef, name: 'rebuilt' } })),
+  ...[{ createImage: { name: 'image' } }, { createBackup: { name: 'backup', backup_type: 'daily', rotation: 1 } }],
 ];
 
 /** A change, and what is shown of it when it was made. */

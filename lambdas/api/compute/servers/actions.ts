@@ -25,6 +25,7 @@ import { changeOf } from './change-of.ts';
 import { showConsoleOutput } from './console-output.ts';
 import { consoleBody, refuseConsole } from './consoles.ts';
 import { findWholeServer } from './find.ts';
+import { imageActions } from './images.ts';
 import { performAction, performDelete, performRestore } from './perform-action.ts';
 import { rebuildAction } from './rebuild.ts';
 import { refuseUnbuilt, type Unbuilt } from './refuse-unbuilt.ts';
@@ -180,8 +181,7 @@ const actions: Readonly<Record<string, Route>> = {
   'os-migrateLive': unbuilt('os_compute_api:os-migrate-server:migrate_live', 'os-migrateLive', 'active', 'paused'),
   evacuate: unbuilt('os_compute_api:os-evacuate'),
 
-  createImage: unbuilt('os_compute_api:servers:create_image', 'createImage', 'active', 'stopped', 'paused', 'suspended'),
-  createBackup: unbuilt('os_compute_api:os-create-backup', 'createBackup', 'active', 'stopped', 'paused', 'suspended'),
+  ...imageActions,
 
   changePassword: act('os_compute_api:os-admin-password', () => passwordBody, changePassword),
   'os-getConsoleOutput': act('os_compute_api:os-console-output', () => consoleOutputBody, showConsoleOutput),

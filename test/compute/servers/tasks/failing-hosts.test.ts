@@ -53,6 +53,8 @@ const requests: Readonly<Record<ServerActionName, readonly object[]>> = {
   triggerCrashDump: [{ trigger_crash_dump: null }],
   softDelete: [{ delete: null }],
   restore: [{ delete: null }, { restore: null }],
+  createImage: [{ createImage: { name: 'image' } }],
+  createBackup: [{ createBackup: { name: 'backup', backup_type: 'daily', rotation: 1 } }],
 };
 
 const states = `select vm_state, task_state, power_state, task, host from instances where uuid = :id::uuid`;

@@ -1,10 +1,10 @@
 /** What Step Functions keeps of one execution: 25,000 events and 262,144 bytes of state, whatever fails in it and however things are named. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { mostProperties } from '../../../../common/properties.ts';
 import { mostCells } from '../../../../compute/boot/try-another-cell.ts';
 import { configuration } from '../../../../compute/scheduler/configuration.ts';
 import { query } from '../../../../database/data-api/client.ts';
-import { mostProperties } from '../../../../image/images.ts';
 import { serversOfExecution } from '../../../../lambdas/workflows/boot/schedule-servers.ts';
 import { workflows } from '../../../../lambdas/workflows/index.ts';
 import { stateMachineArn } from '../../../../local/aws/arns.ts';

@@ -77,7 +77,7 @@ describe('changes', () => {
       { server },
     );
     expect(Object.fromEntries(kept.map(({ key, value }) => [key, value]))).toEqual({
-      ...{ image_base_image_ref: other, image_container_format: 'bare', image_disk_format: 'raw', image_min_disk: '0', image_min_ram: '0' },
+      ...{ image_base_image_ref: other, image_container_format: 'bare', image_disk_format: 'raw', image_min_disk: '1', image_min_ram: '0' },
       ...{ image_os_distro: 'other', owner_project_name: expect.any(String), owner_user_name: expect.any(String) },
     });
   });
