@@ -82,11 +82,11 @@ function checkDeleted(facts: ServerFacts, records: ServerRecords, context: Audit
 }
 
 function checkWithoutCell(facts: ServerFacts, records: ServerRecords, context: AuditContext, addFinding: AddFinding): void {
-  const { requested, target_cell, cleanups } = records;
+  const { requested, target_cell, former_cell, cleanups } = records;
   if (requested === null) addFinding('orphan-mapping', 'It has neither a cell nor a build request: nobody can see it.');
   else if (requested >= context.patience) addFinding('stuck', `It waits for a cell for ${requested} seconds.`);
   for (const { uuid, cell } of livingRows(facts, context)) {
-    const expected = cleanups.includes(uuid) || (requested !== null && target_cell === uuid);
+    const expected = cleanups.includes(uuid) || (requested !== null && (target_cell === uuid || former_cell === uuid));
     if (!expected) addFinding('row-in-wrong-cell', `It has no cell yet, but is in ${cell}, where nobody wrote it.`, { cell });
   }
 }

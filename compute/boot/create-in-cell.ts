@@ -7,14 +7,14 @@ import { noteOrphanedRows } from '../../database/api/cells/pending-cleanups.ts';
 import { type BuildRequest, commitToCell, setTargetCell } from '../../database/api/servers/build-requests.ts';
 import { releaseAllocationsOfDeleted } from '../../database/api/servers/release.ts';
 import { placeInstance } from '../../database/cell/instances/build.ts';
-import { createInstances } from '../../database/cell/instances/create.ts';
+import { createInstances, type NewInstance } from '../../database/cell/instances/create.ts';
 import type { Database } from '../../database/data-api/client.ts';
-import type { CreateAction } from '../../database/servers/document.ts';
 import type { Owner } from '../../database/servers/ownership.ts';
 import { inCell } from '../cells/reach.ts';
 import type { Build, Spawn } from '../hosts/drivers/driver.ts';
 import type { CaughtError } from './failure.ts';
 import { OwnershipLost } from './ownership-lost.ts';
+import { recordBuild } from './record-build.ts';
 import type { Placement } from './schedule-servers.ts';
 
 /** What the next step needs: the server on its host, the hosts to try after it, and the URL of the cell's database. */
@@ -75,20 +75,16 @@ function buildOf({ host, alternates, failed }: Placement): Pick<Build, 'alternat
   return { alternates: failed.alternates.slice(position + 1), attempt: failed.attempt + 1 };
 }
 
-function newInstance({ instance, requestId, spec }: BuildRequest, owner: Owner, host: string, zone: string) {
+function newInstance(request: BuildRequest, owner: Owner, host: string, zone: string): NewInstance | undefined {
+  const { instance, spec } = request;
   if (!instance) return undefined;
-  const action: CreateAction = {
-    request_id: requestId ?? '',
-    event: 'compute__do_build_and_run_instance',
-    start_time: instance.created_at,
-    finish_time: null,
-    result: null,
-    message: null,
-    details: null,
-  };
+  const event = { event: 'compute__do_build_and_run_instance', finish_time: null, result: null, details: null };
   const { availability_zone, scheduler_hints, group = null } = spec;
   const placed = { ...owner, host, node: host, availability_zone: zone, task_state: 'spawning' as const };
-  return { instance: { ...instance, ...placed, request_spec: { availability_zone, scheduler_hints, group } }, action };
+  return {
+    instance: { ...instance, ...placed, request_spec: { availability_zone, scheduler_hints, group } },
+    actions: recordBuild(request, instance, event),
+  };
 }
 
 /** A delete that came between our claim and now did not see the claim. */

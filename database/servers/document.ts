@@ -91,13 +91,33 @@ export interface ShownRequestSpec {
   group: string | null;
 }
 
-/** The `create` action of a server with its one event, as operators read it. */
-export interface CreateAction {
-  request_id: string;
+/** An event of an action as a cell records it; times are ISO 8601. */
+export interface RecordedEvent {
   event: string;
-  message: string | null;
-  result: 'Success' | 'Error' | null;
-  details: string | null;
   start_time: string;
   finish_time: string | null;
+  result: 'Success' | 'Error' | null;
+  details: string | null;
+  /** null for now, as it is written. */
+  created_at?: string | null;
+}
+
+/** What was done to a server, as a cell records it, with its events, the newest first. */
+export interface RecordedAction {
+  action: string;
+  request_id: string;
+  user_id: string | null;
+  project_id: string | null;
+  start_time: string;
+  finish_time: string | null;
+  message: string | null;
+  /** null for now, as it is written. */
+  created_at?: string | null;
+  updated_at?: string | null;
+  events: RecordedEvent[];
+}
+
+/** The `create` action of a server that is being built, or was: each try is an event. */
+export interface CreateAction extends RecordedAction {
+  events: [RecordedEvent, ...RecordedEvent[]];
 }

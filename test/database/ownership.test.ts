@@ -2,8 +2,10 @@
  * Fencing tokens where they stand: each statement that acts for an owner is sent for one who does not own the server, or not any more, and nothing
  * changes in any database; then for the owner, and it acts. See database/servers/ownership.ts.
  */
+
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createInCell } from '../../compute/boot/create-in-cell.ts';
+import { recordBuild } from '../../compute/boot/record-build.ts';
 import { completeCleanups, listPendingCleanups, noteOrphanedRows, type PendingCleanup } from '../../database/api/cells/pending-cleanups.ts';
 import { claim } from '../../database/api/hosts/allocations.ts';
 import { takeOverBuilds, takeOverStalledBoots } from '../../database/api/reaper/stalled-boots.ts';
@@ -38,12 +40,16 @@ async function targeted() {
   const { id, execution, placement, cell } = server;
   const instance = (await setTargetCell(api, execution, [id], placement.cell)).get(id)?.instance;
   if (!instance) throw new Error('no build request');
-  const action = { request_id: 'req', event: 'create', start_time: instance.created_at, finish_time: null };
   const write = (token: number, host = placement.host) =>
     createInstances(cell, [
       {
         instance: { ...instance, execution, fencing_token: token, host },
-        action: { ...action, message: null, result: null, details: null },
+        actions: recordBuild({ requestId: 'req', former: null }, instance, {
+          event: 'create',
+          finish_time: null,
+          result: null,
+          details: null,
+        }),
       },
     ]);
   return { ...server, write };

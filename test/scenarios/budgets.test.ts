@@ -208,6 +208,15 @@ test('a delete that can be undone takes 4 calls, and a restore 3, with their end
   vi.unstubAllEnvs();
 });
 
+test.each([
+  ['its own image', () => image, [3, 3]],
+  ['another image, which the request spec gets while the host is asked', () => cloud.newImage(), [4, 3]],
+])('a rebuild with %s takes 2 calls, and its end', async (_, imageRef, calls) => {
+  const id = await user.boot();
+  await user.settled(id);
+  expect(await requestCost('POST', `/servers/${id}/action`, { rebuild: { imageRef: await imageRef() } })).toEqual(calls);
+});
+
 describe('DELETE takes 3 calls, 3 in sequence', () => {
   test('of a server in cell0', async () => {
     const id = await user.boot({ flavorRef: tooLarge });

@@ -20,6 +20,8 @@ export interface ServerRecords {
   target_cell: string | null;
   /** It counts against the quota. */
   counted: boolean;
+  /** uuid of the cell that it left for another boot, which has a row of it still. */
+  former_cell: string | null;
   /** Its request spec is there. */
   specified: boolean;
   /** uuid of the image that it has. */
@@ -49,7 +51,7 @@ const lookup = (select: string) => `lateral (${select} limit 1)`;
 /** Reads the servers of a CTE `(uuid)`. */
 const records = (servers: string) => `
   select asked.uuid, m.id is not null as mapped, coalesce(m.queued_for_delete, false) as deleted, c.uuid as cell,
-    ${seconds('b.created_at')} as requested, target.uuid as target_cell, coalesce(m.instances > 0, false) as counted, s.id is not null as specified, s.image,
+    ${seconds('b.created_at')} as requested, target.uuid as target_cell, former.uuid as former_cell, coalesce(m.instances > 0, false) as counted, s.id is not null as specified, s.image,
     held.hosts, held.host_cells, ${seconds('greatest(held.changed, m.updated_at)')} as allocated,
     noted.cleanups, noted.cleanup_ages,
     (select count(*) from images where instance_uuid = asked.uuid and status = 'queued') as queued_images
@@ -57,7 +59,7 @@ const records = (servers: string) => `
   left join ${lookup('select * from instance_mappings where instance_uuid = asked.uuid')} m on true
   left join cell_mappings c on c.id = m.cell_id
   left join ${lookup('select * from build_requests where instance_uuid = asked.uuid')} b on true
-  left join cell_mappings target on target.id = b.cell_id
+  left join cell_mappings target on target.id = b.cell_id left join cell_mappings former on former.id = (b.former->>'cell_id')::int
   left join ${lookup("select id, spec->'image'->>'id' as image from request_specs where instance_uuid = asked.uuid")} s on true
   cross join lateral (
     select coalesce(array_agg(p.name), '{}') as hosts, max(changed) as changed,

@@ -78,7 +78,7 @@ export interface EndedBuild {
   uuid: string;
   reservation_id: string;
   request_id: string | null;
-  /** From acceptance to the end; null when it had ended before, and was counted then. */
+  /** From acceptance to the end, or from when it was sent through another boot; null when it had ended before, and was counted then. */
   seconds: number | null;
 }
 
@@ -110,14 +110,15 @@ export async function activateInstance(
        returning i.uuid),
      ${endAction('ended', `'Success'`, 'null')}
      select uuid, reservation_id, (select request_id from action),
-       case when vm_state = 'building' then ${secondsSince('created_at')} end as seconds
+       case when vm_state = 'building' then ${seconds('created_at')} end as seconds
      from owned`,
     { uuid, host, fencing_token },
   );
   return ended;
 }
 
-const secondsSince = (time: string) => `extract(epoch from now() - ${time})::float8`;
+/** SQL of how long a build has taken that just ended: from its acceptance, or from when its server was sent through another boot. */
+const seconds = (accepted: string) => `extract(epoch from now() - coalesce((select max(start_time) from event), ${accepted}))::float8`;
 
 /**
  * Ends the build of a server in ERROR in its own cell, without a host, with the fault that says why. Sent twice, it writes one fault.
@@ -175,14 +176,15 @@ const endInError = (said: string) => `fault as (
        insert into instance_faults (instance_uuid, code, message, details, host)
        select uuid, :code, left(:message, 255), :details, 'cellzero' from ended),
      ${endAction('ended', `'Error'`, said)}
-     select uuid, reservation_id, (select request_id from action), ${secondsSince('ended.created_at')} as seconds from ended`;
+     select uuid, reservation_id, (select request_id from action), ${seconds('ended.created_at')} as seconds from ended`;
 
-/** CTEs that end the `create` action and its event for the servers of a CTE `(uuid)`, with SQL of what its event says. */
+/** CTEs that end the `create` action and its event for the servers of a CTE `(uuid)`, with SQL of what its event says. Events of earlier tries stay as they are. */
 function endAction(ended: string, result: string, details: string): string {
   return `action as (
       update instance_actions set finish_time = now(), updated_at = now(), message = nullif(${result}, 'Success')
       from ${ended} ended where instance_uuid = ended.uuid and action = 'create' returning id, request_id),
     event as (
       update instance_actions_events set finish_time = now(), updated_at = now(), result = ${result}, details = ${details}
-      from action where action_id = action.id)`;
+      from action where action_id = action.id and instance_actions_events.finish_time is null
+      returning instance_actions_events.start_time)`;
 }

@@ -10,6 +10,8 @@ export interface Stage {
   giant: string;
   /** An anti-affinity group of the user. */
   group: string;
+  /** An operator sends a buried server through the boot again, and the reaper takes it on; `fits` says that a host can hold it now. */
+  sendAgain(id: string, fits: boolean): Promise<void>;
   /** An image beside the one that servers are booted from, and one that no host can run. */
   image: string;
   foreignImage: string;
@@ -76,6 +78,13 @@ async function change({ user }: Stage, id: string): Promise<void> {
     const answer = await user.send<{ server?: object }>('GET', `/servers/${id}`, { microversion: 68 });
     if (answer.status === 200) expect(answer.body.server).toMatchObject(shown);
   }
+}
+
+/** Boots what fits nowhere, and has it sent through another boot. */
+async function bury(stage: Stage): Promise<string | undefined> {
+  const id = await boot(stage, { flavorRef: stage.giant });
+  if (id !== undefined) await stage.user.settled(id).catch(() => undefined);
+  return id;
 }
 
 const cirros = 'c1220500-0000-4000-8000-000000000001';
@@ -175,6 +184,20 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       await change(stage, id);
       await sleep(60);
       await change(stage, id);
+    },
+  },
+  'a second chance that fits': {
+    async run(stage) {
+      const id = await bury(stage);
+      if (id !== undefined) await stage.sendAgain(id, true).catch(() => undefined);
+    },
+  },
+  'a second chance that fits nowhere, changed and deleted meanwhile': {
+    async run(stage) {
+      const id = await bury(stage);
+      if (id === undefined) return;
+      await Promise.all([stage.sendAgain(id, false).catch(() => undefined), change(stage, id)]);
+      await Promise.all([stage.sendAgain(id, false).catch(() => undefined), remove(stage, id)]);
     },
   },
   'deleted by two': {

@@ -49,7 +49,17 @@ async function waiting(uuid: string = randomUUID()): Promise<string> {
 }
 
 const nothing: Omit<ServerRecords, 'uuid'> = {
-  ...{ mapped: false, deleted: false, cell: null, requested: null, target_cell: null, counted: false, specified: false, image: null },
+  ...{
+    mapped: false,
+    deleted: false,
+    cell: null,
+    requested: null,
+    target_cell: null,
+    former_cell: null,
+    counted: false,
+    specified: false,
+    image: null,
+  },
   ...{ hosts: [], host_cells: [], allocated: null, cleanups: [], cleanup_ages: [], queued_images: 0 },
 };
 const about = (seconds: number) => expect.toSatisfy((age: unknown) => Number(age) >= seconds && Number(age) < seconds + 30);
