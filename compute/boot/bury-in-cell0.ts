@@ -38,6 +38,7 @@ export async function buryInCell0(api: Database, execution: string, servers: rea
         fencing_token: fencingToken,
         vm_state: 'error',
         task_state: null,
+        secrets: null,
         system_metadata: { ...instance.system_metadata, first_cause: failure.cause },
         fault: { code: 500, message: failure.sentence, details: failure.details, created_at: now },
       },

@@ -134,13 +134,13 @@ const named = `uuid = :server::uuid and deleted = 0 and task->>'request_id' = :r
   and (task->>'attempt')::int = :attempt::int`;
 
 /**
- * Notes that the host has begun a task, and until when it may take.
+ * Notes that the host has begun a task, and until when it may take. What was sealed for the host is wiped.
  * @returns false when the task has ended, or was begun again by another.
  */
 export async function noteBegun(cell: Database, task: TaskName, dueAt: string): Promise<boolean> {
   const rows = await query(
     cell,
-    `update instances set task = task || jsonb_build_object('due_at', :due_at::timestamptz) where ${named} returning uuid`,
+    `update instances set task = task #- '{arguments,sealed}' || jsonb_build_object('due_at', :due_at::timestamptz) where ${named} returning uuid`,
     { ...task, due_at: dueAt },
   );
   return rows.length > 0;

@@ -62,9 +62,20 @@ export type InstanceChanges = Partial<Pick<InstanceRow, (typeof changeableColumn
 type CellColumn = 'id' | keyof Owner;
 
 /**
+ * What a client sends for the inside of a guest: a password and files. They stand in the server's row from acceptance until its host has begun to build it, or
+ * the build has ended; who only shows a server does not read them.
+ */
+export interface GuestSecrets {
+  /** Them, sealed (compute/servers/secrets.ts); gone once the host has begun. */
+  sealed?: string;
+  /** The client sent some itself: without them the server is not what was asked for. */
+  required?: true;
+}
+
+/**
  * A server: its row with all that belongs to it. Until a cell has it, it is what was accepted with the initial values of the other columns.
  */
-export interface Instance extends Omit<InstanceRow, CellColumn>, Partial<Pick<InstanceRow, CellColumn>> {
+export interface Instance extends Omit<InstanceRow, CellColumn | 'secrets'>, Partial<Pick<InstanceRow, CellColumn>> {
   vm_state: VmState;
   task_state: TaskState | null;
   flavor: InstanceFlavor;
@@ -78,6 +89,8 @@ export interface Instance extends Omit<InstanceRow, CellColumn>, Partial<Pick<In
   /** What the client asked of the scheduler, as far as it is shown; absent until a cell has the server, null where a release before this was noted wrote it. */
   request_spec?: ShownRequestSpec | null;
   fault: InstanceFault | null;
+  /** Absent where a server is shown. */
+  secrets?: GuestSecrets | null;
   /** What Nova says of the host by its compute service; '' without one, absent until a cell has the server. */
   host_status?: 'DOWN' | 'MAINTENANCE' | 'UP' | '';
 }

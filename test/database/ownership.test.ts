@@ -65,7 +65,7 @@ async function written(fencing_token = 1) {
 /** A server that its cell has, with the token 1. */
 async function committed() {
   const server = await scheduled();
-  return { ...server, created: await createInCell(api, server.placement) };
+  return { ...server, ...(await createInCell(api, server.placement)) };
 }
 
 const everything = async () =>
@@ -225,8 +225,8 @@ describe('in a cell', () => {
     await write(2);
     const place = (fencing_token: number) => placeInstance(cell, id, { execution: 'another', fencing_token }, 'elsewhere', null);
     await expectFence([() => place(1)], () => place(2));
-    expect(await place(1)).toBe(false);
-    expect(await place(3)).toBe(true);
+    expect(await place(1)).toBeUndefined();
+    expect(await place(3)).toMatchObject({ uuid: id, host: 'elsewhere', fencing_token: 3 });
   });
 
   test('a build ends for its owner on its host', async () => {

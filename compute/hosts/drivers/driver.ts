@@ -4,6 +4,8 @@
  */
 import type { SnapshotContent } from '../../../database/api/snapshots.ts';
 import type { TaskName } from '../../../database/servers/task.ts';
+import type { SealedSecrets } from '../../servers/secrets.ts';
+import type { Guest } from './guest.ts';
 
 /** What every operation names: the server, its host, and the URL of its cell's database, so that a report needs no look-up. */
 interface OnHost {
@@ -17,8 +19,9 @@ interface OnHost {
 /** Starts a server; one that runs there already is left alone, and is this owner's from then on. */
 export interface Spawn extends OnHost {
   operation: 'spawn';
-  flavor: { vcpus: number; memory_mb: number; root_gb: number };
-  image: { id: string; properties: Record<string, string> } | null;
+  guest: Guest;
+  /** The password and the files for its inside; null for none. A driver that puts them there opens them itself. */
+  secrets: SealedSecrets | null;
   /** What goes on when it fails; the host reports it again. */
   build: Build;
 }
@@ -56,6 +59,8 @@ export interface TaskOperation extends OnHost {
   /** The task that a report must name. */
   task: Omit<TaskName, 'server'>;
   arguments: Readonly<Record<string, string>>;
+  /** The new password; null for none. */
+  secrets: SealedSecrets | null;
 }
 
 /** Something that a host is asked to do. */
@@ -77,9 +82,9 @@ export interface Begun {
 /** A report that comes later, as it stands in the queue: about an operation, without what only its host must know. */
 export interface LateReport {
   about:
-    | Omit<Spawn, 'flavor' | 'image'>
+    | Omit<Spawn, 'guest' | 'secrets'>
     | Destroy
-    | (Omit<TaskOperation, 'arguments' | 'time'> & { arguments: { type?: string | undefined } });
+    | (Omit<TaskOperation, 'arguments' | 'secrets' | 'time'> & { arguments: { type?: string | undefined } });
   report: Report;
 }
 

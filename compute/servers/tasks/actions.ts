@@ -20,7 +20,7 @@ export interface ServerAction extends Precondition {
   operation: OperationName;
   /** How the host shall do it. */
   manner?: Readonly<Record<string, string>>;
-  /** Whether what the host is asked holds a secret, which is not kept: what could not be handed over fails. */
+  /** Whether what the host is asked holds a secret. */
   secret?: true;
   /** What it leaves; what is not named stays as it is. */
   after: { vm_state?: VmState; power_state?: number; launched?: true };

@@ -3,6 +3,7 @@
 import { noteBegun } from '../../../database/cell/tasks.ts';
 import { inCell } from '../../cells/reach.ts';
 import type { TaskOperation } from '../../hosts/drivers/driver.ts';
+import { taskContext } from '../secrets.ts';
 import type { ServerAction } from './actions.ts';
 import { type AppliedReport, applyReport } from './apply-report.ts';
 import type { Tasks } from './tasks.ts';
@@ -15,15 +16,18 @@ import type { Tasks } from './tasks.ts';
 export async function askHost(
   tasks: Tasks,
   action: ServerAction,
-  request: Omit<TaskOperation, 'operation' | 'time'>,
+  request: Omit<TaskOperation, 'operation' | 'time' | 'secrets'>,
 ): Promise<{ due: string } | { ended: AppliedReport | undefined }> {
   const { driver, settings } = tasks;
+  const { cell, server, task } = request;
+  const { sealed, ...known } = request.arguments;
   const answer = await driver.begin({
     ...request,
+    arguments: known,
+    secrets: sealed === undefined ? null : { sealed, context: taskContext(server, task.request_id) },
     operation: action.operation,
     time: action.time + (action.shutsDown ? settings.shutdown_timeout : 0),
   });
-  const { cell, server, task } = request;
   if (answer.result === 'begun') {
     await inCell(cell, 'changing', (database) => noteBegun(database, { ...task, server }, answer.due_at));
     return { due: answer.due_at };

@@ -14,6 +14,7 @@ import { defaultSettings } from '../../settings.ts';
 import type { ChangeOf } from '../change-in-cell.ts';
 import { findMapping, serverNotFound } from '../find-server.ts';
 import { inState, refusalOf } from '../refusals.ts';
+import { type Seal, taskContext } from '../secrets.ts';
 import type { ServerAction } from './actions.ts';
 import { askHost } from './ask-host.ts';
 import type { Tasks } from './tasks.ts';
@@ -21,8 +22,10 @@ import type { Tasks } from './tasks.ts';
 /** Who asks for what. */
 export interface ActionRequest extends ChangeOf {
   action: ServerAction;
-  /** What the host needs to know; of an action with a secret this is not kept. */
+  /** What the host needs to know. */
   arguments?: Readonly<Record<string, string>>;
+  /** Seals what only the host may know. */
+  seal?: Seal;
   /** Reads the mapping of the server and notes it, with what the action takes in the same statement. */
   find?(api: Database, uuid: string, projectId: string | null): Promise<NotedMapping | undefined>;
 }
@@ -61,14 +64,15 @@ export interface Begun {
 export async function beginInCell(tasks: Tasks, { uuid, cell, generation }: NotedMapping, request: ActionRequest): Promise<Begun> {
   if (!cell || generation === null) throw serverNotFound(uuid);
   const { caller, requestId, action } = request;
-  const asked = { ...action.manner, ...request.arguments };
+  const sealed = request.seal?.(taskContext(uuid, requestId));
+  const asked = { ...action.manner, ...request.arguments, ...(sealed !== undefined && { sealed }) };
   const task = {
     server: uuid,
     action: action.recorded,
     event: action.event,
     request_id: requestId,
     taskState: action.taskState,
-    arguments: action.secret ? {} : asked,
+    arguments: asked,
     note: generation,
     userId: caller.userId,
     projectId: caller.projectId,

@@ -42,8 +42,9 @@ export async function resumeTask(tasks: Tasks, silence: number, { task, ...guest
   // That of a rebuild, known when it was accepted.
   if (task.arguments.no_valid_host !== undefined) return fail(task.arguments.no_valid_host);
   if (task.due_at !== null) return fail('The host did not report the end in time.');
-  // What was secret is gone with the function that knew it.
-  if (action.secret || task.attempt === mostAttempts) return fail('The host could not be asked.');
+  // A release before this one did not keep what was secret.
+  const lost = action.secret && task.arguments.sealed === undefined;
+  if (lost || task.attempt === mostAttempts) return fail('The host could not be asked.');
   const attempt = await inCell(cell, 'tending', (database) => takeNextAttempt(database, name));
   if (attempt === undefined) return asItIs;
   const answer = await askHost(tasks, action, { ...guest, task: { ...name, attempt }, arguments: task.arguments });

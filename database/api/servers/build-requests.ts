@@ -12,9 +12,9 @@ import type { RequestSpec } from './request-spec.ts';
 
 const initial = Object.entries(initialValues).map(([column, value]) => `'${column}', ${typeof value === 'string' ? `'${value}'` : value}`);
 
-/** Returns SQL of the document of a build request in the shape of an Instance. A column that came after it was accepted has its initial value. */
+/** Returns SQL of the document of a build request in the shape of an Instance, as it is shown. A column that came after it was accepted has its initial value. */
 export function buildRequestDocument(request: string): string {
-  return `jsonb_build_object(${initial.join(', ')}) || ${request}.instance
+  return `jsonb_build_object(${initial.join(', ')}) || (${request}.instance - 'secrets')
     || jsonb_build_object('block_device_mappings', ${request}.block_device_mappings, 'tags', ${request}.tags)`;
 }
 
@@ -66,7 +66,7 @@ export async function setTargetCell(
     const { documents, truncated } = await queryDocuments<BuildRequest>(
       api,
       `select m.instance_uuid as key, jsonb_build_object(
-         'instance', case when b.id is not null then ${buildRequestDocument('b')} end,
+         'instance', case when b.id is not null then ${buildRequestDocument('b')} || jsonb_build_object('secrets', b.instance->'secrets') end,
          'requestId', b.request_id,
          'former', b.former,
          'spec', s.spec,

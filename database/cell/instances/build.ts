@@ -1,34 +1,54 @@
 /** How the build of a server goes on in its cell, and ends: on its host, or in ERROR. */
-import { type Database, query } from '../../data-api/client.ts';
+import { type Database, query, queryDocuments } from '../../data-api/client.ts';
+import type { Instance } from '../../servers/document.ts';
 import type { FencedServer, Owner } from '../../servers/ownership.ts';
 import { recordGuests } from '../guests-to-end.ts';
+import { guestDocument } from './find.ts';
 
 /**
  * Puts a server that is being built on the host that holds its claim now, and into the host's zone; without one, it stays in its zone. The server is this
  * owner's from then on. What a host which is down has begun of it for an earlier owner is ended when that host is back.
- * @returns false when it is not being built any more, or a later owner has it.
+ * @returns the server as its host must know it; undefined when it is not being built any more, or a later owner has it.
  */
-export async function placeInstance(cell: Database, uuid: string, owner: Owner, host: string, zone: string | null): Promise<boolean> {
-  const rows = await query(
+export async function placeInstance(
+  cell: Database,
+  uuid: string,
+  owner: Owner,
+  host: string,
+  zone: string | null,
+): Promise<Instance | undefined> {
+  const { documents } = await queryDocuments<Instance>(
     cell,
-    `with
-     -- The server, which nobody else changes meanwhile.
-     found as (
-       select uuid, host, fencing_token, task from instances
-       where uuid = :uuid::uuid and deleted = 0 and vm_state = 'building' and fencing_token <= :fencing_token for update),
-     -- A new owner takes it from a host that has begun it only when that is down.
-     begun as (select * from found where fencing_token < :fencing_token and task->>'due_at' is not null),
-     ${recordGuests('begun')},
-     -- On its host.
-     placed as (
-       update instances i set host = :host, node = :host, launched_on = :host, task_state = 'spawning', task = null, updated_at = now(),
-         availability_zone = coalesce(:zone, availability_zone), execution = :execution, fencing_token = :fencing_token
-       from found where i.uuid = found.uuid
-       returning i.uuid)
-     select uuid from placed`,
+    `select uuid as key, ${guestDocument('placed')} as doc from placed`,
     { uuid, host, zone, execution: owner.execution, fencing_token: owner.fencing_token },
+    {
+      ctes: `
+       -- The server, which nobody else changes meanwhile.
+       found as (
+         select uuid, host, fencing_token, task from instances
+         where uuid = :uuid::uuid and deleted = 0 and vm_state = 'building' and fencing_token <= :fencing_token for update),
+       -- A new owner takes it from a host that has begun it only when that is down.
+       begun as (select * from found where fencing_token < :fencing_token and task->>'due_at' is not null),
+       ${recordGuests('begun')},
+       -- On its host.
+       placed as (
+         update instances i set host = :host, node = :host, launched_on = :host, task_state = 'spawning', task = null, updated_at = now(),
+           availability_zone = coalesce(:zone, availability_zone), execution = :execution, fencing_token = :fencing_token
+         from found where i.uuid = found.uuid
+         returning i.*)`,
+    },
   );
-  return rows.length > 0;
+  return documents.get(uuid);
+}
+
+/** Returns a server as its host must know it; undefined when it is gone, is on another host, or has another owner. */
+export async function findGuest(cell: Database, { uuid, fencing_token }: FencedServer, host: string): Promise<Instance | undefined> {
+  const { documents } = await queryDocuments<Instance>(
+    cell,
+    `select uuid as key, ${guestDocument('i')} as doc from instances i where uuid = :uuid::uuid and ${owned}`,
+    { uuid, fencing_token, host },
+  );
+  return documents.get(uuid);
 }
 
 /**

@@ -10,6 +10,7 @@ import { endsOfActions } from './0008-ends-of-actions.ts';
 import { guestsToEnd } from './0009-guests-to-end.ts';
 import { rebuilds } from './0010-rebuilds.ts';
 import { closedRows } from './0011-closed-rows.ts';
+import { secrets } from './0012-secrets.ts';
 
 /** The whole history of a cell database, in order; cell0 has the same, so a reader needs no special case. */
 export const cellMigrations: readonly Migration[] = [
@@ -24,4 +25,5 @@ export const cellMigrations: readonly Migration[] = [
   guestsToEnd,
   rebuilds,
   closedRows,
+  secrets,
 ];

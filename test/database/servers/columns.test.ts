@@ -95,7 +95,7 @@ describe('a server', () => {
       ...{ volume_type: 'fast', image_id: 'i', tag: 'data' },
     };
     const time = '2026-01-02T03:04:05.678901+00:00';
-    const written = {
+    const { secrets, ...shown } = {
       ...instance,
       ...{
         host: 'host',
@@ -111,10 +111,12 @@ describe('a server', () => {
       ...{ availability_zone: 'zone', access_ip_v4: '192.0.2.1', access_ip_v6: '2001:db8::1', block_device_mappings: [disk] },
     };
     const event = { event: 'create', finish_time: null, result: null, details: null };
-    const actions = recordBuild({ requestId: 'req', former: null }, written, event);
-    await createInstances(cloud.database('cell0'), [{ instance: written, actions }]);
+    const actions = recordBuild({ requestId: 'req', former: null }, shown, event);
+    await createInstances(cloud.database('cell0'), [{ instance: { ...shown, secrets }, actions }]);
     const read0 = (await findInstances(cloud.database('cell0'), [id], 'all')).get(id);
-    expect(read0).toMatchObject({ ...written, updated_at: expect.any(String), id: expect.any(Number) });
+    expect(read0).toMatchObject({ ...shown, updated_at: expect.any(String), id: expect.any(Number) });
+    expect(secrets).toEqual({ sealed: expect.any(String) });
+    expect(read0, 'for its host alone').not.toHaveProperty('secrets');
   });
 
   test('that was accepted before a column was there has its initial value', async () => {

@@ -13,6 +13,7 @@ import { resetState } from '../../../../compute/servers/reset-state.ts';
 import { type ServerAction, serverActions } from '../../../../compute/servers/tasks/actions.ts';
 import { findImage } from '../../../../image/images.ts';
 import { apiDatabase } from '../../../shared/database.ts';
+import { sealOf } from '../../../shared/secrets.ts';
 import { scheduleReaper } from '../../../workflows/reaper/schedule.ts';
 import { gone, malformed } from '../../http/pipeline/http-error.ts';
 import { actionBody, actionRoute } from '../../http/routing/action-route.ts';
@@ -98,12 +99,16 @@ async function rescue(request: ApiRequest<z.infer<typeof rescueBody>>) {
       throw new BadRequest(`Requested rescue image '${image}' is not supported`);
     });
   }
-  await performAction(request, { action: serverActions.rescue, arguments: { password: adminPass, ...(image && { image }) } });
+  await performAction(request, {
+    ...{ action: serverActions.rescue, arguments: image === undefined ? {} : { image } },
+    seal: sealOf({ admin_password: adminPass, files: [] }),
+  });
   return { adminPass };
 }
 
 async function changePassword(request: ApiRequest<z.infer<typeof passwordBody>>) {
-  await performAction(request, { action: serverActions.changePassword, arguments: { password: request.body.changePassword.adminPass } });
+  const { adminPass } = request.body.changePassword;
+  await performAction(request, { action: serverActions.changePassword, seal: sealOf({ admin_password: adminPass, files: [] }) });
   return undefined;
 }
 

@@ -23,11 +23,8 @@ async function perform(request: Asked, begin: (tasks: Tasks, of: ChangeOf) => Pr
 }
 
 /** @throws what beginAction throws. */
-export function performAction(
-  request: Asked,
-  { action, arguments: known = {} }: Pick<ActionRequest, 'action' | 'arguments'>,
-): Promise<void> {
-  return perform(request, ({ api, driver, settings }, of) => beginAction(api, driver, { ...of, action, arguments: known }, settings));
+export function performAction(request: Asked, asked: Pick<ActionRequest, 'action' | 'arguments' | 'seal'>): Promise<void> {
+  return perform(request, ({ api, driver, settings }, of) => beginAction(api, driver, { ...of, ...asked }, settings));
 }
 
 /** @throws what restoreServer throws. */

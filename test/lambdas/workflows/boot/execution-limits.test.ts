@@ -1,7 +1,6 @@
 /** What Step Functions keeps of one execution: 25,000 events and 262,144 bytes of state, whatever fails in it and however things are named. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { mostProperties } from '../../../../common/properties.ts';
 import { mostCells } from '../../../../compute/boot/try-another-cell.ts';
 import { configuration } from '../../../../compute/scheduler/configuration.ts';
 import { query } from '../../../../database/data-api/client.ts';
@@ -60,9 +59,7 @@ test('names as long as they may be fit into the state', () => {
   const state = { version: 1, ...ids, servers, placements: Array.from({ length: serversOfExecution }, () => placement) };
   expect(Buffer.byteLength(JSON.stringify(state))).toBeLessThan(mostBytes);
 
-  const pairs = Array.from({ length: mostProperties }, (_, index) => [String(index).padEnd(255, 'x'), '中'.repeat(255)]);
-  const image = { id: randomUUID(), properties: Object.fromEntries(pairs) };
-  const created = { ...placement, connection: `rds-data://${'x'.repeat(500)}`, flavor: { vcpus: 1, memory_mb: 1, root_gb: 1 }, image };
+  const created = { ...placement, connection: `rds-data://${'x'.repeat(500)}` };
   // Of an error it keeps 32,768 characters.
   const ofServer = { ...placement, created, failure: { Error: 'BuildFailure', Cause: 'x'.repeat(32_768) } };
   expect(Buffer.byteLength(JSON.stringify(ofServer))).toBeLessThan(mostBytes);
