@@ -39,7 +39,8 @@ export type VmState =
 
 /** What is being done to a server, in Nova's words. */
 export type TaskState =
-  | ('scheduling' | 'spawning' | 'updating_password' | 'migrating')
+  | ('scheduling' | 'networking' | 'block_device_mapping' | 'spawning' | 'updating_password' | 'migrating')
+  | ('image_snapshot_pending' | 'image_snapshot' | 'image_pending_upload' | 'image_uploading')
   | ('powering-on' | 'powering-off' | 'pausing' | 'unpausing' | 'suspending' | 'resuming' | 'rescuing' | 'unrescuing')
   | ('rebooting' | 'reboot_pending' | 'reboot_started' | 'rebooting_hard' | 'reboot_pending_hard' | 'reboot_started_hard')
   | ('rebuilding' | 'rebuild_block_device_mapping' | 'rebuild_spawning')

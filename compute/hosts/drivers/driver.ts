@@ -2,6 +2,7 @@
  * What the control plane asks of hosts, and what they report. A host answers an operation with its end, or that it has begun; then its report comes later,
  * twice, out of order or never. Every operation may come twice, and for a server that is gone.
  */
+import type { ReportOfHost } from '../../../database/cell/host-reports.ts';
 import type { TaskName } from '../../../database/servers/task.ts';
 
 /** What every operation names: the server, its host, and the URL of its cell's database, so that a report needs no look-up. */
@@ -76,6 +77,13 @@ export interface LateReport {
     | Destroy
     | (Omit<TaskOperation, 'arguments' | 'time'> & { arguments: { type?: string | undefined } });
   report: Report;
+}
+
+/** What a host says of itself, by the same queue: its guests as they are, once it has started, or from time to time. */
+export interface HostReport extends ReportOfHost {
+  about: 'started' | 'power_states';
+  /** URL of its cell's database. */
+  cell: string;
 }
 
 /** A driver of compute hosts. */

@@ -6,16 +6,14 @@
 import { Conflict } from '../../../common/errors.ts';
 import { allows } from '../../../common/policy.ts';
 import { findInstanceMappingToChange } from '../../../database/api/servers/instance-mappings.ts';
-import { beginTask } from '../../../database/cell/tasks.ts';
 import type { Database } from '../../../database/data-api/client.ts';
-import { inCell } from '../../cells/reach.ts';
 import type { Driver } from '../../hosts/drivers/driver.ts';
 import { defaultSettings } from '../../settings.ts';
 import type { ChangeOf } from '../change-in-cell.ts';
 import { findMapping, serverNotFound } from '../find-server.ts';
 import { inState, refusalOf } from '../refusals.ts';
 import type { ServerAction } from './actions.ts';
-import { askHost } from './ask-host.ts';
+import { startTask } from './start-task.ts';
 
 /** Who asks for what. */
 export interface ActionRequest extends ChangeOf {
@@ -39,31 +37,12 @@ export async function beginAction(
   const { uuid, cell, buildRequest } = await findMapping(api, caller, request.server, findInstanceMappingToChange);
   if (buildRequest && !action.inCellOnly) throw new Conflict(inState(action.word, uuid, 'vm_state', buildRequest.vm_state));
   if (!cell) throw serverNotFound(uuid);
-  const asked = { ...action.manner, ...request.arguments };
-  const task = {
-    server: uuid,
-    action: action.recorded,
-    event: action.event,
-    request_id: requestId,
-    taskState: action.taskState,
-    arguments: action.secret ? {} : asked,
-    userId: caller.userId,
-    projectId: caller.projectId,
-  };
   const precondition = { ...action, unlocked: action.unlocked && !allows(caller, 'context_is_admin') };
-  const found = await inCell(cell.database_connection, 'changing', (database) => beginTask(database, task, precondition));
+  const { found, error } = await startTask(driver, settings, cell.database_connection, {
+    ...{ server: uuid, requestId, action, precondition, arguments: request.arguments ?? {} },
+    ...{ userId: caller.userId, projectId: caller.projectId },
+  });
   if (!found) throw serverNotFound(uuid);
-  const { host, fencing_token } = found;
-  if (!found.accepted || host === null) throw refusalOf(uuid, action.word, precondition, found);
-  const guest = { server: uuid, host, fencing_token, cell: cell.database_connection };
-  try {
-    await askHost(driver, settings, action, {
-      ...guest,
-      task: { action: action.recorded, request_id: requestId, attempt: 1 },
-      arguments: asked,
-    });
-    return {};
-  } catch (error) {
-    return { error };
-  }
+  if (!found.accepted || found.host === null) throw refusalOf(uuid, action.word, precondition, found);
+  return { error };
 }

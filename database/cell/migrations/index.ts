@@ -9,6 +9,7 @@ import { requestSpecs } from './0007-request-specs.ts';
 import { endsOfActions } from './0008-ends-of-actions.ts';
 import { guestsToEnd } from './0009-guests-to-end.ts';
 import { rebuilds } from './0010-rebuilds.ts';
+import { hostReports } from './0011-host-reports.ts';
 
 /** The whole history of a cell database, in order; cell0 has the same, so a reader needs no special case. */
 export const cellMigrations: readonly Migration[] = [
@@ -22,4 +23,5 @@ export const cellMigrations: readonly Migration[] = [
   endsOfActions,
   guestsToEnd,
   rebuilds,
+  hostReports,
 ];

@@ -1,0 +1,52 @@
+/** A task begins: accepted by one statement in the server's cell, then handed to its host. What could not be handed over, the reaper hands over again. */
+import { beginTask, type FoundServer, type Precondition } from '../../../database/cell/tasks.ts';
+import { inCell } from '../../cells/reach.ts';
+import type { Driver } from '../../hosts/drivers/driver.ts';
+import type { Settings } from '../../settings.ts';
+import type { ServerAction } from './actions.ts';
+import { askHost } from './ask-host.ts';
+
+/** A task that shall begin; the server must have been noted as a pending cleanup. */
+export interface TaskRequest {
+  server: string;
+  requestId: string;
+  action: ServerAction;
+  /** Who asks; null for what nobody asks for. */
+  userId: string | null;
+  projectId: string | null;
+  precondition: Precondition;
+  /** What the host needs to know; of an action with a secret this is not kept. */
+  arguments: Readonly<Record<string, string>>;
+}
+
+/** What became of it. */
+export interface StartedTask {
+  /** The server, and whether the task has begun; undefined when the cell does not know it. */
+  found: FoundServer | undefined;
+  /** Why the host could not be asked. */
+  error?: unknown;
+}
+
+/**
+ * Starts a task if the server allows it.
+ * @param cell URL of the database of the server's cell.
+ * @throws DatabaseUnreachable when the cell does not answer before the task has begun.
+ */
+export async function startTask(driver: Driver, settings: Settings, cell: string, request: TaskRequest): Promise<StartedTask> {
+  const { server, requestId: request_id, action, userId, projectId, precondition } = request;
+  const asked = { ...action.manner, ...request.arguments };
+  const task = {
+    ...{ server, action: action.recorded, event: action.event, request_id, taskState: action.taskState, userId, projectId },
+    arguments: action.secret ? {} : asked,
+  };
+  const found = await inCell(cell, 'changing', (database) => beginTask(database, task, precondition));
+  if (!found?.accepted || found.host === null) return { found };
+  const { host, fencing_token } = found;
+  try {
+    const name = { action: action.recorded, request_id, attempt: 1 };
+    await askHost(driver, settings, action, { server, host, fencing_token, cell, task: name, arguments: asked });
+    return { found };
+  } catch (error) {
+    return { found, error };
+  }
+}
