@@ -100,20 +100,20 @@ export interface ServerOfHost extends FencedServer {
  * @returns undefined when the report is not later than the last.
  */
 export async function findReportedServers(cell: Database, { host, sequence, servers }: ReportOfHost): Promise<ServerOfHost[] | undefined> {
-  const rows = await query<ServerOfHost | { uuid: null }>(
+  const [row] = await query<{ is_later: boolean; servers: ServerOfHost[] }>(
     cell,
     `with
      ${reported},
-     -- Whether it is later than the last.
-     standing as (select coalesce((select sequence from host_reports where host = :host) < :sequence, true) as is_later)
-     select i.uuid, i.fencing_token, i.vm_state, i.task_state, i.power_state, r.power_state as guest_state, i.task
-     from standing left join (reported r join instances i on i.uuid = r.server and i.fencing_token = r.fencing_token and i.host = :host and i.deleted = 0)
-       on true
-     where is_later`,
+     -- As they are.
+     found as (
+       select i.uuid, i.fencing_token, i.vm_state, i.task_state, i.power_state, r.power_state as guest_state, i.task
+       from reported r join instances i on i.uuid = r.server and i.fencing_token = r.fencing_token
+       where i.host = :host and i.deleted = 0)
+     select coalesce((select sequence from host_reports where host = :host) < :sequence, true) as is_later,
+       (select coalesce(jsonb_agg(found), '[]') from found) as servers`,
     { host, sequence, servers },
   );
-  if (rows.length === 0) return undefined;
-  return rows.filter((row) => row.uuid !== null);
+  return row?.is_later ? row.servers : undefined;
 }
 
 /** Notes that a report was applied, unless a later one was. */

@@ -158,6 +158,19 @@ describe('a server that lives', () => {
     await becomes(status);
   });
 
+  it('server rebuild --wait, of the same image and of another one', waits, async () => {
+    expect(await member.run('server rebuild --wait lives')).toMatchObject({ code: 0, out: expect.stringMatching(/^Complete\n/), err: '' });
+    const other = await cloud.newImage();
+    const options = `--image ${other} --password mine --description anew --property role=web --user-data ${cloud.service.cloudsFile} --hostname rebuilt`;
+    expect(await member.json<Row>(`server rebuild ${options} lives`)).toMatchObject({ adminPass: 'mine' });
+    await becomes('ACTIVE');
+    expect(await shown()).toMatchObject({
+      description: 'anew',
+      properties: { role: 'web' },
+      image: expect.stringContaining(other),
+    });
+  });
+
   it('console log show, and server dump create', async () => {
     expect(await member.run('console log show lives')).toMatchObject({ code: 0, err: '' });
     expect(await member.run('server dump create lives')).toMatchObject({ code: 0, err: '' });
@@ -193,7 +206,7 @@ describe('a server that lives', () => {
     const events = await member.json<Row[]>('server event list lives');
     expect(events.map(({ Action }) => Action).reverse()).toEqual([
       ...['create', 'stop', 'start', 'reboot', 'reboot', 'pause', 'unpause', 'suspend', 'resume', 'rescue', 'unrescue'],
-      ...['trigger_crash_dump', 'lock', 'unlock', 'resetState'],
+      ...['rebuild', 'rebuild', 'trigger_crash_dump', 'lock', 'unlock', 'resetState'],
     ]);
   });
 

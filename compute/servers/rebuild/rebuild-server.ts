@@ -164,8 +164,10 @@ function goOn(
   { requestId }: ChangeOf,
   { password, preserveEphemeral }: RebuildRequest,
   { uuid, spec }: FoundRebuild,
-  { cell, host, fencing_token, vm_state, rebuilds, image, rejection }: BegunRebuild,
+  { cell, host, fencing_token, vm_state, rebuilds, image, rejection, instance }: BegunRebuild,
 ): Promise<unknown>[] {
+  // An acceptance that is sent again may find its task over: then nothing follows any more.
+  if (instance.task?.request_id !== requestId) return [];
   const task = { action: rebuild.recorded, request_id: requestId, attempt: 1 };
   if (rejection !== undefined) return [applyReport(cell, rebuild, { ...task, server: uuid }, { result: 'failure', message: rejection })];
   const action = vm_state === 'stopped' ? rebuildStopped : rebuild;

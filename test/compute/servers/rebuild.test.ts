@@ -1,5 +1,6 @@
 /** The image of a server is its cell's, and its request spec follows: whatever stops, comes twice or comes late, the two agree at rest. */
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Driver, Report, TaskOperation } from '../../../compute/hosts/drivers/driver.ts';
 import { noFailures, simulatedDriver } from '../../../compute/hosts/drivers/simulated.ts';
@@ -11,6 +12,7 @@ import { noteImages } from '../../../database/api/servers/images-of-servers.ts';
 import { query } from '../../../database/data-api/client.ts';
 import { beforeStatement } from '../../fixtures/before-statement.ts';
 import { type Cloud, startCloud, type User } from '../../fixtures/cloud.ts';
+import { plainRebuild } from '../../fixtures/plain-rebuild.ts';
 
 let cloud: Cloud;
 let user: User;
@@ -40,19 +42,12 @@ const driver: Driver = {
 
 const callerOf = ({ userId, projectId }: User) => ({ userId, projectId, userName: 'u', projectName: 'p', roles: ['member'] });
 
-/** What a rebuild says that says nothing but its image. */
-const plain: RebuildRequest = {
-  ...{ imageId: '', password: 'secret', files: [], preserveEphemeral: false, reimagesVolumes: true },
-  ...{ name: undefined, description: undefined, hostname: undefined, keyName: undefined, userData: undefined, metadata: undefined },
-  ...{ trustedCerts: undefined, autoDiskConfig: undefined, accessIPv4: undefined, accessIPv6: undefined },
-};
-
 function rebuild(imageId: string | undefined, request: Partial<RebuildRequest> = {}, requestId = `req-${randomUUID()}`) {
   return rebuildServer(
     cloud.service.api,
     driver,
     { caller: callerOf(user), requestId, server },
-    { ...plain, imageId: imageId ?? '', ...request },
+    { ...plainRebuild, imageId: imageId ?? '', ...request },
   );
 }
 
@@ -136,12 +131,16 @@ test('an acceptance whose answer is lost once changes nothing twice, also when t
   await updateServer(cloud.service.api, callerOf(user), server, { display_name: 'renamed' });
   await rebuild(images[0], { name: 'rebuilt' }, requestId);
   expect(await inCell()).toMatchObject({ name: 'renamed', vm_state: 'active', task_state: null });
+  expect(asked).toEqual([]);
 });
 
 test('of two rebuilds the later one is noted, in whatever order they are', async () => {
   await beforeStatement(
     statements['the note of its image'],
-    () => rebuild(images[1]),
+    async () => {
+      while ((await inCell())?.task_state !== null) await sleep(10);
+      await rebuild(images[1]);
+    },
     () => rebuild(images[0]),
   );
   expect(await inCell()).toMatchObject({ image: images[1], distro: 'second' });

@@ -7,12 +7,14 @@ import { applyHostReport, applyLateReport } from '../../../compute/hosts/apply-l
 import type { Driver, HostReport, LateReport, Report } from '../../../compute/hosts/drivers/driver.ts';
 import { noFailures, simulatedDriver } from '../../../compute/hosts/drivers/simulated.ts';
 import { running, shutDown, suspended } from '../../../compute/servers/power-states.ts';
+import { rebuildServer } from '../../../compute/servers/rebuild/rebuild-server.ts';
 import { resetState } from '../../../compute/servers/reset-state.ts';
 import { type ServerActionName, serverActions } from '../../../compute/servers/tasks/actions.ts';
 import { beginAction } from '../../../compute/servers/tasks/begin-action.ts';
 import { defaultSettings } from '../../../compute/settings.ts';
 import { query } from '../../../database/data-api/client.ts';
 import { type Cloud, startCloud } from '../../fixtures/cloud.ts';
+import { plainRebuild } from '../../fixtures/plain-rebuild.ts';
 import { meetAt, type Parts, reapAndBoot } from './actors.ts';
 import { guardStatements, inEveryOrder, type Meeting } from './interleave.ts';
 
@@ -23,6 +25,7 @@ let cloud: Cloud;
 let release: () => void;
 beforeAll(async () => {
   cloud = await startCloud({ cells: 1, hosts: 1 });
+  for (const id of [image, other]) await cloud.newImage({ id });
   release = guardStatements();
 });
 afterAll(async () => {
@@ -44,6 +47,13 @@ function refused(error: unknown): void {
 async function act({ id: server, caller }: Parts, name: ServerActionName, driver = atOnce): Promise<void> {
   const request = { caller, requestId: `req-${randomUUID()}`, server, action: serverActions[name] };
   const answer = await beginAction(cloud.service.api, driver, request).catch(refused);
+  expect(answer?.error).toBeUndefined();
+}
+
+async function rebuild({ id: server, caller }: Parts, imageId: string, driver = atOnce): Promise<void> {
+  const request = { ...plainRebuild, imageId };
+  const of = { caller, requestId: `req-${randomUUID()}`, server };
+  const answer = await rebuildServer(cloud.service.api, driver, of, request).catch(refused);
   expect(answer?.error).toBeUndefined();
 }
 
@@ -111,6 +121,8 @@ async function goesOff(server: Parts): Promise<void> {
   await say(server, 'power_states', shutDown);
   await act(server, 'start');
 }
+const image = randomUUID();
+const other = randomUUID();
 
 const meetings: Readonly<Record<string, () => Promise<Meeting>>> = {
   'a reboot and a delete': () => meet((server) => ({ action: () => act(server, 'softReboot'), delete: server.remove })),
@@ -123,6 +135,17 @@ const meetings: Readonly<Record<string, () => Promise<Meeting>>> = {
     meet((server) => ({ action: () => act(server, 'softReboot', later()), admin: () => reset(server) })),
   'a reboot and the reaper': () =>
     meet((server) => ({ action: () => act(server, 'softReboot', later()), reaper: () => reapAndBoot(cloud, later()) })),
+  'a rebuild and a delete': () => meet((server) => ({ rebuild: () => rebuild(server, image), delete: server.remove })),
+  'two rebuilds with two images': () => meet((server) => ({ one: () => rebuild(server, image), other: () => rebuild(server, other) })),
+  'a rebuild and a state that an admin sets': () =>
+    meet((server) => ({ rebuild: () => rebuild(server, image, later()), admin: () => reset(server) })),
+  'a rebuild and the reaper': () =>
+    meet((server) => ({ rebuild: () => rebuild(server, image, later()), reaper: () => reapAndBoot(cloud, later()) })),
+  'a rebuild, and another one when its host has reported': () =>
+    meet(async (server) => {
+      await rebuild(server, image, later());
+      return { report: () => reportAll(success), rebuild: () => rebuild(server, other), reaper: () => reapAndBoot(cloud, later()) };
+    }),
   'a report and a harder reboot': () =>
     meet(async (server) => {
       await act(server, 'softReboot', later());
