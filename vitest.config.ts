@@ -10,7 +10,7 @@ const deployment = 'test/emulator/**/*.test.ts';
 
 /** Suites that take minutes, each with a command of its own, by its name: `npm run terraform` builds a provider first. */
 const suites = {
-  scenarios: 'test/scenarios/{disturbed,interleavings}/**/*.test.ts',
+  scenarios: 'test/scenarios/{disturbed,interleavings,properties,secrets}/**/*.test.ts',
   tempest: 'test/tempest/**/*.test.ts',
   terraform: 'test/terraform/**/*.test.ts',
 };
@@ -21,7 +21,6 @@ const longest = [
   'test/local/start',
   'test/operator/cell-v2',
   'test/scenarios/properties/',
-  'test/compute/archive/',
   'test/compute/audit/',
 ];
 

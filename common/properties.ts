@@ -12,6 +12,17 @@ export function traitOf(key: string): string | undefined {
   return /^trait[a-zA-Z0-9_-]*:(.*)$/.exec(key)?.[1];
 }
 
+/** Glance's default for `image_property_quota`. A boot carries those of its image from state to state, and Step Functions bounds a state. */
+export const mostProperties = 128;
+
+/** @throws BadRequest when an image would have more properties than it may. */
+export function checkPropertyCount(attempted: number): void {
+  if (attempted <= mostProperties) return;
+  throw new BadRequest(
+    `The limit has been exceeded on the number of allowed image properties. Attempted: ${attempted}, Maximum: ${mostProperties}`,
+  );
+}
+
 /** @throws BadRequest that says what is wrong with which. */
 export function checkProperties(properties: Readonly<Record<string, string>>): void {
   for (const [key, value] of Object.entries(properties)) {

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Caller } from '../common/caller.ts';
 import { BadRequest, Conflict, NotFound } from '../common/errors.ts';
 import { allows, authorizeOwner } from '../common/policy.ts';
-import { checkProperties } from '../common/properties.ts';
+import { checkProperties, checkPropertyCount } from '../common/properties.ts';
 import {
   type Comparison,
   ensureImage,
@@ -63,16 +63,9 @@ export async function deleteOwnImage(api: Database, caller: Caller, id: string):
   await removeImage(api, image.id);
 }
 
-/** Glance's default for `image_property_quota`. A boot carries those of its image from state to state, and Step Functions bounds a state. */
-export const mostProperties = 128;
-
 function checkImageProperties(properties: Readonly<Record<string, string>>): void {
   checkProperties(properties);
-  const attempted = Object.keys(properties).length;
-  if (attempted <= mostProperties) return;
-  throw new BadRequest(
-    `The limit has been exceeded on the number of allowed image properties. Attempted: ${attempted}, Maximum: ${mostProperties}`,
-  );
+  checkPropertyCount(Object.keys(properties).length);
 }
 
 /** The project whose images are for everyone. */

@@ -11,6 +11,7 @@ import { addFlavor } from './commands/flavor.ts';
 import { addHostCommands } from './commands/hosts.ts';
 import { addImage } from './commands/image.ts';
 import { addProject } from './commands/project.ts';
+import { addReschedule } from './commands/reschedule.ts';
 import { addStatus } from './commands/status.ts';
 import { addTasks } from './commands/tasks.ts';
 import { addUser } from './commands/user.ts';
@@ -29,6 +30,7 @@ export function program(print: (text: string) => void, end: (code: number) => vo
   addAudit(root, perform);
   addExplain(root, perform);
   addBuried(root, perform);
+  addReschedule(root, perform);
   addTasks(root, perform);
   addHostCommands(root, perform);
   addUser(root, perform);

@@ -31,6 +31,7 @@ export function checkServer(facts: ServerFacts, context: AuditContext): Finding[
   const findings: Finding[] = [];
   const addFinding: AddFinding = (kind, sentence, ids = {}) => findings.push(finding(kind, { server: facts.uuid, ...ids }, sentence));
   const { records } = facts;
+  if (records) checkImages(records, addFinding);
   if (!records?.mapped) checkUnmapped(facts, context, addFinding);
   else if (records.deleted) checkDeleted(facts, records, context, addFinding);
   else {
@@ -39,6 +40,13 @@ export function checkServer(facts: ServerFacts, context: AuditContext): Finding[
     else checkMapped(facts, records, records.cell, context, addFinding);
   }
   return findings;
+}
+
+/** Who removes the note of a server in its cell removes its queued images: without a note, none of its tasks makes them. */
+function checkImages({ cell, cleanups, queued_images }: ServerRecords, addFinding: AddFinding): void {
+  if (queued_images > 0 && (cell === null || !cleanups.includes(cell))) {
+    addFinding('image-without-task', `${queued_images} of its images are queued, but none of its tasks makes them.`);
+  }
 }
 
 /** Living rows, with their cells' names. */
@@ -74,11 +82,11 @@ function checkDeleted(facts: ServerFacts, records: ServerRecords, context: Audit
 }
 
 function checkWithoutCell(facts: ServerFacts, records: ServerRecords, context: AuditContext, addFinding: AddFinding): void {
-  const { requested, target_cell, cleanups } = records;
+  const { requested, target_cell, former_cell, cleanups } = records;
   if (requested === null) addFinding('orphan-mapping', 'It has neither a cell nor a build request: nobody can see it.');
   else if (requested >= context.patience) addFinding('stuck', `It waits for a cell for ${requested} seconds.`);
   for (const { uuid, cell } of livingRows(facts, context)) {
-    const expected = cleanups.includes(uuid) || (requested !== null && target_cell === uuid);
+    const expected = cleanups.includes(uuid) || (requested !== null && (target_cell === uuid || former_cell === uuid));
     if (!expected) addFinding('row-in-wrong-cell', `It has no cell yet, but is in ${cell}, where nobody wrote it.`, { cell });
   }
 }

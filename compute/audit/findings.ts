@@ -46,6 +46,7 @@ export const kinds = {
   'state-without-task': { property: 'A task ends', meaning: 'a server with a task state, but without a task' },
   'image-not-noted': { property: 'A task ends', meaning: 'a server whose image the scheduler does not know, since it was rebuilt' },
   'task-overdue': { property: 'A task ends', meaning: 'a task that has not ended long after it should have' },
+  'image-without-task': { property: 'A task ends', meaning: 'an image that is queued, and that no task of its server makes any more' },
   'cell0-with-host': { property: 'Cell0 holds the unschedulable and nothing else', meaning: 'a server in cell0 that is on a host' },
   'cell0-with-allocation': { property: 'Cell0 holds the unschedulable and nothing else', meaning: 'a server in cell0 with an allocation' },
   'cell0-without-fault': { property: 'Cell0 holds the unschedulable and nothing else', meaning: 'a server in cell0 without a reason' },

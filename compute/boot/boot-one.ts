@@ -6,7 +6,7 @@ import type { Database } from '../../database/data-api/client.ts';
 import { DatabaseUnreachable } from '../../database/data-api/unreachable.ts';
 import type { Driver } from '../hosts/drivers/driver.ts';
 import { buildOnHost, type EndedBuild } from './build-on-host.ts';
-import { type CreatedInCell, createInCell } from './create-in-cell.ts';
+import { type CreatedInCell, type CreatedInstance, createInCell } from './create-in-cell.ts';
 import { failInCell } from './fail-in-cell.ts';
 import { type Failure, readFailure } from './failure.ts';
 import { OwnershipLost } from './ownership-lost.ts';
@@ -40,9 +40,9 @@ export async function bootOne(
   }
 }
 
-async function build(api: Database, driver: Driver, created: CreatedInCell): Promise<BootEnd | undefined> {
+async function build(api: Database, driver: Driver, { created, instance }: CreatedInstance): Promise<BootEnd | undefined> {
   try {
-    const build = await buildOnHost(driver, created);
+    const build = await buildOnHost(driver, created, instance);
     return build && { build, failure: null };
   } catch (error) {
     const next = await nextHost(api, driver, created, failureOf(error));

@@ -1,22 +1,27 @@
 /** Third step of a boot: the host starts the server, and its cell shows it ACTIVE. */
-import { activateInstance, type EndedBuild, noteBuildBegun } from '../../database/cell/instances/build.ts';
+import { activateInstance, type EndedBuild, findGuest, noteBuildBegun } from '../../database/cell/instances/build.ts';
+import type { Instance } from '../../database/servers/document.ts';
 import { inCell } from '../cells/reach.ts';
 import { BuildAborted, BuildFailure, type Destroy, type Driver, type Spawn } from '../hosts/drivers/driver.ts';
+import { guestOf } from '../hosts/drivers/guest.ts';
 import type { CreatedInCell } from './create-in-cell.ts';
 
 export type { EndedBuild };
 
 /**
  * Starts the server and ends its build. A server that was deleted while it started, or has another host or owner now, is stopped again.
+ * @param known the server, where the step before has it; the state of an execution holds ids only, so otherwise it is read.
  * @returns undefined when it was, and when its host has begun: then the build ends by a report.
  * @throws BuildFailure when the host cannot run it, BuildAborted when none can.
  */
-export async function buildOnHost(driver: Driver, created: CreatedInCell): Promise<EndedBuild | undefined> {
+export async function buildOnHost(driver: Driver, created: CreatedInCell, known?: Instance): Promise<EndedBuild | undefined> {
   const { connection, host, server, fencing_token } = created;
   if (created.reported) throw failureOf(created.reported.Cause, created.reported.Error === 'BuildAborted');
-  const answer = await driver.begin(spawnOf(created));
-  if (answer.result === 'failure') throw failureOf(answer.message, answer.aborted);
   const owned = { uuid: server, fencing_token };
+  const instance = known ?? (await inCell(connection, 'changing', (database) => findGuest(database, owned, host)));
+  if (!instance) return undefined;
+  const answer = await driver.begin(spawnOf(created, instance));
+  if (answer.result === 'failure') throw failureOf(answer.message, answer.aborted);
   if (answer.result === 'begun') {
     const begun = { host, attempt: created.attempt, alternates: created.alternates, dueAt: answer.due_at };
     await inCell(connection, 'changing', (database) => noteBuildBegun(database, owned, begun));
@@ -31,9 +36,16 @@ function failureOf(message: string, aborted = false): BuildAborted | BuildFailur
   return aborted ? new BuildAborted(message) : new BuildFailure(message);
 }
 
-function spawnOf({ server, host, connection: cell, fencing_token, flavor, image, ...created }: CreatedInCell): Spawn {
+/** @throws BuildAborted when a host that failed had begun already: then what the client gave for the inside of the guest is kept nowhere. */
+function spawnOf({ server, host, connection: cell, fencing_token, ...created }: CreatedInCell, instance: Instance): Spawn {
   const { execution, alternates, attempt } = created;
-  return { operation: 'spawn', server, host, cell, fencing_token, flavor, image, build: { execution, alternates, attempt } };
+  const { secrets, reservation_id: context } = instance;
+  if (secrets?.required && secrets.sealed === undefined) {
+    throw new BuildAborted('The host that failed had its password and files, which are not kept for another.');
+  }
+  const sealed = secrets?.sealed === undefined ? null : { sealed: secrets.sealed, context };
+  const build = { execution, alternates, attempt };
+  return { operation: 'spawn', server, host, cell, fencing_token, guest: guestOf(instance), secrets: sealed, build };
 }
 
 /**

@@ -6,12 +6,15 @@
 import { noteOrphanedRows } from '../../database/api/cells/pending-cleanups.ts';
 import { commitToCell, setTargetCell } from '../../database/api/servers/build-requests.ts';
 import type { EndedBuild } from '../../database/cell/instances/build.ts';
+import { buryAgain } from '../../database/cell/instances/buried.ts';
 import { createInstances, instanceRelations, type NewInstance, type Relation } from '../../database/cell/instances/create.ts';
 import type { Database } from '../../database/data-api/client.ts';
 import { isRefusal } from '../../database/data-api/unreachable.ts';
+import type { CreateAction } from '../../database/servers/document.ts';
 import { cell0 } from '../cells/cell0.ts';
 import { inCell } from '../cells/reach.ts';
 import type { Failure } from './failure.ts';
+import { recordBuild } from './record-build.ts';
 
 /**
  * Buries the servers that this execution owns and that still have no cell; the others are left alone. What cell0 holds of a server that was deleted or taken
@@ -23,9 +26,9 @@ export async function buryInCell0(api: Database, execution: string, servers: rea
   const requests = await setTargetCell(api, execution, servers, cell0);
   const now = new Date().toISOString();
   let connection: string | null = null;
-  const buried: NewInstance[] = [];
+  const buried: Burial[] = [];
   for (const request of requests.values()) {
-    const { instance, requestId, fencingToken } = request;
+    const { instance, former, fencingToken } = request;
     connection = request.connection;
     if (!instance || fencingToken === null) continue;
     buried.push({
@@ -35,18 +38,17 @@ export async function buryInCell0(api: Database, execution: string, servers: rea
         fencing_token: fencingToken,
         vm_state: 'error',
         task_state: null,
+        secrets: null,
         system_metadata: { ...instance.system_metadata, first_cause: failure.cause },
         fault: { code: 500, message: failure.sentence, details: failure.details, created_at: now },
       },
-      action: {
-        request_id: requestId ?? '',
+      actions: recordBuild(request, instance, {
         event: 'conductor_schedule_and_build_instances',
-        start_time: instance.created_at,
         finish_time: now,
-        message: 'Error',
         result: 'Error',
         details: failure.details,
-      },
+      }),
+      former_token: former?.fencing_token ?? null,
     });
   }
   if (requests.size > 0 && !connection) throw new Error('cell0 is not registered');
@@ -54,7 +56,7 @@ export async function buryInCell0(api: Database, execution: string, servers: rea
   const ended: EndedBuild[] = [];
   let unburied: Error | undefined;
   for (const batch of batches(buried)) {
-    const { written, refusal } = await inCell(connection, 'changing', (database) => write(database, batch));
+    const { written, refusal } = await inCell(connection, 'changing', (database) => bury(database, batch));
     unburied ??= refusal;
     const owned = batch.map(({ instance: { uuid, fencing_token } }) => ({ uuid, fencing_token })).filter(({ uuid }) => written.has(uuid));
     const committed = await commitToCell(api, execution, owned, cell0, 'release');
@@ -68,6 +70,22 @@ export async function buryInCell0(api: Database, execution: string, servers: rea
   }
   if (unburied) throw unburied;
   return ended;
+}
+
+/** A server as it goes into cell0. */
+interface Burial extends NewInstance {
+  /** Up to which token cell0 has a row of it from before; null for one that it never had. */
+  former_token: number | null;
+}
+
+/** Writes servers into cell0: those that are back take their rows again, where these are still there. */
+async function bury(database: Database, servers: readonly Burial[]): Promise<Written> {
+  const back = servers.flatMap((server) => (server.former_token === null ? [] : [{ ...server, former_token: server.former_token }]));
+  const again = back.length > 0 ? await buryAgain(database, back) : new Set<string>();
+  const others = servers.filter(({ instance }) => !again.has(instance.uuid));
+  if (others.length === 0) return { written: again, refusal: undefined };
+  const { written, refusal } = await write(database, others);
+  return { written: new Set([...again, ...written]), refusal };
 }
 
 /** What was written, and the refusal of a server that cell0 takes in no form. */
@@ -98,11 +116,13 @@ const reductions: readonly (readonly Relation[])[] = [
 ];
 
 /** Writes a server without what cell0 refuses of it. What is left out stands in the reasons, for the admin. */
-async function writeWithout(database: Database, { instance, action }: NewInstance, refusal: Error): Promise<Written> {
+async function writeWithout(database: Database, { instance, actions: [create, ...others] }: NewInstance, refusal: Error): Promise<Written> {
   for (const leftOut of reductions) {
     const note = `\ncell0 refused ${leftOut.join(', ')}: ${refusal.message}`;
     const fault = instance.fault && { ...instance.fault, details: instance.fault.details + note };
-    const server = { instance: { ...instance, fault }, action: { ...action, details: action.details + note } };
+    const [event, ...earlier] = create.events;
+    const noted: CreateAction = { ...create, events: [{ ...event, details: event.details + note }, ...earlier] };
+    const server: NewInstance = { instance: { ...instance, fault }, actions: [noted, ...others] };
     try {
       return { written: await createInstances(database, [server], leftOut), refusal: undefined };
     } catch (error) {
@@ -116,16 +136,16 @@ function isRefused(error: unknown): error is Error {
   return error instanceof Error && isRefusal(error);
 }
 
-function endOf({ instance, action }: NewInstance): EndedBuild {
-  const { uuid, created_at, reservation_id } = instance;
-  return { uuid, reservation_id, request_id: action.request_id, seconds: (Date.now() - Date.parse(created_at)) / 1000 };
+function endOf({ instance: { uuid, reservation_id }, actions: [create] }: NewInstance): EndedBuild {
+  const seconds = (Date.now() - Date.parse(create.events[0].start_time)) / 1000;
+  return { uuid, reservation_id, request_id: create.request_id, seconds };
 }
 
 /** A request to the Data API holds 4 MiB, in which the servers are JSON within JSON. */
 const batchBytes = 3_500_000;
 
-function batches(servers: readonly NewInstance[]): NewInstance[][] {
-  const all: NewInstance[][] = [];
+function batches(servers: readonly Burial[]): Burial[][] {
+  const all: Burial[][] = [];
   let bytes = Number.POSITIVE_INFINITY;
   for (const server of servers) {
     const size = Buffer.byteLength(JSON.stringify(JSON.stringify(server)));

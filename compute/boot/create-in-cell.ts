@@ -7,33 +7,40 @@ import { noteOrphanedRows } from '../../database/api/cells/pending-cleanups.ts';
 import { type BuildRequest, commitToCell, setTargetCell } from '../../database/api/servers/build-requests.ts';
 import { releaseAllocationsOfDeleted } from '../../database/api/servers/release.ts';
 import { placeInstance } from '../../database/cell/instances/build.ts';
-import { createInstances } from '../../database/cell/instances/create.ts';
+import { createInstances, type NewInstance } from '../../database/cell/instances/create.ts';
 import type { Database } from '../../database/data-api/client.ts';
-import type { CreateAction } from '../../database/servers/document.ts';
+import type { Instance } from '../../database/servers/document.ts';
 import type { Owner } from '../../database/servers/ownership.ts';
 import { inCell } from '../cells/reach.ts';
 import type { Build, Spawn } from '../hosts/drivers/driver.ts';
 import type { CaughtError } from './failure.ts';
 import { OwnershipLost } from './ownership-lost.ts';
+import { recordBuild } from './record-build.ts';
 import type { Placement } from './schedule-servers.ts';
 
-/** What the next step needs: the server on its host, the hosts to try after it, and the URL of the cell's database. */
-export interface CreatedInCell extends Pick<Spawn, 'server' | 'host' | 'flavor' | 'image'>, Build, Owner {
+/** What the next step needs: which server on which host, the hosts to try after it, and the URL of the cell's database. */
+export interface CreatedInCell extends Pick<Spawn, 'server' | 'host'>, Build, Owner {
   connection: string;
   /** What the host reported, where it has failed already. */
   reported?: CaughtError | undefined;
+}
+
+/** What the next step needs, and the server, which no state of an execution holds. */
+export interface CreatedInstance {
+  created: CreatedInCell;
+  instance: Instance;
 }
 
 /**
  * Writes the server into its cell and commits it there. A server that the cell has already is only put on its host.
  * @throws OwnershipLost when it was deleted, or another execution has it now.
  */
-export async function createInCell(api: Database, placement: Placement): Promise<CreatedInCell> {
+export async function createInCell(api: Database, placement: Placement): Promise<CreatedInstance> {
   const { execution, server, cell, host, zone } = placement;
   const { alternates, attempt, failure: reported } = buildOf(placement);
   const request = (await setTargetCell(api, execution, [server], cell)).get(server);
   if (!request) return ownershipLost(api, server);
-  const { connection, mappedTo, spec, fencingToken: fencing_token } = request;
+  const { connection, mappedTo, fencingToken: fencing_token } = request;
   if (!connection) throw new Error(`cell ${cell} is not registered`);
   if (fencing_token === null) return ownershipLost(api, server);
   const owner = { execution, fencing_token };
@@ -41,8 +48,6 @@ export async function createInCell(api: Database, placement: Placement): Promise
     ...owner,
     server,
     host,
-    flavor: spec.flavor,
-    image: spec.image,
     connection,
     alternates,
     attempt,
@@ -50,8 +55,8 @@ export async function createInCell(api: Database, placement: Placement): Promise
   };
 
   if (mappedTo === cell) {
-    const placed = await inCell(connection, 'changing', (database) => placeInstance(database, server, owner, host, zone));
-    return placed ? created : ownershipLost(api, server);
+    const instance = await inCell(connection, 'changing', (database) => placeInstance(database, server, owner, host, zone));
+    return instance ? { created, instance } : ownershipLost(api, server);
   }
   const row = newInstance(request, owner, host, zone);
   if (!row) return ownershipLost(api, server);
@@ -64,7 +69,7 @@ export async function createInCell(api: Database, placement: Placement): Promise
     // It is still ours when its client changed it meanwhile; then it is written again.
     return createInCell(api, placement);
   }
-  return created;
+  return { created, instance: row.instance };
 }
 
 /** How far the build is. A server that has left the host that failed is tried on its new one, and on those after it. */
@@ -75,20 +80,16 @@ function buildOf({ host, alternates, failed }: Placement): Pick<Build, 'alternat
   return { alternates: failed.alternates.slice(position + 1), attempt: failed.attempt + 1 };
 }
 
-function newInstance({ instance, requestId, spec }: BuildRequest, owner: Owner, host: string, zone: string) {
+function newInstance(request: BuildRequest, owner: Owner, host: string, zone: string): NewInstance | undefined {
+  const { instance, spec } = request;
   if (!instance) return undefined;
-  const action: CreateAction = {
-    request_id: requestId ?? '',
-    event: 'compute__do_build_and_run_instance',
-    start_time: instance.created_at,
-    finish_time: null,
-    result: null,
-    message: null,
-    details: null,
-  };
+  const event = { event: 'compute__do_build_and_run_instance', finish_time: null, result: null, details: null };
   const { availability_zone, scheduler_hints, group = null } = spec;
   const placed = { ...owner, host, node: host, availability_zone: zone, task_state: 'spawning' as const };
-  return { instance: { ...instance, ...placed, request_spec: { availability_zone, scheduler_hints, group } }, action };
+  return {
+    instance: { ...instance, ...placed, request_spec: { availability_zone, scheduler_hints, group } },
+    actions: recordBuild(request, instance, event),
+  };
 }
 
 /** A delete that came between our claim and now did not see the claim. */

@@ -52,7 +52,7 @@ export function readFailure({ Error: name, Cause: cause }: CaughtError): Failure
 }
 
 /** Errors whose first line is written for the tenant. */
-const tenantReadableErrors = new Set(['NoValidHost', 'BuildFailure', 'BuildAborted', 'MaxRetriesExceeded']);
+const tenantReadableErrors = new Set(['NoValidHost', 'ImageNotFound', 'BuildFailure', 'BuildAborted', 'MaxRetriesExceeded']);
 
 /** Returns whether an error belongs to the life of a boot: its end is shown to the tenant, or another step goes on, or there is nothing left to do. All others are faults. */
 export function isForeseen(error: unknown): boolean {

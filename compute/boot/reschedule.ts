@@ -6,7 +6,7 @@ import { inCell } from '../cells/reach.ts';
 import { BuildAborted, type Driver } from '../hosts/drivers/driver.ts';
 import { configuration } from '../scheduler/configuration.ts';
 import { cleanUpOnHost } from './build-on-host.ts';
-import type { CreatedInCell } from './create-in-cell.ts';
+import type { CreatedInCell, CreatedInstance } from './create-in-cell.ts';
 import type { Failure } from './failure.ts';
 import { OwnershipLost } from './ownership-lost.ts';
 
@@ -22,7 +22,7 @@ export class MaxRetriesExceeded extends Error {
  * @throws BuildAborted when the failure was one, MaxRetriesExceeded with Nova's sentences when no alternate is left, OwnershipLost when it was deleted, or
  *   another execution has it.
  */
-export async function reschedule(api: Database, driver: Driver, created: CreatedInCell, failure: Failure): Promise<CreatedInCell> {
+export async function reschedule(api: Database, driver: Driver, created: CreatedInCell, failure: Failure): Promise<CreatedInstance> {
   const { execution, fencing_token, server, host, alternates, attempt, connection } = created;
   await cleanUpOnHost(driver, created);
   if (failure.error === 'BuildAborted') throw new BuildAborted(failure.details);
@@ -33,11 +33,10 @@ export async function reschedule(api: Database, driver: Driver, created: Created
   if (next === undefined) throw new OwnershipLost(`${server} has another owner, or no claim on ${host}`);
   if (next === null) throw exceeded(`Exhausted all hosts available for retrying build failures for instance ${server}.`, failure);
   const owner = { execution, fencing_token };
-  if (!(await inCell(connection, 'changing', (database) => placeInstance(database, server, owner, next, null)))) {
-    throw new OwnershipLost(`${server} was deleted, or another execution has it`);
-  }
+  const instance = await inCell(connection, 'changing', (database) => placeInstance(database, server, owner, next, null));
+  if (!instance) throw new OwnershipLost(`${server} was deleted, or another execution has it`);
   const { reported: _, ...build } = created;
-  return { ...build, host: next, alternates: alternates.slice(alternates.indexOf(next) + 1), attempt: attempt + 1 };
+  return { created: { ...build, host: next, alternates: alternates.slice(alternates.indexOf(next) + 1), attempt: attempt + 1 }, instance };
 }
 
 function exceeded(why: string, failure: Failure): MaxRetriesExceeded {

@@ -43,6 +43,11 @@ export interface Placement {
   failed?: FailedBuild | undefined;
 }
 
+/** What Nova says of an image that is gone when a host would fetch it. */
+export class ImageNotFound extends Error {
+  override name = 'ImageNotFound';
+}
+
 /** Other boots may claim a host between our read and our claim; then we read again. Each time one of them gets on, so it ends long before this. */
 const mostClaims = 60;
 /** A page holds no more hosts than this; the answer of a database is bounded. */
@@ -51,7 +56,7 @@ const largestPage = 500;
 /**
  * Picks and claims hosts for the servers of a request that still wait for one. Servers that have their cell, or an allocation of an earlier run of this
  * step, keep it; so the step may run again, and an interrupted boot goes on.
- * @throws NoValidHost when not all find one; nothing new stays claimed.
+ * @throws NoValidHost when not all find one, ImageNotFound when the image of a server that was buried is gone since; nothing new stays claimed.
  */
 export async function scheduleServers(
   api: Database,
@@ -77,6 +82,7 @@ export async function scheduleServers(
     const kept = placed.map((server) => placementOf(execution, server, []));
     if (!spec) return kept;
     const seekers = state.waiting.filter((server) => !claimed.some((other) => other.server === server));
+    if (state.goneImage !== null) throw new ImageNotFound(`Image ${state.goneImage} could not be found.`);
     if (!state.hostExists) throw explainUnknownHost(seekers.length, spec);
 
     const found = rejectionsOf(state, spec);

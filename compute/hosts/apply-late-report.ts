@@ -37,7 +37,7 @@ export async function applyLateReport({ api, driver, startBoot }: Reports, { abo
       return undefined;
     default: {
       const action = actionOf(about.task.action, about.arguments.type);
-      if (action) await applyReport(about.cell, action, { ...about.task, server: about.server }, report);
+      if (action) await applyReport(api, about.cell, action, { ...about.task, server: about.server }, report);
       return undefined;
     }
   }

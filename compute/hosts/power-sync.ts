@@ -45,7 +45,7 @@ export async function syncPowerStates(
     toStop.map(async ({ server, vm_state }) => {
       // So that a reaper ends it, whatever happens here.
       await findInstanceMappingToChange(api, server, null);
-      const { error } = await startTask(driver, settings, cell, {
+      const { error } = await startTask(api, driver, settings, cell, {
         ...{ server, requestId, action: serverActions.stop, userId: null, projectId: null, arguments: {} },
         precondition: { unlocked: false, hosted: false, vmStates: [vm_state], taskStates: [null] },
       });

@@ -12,6 +12,7 @@ import { inCell } from '../cells/reach.ts';
 import { endOnHost } from '../servers/end-deleted.ts';
 import { running } from '../servers/power-states.ts';
 import { actionOf, serverActions } from '../servers/tasks/actions.ts';
+import { applyReport } from '../servers/tasks/apply-report.ts';
 import { askHost } from '../servers/tasks/ask-host.ts';
 import { startTask } from '../servers/tasks/start-task.ts';
 import type { Settings } from '../settings.ts';
@@ -50,7 +51,7 @@ export async function recoverHost(recovering: Omit<Recovering, 'host'>, report: 
 }
 
 async function recoverServer(recovering: Recovering, server: ServerOfHost): Promise<void> {
-  const { driver, settings, cell, host } = recovering;
+  const { api, driver, settings, cell, host } = recovering;
   const { uuid, fencing_token, task, guest_state } = server;
   if (!task) return resumeGuest(recovering, server);
   const recovery = recoveryOf(server);
@@ -61,11 +62,13 @@ async function recoverServer(recovering: Recovering, server: ServerOfHost): Prom
     );
   switch (recovery?.does) {
     case 'fail':
-      await end({ vm_state: 'error' }, interrupted);
+    case 'clear': {
+      const action = actionOf(task.action, task.arguments.type);
+      // A build is no action of a client's, and leaves ERROR.
+      if (!action) await end({ vm_state: 'error' }, interrupted);
+      else await applyReport(api, cell, action, name, { result: 'failure', message: interrupted });
       return;
-    case 'clear':
-      await end({}, interrupted);
-      return;
+    }
     case 'activate':
       await end({ vm_state: 'active', power_state: guest_state }, server.task_state === 'pausing' ? interrupted : null);
       return;
@@ -78,7 +81,7 @@ async function recoverServer(recovering: Recovering, server: ServerOfHost): Prom
       const attempt = await inCell(cell, 'changing', (database) => takeTaskAgain(database, name, again));
       if (attempt === undefined) return;
       const guest = { server: uuid, host, fencing_token, cell };
-      await askHost(driver, settings, action, { ...guest, task: { ...name, attempt }, arguments: again.arguments });
+      await askHost(api, driver, settings, action, { ...guest, task: { ...name, attempt }, arguments: again.arguments });
     }
   }
 }
@@ -90,7 +93,7 @@ async function resumeGuest({ api, driver, settings, cell }: Recovering, server: 
   if (!shallRun || !settings.resume_guests_state_on_host_boot) return;
   // So that a reaper ends it, whatever happens here.
   await findInstanceMappingToChange(api, uuid, null);
-  const { error } = await startTask(driver, settings, cell, {
+  const { error } = await startTask(api, driver, settings, cell, {
     ...{ server: uuid, requestId: `req-${randomUUID()}`, action: serverActions.hardReboot, userId: null, projectId: null, arguments: {} },
     precondition: { unlocked: false, hosted: false, vmStates: ['active'], taskStates: [null] },
   });

@@ -148,7 +148,7 @@ async function reapCell(reaper: Reaper, cleanups: CellCleanups, database: Databa
 }
 
 /** Resumes the tasks of servers of a cell, and returns when those that have not ended are due; undefined for one that could not be resumed now. */
-async function resumeTasks({ driver, silence, settings = defaultSettings }: Reaper, cell: string, states: readonly InstanceState[]) {
+async function resumeTasks({ api, driver, silence, settings = defaultSettings }: Reaper, cell: string, states: readonly InstanceState[]) {
   const unfinished = new Map<string, string | undefined>();
   const errors: unknown[] = [];
   const done = { asked: 0, failed: 0, nothing: 0 };
@@ -156,7 +156,7 @@ async function resumeTasks({ driver, silence, settings = defaultSettings }: Reap
     if (!host || !task) return;
     unfinished.set(server, undefined);
     try {
-      const after = await resumeTask(driver, settings, silence, { cell, server, host, fencing_token, task });
+      const after = await resumeTask(api, driver, settings, silence, { cell, server, host, fencing_token, task });
       done[after.done] += 1;
       if (after.dueAt === null) unfinished.delete(server);
       else unfinished.set(server, after.dueAt);

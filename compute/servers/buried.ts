@@ -23,8 +23,11 @@ export async function listBuried(api: Database, days: number | null): Promise<Bu
   return inCell(await findCell0(api), 'tending', (database) => listBuriedServers(database, days));
 }
 
-/** Returns the URL of its database. */
-async function findCell0(api: Database): Promise<string> {
+/**
+ * Returns the URL of the database of cell0.
+ * @throws Error when none is registered.
+ */
+export async function findCell0(api: Database): Promise<string> {
   const mapping = (await listCellMappings(api)).find(({ uuid }) => uuid === cell0);
   if (!mapping) throw new Error('no cell0 is registered');
   return mapping.database_connection;

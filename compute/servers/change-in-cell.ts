@@ -6,6 +6,7 @@ import type { Database } from '../../database/data-api/client.ts';
 import { inCell } from '../cells/reach.ts';
 import { findMapping, serverNotFound } from './find-server.ts';
 import { inState } from './refusals.ts';
+import { whileItStays } from './while-it-stays.ts';
 
 /** Which server is changed, and by whom. */
 export interface ChangeOf {
@@ -21,17 +22,19 @@ export interface ChangeOf {
  * @param change returns false or undefined when the cell does not know the server.
  * @throws NotFound when it is not there for the caller, Conflict while it has no cell, DatabaseUnreachable when its cell does not answer.
  */
-export async function changeInCell<Result>(
+export function changeInCell<Result>(
   api: Database,
   caller: Caller,
   server: string,
   word: string,
   change: (cell: Database, mapping: InstanceMapping) => Promise<Result | false | undefined>,
 ): Promise<Result> {
-  const mapping = await findMapping(api, caller, server, findInstanceMapping);
-  if (mapping.buildRequest) throw new Conflict(inState(word, mapping.uuid, 'vm_state', mapping.buildRequest.vm_state));
-  if (!mapping.cell) throw serverNotFound(server);
-  const result = await inCell(mapping.cell.database_connection, 'changing', (cell) => change(cell, mapping));
-  if (result === false || result === undefined) throw serverNotFound(server);
-  return result;
+  return whileItStays(api, server, async () => {
+    const mapping = await findMapping(api, caller, server, findInstanceMapping);
+    if (mapping.buildRequest) throw new Conflict(inState(word, mapping.uuid, 'vm_state', mapping.buildRequest.vm_state));
+    if (!mapping.cell) throw serverNotFound(server);
+    const result = await inCell(mapping.cell.database_connection, 'changing', (cell) => change(cell, mapping));
+    if (result === false || result === undefined) throw serverNotFound(server);
+    return result;
+  });
 }

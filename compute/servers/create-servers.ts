@@ -8,7 +8,7 @@ import { BadRequest, Forbidden } from '../../common/errors.ts';
 import { allows, authorize } from '../../common/policy.ts';
 import { acceptServers } from '../../database/api/servers/accept-servers.ts';
 import { type BootFlavor, type BootImage, findBootChoices } from '../../database/api/servers/boot-choices.ts';
-import type { NamedHost } from '../../database/api/servers/request-spec.ts';
+import type { InheritedByImages, NamedHost } from '../../database/api/servers/request-spec.ts';
 import type { Database } from '../../database/data-api/client.ts';
 import type { Instance } from '../../database/servers/document.ts';
 import { defaultLimits, quotaExceeded } from '../quotas/instance-quota.ts';
@@ -18,6 +18,7 @@ import { deviceImageIds, type NewBlockDevice } from './block-devices.ts';
 import { bootImageId, checkBoot, noSuchGroup } from './boot-checks.ts';
 import { hostnameOf } from './hostname.ts';
 import { imageMetadata } from './image-metadata.ts';
+import type { Seal } from './secrets.ts';
 
 /** A network to connect to, or a port of one. */
 export interface RequestedNetwork {
@@ -40,8 +41,10 @@ export interface BootRequest {
   maxCount: number;
   metadata: Record<string, string>;
   tags: string[];
-  /** Files to put into the server; they are checked and go no further, for no host takes any yet. */
+  /** Files to put into the server, their contents in base64. */
   files: { path: string; contents: string }[];
+  /** null where one was made for the client. */
+  adminPassword: string | null;
   keyName: string | null;
   userData: string | null;
   /** `zone`, or for admins `zone:host:node`, of which each may be empty. */
@@ -73,9 +76,16 @@ const mostServers = 500;
 
 /**
  * Accepts a boot: quota, request specs, build requests and mappings of all servers, or nothing.
+ * @param seal seals the password of the servers, given or made, and their files.
  * @throws BadRequest for what does not exist or does not fit, Forbidden when the quota does not allow the least wanted.
  */
-export async function createServers(api: Database, caller: Caller, requestId: string, request: BootRequest): Promise<Reservation> {
+export async function createServers(
+  api: Database,
+  caller: Caller,
+  requestId: string,
+  request: BootRequest,
+  seal: Seal,
+): Promise<Reservation> {
   const { imageId, minCount, maxCount, keyName } = request;
   const group = request.schedulerHints.group?.[0] ?? null;
   const { zone: asked, forced } = placeOf(request, caller);
@@ -123,6 +133,8 @@ export async function createServers(api: Database, caller: Caller, requestId: st
       availability_zone: zone,
       key_name: keyName,
       key_data: choices.keyPair?.public_key ?? null,
+      // Servers of a request have the same secrets, so the reservation distinguishes them from others.
+      secrets: { sealed: seal(reservationId), ...((request.adminPassword !== null || request.files.length > 0) && { required: true }) },
       hostname: request.hostname ?? (hostname || `Server-${uuids[0]}`),
     },
     blockDeviceMappings: devices,
@@ -131,6 +143,7 @@ export async function createServers(api: Database, caller: Caller, requestId: st
       flavor: savedFlavor(flavor),
       resources: overriddenResources(flavor.extra_specs),
       image: image && { id: image.id, properties: image.properties },
+      ...(image && { inherited: inheritedOf(image) }),
       availability_zone: zone,
       scheduler_hints: request.schedulerHints,
       ...(forced && { forced_host: forced }),
@@ -186,6 +199,7 @@ function template(caller: Caller, request: BootRequest, flavor: BootFlavor, imag
     user_id: caller.userId,
     project_id: caller.projectId,
     image_ref: request.imageId ?? '',
+    ...kernelOf(image),
     display_name: request.name,
     display_description: request.description,
     memory_mb: flavor.memory_mb,
@@ -202,11 +216,17 @@ function template(caller: Caller, request: BootRequest, flavor: BootFlavor, imag
     auto_disk_config: request.autoDiskConfig ?? false,
     flavor: savedFlavor(flavor),
     metadata: request.metadata,
-    system_metadata: systemMetadata(caller, request.imageId, image),
+    system_metadata: systemMetadata(caller, request.imageId, image, flavor),
     security_groups: request.securityGroups,
     trusted_certs: request.trustedCerts,
     fault: null,
   };
+}
+
+/** The images of which the guest is started instead of its disk, as Nova shows them. */
+function kernelOf(image: BootImage | null): Pick<Instance, 'kernel_id' | 'ramdisk_id'> {
+  const { kernel_id = '', ramdisk_id = '' } = image?.properties ?? {};
+  return kernel_id === 'nokernel' ? { kernel_id: '', ramdisk_id: '' } : { kernel_id, ramdisk_id };
 }
 
 /** What the image calls its root disk; otherwise the host names it. */
@@ -215,8 +235,15 @@ function rootDeviceName(image: BootImage | null): string | null {
   return name ? `/dev/${name.replace(/^\/dev\//, '')}` : null;
 }
 
+function inheritedOf({ min_disk, min_ram, disk_format, container_format }: BootImage): InheritedByImages {
+  return { min_disk, min_ram, disk_format, container_format };
+}
+
 /** What Nova keeps of the image and of the owner's names beside a server. */
-function systemMetadata(caller: Caller, imageRef: string | null, image: BootImage | null): Record<string, string> {
+function systemMetadata(caller: Caller, imageRef: string | null, image: BootImage | null, flavor: BootFlavor): Record<string, string> {
   const names = { owner_user_name: caller.userName, owner_project_name: caller.projectName };
-  return image ? { ...names, ...imageMetadata(imageRef ?? '', image) } : names;
+  if (!image) return names;
+  // An image that was made of a server names its base itself.
+  const { base_image_ref = imageRef ?? '' } = image.properties;
+  return { ...names, ...imageMetadata(base_image_ref, image, flavor.root_gb) };
 }

@@ -8,6 +8,7 @@ import { Conflict } from '../../common/errors.ts';
 import { allows } from '../../common/policy.ts';
 import { removeBuildRequest } from '../../database/api/servers/build-requests.ts';
 import { findInstanceMappingToChange, type InstanceMapping } from '../../database/api/servers/instance-mappings.ts';
+import type { ChangedBy } from '../../database/cell/instance-actions.ts';
 import { deleteInstance } from '../../database/cell/instances/delete.ts';
 import type { Database } from '../../database/data-api/client.ts';
 import { inCell } from '../cells/reach.ts';
@@ -15,24 +16,29 @@ import type { Driver } from '../hosts/drivers/driver.ts';
 import { endDeleted } from './end-deleted.ts';
 import { findMapping, serverNotFound } from './find-server.ts';
 import { locked } from './refusals.ts';
+import { whileItStays } from './while-it-stays.ts';
 
 /**
  * Deletes a server. When it returns, the server is not seen again, and its quota is returned; its host may still have to end what it runs.
  * @throws NotFound when it is not there or deleted already, Conflict when it is locked, DatabaseUnreachable when its cell does not answer.
  */
-export async function deleteServer(api: Database, driver: Driver, caller: Caller, requestId: string, uuid: string): Promise<void> {
-  const mapping = await findMapping(api, caller, uuid, findInstanceMappingToChange);
-  if (!mapping.buildRequest) return deleteFromCell(api, driver, caller, requestId, mapping);
-  if (await removeBuildRequest(api, mapping.uuid)) return;
-  // A cell has it now, or it is deleted: by somebody else, or by our own statement, whose answer was lost.
-  const moved = await findInstanceMappingToChange(api, mapping.uuid, null);
-  if (moved) await deleteFromCell(api, driver, caller, requestId, moved);
+export function deleteServer(api: Database, driver: Driver, caller: Caller, requestId: string, uuid: string): Promise<void> {
+  const force = allows(caller, 'os_compute_api:servers:detail:get_all_tenants');
+  return whileItStays(api, uuid, async () => {
+    let mapping: InstanceMapping | undefined = await findMapping(api, caller, uuid, findInstanceMappingToChange);
+    while (mapping?.buildRequest) {
+      // It may have been locked before it was sent through another boot.
+      if (mapping.buildRequest.locked && !force) throw new Conflict(locked(uuid));
+      if (await removeBuildRequest(api, mapping.uuid)) return;
+      // A cell has it now, or it is deleted: by somebody else, or by our own statement, whose answer was lost.
+      mapping = await findInstanceMappingToChange(api, mapping.uuid, null);
+    }
+    if (mapping) await deleteFromCell(api, driver, { ...caller, requestId, force }, mapping);
+  });
 }
 
-async function deleteFromCell(api: Database, driver: Driver, caller: Caller, requestId: string, { uuid, cell }: InstanceMapping) {
+async function deleteFromCell(api: Database, driver: Driver, by: ChangedBy & { force: boolean }, { uuid, cell }: InstanceMapping) {
   if (!cell) throw serverNotFound(uuid);
-  const { userId, projectId } = caller;
-  const by = { requestId, userId, projectId, force: allows(caller, 'os_compute_api:servers:detail:get_all_tenants') };
   const deletion = await inCell(cell.database_connection, 'changing', (database) => deleteInstance(database, uuid, by));
   if (!deletion) throw serverNotFound(uuid);
   if (deletion.locked) throw new Conflict(locked(uuid));

@@ -1,5 +1,5 @@
 /** How a server refuses what is asked of it, in Nova's words and in the order of its checks: the lock, the host, the states, the launch that never was. */
-import { Conflict } from '../../common/errors.ts';
+import { BadRequest, Conflict } from '../../common/errors.ts';
 import type { FoundServer, Precondition } from '../../database/cell/tasks.ts';
 
 /** Nova's sentence for a state that does not allow an action. */
@@ -19,20 +19,23 @@ export const withoutHost = (uuid: string) => `Instance ${uuid} is not ready`;
 export const locked = (uuid: string) => `Instance ${uuid} is locked`;
 
 /** Returns how a server refuses an action that it did not accept. */
-export function refusalOf(uuid: string, word: string, precondition: Precondition, found: FoundServer): Conflict {
-  return new Conflict(sentence(uuid, word, precondition, found));
+export function refusalOf(
+  uuid: string,
+  word: string,
+  { unlocked, hosted, vmStates, taskStates }: Precondition,
+  { locked: isLocked, host, vm_state, task_state, launched_at, volume_backed }: FoundServer,
+): Conflict | BadRequest {
+  if (isLocked && unlocked) return new Conflict(locked(uuid));
+  if (host === null && hosted) return new Conflict(withoutHost(uuid));
+  if (!vmStates.includes(vm_state)) return new Conflict(inState(word, uuid, 'vm_state', vm_state));
+  if (task_state !== null && !taskStates.includes(task_state)) return new Conflict(inState(word, uuid, 'task_state', task_state));
+  if (launched_at === null || !volume_backed) return new Conflict(neverLaunched(word)(uuid));
+  // Nova's for backups. A snapshot of a volume is of a service that is not here.
+  return new BadRequest(`${word === 'createBackup' ? 'Backup' : 'Snapshot'} is not supported for volume-backed instances.`);
 }
 
 /** Returns whether a server, as an action found it, has the state for it. */
 export function allowedBy({ unlocked, vmStates, taskStates }: Precondition, found: FoundServer): boolean {
   if ((found.locked && unlocked) || found.host === null || found.launched_at === null) return false;
   return vmStates.includes(found.vm_state) && taskStates.includes(found.task_state);
-}
-
-function sentence(uuid: string, word: string, { unlocked, hosted, vmStates, taskStates }: Precondition, found: FoundServer): string {
-  if (found.locked && unlocked) return locked(uuid);
-  if (found.host === null && hosted) return withoutHost(uuid);
-  if (!vmStates.includes(found.vm_state)) return inState(word, uuid, 'vm_state', found.vm_state);
-  if (found.task_state !== null && !taskStates.includes(found.task_state)) return inState(word, uuid, 'task_state', found.task_state);
-  return neverLaunched(word)(uuid);
 }

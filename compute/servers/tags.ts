@@ -7,6 +7,7 @@ import type { ChangeOf } from './change-in-cell.ts';
 import { type Change, type Changed, changeableIn, changeBy } from './change-metadata-or-tags.ts';
 import { checkVmState } from './check-state.ts';
 import { findMapping } from './find-server.ts';
+import { whileItStays } from './while-it-stays.ts';
 
 /** How many a server may have. */
 export const mostTags = 50;
@@ -50,9 +51,11 @@ export async function deleteTag(api: Database, of: ChangeOf, tag: string): Promi
 }
 
 async function change(api: Database, of: ChangeOf, action: string, asked: Change<Tags>): Promise<Changed<Tags>> {
-  const mapping = await findMapping(api, of.caller, of.server, findInstanceMapping);
   const conditions = { launched: false, unlocked: false, most: mostTags };
-  const changed = await changeBy(changeTags, mapping, mapping.buildRequest?.tags, asked, conditions, of.requestId);
+  const changed = await whileItStays(api, of.server, async () => {
+    const mapping = await findMapping(api, of.caller, of.server, findInstanceMapping);
+    return await changeBy(changeTags, mapping, mapping.buildRequest?.tags, asked, conditions, of.requestId);
+  });
   if (!changed.done) checkVmState(of.server, action, changed.vm_state, changeableIn);
   return changed;
 }

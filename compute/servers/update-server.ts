@@ -7,6 +7,7 @@ import type { Database } from '../../database/data-api/client.ts';
 import type { InstanceChanges } from '../../database/servers/document.ts';
 import { inCell } from '../cells/reach.ts';
 import { findMapping, serverNotFound, type WholeServer } from './find-server.ts';
+import { whileItStays } from './while-it-stays.ts';
 
 export type { InstanceChanges };
 
@@ -14,15 +15,18 @@ export type { InstanceChanges };
  * Changes a server, wherever it is, and returns it.
  * @throws NotFound when it is not there for the caller, DatabaseUnreachable when its cell does not answer.
  */
-export async function updateServer(api: Database, caller: Caller, uuid: string, changes: InstanceChanges): Promise<WholeServer> {
-  const mapping = await findMapping(api, caller, uuid, findInstanceMapping);
-  if (!mapping.buildRequest) return updateInItsCell(mapping, changes);
-  const instance = await updateBuildRequest(api, mapping.uuid, changes);
-  if (instance) return { mapping, instance };
-  // A cell has it now, or it is deleted.
-  const moved = await findInstanceMapping(api, mapping.uuid, null);
-  if (!moved) throw serverNotFound(uuid);
-  return updateInItsCell(moved, changes);
+export function updateServer(api: Database, caller: Caller, uuid: string, changes: InstanceChanges): Promise<WholeServer> {
+  return whileItStays(api, uuid, async () => {
+    let mapping: InstanceMapping | undefined = await findMapping(api, caller, uuid, findInstanceMapping);
+    while (mapping?.buildRequest) {
+      const instance = await updateBuildRequest(api, mapping.uuid, changes);
+      if (instance) return { mapping, instance };
+      // A cell has it now, or it is deleted.
+      mapping = await findInstanceMapping(api, mapping.uuid, null);
+    }
+    if (!mapping) throw serverNotFound(uuid);
+    return await updateInItsCell(mapping, changes);
+  });
 }
 
 async function updateInItsCell(mapping: InstanceMapping, changes: InstanceChanges): Promise<WholeServer> {

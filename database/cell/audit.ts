@@ -15,7 +15,7 @@ export interface ServerRow {
   task: string | null;
   /** Seconds since its host should have begun the task, or ended it; negative until then. */
   overdue: number | null;
-  /** Seconds since the server was accepted. */
+  /** Seconds since the server was accepted; of one that is being built, since this try of it began. */
   age: number;
   /** Whether an admin has said once what state it is in. */
   reset: boolean;
@@ -44,8 +44,13 @@ const parts: Readonly<Record<string, string>> = {
 
 const lacks = Object.entries(parts).map(([name, first]) => `case when i.deleted = 0 and (${first}) is null then '${name}' end`);
 
+const age = `extract(epoch from now() - coalesce(
+  case when i.vm_state = 'building' then (
+    select max(e.start_time) from instance_actions x join instance_actions_events e on e.action_id = x.id
+    where x.instance_uuid = i.uuid and x.action = 'create') end, i.created_at))::int`;
+
 const columns = `i.uuid, i.vm_state, i.host, i.deleted <> 0 as deleted, i.task_state, nullif(i.image_ref, '') as image, i.task->>'action' as task,
-  extract(epoch from now() - coalesce(i.task->>'due_at', i.task->>'asked_at')::timestamptz)::int as overdue, extract(epoch from now() - i.created_at)::int as age,
+  extract(epoch from now() - coalesce(i.task->>'due_at', i.task->>'asked_at')::timestamptz)::int as overdue, ${age} as age,
   (${reset}) is not null as reset, array_remove(array[${lacks.join(', ')}], null) as lacks`;
 
 /** Returns the next living servers by uuid; fewer than `limit` when there are no more. */

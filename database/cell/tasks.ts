@@ -9,6 +9,8 @@ export interface Precondition {
   unlocked: boolean;
   /** Whether one without a host says so before anything else. */
   hosted: boolean;
+  /** Whether one whose root disk is a volume refuses, after its states. */
+  imageBacked?: true;
   vmStates: readonly VmState[];
   taskStates: readonly (TaskState | null)[];
 }
@@ -32,6 +34,8 @@ export interface FoundServer {
   task_state: TaskState | null;
   locked: boolean;
   launched_at: string | null;
+  /** Whether its root disk is a volume, where the action asks for that. */
+  volume_backed?: boolean;
   accepted: boolean;
 }
 
@@ -103,15 +107,22 @@ export function beginning(task: NewTask, precondition: Precondition) {
   };
 }
 
+/** SQL of whether the root disk of the server `found` is a volume. */
+const onVolume = `exists (
+  select from block_device_mapping
+  where instance_uuid = found.uuid and deleted = 0 and boot_index = 0 and destination_type = 'volume')`;
+
 /**
  * Begins a task, and changes nothing else of the server. Sent twice, it answers the same.
  * @returns undefined when the cell does not know the server.
  */
 export async function beginTask(cell: Database, task: NewTask, precondition: Precondition): Promise<FoundServer | undefined> {
+  const volumeBacked = precondition.imageBacked ? onVolume : 'false';
   const [found] = await query<FoundServer>(
     cell,
-    `with ${beginTaskCtes()}
-     select host, fencing_token, vm_state, task_state, locked, launched_at, sent_before or exists (select from accepted) as accepted from found`,
+    `with ${beginTaskCtes({ condition: `not ${volumeBacked}` })}
+     select host, fencing_token, vm_state, task_state, locked, launched_at, ${volumeBacked} as volume_backed,
+       sent_before or exists (select from accepted) as accepted from found`,
     beginning(task, precondition),
   );
   return found;
@@ -121,13 +132,13 @@ const named = `uuid = :server::uuid and deleted = 0 and task->>'request_id' = :r
   and (task->>'attempt')::int = :attempt::int`;
 
 /**
- * Notes that the host has begun a task, and until when it may take.
+ * Notes that the host has begun a task, and until when it may take. What was sealed for the host is wiped.
  * @returns false when the task has ended, or was begun again by another.
  */
 export async function noteBegun(cell: Database, task: TaskName, dueAt: string): Promise<boolean> {
   const rows = await query(
     cell,
-    `update instances set task = task || jsonb_build_object('due_at', :due_at::timestamptz) where ${named} returning uuid`,
+    `update instances set task = task #- '{arguments,sealed}' || jsonb_build_object('due_at', :due_at::timestamptz) where ${named} returning uuid`,
     { ...task, due_at: dueAt },
   );
   return rows.length > 0;

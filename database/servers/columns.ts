@@ -75,6 +75,8 @@ const instances = {
   execution: { type: 'text', nullable: true },
   fencing_token: { type: 'integer' },
   task: { type: 'jsonb', nullable: true, initial: null },
+  // Ours: what its host must know before it has begun; readers of servers leave it out.
+  secrets: { type: 'jsonb', nullable: true },
   // Ours: the request that changed metadata or tags last.
   changed_by: { type: 'text', nullable: true, initial: null },
 } as const satisfies Readonly<Record<string, Column>>;
@@ -129,4 +131,6 @@ const blockDevices = {
 export type BlockDeviceMapping = Row<typeof blockDevices>;
 
 /** The columns of `block_device_mapping` that are used, beside the server's. */
-export const blockDeviceColumns: ReadonlyMap<string, Column> = new Map(Object.entries(blockDevices));
+export const blockDeviceColumns: ReadonlyMap<keyof typeof blockDevices, Column> = new Map(
+  Object.entries(blockDevices) as [keyof typeof blockDevices, Column][],
+);

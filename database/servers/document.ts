@@ -43,6 +43,7 @@ export type TaskState =
   | ('image_snapshot_pending' | 'image_snapshot' | 'image_pending_upload' | 'image_uploading')
   | ('powering-on' | 'powering-off' | 'pausing' | 'unpausing' | 'suspending' | 'resuming' | 'rescuing' | 'unrescuing')
   | ('rebooting' | 'reboot_pending' | 'reboot_started' | 'rebooting_hard' | 'reboot_pending_hard' | 'reboot_started_hard')
+  | ('image_snapshot' | 'image_backup' | 'image_pending_upload' | 'image_uploading')
   | ('rebuilding' | 'rebuild_block_device_mapping' | 'rebuild_spawning')
   | ('resize_prep' | 'resize_migrating' | 'resize_migrated' | 'resize_finish' | 'resize_reverting');
 
@@ -58,9 +59,20 @@ export type InstanceChanges = Partial<Pick<InstanceRow, (typeof changeableColumn
 type CellColumn = 'id' | keyof Owner;
 
 /**
+ * What a client sends for the inside of a guest: a password and files. They stand in the server's row from acceptance until its host has begun to build it, or
+ * the build has ended; who only shows a server does not read them.
+ */
+export interface GuestSecrets {
+  /** Them, sealed (compute/servers/secrets.ts); gone once the host has begun. */
+  sealed?: string;
+  /** The client sent some itself: without them the server is not what was asked for. */
+  required?: true;
+}
+
+/**
  * A server: its row with all that belongs to it. Until a cell has it, it is what was accepted with the initial values of the other columns.
  */
-export interface Instance extends Omit<InstanceRow, CellColumn>, Partial<Pick<InstanceRow, CellColumn>> {
+export interface Instance extends Omit<InstanceRow, CellColumn | 'secrets'>, Partial<Pick<InstanceRow, CellColumn>> {
   vm_state: VmState;
   task_state: TaskState | null;
   flavor: InstanceFlavor;
@@ -74,6 +86,8 @@ export interface Instance extends Omit<InstanceRow, CellColumn>, Partial<Pick<In
   /** What the client asked of the scheduler, as far as it is shown; absent until a cell has the server, null where a release before this was noted wrote it. */
   request_spec?: ShownRequestSpec | null;
   fault: InstanceFault | null;
+  /** Absent where a server is shown. */
+  secrets?: GuestSecrets | null;
   /** What Nova says of the host by its compute service; '' without one, absent until a cell has the server. */
   host_status?: 'DOWN' | 'MAINTENANCE' | 'UP' | '';
 }
@@ -87,13 +101,33 @@ export interface ShownRequestSpec {
   group: string | null;
 }
 
-/** The `create` action of a server with its one event, as operators read it. */
-export interface CreateAction {
-  request_id: string;
+/** An event of an action as a cell records it; times are ISO 8601. */
+export interface RecordedEvent {
   event: string;
-  message: string | null;
-  result: 'Success' | 'Error' | null;
-  details: string | null;
   start_time: string;
   finish_time: string | null;
+  result: 'Success' | 'Error' | null;
+  details: string | null;
+  /** null for now, as it is written. */
+  created_at?: string | null;
+}
+
+/** What was done to a server, as a cell records it, with its events, the newest first. */
+export interface RecordedAction {
+  action: string;
+  request_id: string;
+  user_id: string | null;
+  project_id: string | null;
+  start_time: string;
+  finish_time: string | null;
+  message: string | null;
+  /** null for now, as it is written. */
+  created_at?: string | null;
+  updated_at?: string | null;
+  events: RecordedEvent[];
+}
+
+/** The `create` action of a server that is being built, or was: each try is an event. */
+export interface CreateAction extends RecordedAction {
+  events: [RecordedEvent, ...RecordedEvent[]];
 }

@@ -8,11 +8,12 @@ import { timeouts } from '../../lambdas/shared/timeouts.ts';
 import type { DatabaseRole } from '../../lambdas/workflows/workflow.ts';
 import { allowDatabases, type Databases } from '../databases/database-access.ts';
 import { NodeFunction } from '../node-function.ts';
-import { TokenPublicKey } from './token-public-key.ts';
+import type { PublicKeys } from './public-keys.ts';
 
 /** What the functions work with. */
 export interface ApiFunctionsProps {
   databases: Databases;
+  publicKeys: PublicKeys;
   publicUrl: string;
   boot: StateMachine;
   reaper: StateMachine;
@@ -30,7 +31,7 @@ const shares = { Compute: 0.4, Identity: 0.1, Image: 0.05 };
 export class ApiFunctions extends Construct {
   readonly functions: Readonly<Record<ApiFunction, NodeFunction>>;
 
-  constructor(scope: Construct, id: string, { databases, publicUrl, boot, reaper, concurrency }: ApiFunctionsProps) {
+  constructor(scope: Construct, id: string, { databases, publicKeys, publicUrl, boot, reaper, concurrency }: ApiFunctionsProps) {
     super(scope, id);
     const tokenKey = new Key(this, 'TokenKey', {
       description: 'Signs the tokens of Cellzero',
@@ -41,7 +42,7 @@ export class ApiFunctions extends Construct {
     });
     const environment = {
       API_DATABASE: databases.api.url,
-      TOKEN_PUBLIC_KEY: new TokenPublicKey(this, 'TokenPublicKey', tokenKey).value,
+      TOKEN_PUBLIC_KEY: publicKeys.of('Token', tokenKey),
       PUBLIC_URL: publicUrl,
     };
     const add = (name: keyof typeof shares, entry: string, reaches: readonly DatabaseRole[]): NodeFunction => {

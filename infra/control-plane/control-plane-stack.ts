@@ -9,7 +9,9 @@ import { prefixOf } from '../settings.ts';
 import { ApiFunctions } from './api-functions.ts';
 import { Auditor } from './auditor.ts';
 import { BootWorkflow } from './boot-workflow.ts';
+import { GuestSecrets } from './guest-secrets.ts';
 import { PublicApi } from './public-api.ts';
+import { PublicKeys } from './public-keys.ts';
 import { Reaper } from './reaper.ts';
 import { Reports } from './reports.ts';
 
@@ -32,8 +34,9 @@ export class ControlPlaneStack extends Stack {
     const boot = new BootWorkflow(this, 'Boot', databases);
     const auditor = new Auditor(this, 'Auditor', databases);
     const reaper = new Reaper(this, 'Reaper', { databases, boot: boot.stateMachine, audit: auditor.stateMachine });
+    const publicKeys = new PublicKeys(this, 'PublicKeys');
     const { functions } = new ApiFunctions(this, 'Functions', {
-      ...{ databases, publicUrl, concurrency },
+      ...{ databases, publicKeys, publicUrl, concurrency },
       ...{ boot: boot.stateMachine, reaper: reaper.stateMachine },
     });
     const reports = new Reports(this, 'Reports', {
@@ -42,6 +45,10 @@ export class ControlPlaneStack extends Stack {
     });
     const { BootOne, BuildOnHost, Reschedule, FailInCell } = boot.functions;
     for (const func of [functions.compute, BootOne, BuildOnHost, Reschedule, FailInCell, reaper.functions.Reap]) reports.allowHosts(func);
+    const secrets = new GuestSecrets(this, 'GuestSecrets', publicKeys);
+    secrets.allowSealing(functions.compute);
+    // The others ask hosts to end servers only.
+    for (const func of [functions.compute, BootOne, BuildOnHost, reaper.functions.Reap]) secrets.allowOpening(func);
     const prefix = prefixOf(databases.stage);
     const { url, http, serverErrors } = new PublicApi(this, 'Api', prefix, functions);
     const observed = { prefix, http, serverErrors, api: functions, boot, reaper, auditor, reports };

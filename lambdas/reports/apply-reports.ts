@@ -14,6 +14,11 @@ import { scheduleReaper } from '../workflows/reaper/schedule.ts';
 const onHost = { server: z.uuid(), host: z.string(), cell: z.string(), fencing_token: z.int() };
 const build = z.object({ execution: z.string(), alternates: z.array(z.string()), attempt: z.int() });
 
+const snapshotContent = z.object({
+  ...{ size: z.int(), checksum: z.string(), disk_format: z.string() },
+  properties: z.record(z.string(), z.string()),
+});
+
 const lateReport: z.ZodType<LateReport> = z.object({
   about: z.discriminatedUnion('operation', [
     z.object({ operation: z.literal('spawn'), ...onHost, build }),
@@ -25,7 +30,7 @@ const lateReport: z.ZodType<LateReport> = z.object({
     }),
   ]),
   report: z.discriminatedUnion('result', [
-    z.object({ result: z.literal('success') }),
+    z.object({ result: z.literal('success'), image: snapshotContent.optional() }),
     z.object({ result: z.literal('failure'), message: z.string(), aborted: z.boolean().default(false) }),
   ]),
 });

@@ -16,6 +16,10 @@ export type Setting =
   | 'TOKEN_KEY'
   /** Its public half, with which they are checked: SPKI in DER, as base64. */
   | 'TOKEN_PUBLIC_KEY'
+  /** Id or ARN of the KMS key (RSA_2048) that opens secrets of guests. */
+  | 'SECRETS_KEY'
+  /** Its public half, with which they are sealed: SPKI in DER, as base64. */
+  | 'SECRETS_PUBLIC_KEY'
   /** Where clients reach the API when the Host header does not say (custom domain, emulator); may be empty. */
   | 'PUBLIC_URL'
   /** URL of the database to migrate, or of the cell to register, at deploy. */

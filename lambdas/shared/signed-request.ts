@@ -9,30 +9,34 @@ import { isThrottlingError, isTransientError } from '@smithy/core/retry';
 import { SignatureV4 } from '@smithy/signature-v4';
 import { inTime } from './in-time.ts';
 
-/** An operation of a service that speaks the AWS JSON protocol 1.0. */
+/** An operation of a service that speaks the AWS JSON protocol. */
 export interface ServiceRequest {
   /** As signatures name it. */
-  service: 'sqs' | 'states';
+  service: keyof typeof protocols;
   endpoint: string;
   /** As `x-amz-target` has it. */
   target: string;
   body: object;
 }
 
+/** The version of the protocol by service. */
+const protocols = { kms: '1.1', sqs: '1.0', states: '1.0' };
+
 /** How often a request is sent at most. */
 const mostAttempts = 20;
 
 /**
  * Sends a request until the service has answered it.
- * @returns the name of the service's error, where it is one of `expected`; else undefined.
+ * @returns the answer; undefined for an error of the service whose name is one of `expected`.
  * @throws ServiceUnreachable when the service does not do what it is asked for, or does not answer in time; it may have done it all the same.
  */
 export async function sendSigned(request: ServiceRequest, expected: readonly string[] = []): Promise<string | undefined> {
   return inTime(async ({ abortSignal }) => {
     for (let attempt = 1; ; attempt++) {
-      const error = await attemptOf(request, abortSignal);
-      if (!error) return undefined;
-      if (expected.includes(error.name)) return error.name;
+      const answer = await attemptOf(request, abortSignal);
+      if (typeof answer === 'string') return answer;
+      const error = answer;
+      if (expected.includes(error.name)) return undefined;
       const mayPass = isThrottlingError(error) || isTransientError(error);
       if (!mayPass || attempt === mostAttempts) throw error;
       await sleep(Math.random() * Math.min(1_000, 100 * 2 ** attempt), undefined, { signal: abortSignal });
@@ -42,15 +46,18 @@ export async function sendSigned(request: ServiceRequest, expected: readonly str
 
 type ServiceError = Parameters<typeof isTransientError>[0];
 
-/** Sends a request once; returns the error that the service answers, or that came in the place of an answer. */
-async function attemptOf({ service, endpoint, target, body }: ServiceRequest, abortSignal: AbortSignal): Promise<ServiceError | undefined> {
+/** Sends a request once; returns the answer, or the error that the service answers or that came in the place of an answer. */
+async function attemptOf({ service, endpoint, target, body }: ServiceRequest, abortSignal: AbortSignal): Promise<ServiceError | string> {
   const { hostname, host, pathname, protocol, port } = new URL(endpoint);
   // What the service starts joins the trace of this invocation.
   const { _X_AMZN_TRACE_ID: trace } = process.env;
   const text = JSON.stringify(body);
   const { headers } = await signer(service).sign({
     ...{ method: 'POST', protocol, hostname, path: pathname, body: text, ...(port && { port: Number(port) }) },
-    headers: { host, 'content-type': 'application/x-amz-json-1.0', 'x-amz-target': target, ...(trace && { 'x-amzn-trace-id': trace }) },
+    headers: {
+      ...{ host, 'content-type': `application/x-amz-json-${protocols[service]}`, 'x-amz-target': target },
+      ...(trace && { 'x-amzn-trace-id': trace }),
+    },
   });
   const response = await fetch(endpoint, { method: 'POST', headers, body: text, signal: abortSignal }).catch((cause: Error) => {
     if (abortSignal.aborted) throw cause;
@@ -58,7 +65,7 @@ async function attemptOf({ service, endpoint, target, body }: ServiceRequest, ab
   });
   if (response instanceof Error) return errorOf(response.name, response.message, undefined);
   const answer = await response.text();
-  if (response.ok) return undefined;
+  if (response.ok) return answer;
   const name = /"__type"\s*:\s*"(?:[^"#]*#)?([^"]+)"/.exec(answer)?.[1] ?? `HTTP ${response.status}`;
   return errorOf(name, answer.slice(0, 500), response.status);
 }

@@ -119,7 +119,7 @@ async function start(options: ServiceOptions, stops: (() => Promise<unknown>)[],
   const clusters = new Map<string, string>();
   const dataApi = createDataApi({ postgres, clusters: localClusters(clusters) });
   stops.push(() => dataApi.close());
-  const kms = await createKms({ keyFile: options.dataDir === undefined ? undefined : join(dataDir, 'token-key.pem') });
+  const kms = await createKms({ folder: options.dataDir === undefined ? undefined : dataDir });
   const { retryAfter, reapAfter } = options;
   const functions = createFunctions();
   const machine = async (manifest: Workflow, waits: Pick<StepFunctionsOptions, 'retryAfter' | 'waitFor'> = {}) =>
@@ -141,8 +141,10 @@ async function start(options: ServiceOptions, stops: (() => Promise<unknown>)[],
     REAPER_STATE_MACHINE: reaper.stateMachineArn,
     AUDIT_STATE_MACHINE: auditor.stateMachineArn,
     REPORTS_QUEUE: queueUrl(aws.url, reports.name),
-    TOKEN_KEY: kms.keyArn,
-    TOKEN_PUBLIC_KEY: kms.publicKey,
+    TOKEN_KEY: kms.token.keyArn,
+    TOKEN_PUBLIC_KEY: kms.token.publicKey,
+    SECRETS_KEY: kms.secrets.keyArn,
+    SECRETS_PUBLIC_KEY: kms.secrets.publicKey,
     PUBLIC_URL: options.publicUrl ?? '',
     ...(options.settings && { SETTINGS: JSON.stringify(options.settings) }),
   };

@@ -23,8 +23,8 @@ export type Target = { dataDir: string } | { stage: Stage } | { database: string
 /** A deployment within reach. */
 export interface Deployment {
   api: Database;
-  /** Has its reaper run now; returns false where it does not run or only its database is known. */
-  wakeReaper(): Promise<boolean>;
+  /** Has its reaper run after a number of seconds, or now; returns false where it does not run or only its database is known. */
+  wakeReaper(seconds?: number): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -63,18 +63,22 @@ export async function reach(choice: Choice): Promise<Deployment> {
     // A profile would count before the credentials of the deployment.
     delete process.env.AWS_PROFILE;
     const reaper = async () => environment.REAPER_STATE_MACHINE;
-    return { api: parseDatabaseUrl(environment.API_DATABASE), wakeReaper: () => wake(reaper), close };
+    return { api: parseDatabaseUrl(environment.API_DATABASE), wakeReaper: (seconds) => wake(reaper, seconds), close };
   }
   const close = async () => {};
   if ('database' in where) return { api: databaseAt(where.database), wakeReaper: async () => false, close };
   const { stage } = where;
   const reaper = () => stackOutput(stage, 'control-plane', 'ReaperArn');
-  return { api: databaseAt(await stackOutput(stage, 'api-database', 'DatabaseUrl')), wakeReaper: () => wake(reaper), close };
+  return {
+    api: databaseAt(await stackOutput(stage, 'api-database', 'DatabaseUrl')),
+    wakeReaper: (seconds) => wake(reaper, seconds),
+    close,
+  };
 }
 
-async function wake(reaper: () => Promise<string | undefined>): Promise<boolean> {
+async function wake(reaper: () => Promise<string | undefined>, seconds = 0): Promise<boolean> {
   const stateMachineArn = await reaper();
-  if (stateMachineArn) await wakeReaper(stateMachineArn);
+  if (stateMachineArn) await wakeReaper(stateMachineArn, seconds);
   return stateMachineArn !== undefined;
 }
 

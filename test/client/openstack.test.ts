@@ -158,6 +158,27 @@ describe('a server that lives', () => {
     await becomes(status);
   });
 
+  it(
+    'server image create --wait and server backup create --wait make images, of which a server is made, and image delete deletes',
+    waits,
+    async () => {
+      const image = await member.json<Row>('server image create --wait --name golden --property colour=red lives');
+      expect(image).toMatchObject({ name: 'golden', status: 'active', visibility: 'private' });
+      expect(image.properties).toMatchObject({ image_type: 'snapshot', colour: 'red', base_image_ref: cirros });
+      for (const name of ['first', 'second']) {
+        expect(await member.json<Row>(`server backup create --wait --name ${name} --type daily --rotate 1 lives`)).toMatchObject({ name });
+      }
+      const images = await member.json<Row[]>('image list --private');
+      expect(images.map(({ Name }) => Name).toSorted()).toEqual(['golden', 'second']);
+      expect(await member.json<Row[]>('image list --property image_type=snapshot')).toEqual([expect.objectContaining({ Name: 'golden' })]);
+      expect(await member.json<Row>('server create --image golden --flavor m1.tiny --nic none --wait copy')).toMatchObject({
+        status: 'ACTIVE',
+      });
+      expect(await member.run('image delete golden second')).toMatchObject({ code: 0, err: '' });
+      expect(await member.run('server delete --wait copy')).toMatchObject({ code: 0 });
+    },
+  );
+
   it('server rebuild --wait, of the same image and of another one', waits, async () => {
     expect(await member.run('server rebuild --wait lives')).toMatchObject({ code: 0, out: expect.stringMatching(/^Complete\n/), err: '' });
     const other = await cloud.newImage();
@@ -206,7 +227,8 @@ describe('a server that lives', () => {
     const events = await member.json<Row[]>('server event list lives');
     expect(events.map(({ Action }) => Action).reverse()).toEqual([
       ...['create', 'stop', 'start', 'reboot', 'reboot', 'pause', 'unpause', 'suspend', 'resume', 'rescue', 'unrescue'],
-      ...['rebuild', 'rebuild', 'trigger_crash_dump', 'lock', 'unlock', 'resetState'],
+      ...['createImage', 'createBackup', 'createBackup', 'rebuild', 'rebuild'],
+      ...['trigger_crash_dump', 'lock', 'unlock', 'resetState'],
     ]);
   });
 

@@ -2,8 +2,10 @@
  * Fencing tokens where they stand: each statement that acts for an owner is sent for one who does not own the server, or not any more, and nothing
  * changes in any database; then for the owner, and it acts. See database/servers/ownership.ts.
  */
+
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createInCell } from '../../compute/boot/create-in-cell.ts';
+import { recordBuild } from '../../compute/boot/record-build.ts';
 import { completeCleanups, listPendingCleanups, noteOrphanedRows, type PendingCleanup } from '../../database/api/cells/pending-cleanups.ts';
 import { claim } from '../../database/api/hosts/allocations.ts';
 import { takeOverBuilds, takeOverStalledBoots } from '../../database/api/reaper/stalled-boots.ts';
@@ -38,12 +40,16 @@ async function targeted() {
   const { id, execution, placement, cell } = server;
   const instance = (await setTargetCell(api, execution, [id], placement.cell)).get(id)?.instance;
   if (!instance) throw new Error('no build request');
-  const action = { request_id: 'req', event: 'create', start_time: instance.created_at, finish_time: null };
   const write = (token: number, host = placement.host) =>
     createInstances(cell, [
       {
         instance: { ...instance, execution, fencing_token: token, host },
-        action: { ...action, message: null, result: null, details: null },
+        actions: recordBuild({ requestId: 'req', former: null }, instance, {
+          event: 'create',
+          finish_time: null,
+          result: null,
+          details: null,
+        }),
       },
     ]);
   return { ...server, write };
@@ -59,7 +65,7 @@ async function written(fencing_token = 1) {
 /** A server that its cell has, with the token 1. */
 async function committed() {
   const server = await scheduled();
-  return { ...server, created: await createInCell(api, server.placement) };
+  return { ...server, ...(await createInCell(api, server.placement)) };
 }
 
 const everything = async () =>
@@ -219,8 +225,8 @@ describe('in a cell', () => {
     await write(2);
     const place = (fencing_token: number) => placeInstance(cell, id, { execution: 'another', fencing_token }, 'elsewhere', null);
     await expectFence([() => place(1)], () => place(2));
-    expect(await place(1)).toBe(false);
-    expect(await place(3)).toBe(true);
+    expect(await place(1)).toBeUndefined();
+    expect(await place(3)).toMatchObject({ uuid: id, host: 'elsewhere', fencing_token: 3 });
   });
 
   test('a build ends for its owner on its host', async () => {

@@ -177,11 +177,14 @@ describe('a next deploy', () => {
 
   beforeAll(async () => {
     tree = await copyTree(join(temporary, 'next'));
-    await change(join(tree, 'cdk.json'), '"cells": ["cell1", "cell2"]', '"cells": ["cell1", "cell2", "cell3"]');
+    const further = '"cells": ["cell1", "cell2", "cell3"],\n    "simulation": { "reportAfter": 2 }';
+    await change(join(tree, 'cdk.json'), '"cells": ["cell1", "cell2"]', further);
   });
 
   // It bootstraps and synthesises once more, as the page says.
-  it('by the command lines of docs/deploy.md adds a cell by one changed line, without a failed request', { timeout: 300_000 }, async () => {
+  it('by the command lines of docs/deploy.md adds a cell and has hosts report later, by a changed line each, without a failed request', {
+    timeout: 300_000,
+  }, async () => {
     const [commands = ''] = await documented('Deploy');
     expect(commands).toContain('npx cdk bootstrap');
     expect(commands).toContain('npx cdk deploy --all');
@@ -191,6 +194,26 @@ describe('a next deploy', () => {
     const server = await boot(admin, { host: 'cell3-host1' });
     expect(await settled(server)).toMatchObject({ status: 'ACTIVE', 'OS-EXT-SRV-ATTR:host': 'cell3-host1' });
     expect(await rowsOf('cell3', server)).toEqual([{ vm_state: 'active' }]);
+  });
+
+  it('connects the queue of reports: a boot and an action end by it, and no execution waits', async () => {
+    const id = await boot(admin, { host: 'cell3-host1' });
+    const cell = parseDatabaseUrl(await databaseOf(dataDir, 'cell3'));
+    const taskOf = 'select task from instances where uuid = :id::uuid';
+    await vi.waitFor(
+      async () => {
+        const begun = { action: 'create', due_at: expect.any(String) };
+        expect(await query(cell, taskOf, { id })).toEqual([{ task: expect.objectContaining(begun) }]);
+      },
+      { timeout: 20_000, interval: 50 },
+    );
+    expect(await statesOf(id)).toEqual(['BootOne']);
+    expect(await settled(id)).toMatchObject({ status: 'ACTIVE' });
+
+    expect((await admin.send('POST', `/servers/${id}/action`, { 'os-stop': null })).status).toBe(202);
+    const show = async () => (await admin.send<{ server: object }>('GET', `/servers/${id}`)).body.server;
+    expect(await show()).toMatchObject({ status: 'ACTIVE', 'OS-EXT-STS:task_state': 'powering-off' });
+    await vi.waitFor(async () => expect(await show()).toMatchObject({ status: 'SHUTOFF', 'OS-EXT-STS:task_state': null }), 20_000);
   });
 
   it('rolls back when a migration fails, and the API serves all along', async () => {
@@ -219,6 +242,11 @@ it('loses a cell by the command lines of docs/cells.md, and serves on without it
   const there = body.servers.filter((server) => server['OS-EXT-SRV-ATTR:host']?.startsWith('cell3'));
   expect(there.length).toBeGreaterThan(0);
   for (const { id } of there) expect((await admin.send('DELETE', `/servers/${id}`)).status).toBe(204);
+  // Their hosts report later that they have ended them.
+  const api = parseDatabaseUrl(await databaseOf(dataDir, 'api-database'));
+  const ids = there.map(({ id }) => id);
+  const held = 'select used from allocations where consumer_id in (select jsonb_array_elements_text(:ids::jsonb)::uuid)';
+  await vi.waitFor(async () => expect(await query(api, held, { ids })).toEqual([]), 20_000);
   // As nova-manage, the command ends with 1 when it has archived something.
   await perform(remove.replace('--until-complete', '--until-complete || [ $? = 1 ]').replaceAll('UUID', uuid), place);
   await perform(destroy, place);

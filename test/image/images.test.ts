@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { changeImage, createImage, mostProperties } from '../../image/images.ts';
+import { mostProperties } from '../../common/properties.ts';
+import { changeImage, createImage } from '../../image/images.ts';
 import { type Cloud, startCloud } from '../fixtures/cloud.ts';
 
 let cloud: Cloud;

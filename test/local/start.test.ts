@@ -1,79 +1,19 @@
 /** `npm start` as a person meets it: a process of its own, with signals, kills and mistakes. */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { chmod, glob, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { glob, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { defaultSettings } from '../../compute/settings.ts';
+import { describe, expect, it, vi } from 'vitest';
 import { logIn } from '../../local/demo/client.ts';
-import { greeting } from '../../local/start/greeting.ts';
-import { readOptions } from '../../local/start/options.ts';
 import { family, leftOf } from '../fixtures/processes.ts';
+import { dataDir, start, startProcesses, temporary } from './start/processes.ts';
 
 /** Several starts in one test, on a machine that runs other tests too. */
 vi.setConfig({ testTimeout: 90_000 });
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
-
-/** A process that starts or serves. */
-interface Started {
-  child: ChildProcess;
-  /** Resolves with the URL, or rejects when the process ends first. */
-  ready: Promise<string>;
-  /** Everything printed so far. */
-  printed(): string;
-  /** The exit code; null when a signal killed it. */
-  ended: Promise<number | null>;
-}
-
-let temporary: string;
-let dataDir: string;
-const started: Started[] = [];
-
-beforeEach(async () => {
-  temporary = await mkdtemp('/tmp/cellzero-test-');
-  // PostgreSQL runs as another user when we are root.
-  await chmod(temporary, 0o755);
-  dataDir = join(temporary, 'data');
-});
-
-afterEach(async () => {
-  for (const { child, ended } of started.splice(0)) {
-    if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
-    await ended;
-  }
-  await rm(temporary, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
-});
-
-function start(options: readonly string[], command = process.execPath, before: readonly string[] = ['local/start.ts']): Started {
-  const child = spawn(command, [...before, ...options], {
-    cwd: root,
-    env: { ...process.env, TMPDIR: temporary },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    // In a process group of its own, as a shell starts it.
-    detached: true,
-  });
-  let printed = '';
-  const ended = once(child, 'close').then(([code]) => code as number | null);
-  const ready = new Promise<string>((resolve, reject) => {
-    const read = (text: string) => {
-      printed += text;
-      const [, url] = /ready on (\S+)/.exec(printed) ?? [];
-      if (url && printed.includes('Ctrl-C')) resolve(url);
-    };
-    child.stdout.setEncoding('utf8').on('data', read);
-    child.stderr.setEncoding('utf8').on('data', read);
-    void ended.then(() => reject(new Error(`it ended without being ready: ${printed}`)));
-  });
-  ready.catch(() => {});
-  const one = { child, ready, printed: () => printed, ended };
-  started.push(one);
-  return one;
-}
+startProcesses();
 
 const serve = (...options: string[]) => start(['--data-dir', dataDir, '--port', '0', ...options]);
 
@@ -279,68 +219,5 @@ describe('when its PostgreSQL is killed, a service', () => {
     const again = await member(await serve().ready);
     const { body } = await again.send<{ servers: { id: string }[] }>('GET', '/servers');
     expect(body.servers.map(({ id }) => id)).toEqual(expect.arrayContaining(asked.map(({ body }) => body.server.id)));
-  });
-});
-
-describe('the command line', () => {
-  it('has defaults', () => {
-    expect(readOptions([])).toEqual({ dataDir: join(process.cwd(), '.cellzero'), cells: 2, hosts: 2, host: '127.0.0.1', port: 8_774 });
-    expect(readOptions(['--ephemeral', '--port', '0', '--cells=0'])).toMatchObject({ dataDir: undefined, port: 0, cells: 0 });
-    expect(readOptions(['--settings', '{"shutdown_timeout":30}']).settings).toEqual({ ...defaultSettings, shutdown_timeout: 30 });
-  });
-
-  it.each([
-    [['--bogus'], "error: unknown option '--bogus'"],
-    [['more'], 'error: too many arguments. Expected 0 arguments but got 1: more.'],
-    [['--port'], "error: option '--port <number>' argument missing"],
-    [['--port', 'http'], "error: option '--port <number>' argument 'http' is invalid. It takes a whole number from 0 to 65535."],
-    [['--port', '70000'], "error: option '--port <number>' argument '70000' is invalid. It takes a whole number from 0 to 65535."],
-    [['--cells=-1'], "error: option '--cells <number>' argument '-1' is invalid. It takes a whole number from 0 to 20."],
-    [['--cells=1.5'], "error: option '--cells <number>' argument '1.5' is invalid. It takes a whole number from 0 to 20."],
-    [['--hosts='], "error: option '--hosts <number>' argument '' is invalid. It takes a whole number from 0 to 1000."],
-    [['--host='], "error: option '--host <address>' argument '' is invalid. It takes a name."],
-    [
-      ['--public-url=nova.example'],
-      "error: option '--public-url <url>' argument 'nova.example' is invalid. It takes a URL such as https://nova.example.",
-    ],
-    [
-      ['--settings={"shutdown_timeouts":30}'],
-      'error: option \'--settings <json>\' argument \'{"shutdown_timeouts":30}\' is invalid. ✖ Unrecognized key: "shutdown_timeouts"',
-    ],
-    [['--settings=30s'], "error: option '--settings <json>' argument '30s' is invalid. It takes JSON."],
-    [['--data-dir='], "error: option '--data-dir <dir>' argument '' is invalid. It takes a name."],
-    [['--ephemeral', '--data-dir', 'x'], "error: option '--ephemeral' cannot be used with option '--data-dir <dir>'"],
-  ])('%j is refused with why and what to do', (args, why) => {
-    const write = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
-    onTestFinished(() => write.mockRestore());
-    expect(() => readOptions(args)).toThrow(expect.objectContaining({ exitCode: 1 }));
-    expect(write.mock.calls.join('')).toBe(`${why}\nSee npm start -- --help.\n`);
-  });
-
-  it('has help', async () => {
-    const { ended, printed } = start(['--help']);
-    expect(await ended).toBe(0);
-    for (const option of ['port', 'host', 'data-dir', 'ephemeral', 'cells', 'hosts', 'settings'])
-      expect(printed()).toMatch(new RegExp(`^ +--${option} `, 'm'));
-  });
-
-  it.each([
-    [['--bogus'], /^error: unknown option '--bogus'\nSee npm start -- --help\.\n$/],
-    [['--host', '192.0.2.1', '--port', '0'], /^Cannot listen on 192\.0\.2\.1, port 0: E\w+\.\n.*--host 127\.0\.0\.1 --port 0\n$/],
-    [['--port', '0', '--data-dir', '/dev/null/data'], /^Cannot keep data in \/dev\/null\/data: ENOTDIR .*\n.*--data-dir DIR\n$/],
-  ])('%j cannot be, and it says why and what to do', async (args, message) => {
-    const { ended, printed } = start(args);
-    expect(await ended).toBe(1);
-    expect(printed()).toMatch(message);
-  });
-
-  it('warns of an address that lets others in', () => {
-    const service = { url: 'http://somewhere:1', cloudsFile: "/a b/it's/clouds.yaml" };
-    const options = { dataDir: '/a b', cells: 1, hosts: 0, port: 1 };
-    expect(greeting(service, { ...options, host: '0.0.0.0' }, 1_234)).toMatch(/Warning: 0\.0\.0\.0/);
-    const quiet = greeting(service, { ...options, host: '127.0.0.1' }, 1_234);
-    expect(quiet).not.toContain('Warning');
-    expect(quiet).toContain("export OS_CLIENT_CONFIG_FILE='/a b/it'\\''s/clouds.yaml' OS_CLOUD=cellzero");
-    expect(quiet).toContain('1 live cell of 0 simulated hosts');
   });
 });

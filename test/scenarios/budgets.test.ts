@@ -189,12 +189,23 @@ test.each([
   ['os-stop', { 'os-stop': null }, 3],
   ['reboot', { reboot: { type: 'SOFT' } }, 3],
   ['changePassword', { changePassword: { adminPass: 'x' } }, 3],
+  ['createImage', { createImage: { name: 'image' } }, 4],
+  ['createBackup', { createBackup: { name: 'backup', backup_type: 'daily', rotation: 1 } }, 4],
   ['lock', { lock: null }, 2],
   ['os-getConsoleOutput', { 'os-getConsoleOutput': {} }, 2],
-])('the action %s takes 2 calls, and one for its end where it has one', async (_, body, calls) => {
+])('the action %s takes 2 calls, and one for its end where it has one; an image, one more', async (_, body, calls) => {
   const id = await user.boot();
   await user.settled(id);
   expect(await requestCost('POST', `/servers/${id}/action`, body)).toEqual([calls, calls]);
+});
+
+test.each([
+  ['its own image', () => image, [3, 3]],
+  ['another image, which the request spec gets while the host is asked', () => cloud.newImage(), [4, 3]],
+])('a rebuild with %s takes 2 calls, and its end', async (_, imageRef, calls) => {
+  const id = await user.boot();
+  await user.settled(id);
+  expect(await requestCost('POST', `/servers/${id}/action`, { rebuild: { imageRef: await imageRef() } })).toEqual(calls);
 });
 
 describe('DELETE takes 3 calls, 3 in sequence', () => {

@@ -30,10 +30,6 @@ export const notPassing: Readonly<Record<string, readonly string[]>> = {
     'admin.test_servers_on_multinodes.ServersOnMultiNodesTest.test_create_servers_on_different_hosts_with_list_of_servers',
     'admin.test_servers_on_multinodes.ServersOnMultiNodesTest.test_create_servers_on_same_host',
   ],
-  'images made from servers: snapshot, backup': [
-    'servers.test_server_actions.ServerActionsTestOtherB.test_create_backup',
-    'servers.test_server_actions.ServersAaction247Test',
-  ],
   'images made through Glance': [
     'flavors.test_flavors_negative',
     'servers.test_server_rescue.ServerStableDeviceRescueTest.test_stable_device_rescue_disk_scsi',

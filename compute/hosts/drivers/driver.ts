@@ -2,8 +2,11 @@
  * What the control plane asks of hosts, and what they report. A host answers an operation with its end, or that it has begun; then its report comes later,
  * twice, out of order or never. Every operation may come twice, and for a server that is gone.
  */
+import type { SnapshotContent } from '../../../database/api/snapshots.ts';
 import type { ReportOfHost } from '../../../database/cell/host-reports.ts';
 import type { TaskName } from '../../../database/servers/task.ts';
+import type { SealedSecrets } from '../../servers/secrets.ts';
+import type { Guest } from './guest.ts';
 
 /** What every operation names: the server, its host, and the URL of its cell's database, so that a report needs no look-up. */
 interface OnHost {
@@ -17,8 +20,9 @@ interface OnHost {
 /** Starts a server; one that runs there already is left alone, and is this owner's from then on. */
 export interface Spawn extends OnHost {
   operation: 'spawn';
-  flavor: { vcpus: number; memory_mb: number; root_gb: number };
-  image: { id: string; properties: Record<string, string> } | null;
+  guest: Guest;
+  /** The password and the files for its inside; null for none. A driver that puts them there opens them itself. */
+  secrets: SealedSecrets | null;
   /** What goes on when it fails; the host reports it again. */
   build: Build;
 }
@@ -41,7 +45,7 @@ export interface Destroy extends OnHost {
 /** What a host is asked to do to a server that it has, by the names of Nova's virt driver methods. */
 export const operationNames = [
   ...(['power_on', 'power_off', 'reboot', 'pause', 'unpause', 'suspend', 'resume', 'rescue', 'unrescue', 'rebuild'] as const),
-  ...(['set_admin_password', 'trigger_crash_dump'] as const),
+  ...(['set_admin_password', 'trigger_crash_dump', 'snapshot'] as const),
 ] as const;
 export type OperationName = (typeof operationNames)[number];
 
@@ -53,6 +57,8 @@ export interface TaskOperation extends OnHost {
   /** The task that a report must name. */
   task: Omit<TaskName, 'server'>;
   arguments: Readonly<Record<string, string>>;
+  /** The new password; null for none. */
+  secrets: SealedSecrets | null;
 }
 
 /** Something that a host is asked to do. */
@@ -60,7 +66,8 @@ export type Operation = Spawn | Destroy | TaskOperation;
 
 /** How an operation ended. */
 export type Report =
-  | { result: 'success' }
+  /** With what a snapshot has put into its image, which the arguments of the operation name. */
+  | { result: 'success'; image?: SnapshotContent | undefined }
   /** `aborted` when no host could do it: an image of no use, say. */
   | { result: 'failure'; message: string; aborted?: boolean };
 
@@ -73,9 +80,9 @@ export interface Begun {
 /** A report that comes later, as it stands in the queue: about an operation, without what only its host must know. */
 export interface LateReport {
   about:
-    | Omit<Spawn, 'flavor' | 'image'>
+    | Omit<Spawn, 'guest' | 'secrets'>
     | Destroy
-    | (Omit<TaskOperation, 'arguments' | 'time'> & { arguments: { type?: string | undefined } });
+    | (Omit<TaskOperation, 'arguments' | 'secrets' | 'time'> & { arguments: { type?: string | undefined } });
   report: Report;
 }
 

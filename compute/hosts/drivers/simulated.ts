@@ -1,5 +1,12 @@
-/** Hosts that exist in the databases only. They do at once what they are asked, unless they are set to be slow, to fail, or to report later. */
+/**
+ * Hosts that exist in the databases only. They do at once what they are asked, unless they are set to be slow, to fail, or to report later. What they are asked
+ * is published in this process, so that a test sees what a hypervisor would.
+ */
+import { createHash } from 'node:crypto';
+import { channel } from 'node:diagnostics_channel';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { SnapshotContent } from '../../../database/api/snapshots.ts';
+import type { SealedSecrets, Secrets } from '../../servers/secrets.ts';
 import { type Driver, type LateReport, type Operation, operationNames, type Report } from './driver.ts';
 
 /** What simulated hosts can be set to fail. */
@@ -26,6 +33,8 @@ export interface Simulation {
   silentHosts: readonly string[];
   /** The chance, from 0 to 1, that a report is lost. */
   lostChance: number;
+  /** Whether hosts open the password and the files for a guest, as one does that has guests. */
+  opensSecrets: boolean;
 }
 
 /** Hosts that do as they are asked, at once. */
@@ -40,21 +49,39 @@ export const noFailures: Simulation = {
   doubledReports: false,
   silentHosts: [],
   lostChance: 0,
+  opensSecrets: false,
 };
 
 /** An image with this property set to `fail` builds on no host; with `abort` the first host aborts the build for all. */
 export const buildProperty = 'cellzero_simulated_build';
+
+/** The property by which an image of a simulated host says that there are no bytes. */
+export const contentProperty = 'cellzero_simulated_content';
 
 /** Sends a report that arrives `delay` seconds later. */
 export type SendReport = (report: LateReport, delay: number) => Promise<void>;
 
 const noLater: SendReport = () => Promise.reject(new Error('these hosts have no way to report later'));
 
+/** Opens what was sealed for a guest. */
+export type OpenSecrets = (secrets: SealedSecrets) => Promise<Secrets>;
+
+/** What a simulated host was asked, with the secrets if it opens them. */
+export interface AskedOperation {
+  operation: Operation;
+  secrets: Secrets | null;
+}
+
+/** Where simulated hosts publish what they are asked, as an `AskedOperation`. */
+export const askedOperations = channel('cellzero.asked-operations');
+
+const noSecrets: OpenSecrets = () => Promise.reject(new Error('these hosts open no secrets'));
+
 /** As many lines as a guest's boot takes a reader to scroll. */
 const consoleLines = 40;
 
-/** Makes the driver of simulated hosts; those that report later do it with `sendReport`. */
-export function simulatedDriver(simulation: Simulation, sendReport = noLater): Driver {
+/** Makes the driver of simulated hosts; those that report later do it with `sendReport`, those that open secrets with `openSecrets`. */
+export function simulatedDriver(simulation: Simulation, sendReport = noLater, openSecrets = noSecrets): Driver {
   const { delay, reportAfter, timeAllowed, doubledReports, silentHosts, lostChance, seed } = simulation;
   return {
     async consoleOutput(host, server) {
@@ -62,6 +89,9 @@ export function simulatedDriver(simulation: Simulation, sendReport = noLater): D
     },
     async begin(operation) {
       if (delay > 0) await sleep(delay);
+      const sealed = simulation.opensSecrets && 'secrets' in operation ? operation.secrets : null;
+      const secrets = sealed && (await openSecrets(sealed));
+      askedOperations.publish({ operation, secrets } satisfies AskedOperation);
       const report = outcomeOf(operation, simulation);
       if (reportAfter === null) return report;
       const { host, server } = operation;
@@ -78,13 +108,15 @@ export function simulatedDriver(simulation: Simulation, sendReport = noLater): D
 function aboutOf(operation: Operation): LateReport['about'] {
   switch (operation.operation) {
     case 'spawn': {
-      const { flavor, image, ...about } = operation;
+      const { guest, secrets, ...about } = operation;
       return about;
     }
     case 'destroy':
       return operation;
-    default:
-      return { ...operation, arguments: { type: operation.arguments.type } };
+    default: {
+      const { arguments: all, secrets, ...about } = operation;
+      return { ...about, arguments: { type: all.type } };
+    }
   }
 }
 
@@ -93,7 +125,7 @@ function outcomeOf(operation: Operation, { failingHosts, failingOperations, fail
   const failure = (message: string) => ({ result: 'failure', message }) as const;
   const setToFail = failure(`The simulated host ${host} was set to fail.`);
   if (operation.operation === 'spawn') {
-    const wish = operation.image?.properties[buildProperty];
+    const wish = operation.guest.image?.properties[buildProperty];
     if (wish === 'abort') return { ...failure('The image cannot be used.'), aborted: true };
     if (wish === 'fail' || failingHosts.includes(host)) return setToFail;
   }
@@ -102,7 +134,13 @@ function outcomeOf(operation: Operation, { failingHosts, failingOperations, fail
   const request = 'task' in operation ? operation.task.request_id : '';
   if (chance(`${seed} fails ${name} ${host} ${server} ${request}`) < failureChance)
     return failure(`The simulated host ${host} failed by chance.`);
-  return { result: 'success' };
+  return name === 'snapshot' ? { result: 'success', image: snapshotOf(operation.arguments.image ?? '') } : { result: 'success' };
+}
+
+/** A simulated disk has nothing to read: its image has a size and a checksum, and says that it has no content. */
+function snapshotOf(image: string): SnapshotContent {
+  const checksum = createHash('md5').update(image).digest('hex');
+  return { size: 1_048_576, checksum, disk_format: 'qcow2', properties: { [contentProperty]: 'none' } };
 }
 
 /** A number from 0 to 1 that follows from the text (FNV-1a). */

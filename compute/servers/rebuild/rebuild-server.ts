@@ -18,6 +18,7 @@ import type { ChangeOf } from '../change-in-cell.ts';
 import { findMapping, serverNotFound, type WholeServer } from '../find-server.ts';
 import { imageMetadata } from '../image-metadata.ts';
 import { allowedBy, inState, refusalOf } from '../refusals.ts';
+import { type Seal, taskContext } from '../secrets.ts';
 import { serverActions } from '../tasks/actions.ts';
 import { applyReport } from '../tasks/apply-report.ts';
 import { askHost } from '../tasks/ask-host.ts';
@@ -26,8 +27,8 @@ import { autoDiskConfigOf, checkRebuild, type FoundRebuild, rejectImage } from '
 /** What a client asks for, already checked for its form; what is undefined stays as it is. */
 export interface RebuildRequest {
   imageId: string;
-  /** That of the guest's administrator. */
-  password: string;
+  /** Seals the password of the guest's administrator, and the files. */
+  seal: Seal;
   name: string | undefined;
   description: string | null | undefined;
   hostname: string | undefined;
@@ -40,7 +41,7 @@ export interface RebuildRequest {
   autoDiskConfig: boolean | undefined;
   accessIPv4: string | undefined;
   accessIPv6: string | undefined;
-  /** Files to put into the server; they are checked and go no further, for no host takes any yet. */
+  /** Files to put into the server. */
   files: { path: string; contents: string }[];
   /** Whether the ephemeral disk is kept. */
   preserveEphemeral: boolean;
@@ -73,7 +74,7 @@ export async function rebuildServer(
   if (buildRequest) throw new Conflict(inState(rebuild.word, uuid, 'vm_state', buildRequest.vm_state));
   if (!cell) throw serverNotFound(uuid);
   const begun = await begin(cell.database_connection, of, request, mapping);
-  const results = await Promise.allSettled(goOn(api, driver, settings, of, request, mapping, begun));
+  const results = await Promise.allSettled(goOn(api, driver, settings, of, mapping, begun));
   const failed = results.find((result) => result.status === 'rejected');
   return { mapping, instance: begun.instance, ...(failed && { error: failed.reason }) };
 }
@@ -105,7 +106,7 @@ async function begin(cell: string, of: ChangeOf, request: RebuildRequest, mappin
   const task = {
     ...{ server: mapping.uuid, action: rebuild.recorded, request_id: requestId, taskState: rebuild.taskState },
     event: rejection === undefined ? rebuild.event : 'rebuild_server',
-    arguments: { ...(rejection !== undefined && { no_valid_host: rejection }) },
+    arguments: rejection === undefined ? argumentsOf(request, taskContext(mapping.uuid, requestId)) : { no_valid_host: rejection },
     ...{ userId: caller.userId, projectId: caller.projectId },
   };
   const precondition = { ...rebuild, unlocked: !allows(caller, 'context_is_admin') };
@@ -120,6 +121,11 @@ async function begin(cell: string, of: ChangeOf, request: RebuildRequest, mappin
   throw wrong && allowedBy(precondition, found) ? wrong : refusalOf(mapping.uuid, rebuild.word, precondition, found);
 }
 
+/** What the host needs to know. */
+function argumentsOf({ imageId, preserveEphemeral, seal }: RebuildRequest, context: string): Record<string, string> {
+  return { image: imageId, sealed: seal(context), ...(preserveEphemeral && { preserve_ephemeral: 'True' }) };
+}
+
 /** What the check of a request comes to. */
 function outcome<Result>(check: () => Result): { result?: Result; error?: unknown } {
   try {
@@ -129,7 +135,7 @@ function outcome<Result>(check: () => Result): { result?: Result; error?: unknow
   }
 }
 
-function changesOf(request: RebuildRequest, { keyPair }: FoundRebuild, image: BootImage | undefined, fits: boolean): RebuildChanges {
+function changesOf(request: RebuildRequest, { keyPair, spec }: FoundRebuild, image: BootImage | undefined, fits: boolean): RebuildChanges {
   const { name, description, hostname, keyName, userData, accessIPv4, accessIPv6, autoDiskConfig, metadata, trustedCerts } = request;
   return {
     columns: {
@@ -139,7 +145,7 @@ function changesOf(request: RebuildRequest, { keyPair }: FoundRebuild, image: Bo
     },
     metadata,
     ...(image && fits
-      ? { imageRef: image.id, imageMetadata: imageMetadata(image.id, image) }
+      ? { imageRef: image.id, imageMetadata: imageMetadata(image.id, image, spec?.flavor.root_gb ?? 0) }
       : { imageRef: undefined, imageMetadata: undefined }),
     trustedCerts,
   };
@@ -162,17 +168,17 @@ function goOn(
   driver: Driver,
   settings: Settings,
   { requestId }: ChangeOf,
-  { password, preserveEphemeral }: RebuildRequest,
   { uuid, spec }: FoundRebuild,
   { cell, host, fencing_token, vm_state, rebuilds, image, rejection, instance }: BegunRebuild,
 ): Promise<unknown>[] {
   // An acceptance that is sent again may find its task over: then nothing follows any more.
   if (instance.task?.request_id !== requestId) return [];
   const task = { action: rebuild.recorded, request_id: requestId, attempt: 1 };
-  if (rejection !== undefined) return [applyReport(cell, rebuild, { ...task, server: uuid }, { result: 'failure', message: rejection })];
+  if (rejection !== undefined)
+    return [applyReport(api, cell, rebuild, { ...task, server: uuid }, { result: 'failure', message: rejection })];
   const action = vm_state === 'stopped' ? rebuildStopped : rebuild;
-  const known = { ...action.manner, password, image: image.id, ...(preserveEphemeral && { preserve_ephemeral: 'True' }) };
-  const asked = askHost(driver, settings, action, { server: uuid, host, fencing_token, cell, task, arguments: known });
+  const known = instance.task.arguments;
+  const asked = askHost(api, driver, settings, action, { server: uuid, host, fencing_token, cell, task, arguments: known });
   if (spec?.image?.id === image.id) return [asked];
   return [asked, noteImages(api, [{ uuid, image: { id: image.id, properties: image.properties }, rebuilds }])];
 }

@@ -21,7 +21,7 @@ export interface ServerAction extends Precondition {
   operation: OperationName;
   /** How the host shall do it. */
   manner?: Readonly<Record<string, string>>;
-  /** Whether what the host is asked holds a secret, which is not kept: what could not be handed over fails. */
+  /** Whether what the host is asked holds a secret. */
   secret?: true;
   /** What it leaves; what is not named stays as it is. */
   after: { vm_state?: VmState; power_state?: number; launched?: true };
@@ -30,12 +30,25 @@ export interface ServerAction extends Precondition {
   /** Seconds that a host has for it, beside what the guest has to shut down in order where it does. */
   time: number;
   shutsDown?: true;
+  /** Whether it makes an image, which is active when it ends and gone when it fails. */
+  makesImage?: true;
 }
 
 /** What most actions ask. */
 const usual = { unlocked: true, hosted: false, taskStates: [null], failed: 'unchanged', time: 60 } as const;
 
 const reboot = { ...usual, word: 'reboot', recorded: 'reboot', event: 'compute_reboot_instance', operation: 'reboot' } as const;
+/** A lock does not guard what changes nothing of the server; a disk may take an hour to be read and uploaded. */
+const snapshot = {
+  ...usual,
+  unlocked: false,
+  imageBacked: true,
+  vmStates: ['active', 'stopped', 'paused', 'suspended'],
+  operation: 'snapshot',
+  makesImage: true,
+  time: 3_600,
+  after: {},
+} as const;
 const active = { vm_state: 'active', power_state: running } as const;
 
 const rebuild = {
@@ -113,6 +126,14 @@ export const serverActions = {
     ...{ ...usual, word: 'trigger_crash_dump', recorded: 'trigger_crash_dump', event: 'compute_trigger_crash_dump' },
     ...{ vmStates: ['active', 'paused', 'rescued', 'resized', 'error'], hosted: true, inCellOnly: true },
     ...{ taskState: null, operation: 'trigger_crash_dump', after: {} },
+  },
+  createImage: {
+    ...{ ...snapshot, word: 'createImage', recorded: 'createImage', event: 'compute_snapshot_instance' },
+    taskState: 'image_snapshot',
+  },
+  createBackup: {
+    ...{ ...snapshot, word: 'createBackup', recorded: 'createBackup', event: 'compute_backup_instance' },
+    taskState: 'image_backup',
   },
 } as const satisfies Readonly<Record<string, ServerAction>>;
 

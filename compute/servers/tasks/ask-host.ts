@@ -1,8 +1,10 @@
 /** A task is handed to its host, and what the host answers is applied: its end, or that it has begun. */
 import { noteBegun } from '../../../database/cell/tasks.ts';
+import type { Database } from '../../../database/data-api/client.ts';
 import { inCell } from '../../cells/reach.ts';
 import type { Driver, TaskOperation } from '../../hosts/drivers/driver.ts';
 import type { Settings } from '../../settings.ts';
+import { taskContext } from '../secrets.ts';
 import type { ServerAction } from './actions.ts';
 import { applyReport } from './apply-report.ts';
 
@@ -12,21 +14,25 @@ import { applyReport } from './apply-report.ts';
  * @throws what the driver throws when the host cannot be asked, DatabaseUnreachable when the cell does not answer; then the task is still to be handed over.
  */
 export async function askHost(
+  api: Database,
   driver: Driver,
   { shutdown_timeout }: Settings,
   action: ServerAction,
-  request: Omit<TaskOperation, 'operation' | 'time'>,
+  request: Omit<TaskOperation, 'operation' | 'time' | 'secrets'>,
 ): Promise<string | null> {
+  const { cell, server, task } = request;
+  const { sealed, ...known } = request.arguments;
   const answer = await driver.begin({
     ...request,
+    arguments: known,
+    secrets: sealed === undefined ? null : { sealed, context: taskContext(server, task.request_id) },
     operation: action.operation,
     time: action.time + (action.shutsDown ? shutdown_timeout : 0),
   });
-  const { cell, server, task } = request;
   if (answer.result === 'begun') {
     await inCell(cell, 'changing', (database) => noteBegun(database, { ...task, server }, answer.due_at));
     return answer.due_at;
   }
-  await applyReport(cell, action, { ...task, server }, answer);
+  await applyReport(api, cell, action, { ...task, server }, answer);
   return null;
 }

@@ -1,5 +1,6 @@
 /** A task that nobody moves any more: its host is asked again if it has not begun, and is waited for no longer than the task is due. */
 import { takeNextAttempt } from '../../../database/cell/tasks.ts';
+import type { Database } from '../../../database/data-api/client.ts';
 import type { Task } from '../../../database/servers/task.ts';
 import { inCell } from '../../cells/reach.ts';
 import type { Driver, TaskOperation } from '../../hosts/drivers/driver.ts';
@@ -29,6 +30,7 @@ export interface ResumedTask {
  * @throws what the driver throws when the host cannot be asked, DatabaseUnreachable when the cell does not answer.
  */
 export async function resumeTask(
+  api: Database,
   driver: Driver,
   settings: Settings,
   silence: number,
@@ -41,16 +43,17 @@ export async function resumeTask(
   const { cell, server } = guest;
   const name = { server, action: task.action, request_id: task.request_id, attempt: task.attempt };
   const fail = async (message: string) => {
-    await applyReport(cell, action, name, { result: 'failure', message });
+    await applyReport(api, cell, action, name, { result: 'failure', message });
     return { done: 'failed' as const, dueAt: null };
   };
   // That of a rebuild, known when it was accepted.
   if (task.arguments.no_valid_host !== undefined) return fail(task.arguments.no_valid_host);
   if (task.due_at !== null) return fail('The host did not report the end in time.');
-  // What was secret is gone with the function that knew it.
-  if (action.secret || task.attempt === mostAttempts) return fail('The host could not be asked.');
+  // A release before this one did not keep what was secret.
+  const lost = action.secret && task.arguments.sealed === undefined;
+  if (lost || task.attempt === mostAttempts) return fail('The host could not be asked.');
   const attempt = await inCell(cell, 'tending', (database) => takeNextAttempt(database, name));
   if (attempt === undefined) return asItIs;
-  const dueAt = await askHost(driver, settings, action, { ...guest, task: { ...name, attempt }, arguments: task.arguments });
+  const dueAt = await askHost(api, driver, settings, action, { ...guest, task: { ...name, attempt }, arguments: task.arguments });
   return { done: 'asked', dueAt };
 }

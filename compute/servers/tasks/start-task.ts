@@ -1,5 +1,6 @@
 /** A task begins: accepted by one statement in the server's cell, then handed to its host. What could not be handed over, the reaper hands over again. */
 import { beginTask, type FoundServer, type Precondition } from '../../../database/cell/tasks.ts';
+import type { Database } from '../../../database/data-api/client.ts';
 import { inCell } from '../../cells/reach.ts';
 import type { Driver } from '../../hosts/drivers/driver.ts';
 import type { Settings } from '../../settings.ts';
@@ -15,7 +16,7 @@ export interface TaskRequest {
   userId: string | null;
   projectId: string | null;
   precondition: Precondition;
-  /** What the host needs to know; of an action with a secret this is not kept. */
+  /** What the host needs to know. */
   arguments: Readonly<Record<string, string>>;
 }
 
@@ -32,19 +33,25 @@ export interface StartedTask {
  * @param cell URL of the database of the server's cell.
  * @throws DatabaseUnreachable when the cell does not answer before the task has begun.
  */
-export async function startTask(driver: Driver, settings: Settings, cell: string, request: TaskRequest): Promise<StartedTask> {
+export async function startTask(
+  api: Database,
+  driver: Driver,
+  settings: Settings,
+  cell: string,
+  request: TaskRequest,
+): Promise<StartedTask> {
   const { server, requestId: request_id, action, userId, projectId, precondition } = request;
   const asked = { ...action.manner, ...request.arguments };
   const task = {
     ...{ server, action: action.recorded, event: action.event, request_id, taskState: action.taskState, userId, projectId },
-    arguments: action.secret ? {} : asked,
+    arguments: asked,
   };
   const found = await inCell(cell, 'changing', (database) => beginTask(database, task, precondition));
   if (!found?.accepted || found.host === null) return { found };
   const { host, fencing_token } = found;
   try {
     const name = { action: action.recorded, request_id, attempt: 1 };
-    await askHost(driver, settings, action, { server, host, fencing_token, cell, task: name, arguments: asked });
+    await askHost(api, driver, settings, action, { server, host, fencing_token, cell, task: name, arguments: asked });
     return { found };
   } catch (error) {
     return { found, error };

@@ -18,6 +18,8 @@ export interface ServerRecords {
   requested: number | null;
   /** uuid of the target cell of its build request. */
   target_cell: string | null;
+  /** uuid of the cell that it left for another boot, which has a row of it still. */
+  former_cell: string | null;
   /** Its request spec is there. */
   specified: boolean;
   /** uuid of the image that it has. */
@@ -30,6 +32,8 @@ export interface ServerRecords {
   /** uuids of the cells with a pending cleanup of it, and for how many seconds each is noted. */
   cleanups: string[];
   cleanup_ages: number[];
+  /** How many images that its tasks shall make are queued. */
+  queued_images: number;
 }
 
 /** A uuid before all others, where a scan begins. */
@@ -45,14 +49,15 @@ const lookup = (select: string) => `lateral (${select} limit 1)`;
 /** Reads the servers of a CTE `(uuid)`. */
 const records = (servers: string) => `
   select asked.uuid, m.id is not null as mapped, coalesce(m.queued_for_delete, false) as deleted, c.uuid as cell,
-    ${seconds('b.created_at')} as requested, target.uuid as target_cell, s.id is not null as specified, s.image,
+    ${seconds('b.created_at')} as requested, target.uuid as target_cell, former.uuid as former_cell, s.id is not null as specified, s.image,
     held.hosts, held.host_cells, ${seconds('greatest(held.changed, m.updated_at)')} as allocated,
-    noted.cleanups, noted.cleanup_ages
+    noted.cleanups, noted.cleanup_ages,
+    (select count(*) from images where instance_uuid = asked.uuid and status = 'queued') as queued_images
   from ${servers} asked
   left join ${lookup('select * from instance_mappings where instance_uuid = asked.uuid')} m on true
   left join cell_mappings c on c.id = m.cell_id
   left join ${lookup('select * from build_requests where instance_uuid = asked.uuid')} b on true
-  left join cell_mappings target on target.id = b.cell_id
+  left join cell_mappings target on target.id = b.cell_id left join cell_mappings former on former.id = (b.former->>'cell_id')::int
   left join ${lookup("select id, spec->'image'->>'id' as image from request_specs where instance_uuid = asked.uuid")} s on true
   cross join lateral (
     select coalesce(array_agg(p.name), '{}') as hosts, max(changed) as changed,
@@ -70,7 +75,7 @@ const records = (servers: string) => `
   order by asked.uuid`;
 
 /**
- * Returns the next servers of which anything is left: living ones, and others with a build request, claims or work; a request spec counts when the index has
+ * Returns the next servers of which anything is left: living ones, and others with a build request, claims, queued images or work; a request spec counts when the index has
  * no such server. Fewer than `limit` when there are no more.
  */
 export async function scanServers(api: Database, after: string, limit: number): Promise<ServerRecords[]> {
@@ -92,6 +97,7 @@ export async function scanServers(api: Database, after: string, limit: number): 
        union ${next('build_requests', 'instance_uuid')}
        union ${next('allocations', 'consumer_id')}
        union ${next('pending_cleanups', 'instance_uuid')}
+       union ${next('images', 'instance_uuid', `and status = 'queued'`)}
        union ${next(
          'request_specs s',
          's.instance_uuid',
@@ -105,9 +111,14 @@ export async function scanServers(api: Database, after: string, limit: number): 
 
 /** Returns what the api database holds of these servers: a row for each, also for those it does not have. */
 export async function readServers(api: Database, uuids: readonly string[]): Promise<ServerRecords[]> {
-  return query<ServerRecords>(api, `with asked as (select jsonb_array_elements_text(:uuids::jsonb)::uuid as uuid) ${records('asked')}`, {
-    uuids,
-  });
+  return query<ServerRecords>(
+    api,
+    `with
+     -- The servers that are asked for, known or not.
+     asked as (select jsonb_array_elements_text(:uuids::jsonb)::uuid as uuid)
+     ${records('asked')}`,
+    { uuids },
+  );
 }
 
 /** A server that has a name and no cell yet. */

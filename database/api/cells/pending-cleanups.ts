@@ -5,6 +5,7 @@
 import { type Database, query } from '../../data-api/client.ts';
 import type { FencedServer } from '../../servers/ownership.ts';
 import { dueHosts, type HostCleanup } from '../hosts/host-cleanups.ts';
+import { removeSnapshotsOf } from '../snapshots.ts';
 
 /** A server that a cell may have something to do for. */
 export interface PendingCleanup extends FencedServer {
@@ -104,7 +105,7 @@ export async function touchCleanups(
 }
 
 /**
- * Removes cleanups of a cell that are done, but for those noted again since they were listed. One that was noted less than `silence` seconds ago, though it was
+ * Removes cleanups of a cell that are done, but for those noted again since they were listed, and the images of these servers that no task has made active. One that was noted less than `silence` seconds ago, though it was
  * due before, is due when that is over: what its noter is about to do may not have reached the cell when it was looked at.
  */
 export async function completeCleanups(api: Database, cell: string, cleanups: readonly PendingCleanup[], silence: number): Promise<void> {
@@ -115,6 +116,9 @@ export async function completeCleanups(api: Database, cell: string, cleanups: re
        from pending_cleanups p join cell_mappings c on c.id = p.cell_id
        join jsonb_to_recordset(:cleanups::jsonb) as done (uuid uuid, generation int) on p.instance_uuid = done.uuid and p.generation = done.generation
        where c.uuid = :cell::uuid order by p.instance_uuid for update of p),
+     -- What no task makes any more of servers that are mapped to the cell.
+     images_gone as (
+       ${removeSnapshotsOf('select m.instance_uuid from done join instance_mappings m using (instance_uuid, cell_id) where until <= now()')}),
      kept as (
        update pending_cleanups p set due_at = until from done
        where p.instance_uuid = done.instance_uuid and p.cell_id = done.cell_id and until > now())

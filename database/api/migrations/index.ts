@@ -13,6 +13,8 @@ import { cleanupGenerations } from './0011-cleanup-generations.ts';
 import { lastNoted } from './0012-last-noted.ts';
 import { quotaOfServers } from './0013-quota-of-servers.ts';
 import { hostCleanups } from './0014-host-cleanups.ts';
+import { snapshots } from './0015-snapshots.ts';
+import { secondChances } from './0016-second-chances.ts';
 
 /** The whole history of the api database, in order. */
 export const apiMigrations: readonly Migration[] = [
@@ -30,4 +32,6 @@ export const apiMigrations: readonly Migration[] = [
   lastNoted,
   quotaOfServers,
   hostCleanups,
+  snapshots,
+  secondChances,
 ];

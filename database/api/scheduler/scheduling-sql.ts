@@ -26,7 +26,7 @@ export const request = `
   asked as (select jsonb_array_elements_text(:servers::jsonb)::uuid as uuid),
   -- Those that have no cell yet, if this execution still owns them, with what they ask for.
   waiting as (
-    select uuid, s.spec from asked join build_requests b on b.instance_uuid = uuid and b.execution = :execution
+    select uuid, s.spec, b.former is not null as former from asked join build_requests b on b.instance_uuid = uuid and b.execution = :execution
     join request_specs s on s.instance_uuid = uuid),
   -- Cells that one of them released as its target.
   turned_from as (select distinct cell_id from pending_cleanups join waiting on instance_uuid = uuid),
@@ -162,6 +162,9 @@ export const documents = `
     'placed', (select coalesce(jsonb_agg(to_jsonb(placed)), '[]') from placed),
     'group', (select jsonb_build_object('id', id, 'name', name, 'policy', policy, 'mostPerHost', most, 'generation', generation,
       'placed', (select coalesce(sum(servers), 0) from members)) from team),
+    'goneImage', (
+      select spec->'image'->>'id' from waiting where former and not exists (
+        select from images where id = (spec->'image'->>'id')::uuid and status = 'active') limit 1),
     'hostExists', (select need.host is null or exists (select from host_states h where h.host = need.host) from need),
     'more', (select more from page)) as doc, 1 as position
   union all

@@ -101,6 +101,8 @@ export interface SchedulingState {
   /** Servers that have their cell and host already. */
   placed: PlacedServer[];
   group: Group | null;
+  /** Id of the image of a server that was sent through another boot, where that image is no more; a first boot has just seen it. */
+  goneImage: string | null;
   /** False when the request names a host that does not exist. */
   hostExists: boolean;
   hosts: HostState[];

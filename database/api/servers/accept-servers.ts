@@ -12,7 +12,7 @@ export interface Acceptance {
   requestId: string;
   /** What the servers share; Nova keeps their disks and tags in columns of their own. */
   template: Omit<Instance, InitialColumn | 'uuid' | 'launch_index' | 'created_at' | 'block_device_mappings' | 'tags'> &
-    Partial<Pick<Instance, 'root_device_name'>>;
+    Partial<Pick<Instance, 'root_device_name' | 'kernel_id' | 'ramdisk_id'>>;
   blockDeviceMappings: Omit<BlockDeviceMapping, 'uuid'>[];
   tags: string[];
   spec: RequestSpec;

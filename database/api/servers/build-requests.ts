@@ -4,7 +4,7 @@
  */
 import { type Database, query, queryDocuments } from '../../data-api/client.ts';
 import { initialValues } from '../../servers/columns.ts';
-import type { Instance, InstanceChanges } from '../../servers/document.ts';
+import type { Instance, InstanceChanges, RecordedAction } from '../../servers/document.ts';
 import type { FencedServer } from '../../servers/ownership.ts';
 import { notePending } from '../cells/pending-cleanups.ts';
 import { releaseAllocations, releaseQuota } from './release.ts';
@@ -12,17 +12,36 @@ import type { RequestSpec } from './request-spec.ts';
 
 const initial = Object.entries(initialValues).map(([column, value]) => `'${column}', ${typeof value === 'string' ? `'${value}'` : value}`);
 
-/** Returns SQL of the document of a build request in the shape of an Instance. A column that came after it was accepted has its initial value. */
+/** Returns SQL of the document of a build request in the shape of an Instance, as it is shown. A column that came after it was accepted has its initial value. */
 export function buildRequestDocument(request: string): string {
-  return `jsonb_build_object(${initial.join(', ')}) || ${request}.instance
+  return `jsonb_build_object(${initial.join(', ')}) || (${request}.instance - 'secrets')
     || jsonb_build_object('block_device_mappings', ${request}.block_device_mappings, 'tags', ${request}.tags)`;
 }
+
+/** Where a server was that was sent through another boot: its former cell keeps the row until the server has its next home. */
+export interface Former {
+  /** Id of the cell mapping. */
+  cell_id: number;
+  /** The row there was written with this token or an earlier one. */
+  fencing_token: number;
+  /** When it was sent; ISO 8601. */
+  since: string;
+  /** What was done to it until then, its `create` action first. */
+  actions: RecordedAction[];
+}
+
+/** SQL that selects what the former cells of build requests, rows of a CTE, hold of them; what a target cell holds is newer. */
+const ofFormerCell = (requests: string) => `
+         select r.instance_uuid, c.id, (r.former->>'fencing_token')::int
+         from ${requests} r join cell_mappings c on c.id = (r.former->>'cell_id')::int and c.id is distinct from r.cell_id`;
 
 /** A server on its way into a cell, as the api database sees it. */
 export interface BuildRequest {
   /** The server as it was accepted; null when the build request is gone, or is another execution's. */
   instance: Instance | null;
   requestId: string | null;
+  /** null for a server that never had a cell. */
+  former: Former | null;
   spec: RequestSpec;
   /** uuid of the cell it is mapped to already. */
   mappedTo: string | null;
@@ -47,8 +66,9 @@ export async function setTargetCell(
     const { documents, truncated } = await queryDocuments<BuildRequest>(
       api,
       `select m.instance_uuid as key, jsonb_build_object(
-         'instance', case when b.id is not null then ${buildRequestDocument('b')} end,
+         'instance', case when b.id is not null then ${buildRequestDocument('b')} || jsonb_build_object('secrets', b.instance->'secrets') end,
          'requestId', b.request_id,
+         'former', b.former,
          'spec', s.spec,
          'mappedTo', c.uuid,
          'connection', (select database_connection from cell),
@@ -110,7 +130,7 @@ export async function commitToCell(
      won as (
        delete from build_requests b using asked, cell
        where b.instance_uuid = asked.uuid and b.execution = :execution and b.fencing_token = asked.fencing_token and b.cell_id = cell.id
-       returning b.instance_uuid, b.cell_id, b.fencing_token),
+       returning b.instance_uuid, b.cell_id, b.fencing_token, b.former),
      -- The index points to the cell, and names the owner who wrote there.
      moved as (
        update instance_mappings m set cell_id = won.cell_id, execution = :execution, fencing_token = won.fencing_token, updated_at = now()
@@ -119,8 +139,10 @@ export async function commitToCell(
      ${
        allocations === 'keep'
          ? `,
-     -- The reaper looks after it until its build has ended.
-     to_be_built as (${notePending('select instance_uuid, cell_id, fencing_token from won')})`
+     -- The reaper looks after it until its build has ended, and removes what a former cell has of it.
+     to_be_built as (${notePending(`
+         select instance_uuid, cell_id, fencing_token from won
+         union all ${ofFormerCell('won')}`)})`
          : `, ${releaseAllocations('select instance_uuid from won')}`
      }
      select instance_uuid as uuid from moved
@@ -190,9 +212,11 @@ export async function removeBuildRequest(api: Database, server: string): Promise
     api,
     `with
      -- Who removes it decides over the server.
-     gone as (delete from build_requests where instance_uuid = :server::uuid returning instance_uuid, cell_id, fencing_token),
-     -- A cell that it was on its way into may hold it.
-     left_behind as (${notePending('select instance_uuid, cell_id, fencing_token from gone where cell_id is not null')}),
+     gone as (delete from build_requests where instance_uuid = :server::uuid returning instance_uuid, cell_id, fencing_token, former),
+     -- A cell that it was on its way into may hold it, and its former cell does.
+     left_behind as (${notePending(`
+         select instance_uuid, cell_id, fencing_token from gone where cell_id is not null
+         union all ${ofFormerCell('gone')}`)}),
      ${releaseQuota('select instance_uuid from gone')}
      select instance_uuid from gone`,
     { server },

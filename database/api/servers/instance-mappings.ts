@@ -95,7 +95,7 @@ export function findAnyInstanceMapping(api: Database, uuid: string, projectId: s
   return findInstanceMapping(api, uuid, projectId, 'all');
 }
 
-/** What is read beside a mapping: CTEs, and SQL of an object that may name them and the mapping `m`. */
+/** What is read beside a mapping: CTEs, each with a comma before it, which may name the server `found`, and SQL of an object that may name them and the mapping `m`. */
 export interface Beside {
   ctes: string;
   sql: string;
@@ -121,13 +121,13 @@ export async function findInstanceMappingToChange<More extends object = object>(
     `select m.instance_uuid as key, ${document()} || ${beside.sql} as doc from ${joined('found')}`,
     { uuid, project_id: projectId, ...beside.parameters },
     {
-      ctes: `${beside.ctes}
+      ctes: `
        -- The server, if it lives and is of the project.
        found as (
          select * from instance_mappings
          where instance_uuid = :uuid::uuid and not queued_for_delete and (:project_id::text is null or project_id = :project_id)),
        -- What is done to it begins in its cell.
-       begun as (${notePending('select instance_uuid, cell_id, fencing_token from found where cell_id is not null')})`,
+       begun as (${notePending('select instance_uuid, cell_id, fencing_token from found where cell_id is not null')})${beside.ctes}`,
     },
   );
   return documents.get(uuid);

@@ -28,7 +28,7 @@ export function findRebuildChoices<Limit extends string>(
   defaults: Readonly<Record<Limit, number>>,
 ): Promise<(InstanceMapping & RebuildChoices<Limit>) | undefined> {
   return findInstanceMappingToChange(api, uuid, projectId, {
-    ctes: `${bootable('id = :image_id::uuid')},`,
+    ctes: `, ${bootable('id = :image_id::uuid')}`,
     sql: `jsonb_build_object(
        'image', ${bootImage}, 'kernelExists', ${bootKernelExists}, 'keyPair', ${bootKeyPair}, 'limits', ${projectLimits(':project')},
        'hostClass', (

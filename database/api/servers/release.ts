@@ -5,12 +5,15 @@
 import { type Database, query } from '../../data-api/client.ts';
 import type { FencedServer } from '../../servers/ownership.ts';
 import { leaveGroups } from '../server-groups.ts';
+import { removeSnapshotsOf } from '../snapshots.ts';
 
 /** Marks servers deleted that their cell has deleted, and releases their quota and their allocations; then nothing is left to do for them there. */
 export async function releaseServers(api: Database, servers: readonly string[]): Promise<void> {
   await query(
     api,
     `with ${releaseQuota(asked)},
+     -- The images that their tasks were to make.
+     images_gone as (${removeSnapshotsOf(asked)}),
      -- Nothing is left to do for them in the cell they are mapped to; what another cell may hold stays noted.
      done as (
        delete from pending_cleanups p using instance_mappings m
@@ -31,6 +34,8 @@ export async function endServers(api: Database, servers: readonly { uuid: string
      -- The servers, with the time that each host has.
      ending as (select uuid, due_at from jsonb_to_recordset(:servers::jsonb) as list (uuid uuid, due_at timestamptz)),
      ${releaseQuota('select uuid as instance_uuid from ending', 'keep')},
+     -- The images that their tasks were to make.
+     images_gone as (${removeSnapshotsOf('select uuid from ending')}),
      -- When there is something to do for them.
      noted as (
        update pending_cleanups p set created_at = now(), due_at = ending.due_at

@@ -9,6 +9,8 @@ export interface RequestSpec {
   /** What extra specs of the flavor ask of a host instead of what the flavor has. */
   resources?: Partial<Resources>;
   image: { id: string; properties: Record<string, string> } | null;
+  /** What an image that is made of the server inherits beside those properties; absent where a release before this one accepted the server. */
+  inherited?: InheritedByImages;
   /** How often the server had been rebuilt when it had this image; without it, never. */
   rebuilds?: number;
   /** The availability zone the client asked for. */
@@ -20,6 +22,14 @@ export interface RequestSpec {
   requested_host?: NamedHost;
   /** uuid of the server group. */
   group?: string;
+}
+
+/** What an image that is made of a server has of the one that the server was made from; min_disk in GiB, min_ram in MiB. */
+export interface InheritedByImages {
+  min_disk: number;
+  min_ram: number;
+  disk_format: string | null;
+  container_format: string | null;
 }
 
 /** A host by its name, by its node's name, or by both. */

@@ -1,34 +1,54 @@
 /** How the build of a server goes on in its cell, and ends: on its host, or in ERROR. */
-import { type Database, query } from '../../data-api/client.ts';
+import { type Database, query, queryDocuments } from '../../data-api/client.ts';
+import type { Instance } from '../../servers/document.ts';
 import type { FencedServer, Owner } from '../../servers/ownership.ts';
 import { recordGuests } from '../guests-to-end.ts';
+import { guestDocument } from './find.ts';
 
 /**
  * Puts a server that is being built on the host that holds its claim now, and into the host's zone; without one, it stays in its zone. The server is this
  * owner's from then on. What a host which is down has begun of it for an earlier owner is ended when that host is back.
- * @returns false when it is not being built any more, or a later owner has it.
+ * @returns the server as its host must know it; undefined when it is not being built any more, or a later owner has it.
  */
-export async function placeInstance(cell: Database, uuid: string, owner: Owner, host: string, zone: string | null): Promise<boolean> {
-  const rows = await query(
+export async function placeInstance(
+  cell: Database,
+  uuid: string,
+  owner: Owner,
+  host: string,
+  zone: string | null,
+): Promise<Instance | undefined> {
+  const { documents } = await queryDocuments<Instance>(
     cell,
-    `with
-     -- The server, which nobody else changes meanwhile.
-     found as (
-       select uuid, host, fencing_token, task from instances
-       where uuid = :uuid::uuid and deleted = 0 and vm_state = 'building' and fencing_token <= :fencing_token for update),
-     -- A new owner takes it from a host that has begun it only when that is down.
-     begun as (select * from found where fencing_token < :fencing_token and task->>'due_at' is not null),
-     ${recordGuests('begun')},
-     -- On its host.
-     placed as (
-       update instances i set host = :host, node = :host, launched_on = :host, task_state = 'spawning', task = null, updated_at = now(),
-         availability_zone = coalesce(:zone, availability_zone), execution = :execution, fencing_token = :fencing_token
-       from found where i.uuid = found.uuid
-       returning i.uuid)
-     select uuid from placed`,
+    `select uuid as key, ${guestDocument('placed')} as doc from placed`,
     { uuid, host, zone, execution: owner.execution, fencing_token: owner.fencing_token },
+    {
+      ctes: `
+       -- The server, which nobody else changes meanwhile.
+       found as (
+         select uuid, host, fencing_token, task from instances
+         where uuid = :uuid::uuid and deleted = 0 and vm_state = 'building' and fencing_token <= :fencing_token for update),
+       -- A new owner takes it from a host that has begun it only when that is down.
+       begun as (select * from found where fencing_token < :fencing_token and task->>'due_at' is not null),
+       ${recordGuests('begun')},
+       -- On its host.
+       placed as (
+         update instances i set host = :host, node = :host, launched_on = :host, task_state = 'spawning', task = null, updated_at = now(),
+           availability_zone = coalesce(:zone, availability_zone), execution = :execution, fencing_token = :fencing_token
+         from found where i.uuid = found.uuid
+         returning i.*)`,
+    },
   );
-  return rows.length > 0;
+  return documents.get(uuid);
+}
+
+/** Returns a server as its host must know it; undefined when it is gone, is on another host, or has another owner. */
+export async function findGuest(cell: Database, { uuid, fencing_token }: FencedServer, host: string): Promise<Instance | undefined> {
+  const { documents } = await queryDocuments<Instance>(
+    cell,
+    `select uuid as key, ${guestDocument('i')} as doc from instances i where uuid = :uuid::uuid and ${owned}`,
+    { uuid, fencing_token, host },
+  );
+  return documents.get(uuid);
 }
 
 /**
@@ -78,7 +98,7 @@ export interface EndedBuild {
   uuid: string;
   reservation_id: string;
   request_id: string | null;
-  /** From acceptance to the end; null when it had ended before, and was counted then. */
+  /** From acceptance to the end, or from when it was sent through another boot; null when it had ended before, and was counted then. */
   seconds: number | null;
 }
 
@@ -110,14 +130,15 @@ export async function activateInstance(
        returning i.uuid),
      ${endAction('ended', `'Success'`, 'null')}
      select uuid, reservation_id, (select request_id from action),
-       case when vm_state = 'building' then ${secondsSince('created_at')} end as seconds
+       case when vm_state = 'building' then ${seconds('created_at')} end as seconds
      from owned`,
     { uuid, host, fencing_token },
   );
   return ended;
 }
 
-const secondsSince = (time: string) => `extract(epoch from now() - ${time})::float8`;
+/** SQL of how long a build has taken that just ended: from its acceptance, or from when its server was sent through another boot. */
+const seconds = (accepted: string) => `extract(epoch from now() - coalesce((select max(start_time) from event), ${accepted}))::float8`;
 
 /**
  * Ends the build of a server in ERROR in its own cell, without a host, with the fault that says why. Sent twice, it writes one fault.
@@ -175,14 +196,15 @@ const endInError = (said: string) => `fault as (
        insert into instance_faults (instance_uuid, code, message, details, host)
        select uuid, :code, left(:message, 255), :details, 'cellzero' from ended),
      ${endAction('ended', `'Error'`, said)}
-     select uuid, reservation_id, (select request_id from action), ${secondsSince('ended.created_at')} as seconds from ended`;
+     select uuid, reservation_id, (select request_id from action), ${seconds('ended.created_at')} as seconds from ended`;
 
-/** CTEs that end the `create` action and its event for the servers of a CTE `(uuid)`, with SQL of what its event says. */
+/** CTEs that end the `create` action and its event for the servers of a CTE `(uuid)`, with SQL of what its event says. Events of earlier tries stay as they are. */
 function endAction(ended: string, result: string, details: string): string {
   return `action as (
       update instance_actions set finish_time = now(), updated_at = now(), message = nullif(${result}, 'Success')
       from ${ended} ended where instance_uuid = ended.uuid and action = 'create' returning id, request_id),
     event as (
       update instance_actions_events set finish_time = now(), updated_at = now(), result = ${result}, details = ${details}
-      from action where action_id = action.id)`;
+      from action where action_id = action.id and instance_actions_events.finish_time is null
+      returning instance_actions_events.start_time)`;
 }

@@ -1,13 +1,14 @@
 /** Servers on their way into a cell (cell0 included): each is written whole, in one statement for all. */
 import { type Database, query } from '../../data-api/client.ts';
 import { blockDeviceColumns, instanceColumns } from '../../servers/columns.ts';
-import { type CreateAction, changeableColumns, type Instance } from '../../servers/document.ts';
+import { type CreateAction, changeableColumns, type Instance, type RecordedAction } from '../../servers/document.ts';
 import type { Owner } from '../../servers/ownership.ts';
 
 /** A server as it goes into a cell, and who writes it. */
 export interface NewInstance {
   instance: Instance & Owner;
-  action: CreateAction;
+  /** The `create` action, and what else was done to the server in a cell where it was before. */
+  actions: readonly [CreateAction, ...RecordedAction[]];
 }
 
 /** The columns that are written: all but the id, which PostgreSQL generates. */
@@ -17,7 +18,7 @@ const disk = [...blockDeviceColumns.keys()].join(', ');
 
 const changed = changeableColumns.map((column) => `${column} = r.${column}`).join(', ');
 
-/** What a server consists of beside its row, by the table that holds it, with the CTEs that write it from a CTE `(uuid, doc, action)`. */
+/** What a server consists of beside its row, by the table that holds it, with the CTEs that write it from a CTE `(uuid, doc, recorded)`. */
 const writes = (written: string) =>
   ({
     instance_metadata: `
@@ -70,19 +71,21 @@ const writes = (written: string) =>
        select uuid, f.code, left(f.message, 255), f.details, 'cellzero'
        from ${written} cross join lateral jsonb_populate_record(null::instance_faults, doc->'fault') f where jsonb_typeof(doc->'fault') = 'object')`,
     instance_actions: `
-     -- Its create action
+     -- Its create action, and what else was done to it
      actions as (
-       insert into instance_actions (instance_uuid, action, request_id, user_id, project_id, start_time, finish_time, message, updated_at)
-       select uuid, 'create', action->>'request_id', doc->>'user_id', doc->>'project_id', (action->>'start_time')::timestamptz,
-         (action->>'finish_time')::timestamptz, action->>'message', now()
-       from ${written}
-       returning id, instance_uuid),
-     -- with the one event.
+       insert into instance_actions
+         (instance_uuid, action, request_id, user_id, project_id, start_time, finish_time, message, created_at, updated_at)
+       select uuid, a.action, a.request_id, a.user_id, a.project_id, a.start_time, a.finish_time, a.message,
+         coalesce(a.created_at, now()), coalesce(a.updated_at, now())
+       from ${written} cross join lateral jsonb_populate_recordset(null::instance_actions, recorded) a
+       returning id, instance_uuid, action, request_id),
+     -- with their events.
      events as (
-       insert into instance_actions_events (action_id, event, start_time, finish_time, result, details, host)
-       select actions.id, action->>'event', (action->>'start_time')::timestamptz, (action->>'finish_time')::timestamptz, action->>'result',
-         action->>'details', 'cellzero'
-       from actions join ${written} w on w.uuid = actions.instance_uuid)`,
+       insert into instance_actions_events (action_id, event, start_time, finish_time, result, details, host, created_at)
+       select actions.id, e.event, e.start_time, e.finish_time, e.result, e.details, 'cellzero', coalesce(e.created_at, now())
+       from ${written} w cross join lateral jsonb_array_elements(recorded) one
+       join actions on actions.instance_uuid = w.uuid and actions.action = one->>'action' and actions.request_id = one->>'request_id'
+       cross join lateral jsonb_populate_recordset(null::instance_actions_events, one->'events') e)`,
   }) as const;
 
 /** A part of a server beside its row. */
@@ -107,11 +110,11 @@ export async function createInstances(
   const rows = await query<{ uuid: string }>(
     cell,
     `with
-     -- The servers as they were accepted, with their create actions.
-     documents as (select value->'instance' as doc, value->'action' as action from jsonb_array_elements(:servers::jsonb)),
+     -- The servers as they were accepted, with what was done to them.
+     documents as (select value->'instance' as doc, value->'actions' as recorded from jsonb_array_elements(:servers::jsonb)),
      -- Their rows, but for what was purged with this token or a later one.
      rows as (
-       select r.*, doc, action
+       select r.*, doc, recorded
        from documents
        cross join lateral jsonb_populate_record(null::instances, doc || jsonb_build_object('launched_on', doc->'host', 'updated_at', now())) r
        where not is_fenced(r.uuid, r.fencing_token)),
@@ -128,7 +131,7 @@ export async function createInstances(
        on conflict (uuid) do nothing
        returning uuid),
      -- All else of a server is written with its row or not at all.
-     written as (select n.uuid, doc, action from new n join rows using (uuid))
+     written as (select n.uuid, doc, recorded from new n join rows using (uuid))
      ${kept.map((relation) => `,${writes('written')[relation]}`).join('')}
      select uuid from new
      union select uuid from taken_over

@@ -8,7 +8,7 @@ const flavorOfRow = (i: string) => `jsonb_build_object('flavorid', '', 'name', '
 
 /** Returns SQL of the document of a server, a row of instances. */
 export const instanceDocument = (i: string) => `
-  to_jsonb(${i}) || jsonb_build_object(
+  to_jsonb(${i}) - 'secrets' || jsonb_build_object(
     'flavor', coalesce((select flavor from instance_extra where instance_uuid = ${i}.uuid), ${flavorOfRow(i)}),
     'trusted_certs', (select trusted_certs from instance_extra where instance_uuid = ${i}.uuid),
     'request_spec', (select request_spec from instance_extra where instance_uuid = ${i}.uuid),
@@ -27,6 +27,9 @@ export const instanceDocument = (i: string) => `
       where s.host = ${i}.host and "binary" = 'nova-compute' and s.deleted = 0), ''),
     'fault', (
       select to_jsonb(f) from instance_faults f where instance_uuid = ${i}.uuid and deleted = 0 order by created_at desc, id desc limit 1))`;
+
+/** Returns SQL of the document of a server as its host must know it. */
+export const guestDocument = (i: string) => `${instanceDocument(i)} || jsonb_build_object('secrets', ${i}.secrets)`;
 
 const conditions = { living: 'i.deleted = 0', deleted: 'i.deleted <> 0', all: 'true' };
 

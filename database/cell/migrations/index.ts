@@ -9,7 +9,9 @@ import { requestSpecs } from './0007-request-specs.ts';
 import { endsOfActions } from './0008-ends-of-actions.ts';
 import { guestsToEnd } from './0009-guests-to-end.ts';
 import { rebuilds } from './0010-rebuilds.ts';
-import { hostReports } from './0011-host-reports.ts';
+import { closedRows } from './0011-closed-rows.ts';
+import { secrets } from './0012-secrets.ts';
+import { hostReports } from './0013-host-reports.ts';
 
 /** The whole history of a cell database, in order; cell0 has the same, so a reader needs no special case. */
 export const cellMigrations: readonly Migration[] = [
@@ -23,5 +25,7 @@ export const cellMigrations: readonly Migration[] = [
   endsOfActions,
   guestsToEnd,
   rebuilds,
+  closedRows,
+  secrets,
   hostReports,
 ];

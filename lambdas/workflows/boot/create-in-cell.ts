@@ -7,5 +7,5 @@ export const handler = step(
   'CreateInCell',
   placement,
   (input) => input,
-  async (input) => ({ ...(await createInCell(apiDatabase(), input)), request_id: input.request_id }),
+  async (input) => ({ ...(await createInCell(apiDatabase(), input)).created, request_id: input.request_id }),
 );

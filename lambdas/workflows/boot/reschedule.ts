@@ -10,5 +10,5 @@ export const handler = step(
   'Reschedule',
   z.object({ created, failure: caughtError }),
   (input) => input.created,
-  ({ created, failure }) => reschedule(apiDatabase(), hostDriver(), created, readFailure(failure)),
+  async ({ created, failure }) => (await reschedule(apiDatabase(), hostDriver(), created, readFailure(failure))).created,
 );

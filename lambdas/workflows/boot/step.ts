@@ -2,7 +2,6 @@
 import * as z from 'zod';
 import { handOn, isForeseen } from '../../../compute/boot/failure.ts';
 import { type InvocationContext, identify, log, observed } from '../../shared/observation/invocation.ts';
-import { record } from '../../shared/record.ts';
 
 /** The ids that go with a boot from step to step. */
 const ids = {
@@ -44,8 +43,6 @@ export const created = z.object({
   host: z.string(),
   fencing_token: z.int(),
   connection: z.string(),
-  flavor: z.object({ vcpus: z.number(), memory_mb: z.number(), root_gb: z.number() }),
-  image: z.object({ id: z.string(), properties: record(z.string()) }).nullable(),
   alternates: z.array(z.string()),
   attempt: z.int(),
   reported: caughtError.optional(),

@@ -1,53 +1,25 @@
-/** Archive and purge: deleted servers go, whole and only they, whatever the statement after which the work stops. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type ArchiveOptions, archiveDeletedRows } from '../../../compute/archive/archive.ts';
+/** Archive and purge: deleted servers go, whole and only they. */
+import { describe, expect, test } from 'vitest';
 import { purge } from '../../../compute/archive/purge.ts';
-import { audit } from '../../../compute/audit/audit.ts';
 import { query } from '../../../database/data-api/client.ts';
-import { withDeadline } from '../../../database/data-api/deadline.ts';
-import { type Cloud, startCloud, type User } from '../../fixtures/cloud.ts';
-import { buryThree, cellsOf, indexed, rowsIn, unfindable } from '../../fixtures/deleted-servers.ts';
-import { disturbances } from '../../fixtures/disturbances.ts';
-import { comeToRest } from '../../fixtures/rest.ts';
+import {
+  archive,
+  archiveACloud,
+  archived,
+  bury,
+  expectGone,
+  expectLiving,
+  rowsEverywhere,
+  stillLiving,
+} from '../../fixtures/archived-cloud.ts';
+import { indexed } from '../../fixtures/deleted-servers.ts';
 
-let cloud: Cloud;
-let user: User;
-let giant: string;
-let living: string[];
-beforeAll(async () => {
-  cloud = await startCloud({ retryAfter: 5 });
-  user = await cloud.newUser();
-  giant = await cloud.newFlavor({ disk: 5_000 });
-  living = await Promise.all([user.boot(), user.boot(), user.boot({ flavorRef: giant })]);
-  await Promise.all(living.map((id) => user.settled(id)));
-});
-afterAll(() => cloud?.stop());
-
-const archive = (options: Partial<ArchiveOptions> = {}) =>
-  archiveDeletedRows(cloud.service.api, { maxRows: 1_000, before: null, untilComplete: true, sleep: 0, progress: () => {}, ...options });
-const bury = () => buryThree(cloud, user, giant);
-const findings = async () => (await audit(cloud.service.api, { settled: true })).findings;
-
-async function rowsEverywhere(ids: readonly string[], shadow: '' | 'shadow_') {
-  return Promise.all(cellsOf(cloud).map((cell) => rowsIn(cloud, cell, ids, shadow)));
-}
-
-async function expectGone(ids: readonly string[]): Promise<void> {
-  expect(await indexed(cloud, ids)).toBe(0);
-  for (const rows of await rowsEverywhere(ids, '')) expect(rows).toEqual({});
-}
-
-async function expectLiving(): Promise<void> {
-  for (const id of living) expect((await user.send('GET', `/servers/${id}`)).status).toBe(200);
-  expect(await indexed(cloud, living)).toBe(2 * living.length);
-  expect(await unfindable(cloud)).toEqual([]);
-  expect(await findings()).toEqual([]);
-}
+archiveACloud();
 
 test('deleted servers move whole into the shadow tables, and leave the index; then nothing is left to do', async () => {
   const ids = await bury();
   const before = await rowsEverywhere(ids, '');
-  const ofLiving = await rowsEverywhere(living, '');
+  const ofLiving = await rowsEverywhere(stillLiving(), '');
   const { tables, failures } = await archive();
   expect(failures).toEqual([]);
   expect(tables).toMatchObject({
@@ -58,7 +30,7 @@ test('deleted servers move whole into the shadow tables, and leave the index; th
   });
   expect(Object.keys(tables)).toContainEqual(expect.stringMatching(/^cell[12]\.instance_metadata$/));
   expect(await rowsEverywhere(ids, 'shadow_')).toEqual(before);
-  expect(await rowsEverywhere(living, '')).toEqual(ofLiving);
+  expect(await rowsEverywhere(stillLiving(), '')).toEqual(ofLiving);
   await expectGone(ids);
   await expectLiving();
   expect((await archive()).tables).toEqual({});
@@ -66,7 +38,7 @@ test('deleted servers move whole into the shadow tables, and leave the index; th
 
 test('shadow tables have the columns of the others, in their order', async () => {
   const columns = await query<{ table_name: string; columns: string }>(
-    cloud.database('cell1'),
+    archived().database('cell1'),
     `select table_name, string_agg(column_name || ' ' || data_type, ', ' order by ordinal_position) as columns
      from information_schema.columns where table_schema = 'public' group by table_name`,
   );
@@ -93,7 +65,7 @@ test('a limit on rows holds over all cells, about, and what is left comes next t
 test('only what was deleted before a time goes', async () => {
   const ids = await bury();
   expect((await archive({ before: new Date(Date.now() - 60_000) })).tables).toEqual({});
-  expect(await indexed(cloud, ids)).toBe(6);
+  expect(await indexed(archived(), ids)).toBe(6);
   await archive({ before: new Date(Date.now() + 60_000) });
   await expectGone(ids);
 });
@@ -120,30 +92,30 @@ describe('a server stays', () => {
   };
   test.each(Object.entries(cases))('%s', async (_, { sql, undo }) => {
     const ids = await bury();
-    for (const id of ids) await query(cloud.service.api, sql, { id });
+    for (const id of ids) await query(archived().service.api, sql, { id });
     const before = await rowsEverywhere(ids, '');
     expect((await archive()).tables).toEqual({});
     expect(await rowsEverywhere(ids, '')).toEqual(before);
-    expect(await indexed(cloud, ids)).toBe(6);
-    for (const id of ids) await query(cloud.service.api, undo, { id });
+    expect(await indexed(archived(), ids)).toBe(6);
+    for (const id of ids) await query(archived().service.api, undo, { id });
     await archive();
     await expectGone(ids);
     await expectLiving();
   });
 
   test('that lives in its cell, whatever the index says', async () => {
-    const [id = ''] = living;
+    const [id = ''] = stillLiving();
     const turn = (deleted: boolean) =>
-      query(cloud.service.api, 'update instance_mappings set queued_for_delete = :deleted where instance_uuid = :id::uuid', {
+      query(archived().service.api, 'update instance_mappings set queued_for_delete = :deleted where instance_uuid = :id::uuid', {
         id,
         deleted,
       });
-    const claims = await query(cloud.service.api, 'delete from allocations where consumer_id = :id::uuid returning *', { id });
+    const claims = await query(archived().service.api, 'delete from allocations where consumer_id = :id::uuid returning *', { id });
     await turn(true);
     expect((await archive()).tables).toEqual({});
     await turn(false);
     await query(
-      cloud.service.api,
+      archived().service.api,
       'insert into allocations overriding system value select * from jsonb_populate_recordset(null::allocations, :claims::jsonb)',
       {
         claims,
@@ -155,9 +127,9 @@ describe('a server stays', () => {
 
 test('a cell that does not answer hinders no other', async () => {
   const ids = await bury();
-  cloud.service.dataApi.faults.add({ cluster: 'cell0', kind: 'down' });
+  archived().service.dataApi.faults.add({ cluster: 'cell0', kind: 'down' });
   const { tables, failures } = await archive();
-  cloud.service.dataApi.faults.clear();
+  archived().service.dataApi.faults.clear();
   expect(failures).toMatchObject([{ cell: 'cell0' }]);
   expect(tables['API_DB.instance_mappings']).toBe(2);
   await expectLiving();
@@ -176,47 +148,18 @@ test('two at once archive everything once', async () => {
   await expectLiving();
 });
 
-/** Milliseconds that an archive may take. */
-const patience = 700;
-
-test.each(Object.entries(disturbances))(
-  '%s, at each statement: nothing is lost, and the next run ends it',
-  { timeout: 120_000 },
-  async (_, disturb) => {
-    const mark = cloud.service.dataApi.calls.mark();
-    await bury();
-    const calls = cloud.service.dataApi.calls.mark();
-    await archive();
-    const statements = cloud.service.dataApi.calls.since(calls).length;
-    expect(calls).toBeGreaterThan(mark);
-    expect(statements).toBeGreaterThan(8);
-    for (let k = 1; k <= statements; k++) {
-      const ids = await bury();
-      const before = await rowsEverywhere(ids, '');
-      disturb(cloud.service, k);
-      // An operator waits longer for a call that hangs than a test can.
-      await withDeadline(Date.now() + patience, () => archive()).catch(() => undefined);
-      await comeToRest(cloud.service);
-      await expectLiving();
-      await archive();
-      await expectGone(ids);
-      expect(await rowsEverywhere(ids, 'shadow_')).toEqual(before);
-    }
-  },
-);
-
 test('a purge removes what was archived, by its age, and nothing else', async () => {
   const ids = await bury();
-  const kept = await rowsEverywhere(living, '');
+  const kept = await rowsEverywhere(stillLiving(), '');
   const unarchived = await rowsEverywhere(ids, '');
-  await purge(cloud.service.api, null, () => {});
+  await purge(archived().service.api, null, () => {});
   expect(await rowsEverywhere(ids, '')).toEqual(unarchived);
   await archive();
-  const old = await purge(cloud.service.api, new Date(Date.now() - 60_000), () => {});
+  const old = await purge(archived().service.api, new Date(Date.now() - 60_000), () => {});
   expect(old.results.map(({ result }) => result)).toEqual([{}, {}, {}]);
-  const { results } = await purge(cloud.service.api, null, () => {});
+  const { results } = await purge(archived().service.api, null, () => {});
   expect(results.find(({ cell }) => cell.name === 'cell0')?.result).toMatchObject({ shadow_instances: 1, shadow_instance_actions: 2 });
   for (const rows of await rowsEverywhere(ids, 'shadow_')) expect(rows).toEqual({});
-  expect(await rowsEverywhere(living, '')).toEqual(kept);
+  expect(await rowsEverywhere(stillLiving(), '')).toEqual(kept);
   await expectLiving();
 });

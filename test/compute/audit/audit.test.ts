@@ -14,6 +14,13 @@ const otherHost = ({ cell, host }: Victim) => (host.endsWith('1') ? `${cell}-hos
 const giveQuotaBack = ({ project }: Victim) =>
   run('api', 'update quota_usages set instances = 0, cores = 0, ram = 0 where project_id = :project', { project });
 
+const queueImage = (server: Victim) =>
+  inApi(
+    `insert into images (id, name, owner, visibility, status, instance_uuid, request_id)
+     values (gen_random_uuid(), 'left', 'nobody', 'private', 'queued', :id::uuid, 'req-1')`,
+    server,
+  );
+
 /** SQL that puts a server into a task whose host was asked some seconds ago. */
 const taskSince = (seconds: number) => `task_state = 'pausing', task = jsonb_build_object(
   'action', 'pause', 'request_id', 'req-1', 'attempt', 1, 'arguments', '{}'::jsonb, 'due_at', null, 'asked_at', now() - interval '${seconds} seconds')`;
@@ -186,6 +193,8 @@ const damages: [Kind, string, Damage][] = [
     },
   ],
   ['task-without-note', 'a task that nobody noted', { who: 'active', do: (server) => inCell(server.cell, taskSince(-60), server) }],
+  ['image-without-task', 'an image that a task was to make', { who: 'active', do: (server) => queueImage(server) }],
+  ['image-without-task', 'an image of a server that never was', { who: 'nobody', do: (server) => queueImage(server) }],
   ['state-without-task', 'a task state alone', { who: 'active', do: (server) => inCell(server.cell, `task_state = 'pausing'`, server) }],
   ['host-without-allocation', 'a server without a claim', { who: 'active', do: ({ id }) => unclaim(run, id) }],
   [

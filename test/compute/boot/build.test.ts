@@ -39,8 +39,8 @@ const driver: Driver = {
 
 async function created() {
   asked = [];
-  const { server, created, here } = await createServer(cloud);
-  return { server, created, look: () => standingOf(cloud, server, here) };
+  const { server, created, instance, here } = await createServer(cloud);
+  return { server, created, instance, look: () => standingOf(cloud, server, here) };
 }
 
 const failure: Failure = {
@@ -65,9 +65,11 @@ test.each<[string, Partial<CreatedInCell>]>([
   ['another host', { host: 'cell1-host9' }],
   ['another owner', { fencing_token: 2 }],
 ])('a server that has %s is stopped again, and stays in BUILD', async (_, other) => {
-  const { server, created: build, look } = await created();
+  const { server, created: build, instance, look } = await created();
   const late = { ...build, ...other };
   expect(await buildOnHost(driver, late)).toBeUndefined();
+  expect(asked, 'where the row is read first').toEqual([]);
+  expect(await buildOnHost(driver, late, instance)).toBeUndefined();
   expect(asked.at(-1)).toEqual(['destroy', late.host, server.id, late.fencing_token]);
   expect(await look()).toMatchObject({ shown: 'BUILD', rows: { here: { state: 'building' } } });
 });
@@ -91,7 +93,7 @@ test('an alternate takes the server; those before it are not tried again, and th
     `update inventories set used = total where resource_class = 'DISK_GB' and resource_provider_id = (select id from resource_providers where name = :first)`,
     { first },
   );
-  const next = await reschedule(api, driver, build, failure);
+  const { created: next } = await reschedule(api, driver, build, failure);
   await query(api, `update inventories set used = 0 where resource_provider_id = (select id from resource_providers where name = :first)`, {
     first,
   });
@@ -102,8 +104,8 @@ test('an alternate takes the server; those before it are not tried again, and th
 
 test('the third host is the last: then Nova’s sentence says so, with the details of the failure', async () => {
   const { server, created: build } = await created();
-  const second = await reschedule(api, driver, build, failure);
-  const third = await reschedule(api, driver, second, failure);
+  const { created: second } = await reschedule(api, driver, build, failure);
+  const { created: third } = await reschedule(api, driver, second, failure);
   expect(third).toMatchObject({ host: build.alternates[1], alternates: [], attempt: 3 });
   await expect(reschedule(api, driver, third, failure)).rejects.toEqual(
     new MaxRetriesExceeded(

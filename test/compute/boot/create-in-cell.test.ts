@@ -5,6 +5,7 @@ import type { Failure } from '../../../compute/boot/failure.ts';
 import { OwnershipLost } from '../../../compute/boot/ownership-lost.ts';
 import { tryAnotherCell } from '../../../compute/boot/try-another-cell.ts';
 import { cell0 } from '../../../compute/cells/cell0.ts';
+import { guestOf } from '../../../compute/hosts/drivers/guest.ts';
 import { NoValidHost } from '../../../compute/scheduler/no-valid-host.ts';
 import { takeOverStalledBoots } from '../../../database/api/reaper/stalled-boots.ts';
 import { removeBuildRequest } from '../../../database/api/servers/build-requests.ts';
@@ -41,7 +42,8 @@ const failure: Failure = {
 
 test('the next step gets the server, its owner, its host and its alternates', async () => {
   const { server, placement } = await scheduled();
-  expect(await createInCell(api, placement)).toEqual({
+  const { created, instance } = await createInCell(api, placement);
+  expect(created).toEqual({
     ...{
       execution: server.execution,
       fencing_token: 1,
@@ -50,10 +52,17 @@ test('the next step gets the server, its owner, its host and its alternates', as
       alternates: placement.alternates,
       attempt: 1,
     },
-    flavor: expect.objectContaining({ flavorid: '1' }),
-    image: { id: 'c1220500-0000-4000-8000-000000000001', properties: expect.anything() },
     connection: cloud.service.databases.get(placement.host.split('-', 1)[0] ?? ''),
   });
+  expect(instance).toMatchObject({
+    ...{ uuid: server.id, host: placement.host, availability_zone: placement.zone },
+    flavor: expect.objectContaining({ flavorid: '1' }),
+    image_ref: 'c1220500-0000-4000-8000-000000000001',
+    secrets: { sealed: expect.any(String) },
+  });
+  const { instance: again } = await createInCell(api, placement);
+  expect(guestOf(again)).toEqual(guestOf(instance));
+  expect(again.secrets).toEqual(instance.secrets);
 });
 
 test('a server that is deleted before its commit is orphaned in the cell, which is noted, though a reaper was there before the row', async () => {

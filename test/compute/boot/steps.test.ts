@@ -72,12 +72,15 @@ const resumption: Step = {
   end: () => 'ACTIVE',
 };
 
+const launched: Partial<Standing> = { shown: 'ACTIVE', rows: { here: { state: 'active', token: 1, host: 'allocated' } } };
+
 const build: Step = {
   async prepare() {
     const { server, here, created } = await createServer(cloud);
     return { server, here, run: () => buildOnHost(driver, created) };
   },
-  standings: [created, { shown: 'ACTIVE', rows: { here: { state: 'active', token: 1, host: 'allocated' } } }],
+  // It reads the server first, which the state of the execution does not hold.
+  standings: [created, {}, launched],
   end: () => 'ACTIVE',
 };
 
@@ -142,7 +145,7 @@ const atOneGo: Step = {
     const server = await acceptServer(cloud);
     return { server, run: () => bootOne(api, driver, { execution: server.execution, servers: [server.id] }) };
   },
-  standings: [...schedule.standings, ...creation.standings.slice(1), ...build.standings.slice(1)],
+  standings: [...schedule.standings, ...creation.standings.slice(1), launched],
   end: () => 'ACTIVE',
 };
 

@@ -8,6 +8,7 @@ import { createInCell } from '../../../compute/boot/create-in-cell.ts';
 import { scheduleServers } from '../../../compute/boot/schedule-servers.ts';
 import { applyLateReport } from '../../../compute/hosts/apply-late-report.ts';
 import type { Begun, Driver, LateReport, Operation, Report } from '../../../compute/hosts/drivers/driver.ts';
+import { guestOf } from '../../../compute/hosts/drivers/guest.ts';
 import { noFailures, simulatedDriver } from '../../../compute/hosts/drivers/simulated.ts';
 import { reap } from '../../../compute/reaper/reap.ts';
 import { deleteServer } from '../../../compute/servers/delete-server.ts';
@@ -141,7 +142,7 @@ test('a report of an earlier owner changes nothing, and what that had started is
   const [placement] = await scheduleServers(api, 'next', [server.id]);
   if (!placement) throw new Error('no placement');
   const next = await createInCell(api, placement);
-  await buildOnHost(hosts(), next);
+  await buildOnHost(hosts(), next.created, next.instance);
   await report(failure, about);
   expect(continued).toEqual([]);
   await report(success, about);
@@ -163,12 +164,12 @@ test('a failure goes on once on the next host, named by the build, and the host 
   expect(continued).toEqual([boot, boot]);
   const [placement] = await scheduleServers(api, execution, [server.id]);
   if (!placement) throw new Error('no placement');
-  const again = await createInCell(api, { ...placement, failed: boot.failed });
+  const { created: again } = await createInCell(api, { ...placement, failed: boot.failed });
   expect(again).toMatchObject({ host, alternates, attempt: 1 } satisfies Partial<CreatedInCell>);
   await expect(buildOnHost(hosts(), again)).rejects.toMatchObject({ name: 'BuildFailure', message: 'The disk is broken.' });
   const [next = '', ...others] = alternates;
   await moveAllocations(api, { uuid: server.id, fencing_token: 1 }, host, alternates);
-  const moved = await createInCell(api, { ...placement, host: next, failed: boot.failed });
+  const { created: moved } = await createInCell(api, { ...placement, host: next, failed: boot.failed });
   expect(moved).toMatchObject({ host: next, alternates: others, attempt: 2 });
   expect(moved.reported).toBeUndefined();
   expect(asked.filter(({ operation }) => operation === 'spawn')).toHaveLength(1);
@@ -176,10 +177,10 @@ test('a failure goes on once on the next host, named by the build, and the host 
 });
 
 test('what stopped between the begin and its note is begun again, by another owner, after a while', async () => {
-  const { server, created, here } = await createServer(cloud);
+  const { server, created, instance, here } = await createServer(cloud);
   await hosts().begin({
     ...{ operation: 'spawn', server: server.id, host: created.host, cell: created.connection, fencing_token: 1 },
-    ...{ flavor: created.flavor, image: created.image, build: { execution: created.execution, alternates: [], attempt: 1 } },
+    ...{ guest: guestOf(instance), secrets: null, build: { execution: created.execution, alternates: [], attempt: 1 } },
   });
   expect(await reapNow()).toMatchObject({ resumed: 1, overdue: 0 });
   await comeToRest(cloud.service);

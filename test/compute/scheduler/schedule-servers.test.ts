@@ -1,5 +1,5 @@
 /** Scheduling against a real database: what is claimed, what is never picked, and what holds when many boots do it at once. */
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { type Placement, scheduleServers } from '../../../compute/boot/schedule-servers.ts';
 import { configuration } from '../../../compute/scheduler/configuration.ts';
 import { NoValidHost } from '../../../compute/scheduler/no-valid-host.ts';
@@ -7,25 +7,12 @@ import { overriddenResources } from '../../../compute/scheduler/requested-resour
 import { claim } from '../../../database/api/hosts/allocations.ts';
 import { releaseTargetCell } from '../../../database/api/servers/build-requests.ts';
 import { releaseAllocationsOfFailed } from '../../../database/api/servers/release.ts';
-import type { RequestSpec } from '../../../database/api/servers/request-spec.ts';
 import { query } from '../../../database/data-api/client.ts';
-import { type SchedulerFixture, startSchedulerFixture, tiny } from '../../../local/bench/scheduler-fixture.ts';
-import { sharedPostgres } from '../../fixtures/postgres.ts';
-import { addZone, checkCapacity, countCalls, hostOf, newGroup, sql, unowned } from './scheduler-helpers.ts';
+import { tiny } from '../../../local/bench/scheduler-fixture.ts';
+import { boot, fixture, half, hosts, useScheduler } from './scheduler.ts';
+import { checkCapacity, countCalls, hostOf, sql, unowned } from './scheduler-helpers.ts';
 
-let fixture: SchedulerFixture;
-beforeAll(async () => {
-  fixture = await startSchedulerFixture(sharedPostgres());
-});
-afterAll(() => fixture?.stop());
-beforeEach(() => fixture.addHosts({ cells: 2, hosts: 3 }));
-
-const boot = async (spec?: Partial<RequestSpec>, count = 1): Promise<Placement[]> => {
-  const { execution, servers } = await fixture.accept(count, spec);
-  return scheduleServers(fixture.api, execution, servers);
-};
-const hosts = (placements: readonly Placement[]) => placements.map(({ host }) => host);
-const half = { ...tiny, vcpus: 8 };
+useScheduler();
 
 test('a host is found in one reading and one claim, and that there is none in one reading', async () => {
   const { execution, servers } = await fixture.accept(3);
@@ -217,49 +204,6 @@ test('a cell that did not take the server is not tried again', async () => {
   await expect(scheduleServers(fixture.api, execution, servers)).rejects.toThrow('First cause: CellUnreachable.');
 });
 
-test('a zone is where its aggregate says; a server shows the zone of its host, and its alternates are in it', async () => {
-  await addZone(fixture, 'az1', ['cell1-host1', 'cell1-host2', 'cell2-host1']);
-  for (const { host, zone, alternates } of (
-    await Promise.all(Array.from({ length: 12 }, () => boot({ availability_zone: 'az1' })))
-  ).flat()) {
-    expect(zone).toBe('az1');
-    expect(['cell1-host1', 'cell1-host2', 'cell2-host1']).toContain(host);
-    for (const alternate of alternates) expect(['cell1-host1', 'cell1-host2']).toContain(alternate);
-  }
-  const elsewhere = await boot({ availability_zone: 'nova' }, 6);
-  expect(new Set(hosts(elsewhere))).toEqual(new Set(['cell1-host3', 'cell2-host2', 'cell2-host3']));
-  expect(new Set((await boot({ flavor: half }, 6)).map(({ zone }) => zone))).toEqual(new Set(['az1', 'nova']));
-  await expect(boot({ availability_zone: 'az2' })).rejects.toThrow('First cause: AvailabilityZone.');
-  await query(fixture.api, `delete from aggregates where name = 'az1'`);
-  await expect(boot({ availability_zone: 'az1' })).rejects.toThrow('First cause: AvailabilityZone.');
-});
-
-test('a forced host passes by zone and filters, not by capacity; it has no alternates', async () => {
-  await addZone(fixture, 'az1', ['cell1-host1']);
-  const forced_host = { host: 'cell1-host1', node: null };
-  const odd = { ...half, extra_specs: { hypervisor_type: 'QEMU' } };
-  expect(await boot({ forced_host, availability_zone: 'nova', flavor: odd })).toMatchObject([
-    { host: 'cell1-host1', zone: 'az1', alternates: [] },
-  ]);
-  expect(hosts(await boot({ forced_host: { host: null, node: 'cell1-host1' }, flavor: half }))).toEqual(['cell1-host1']);
-  await expect(boot({ forced_host })).rejects.toThrow('First cause: VCPU.');
-  await query(fixture.api, `update resource_providers set traits = '{COMPUTE_STATUS_DISABLED}' where name = 'cell2-host1'`);
-  await expect(boot({ forced_host: { host: 'cell2-host1', node: null } })).rejects.toThrow('First cause: ComputeFilter.');
-  await expect(boot({ forced_host: { host: 'ghost', node: null } })).rejects.toThrow(
-    /^No valid host was found\. No such host - host: ghost node: None \n/,
-  );
-});
-
-test('a requested host has to pass like any other', async () => {
-  const requested_host = { host: 'cell1-host1', node: 'cell1-host1' };
-  expect(await boot({ requested_host })).toMatchObject([{ host: 'cell1-host1', alternates: [] }]);
-  await expect(boot({ requested_host, flavor: { ...tiny, extra_specs: { hypervisor_type: 'QEMU' } } })).rejects.toThrow(
-    'First cause: ComputeCapabilitiesFilter.',
-  );
-  await addZone(fixture, 'az1', ['cell2-host1']);
-  await expect(boot({ requested_host, availability_zone: 'az1' })).rejects.toThrow('First cause: AvailabilityZone.');
-});
-
 test('a limit never buries a server that fits: pages are read until every kind of host was seen', async () => {
   await fixture.addHosts({ cells: 2, hosts: 50 });
   const flavor = { ...tiny, extra_specs: { 'capabilities:gpu': 's== yes' } };
@@ -289,61 +233,4 @@ test('traits are required of the host', async () => {
   expect(hosts(await boot({ flavor: { ...tiny, extra_specs: { 'trait:HW_CPU_X86_AVX2': 'required' } } }, 3))).toEqual(
     Array(3).fill('cell2-host2'),
   );
-});
-
-test('anti-affinity holds when all members of a group boot at once', async () => {
-  const group = await newGroup(fixture, 'anti-affinity');
-  const outcomes = await Promise.allSettled(Array.from({ length: 12 }, () => boot({ group })));
-  const placed = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? hosts(outcome.value) : []));
-  expect(placed.toSorted()).toEqual(['cell1-host1', 'cell1-host2', 'cell1-host3', 'cell2-host1', 'cell2-host2', 'cell2-host3']);
-  await expect(boot({ group })).rejects.toThrow('First cause: ServerGroupAntiAffinityFilter.');
-  await checkCapacity(fixture);
-});
-
-test('max_server_per_host holds when all members of a group boot at once', async () => {
-  const group = await newGroup(fixture, 'anti-affinity', { max_server_per_host: 2 });
-  const outcomes = await Promise.allSettled([...Array.from({ length: 8 }, () => boot({ group })), boot({ group }, 3), boot({ group }, 3)]);
-  const placed = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? hosts(outcome.value) : []));
-  for (const count of Map.groupBy(placed, (name) => name).values()) expect(count.length).toBeLessThanOrEqual(2);
-  expect(placed.length).toBeGreaterThanOrEqual(10);
-});
-
-test('affinity holds when all members of a group boot at once, and a request of several goes where all fit', async () => {
-  const group = await newGroup(fixture, 'affinity');
-  const placed = (await Promise.all(Array.from({ length: 8 }, () => boot({ group })))).flat();
-  expect(new Set(hosts(placed)).size).toBe(1);
-  expect(placed.flatMap(({ alternates }) => alternates)).toEqual([]);
-  await expect(boot({ group, flavor: { ...tiny, vcpus: 9 } })).rejects.toThrow('First cause: VCPU.');
-
-  await fixture.addHosts({ cells: 2, hosts: 3 });
-  await query(
-    fixture.api,
-    `update inventories set used = 15 where resource_class = 'VCPU' and resource_provider_id <> ${hostOf('cell2-host3')}`,
-  );
-  expect(hosts(await boot({ group: await newGroup(fixture, 'affinity') }, 16))).toEqual(Array(16).fill('cell2-host3'));
-});
-
-test('soft policies are kept while they can be', async () => {
-  const apart = await newGroup(fixture, 'soft-anti-affinity');
-  const spread = new Set<string>();
-  for (let server = 0; server < 6; server++) for (const host of hosts(await boot({ group: apart }))) spread.add(host);
-  expect(spread.size).toBe(6);
-  expect(await boot({ group: apart }, 6)).toHaveLength(6);
-  // A wish lets no claim wait for another.
-  expect(await sql(fixture, 'select generation from instance_groups')).toEqual([{ generation: 0 }]);
-
-  await fixture.addHosts({ cells: 2, hosts: 3 });
-  const together = await newGroup(fixture, 'soft-affinity');
-  const close = new Set<string>();
-  for (let server = 0; server < 6; server++) for (const host of hosts(await boot({ group: together }))) close.add(host);
-  expect(close.size).toBe(1);
-  expect(new Set(hosts(await boot({ group: together, flavor: half }, 6))).size).toBeGreaterThan(1);
-});
-
-test('members that are gone count no more', async () => {
-  const group = await newGroup(fixture, 'anti-affinity');
-  const placed = await boot({ group }, 6);
-  const [{ server, host } = { server: '', host: '' }] = placed;
-  await releaseAllocationsOfFailed(fixture.api, [unowned(server)]);
-  expect(hosts(await boot({ group }))).toEqual([host]);
 });

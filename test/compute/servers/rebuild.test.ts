@@ -78,12 +78,12 @@ async function runReaper() {
 }
 
 test('the host is asked once, with what only it may know', async () => {
-  const { error, instance } = await rebuild(images[0], { preserveEphemeral: true });
+  const { error, instance } = await rebuild(images[0], { preserveEphemeral: true }, 'req-secret');
   expect(error).toBeUndefined();
   expect(instance).toMatchObject({ image_ref: images[0], task_state: 'rebuilding', system_metadata: { image_os_distro: 'first' } });
-  expect(asked).toMatchObject([
-    { operation: 'rebuild', arguments: { type: 'ACTIVE', password: 'secret', image: images[0], preserve_ephemeral: 'True' } },
-  ]);
+  expect(asked).toMatchObject([{ operation: 'rebuild', arguments: { type: 'ACTIVE', image: images[0], preserve_ephemeral: 'True' } }]);
+  expect(asked[0]?.arguments).not.toHaveProperty('sealed');
+  expect(asked[0]?.secrets).toEqual({ sealed: `sealed for ${server} req-secret`, context: `${server} req-secret` });
 });
 
 /** The statements of a rebuild after the one that accepts it, by what stands in them. */
@@ -104,18 +104,20 @@ describe.each(Object.entries(statements))('when everything stops before %s', (_,
   });
 });
 
-test('when the answer to the acceptance is lost, the reaper fails the rebuild, and the scheduler knows the image', async () => {
+test('when the answer to the acceptance is lost, the reaper asks the host, with all that the client sent, and the scheduler knows the image', async () => {
   const lost = cloud.service.dataApi.faults.add({
     ...{ kind: 'after', error: 'DatabaseUnavailableException' },
     sql: (sql) => sql.includes('accepted as'),
   });
-  await expect(rebuild(images[0])).rejects.toThrow();
+  await expect(rebuild(images[0], { preserveEphemeral: true }, 'req-lost')).rejects.toThrow();
   lost.lift();
+  expect(asked).toEqual([]);
   expect(await inSpec()).not.toMatchObject({ id: images[0] });
   await runReaper();
-  expect(await inCell()).toMatchObject({ image: images[0], vm_state: 'error', task_state: null });
+  expect(await inCell()).toMatchObject({ image: images[0], vm_state: 'active', task_state: null });
   expect(await inSpec()).toEqual({ id: images[0], properties: { os_distro: 'first' } });
-  expect(asked).toEqual([]);
+  const secrets = { sealed: `sealed for ${server} req-lost`, context: `${server} req-lost` };
+  expect(asked).toMatchObject([{ arguments: { type: 'ACTIVE', image: images[0], preserve_ephemeral: 'True' }, secrets }]);
 });
 
 test('an acceptance whose answer is lost once changes nothing twice, also when the server was changed and released meanwhile', async () => {

@@ -1,6 +1,8 @@
 /** The declared columns of a server against the migrated schema of a cell, and on their way through the databases. */
+
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { recordBuild } from '../../../compute/boot/record-build.ts';
 import { cell0 } from '../../../compute/cells/cell0.ts';
 import { setTargetCell } from '../../../database/api/servers/build-requests.ts';
 import { createInstances } from '../../../database/cell/instances/create.ts';
@@ -15,7 +17,12 @@ describe('the schema of a cell', () => {
   /** Nova's columns that nothing here uses, and why. */
   const unused = {
     instances: {
-      ...{ os_type: 'what an image is for', architecture: 'what an image is for', vm_mode: 'what an image is for' },
+      ...{
+        os_type: 'what an image is for',
+        closed_to: 'says whether the row may change, and nothing of the server',
+        architecture: 'what an image is for',
+        vm_mode: 'what an image is for',
+      },
       ...{ cleaned: 'hosts tidy up when they are asked to', hidden: 'no server is in two cells' },
     },
     block_device_mapping: {
@@ -88,7 +95,7 @@ describe('a server', () => {
       ...{ volume_type: 'fast', image_id: 'i', tag: 'data' },
     };
     const time = '2026-01-02T03:04:05.678901+00:00';
-    const written = {
+    const { secrets, ...shown } = {
       ...instance,
       ...{
         host: 'host',
@@ -103,10 +110,13 @@ describe('a server', () => {
       ...{ deleted: 1, vm_state: 'active' as const, task_state: null, user_data: 'data', key_name: 'name', display_description: 'text' },
       ...{ availability_zone: 'zone', access_ip_v4: '192.0.2.1', access_ip_v6: '2001:db8::1', block_device_mappings: [disk] },
     };
-    const action = { request_id: 'req', event: 'create', start_time: time, finish_time: null, message: null, result: null, details: null };
-    await createInstances(cloud.database('cell0'), [{ instance: written, action }]);
+    const event = { event: 'create', finish_time: null, result: null, details: null };
+    const actions = recordBuild({ requestId: 'req', former: null }, shown, event);
+    await createInstances(cloud.database('cell0'), [{ instance: { ...shown, secrets }, actions }]);
     const read0 = (await findInstances(cloud.database('cell0'), [id], 'all')).get(id);
-    expect(read0).toMatchObject({ ...written, updated_at: expect.any(String), id: expect.any(Number) });
+    expect(read0).toMatchObject({ ...shown, updated_at: expect.any(String), id: expect.any(Number) });
+    expect(secrets).toEqual({ sealed: expect.any(String) });
+    expect(read0, 'for its host alone').not.toHaveProperty('secrets');
   });
 
   test('that was accepted before a column was there has its initial value', async () => {

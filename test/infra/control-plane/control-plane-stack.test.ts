@@ -160,7 +160,7 @@ describe('every function', () => {
       return Object.keys(variables).toSorted();
     };
     expect(settings('FunctionsCompute')).toEqual(
-      [...api, 'BOOT_STATE_MACHINE', 'REAPER_STATE_MACHINE', 'REPORTS_QUEUE', 'SETTINGS'].toSorted(),
+      [...api, 'BOOT_STATE_MACHINE', 'REAPER_STATE_MACHINE', 'REPORTS_QUEUE', 'SECRETS_KEY', 'SECRETS_PUBLIC_KEY', 'SETTINGS'].toSorted(),
     );
     expect(settings('FunctionsIdentity')).toEqual([...api, 'TOKEN_KEY'].toSorted());
     expect(settings('FunctionsImage')).toEqual(api);
@@ -168,19 +168,29 @@ describe('every function', () => {
   });
 });
 
-test('the key with which tokens are checked is the public half of the one that signs them, read once the right to is given', () => {
-  const [[id = '', resource = undefined] = []] = Object.entries(template.findResources('Custom::TokenPublicKey'));
-  const [[key = ''] = []] = Object.entries(template.findResources('AWS::KMS::Key'));
-  expect(resource?.Properties.KeyId).toEqual({ 'Fn::GetAtt': [key, 'Arn'] });
-  const policies = template.findResources('AWS::IAM::Policy', {
-    Properties: { PolicyDocument: { Statement: Match.arrayWith([Match.objectLike({ Action: 'kms:GetPublicKey' })]) } },
-  });
-  expect(Object.keys(policies)).toHaveLength(1);
-  expect(resource?.DependsOn).toEqual(Object.keys(policies));
-  const checking = Object.values(template.findResources('AWS::Lambda::Function'))
-    .map(({ Properties }) => Properties.Environment?.Variables.TOKEN_PUBLIC_KEY)
-    .filter((value) => value !== undefined);
-  expect(checking).toEqual(Array.from({ length: 3 }, () => ({ 'Fn::GetAtt': [id, 'PublicKey'] })));
+test('functions have the public halves of the keys that sign tokens and open secrets, read once the right to is given', () => {
+  const policies = Object.keys(
+    template.findResources('AWS::IAM::Policy', {
+      Properties: { PolicyDocument: { Statement: Match.arrayWith([Match.objectLike({ Action: 'kms:GetPublicKey' })]) } },
+    }),
+  );
+  expect(policies).toHaveLength(1);
+  const settings = (name: string) =>
+    Object.values(template.findResources('AWS::Lambda::Function'))
+      .map(({ Properties }) => Properties.Environment?.Variables[name])
+      .filter((value) => value !== undefined);
+  for (const [name, spec, functions] of [
+    ['TOKEN_PUBLIC_KEY', 'ECC_NIST_P256', 3],
+    ['SECRETS_PUBLIC_KEY', 'RSA_2048', 1],
+  ] as const) {
+    const [key = ''] = Object.keys(template.findResources('AWS::KMS::Key', { Properties: { KeySpec: spec } }));
+    const [[id = '', resource = undefined] = []] = Object.entries(
+      template.findResources('Custom::PublicKey', { Properties: { KeyId: { 'Fn::GetAtt': [key, 'Arn'] } } }),
+    );
+    expect(resource?.DependsOn).toEqual(policies);
+    expect(settings(name)).toEqual(Array.from({ length: functions }, () => ({ 'Fn::GetAtt': [id, 'PublicKey'] })));
+  }
+  template.resourceCountIs('Custom::PublicKey', 2);
 });
 
 test('every log is kept for 30 days', () => {
@@ -259,8 +269,20 @@ describe('rights', () => {
   test('only identity signs tokens, and those that check them ask KMS nothing', () => {
     template.hasResourceProperties('AWS::KMS::Key', { KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' });
     expect(granted('FunctionsIdentity', 'kms:')).toEqual(['kms:Sign']);
-    expect(granted('FunctionsTokenPublicKey', 'kms:')).toEqual(['kms:GetPublicKey']);
-    expect(granted('', 'kms:')).toEqual(['kms:GetPublicKey', 'kms:Sign']);
+    expect(granted('PublicKeys', 'kms:')).toEqual(['kms:GetPublicKey']);
+    expect(granted('', 'kms:').filter((action) => action !== 'kms:Decrypt')).toEqual(['kms:GetPublicKey', 'kms:Sign']);
+  });
+
+  test('only functions that have hosts start or change guests open secrets, with the one key for that', () => {
+    template.hasResourceProperties('AWS::KMS::Key', { KeySpec: 'RSA_2048', KeyUsage: 'ENCRYPT_DECRYPT' });
+    const [key] = Object.keys(template.findResources('AWS::KMS::Key', { Properties: { KeySpec: 'RSA_2048' } }));
+    const opening = statementsOf(template).filter(({ actions }) => actions.includes('kms:Decrypt'));
+    expect(opening.map(({ actions, resources }) => [actions, resources])).toEqual(
+      Array.from({ length: 4 }, () => [['kms:Decrypt'], [{ 'Fn::GetAtt': [key, 'Arn'] }]]),
+    );
+    for (const role of ['FunctionsCompute', 'BootBootOne', 'BootBuildOnHost', 'ReaperReap']) {
+      expect(granted(role, 'kms:'), role).toEqual(['kms:Decrypt']);
+    }
   });
 
   test('only compute, the reaper, reports and a boot of many servers start boots, only the first three scheduled reaps, only the reaper an audit', () => {

@@ -29,6 +29,7 @@ const numbers: Readonly<Record<string, string[]>> = {
   // At most 500 servers are accepted at once (compute/servers/create-servers.ts).
   'POST /servers server.min_count': [],
   'POST /servers server.max_count': [],
+  'POST /servers/{id}/action createBackup.rotation': ['api images.rotation'],
   // Lines of a text that is at hand.
   'POST /servers/{id}/action os-getConsoleOutput.length': [],
   [`POST /servers ${bodyOfDevice}.boot_index`]: ['cell block_device_mapping.boot_index'],
@@ -73,6 +74,7 @@ const ours = [
     'api pending_cleanups.generation',
   ],
   'api cell_mappings.simulated_hosts',
+  ...['api instance_mappings.instances', 'api instance_mappings.cores', 'api instance_mappings.ram'],
   ...['api images.size', 'api images.min_disk', 'api images.min_ram'],
   ...['api inventories.total', 'api inventories.reserved', 'api inventories.allocation_ratio'],
   ...['api host_states.cell_id', 'api host_states.vcpu', 'api host_states.memory_mb', 'api host_states.disk_gb'],

@@ -156,6 +156,8 @@ const bodies: ReadonlyMap<string, (cloud: Cloud, owner: User) => object> = new M
   ].map((action): [string, () => object] => [`POST /servers/{id}/action ${action}`, () => ({ [action]: null })]),
   ['POST /servers/{id}/action rebuild', () => ({ rebuild: { imageRef: cirros('').id } })],
   ['POST /servers/{id}/action reboot', () => ({ reboot: { type: 'SOFT' } })],
+  ['POST /servers/{id}/action createImage', () => ({ createImage: { name: word() } })],
+  ['POST /servers/{id}/action createBackup', () => ({ createBackup: { name: word(), backup_type: 'daily', rotation: 1 } })],
   ['POST /servers/{id}/action changePassword', () => ({ changePassword: { adminPass: word() } })],
   ['POST /servers/{id}/action os-resetState', () => ({ 'os-resetState': { state: 'error' } })],
   ['POST /servers/{id}/action os-getConsoleOutput', () => ({ 'os-getConsoleOutput': {} })],

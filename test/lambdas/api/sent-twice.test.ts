@@ -71,6 +71,8 @@ const actions: Readonly<Record<string, { body: object; status?: number; before?:
   rescue: { body: { rescue: null }, status: 200 },
   unrescue: { body: { unrescue: null }, before: { rescue: null } },
   trigger_crash_dump: { body: { trigger_crash_dump: null } },
+  createImage: { body: { createImage: { name: 'image' } }, answers: true },
+  createBackup: { body: { createBackup: { name: 'backup', backup_type: 'daily', rotation: 1 } }, answers: true },
   changePassword: { body: { changePassword: { adminPass: 'x' } } },
   lock: { body: { lock: { locked_reason: 'x' } } },
   unlock: { body: { unlock: null }, before: { lock: null } },

@@ -22,12 +22,12 @@ export async function startApiServices(): Promise<ApiServices> {
   const postgres = sharedPostgres();
   const clusters = new Map([['api', await postgres.createDatabase('cellzero_api')]]);
   const dataApi = createDataApi({ postgres, clusters: localClusters(clusters) });
-  const kms = await createKms({ keyFile: undefined });
+  const kms = await createKms({ folder: undefined });
   const aws = await startAws({ services: [dataApi.service, secretsManager(clusters), kms.service] });
   Object.assign(process.env, aws.environment, {
     API_DATABASE: databaseUrl('api'),
-    TOKEN_KEY: kms.keyArn,
-    TOKEN_PUBLIC_KEY: kms.publicKey,
+    TOKEN_KEY: kms.token.keyArn,
+    TOKEN_PUBLIC_KEY: kms.token.publicKey,
     PUBLIC_URL: '',
   });
   const database = parseDatabaseUrl(databaseUrl('api'));

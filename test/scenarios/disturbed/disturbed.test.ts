@@ -6,9 +6,11 @@ import { writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { audit } from '../../../compute/audit/audit.ts';
+import { rescheduleBuried } from '../../../compute/servers/reschedule-buried.ts';
+import { query } from '../../../database/data-api/client.ts';
 import { type Cloud, startCloud, type User } from '../../fixtures/cloud.ts';
 import { disturbances } from '../../fixtures/disturbances.ts';
-import { comeToRest, settle } from '../../fixtures/rest.ts';
+import { comeToRest, reapNow, settle } from '../../fixtures/rest.ts';
 import { type Scenario, type Stage, scenarios } from './scenarios.ts';
 
 const steps = [
@@ -74,12 +76,23 @@ async function newGroup(user: User): Promise<string> {
   return (await user.send<{ server_group: { id: string } }>('POST', '/os-server-groups', { body })).body.server_group.id;
 }
 
+/** Sends a buried server through the boot again, as an operator and the reaper do; what fails is left. */
+async function sendAgain(id: string, fits: boolean): Promise<void> {
+  const { api } = cloud.service;
+  const options = { dryRun: false, before: async () => {}, progress: () => {} };
+  // It wants less than it did: as if its host had more.
+  if (fits)
+    await query(api, `update request_specs set spec = jsonb_set(spec, '{flavor,root_gb}', '1') where instance_uuid = :id::uuid`, { id });
+  await rescheduleBuried(api, { servers: [id], project: null, cause: null }, options);
+  await reapNow(cloud.service);
+}
+
 /** Runs a scenario with a disturbance at its k-th call; returns how many calls it made. */
 async function run(scenario: Scenario, disturb: (k: number) => void, k: number): Promise<number> {
   done += 1;
   process.env.SIMULATION = JSON.stringify(scenario.simulation ?? {});
   const user = await cloud.newUser();
-  const stage = { user, giant, group: await newGroup(user), image, foreignImage };
+  const stage = { user, giant, group: await newGroup(user), image, foreignImage, sendAgain };
   const mark = cloud.service.dataApi.calls.mark();
   disturb(k);
   await scenario.run(stage);

@@ -10,6 +10,8 @@ export interface Stage {
   giant: string;
   /** An anti-affinity group of the user. */
   group: string;
+  /** An operator sends a buried server through the boot again, and the reaper takes it on; `fits` says that a host can hold it now. */
+  sendAgain(id: string, fits: boolean): Promise<void>;
   /** An image beside the one that servers are booted from, and one that no host can run. */
   image: string;
   foreignImage: string;
@@ -78,8 +80,16 @@ async function change({ user }: Stage, id: string): Promise<void> {
   }
 }
 
+/** Boots what fits nowhere, and has it sent through another boot. */
+async function bury(stage: Stage): Promise<string | undefined> {
+  const id = await boot(stage, { flavorRef: stage.giant });
+  if (id !== undefined) await stage.user.settled(id).catch(() => undefined);
+  return id;
+}
+
 const cirros = 'c1220500-0000-4000-8000-000000000001';
 const rebuild = (imageRef: string) => ({ rebuild: { imageRef, name: 'rebuilt', metadata: { role: 'web' } } });
+const dailyBackup = { createBackup: { name: 'backup', backup_type: 'daily', rotation: 1 } };
 
 /** Hosts that report what they end, after the execution has ended. */
 const later = { reportAfter: 0 };
@@ -125,6 +135,29 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     run: async (stage) => void (await bootAndAct(stage, { suspend: null })),
   },
   stopped: { run: async (stage) => void (await bootAndAct(stage, { 'os-stop': null })) },
+  'made an image of, and a backup': {
+    run: async (stage) => void (await bootAndAct(stage, { createImage: { name: 'image' } }, dailyBackup)),
+  },
+  'made two backups of on a host that reports later, and twice': {
+    simulation: { ...later, doubledReports: true },
+    run: async (stage) => void (await bootAndAct(stage, dailyBackup, dailyBackup)),
+  },
+  'made an image of on a host that fails, and deleted': {
+    simulation: { failingOperations: ['snapshot'] },
+    async run(stage) {
+      const id = await bootAndAct(stage, { createImage: { name: 'image' } });
+      await remove(stage, id);
+    },
+  },
+  'deleted while an image is made of it': {
+    simulation: { ...later, reportAfter: 1 },
+    async run(stage) {
+      const id = await boot(stage);
+      await sleep(80);
+      if (id) await stage.user.send('POST', `/servers/${id}/action`, { body: { createImage: { name: 'image' } } });
+      await remove(stage, id);
+    },
+  },
   'rebooted hard while it is suspended': {
     run: async (stage) => void (await bootAndAct(stage, { suspend: null }, { reboot: { type: 'HARD' } })),
   },
@@ -151,6 +184,20 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       await change(stage, id);
       await sleep(60);
       await change(stage, id);
+    },
+  },
+  'a second chance that fits': {
+    async run(stage) {
+      const id = await bury(stage);
+      if (id !== undefined) await stage.sendAgain(id, true).catch(() => undefined);
+    },
+  },
+  'a second chance that fits nowhere, changed and deleted meanwhile': {
+    async run(stage) {
+      const id = await bury(stage);
+      if (id === undefined) return;
+      await Promise.all([stage.sendAgain(id, false).catch(() => undefined), change(stage, id)]);
+      await Promise.all([stage.sendAgain(id, false).catch(() => undefined), remove(stage, id)]);
     },
   },
   'deleted by two': {

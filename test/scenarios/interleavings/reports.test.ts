@@ -43,7 +43,8 @@ const later = (timeAllowed = 600): Driver =>
 async function begin({ id, execution }: Accepted, driver = later()): Promise<string> {
   const [placement] = await scheduleServers(cloud.service.api, execution, [id]);
   if (!placement) throw new Error('no placement');
-  await buildOnHost(driver, await createInCell(cloud.service.api, placement));
+  const { created, instance } = await createInCell(cloud.service.api, placement);
+  await buildOnHost(driver, created, instance);
   return placement.host;
 }
 
@@ -77,10 +78,10 @@ const meetings: Readonly<Record<string, () => ReturnType<typeof meetAt>>> = {
     meetAt(cloud, async ({ id, execution }) => {
       const [placement] = await scheduleServers(cloud.service.api, execution, [id]);
       if (!placement) throw new Error('no placement');
-      const created = await createInCell(cloud.service.api, placement);
+      const { created, instance } = await createInCell(cloud.service.api, placement);
       const { host, connection: cell, fencing_token, alternates, attempt } = created;
       const about = { operation: 'spawn', server: id, host, cell, fencing_token, build: { execution, alternates, attempt } } as const;
-      return { build: () => buildOnHost(later(), created), report: () => report(success, about) };
+      return { build: () => buildOnHost(later(), created, instance), report: () => report(success, about) };
     }),
   'a report and the same again': () =>
     meetAt(cloud, async (server) => {

@@ -11,6 +11,7 @@ import { rebuildServer } from '../../../compute/servers/rebuild/rebuild-server.t
 import { resetState } from '../../../compute/servers/reset-state.ts';
 import { type ServerActionName, serverActions } from '../../../compute/servers/tasks/actions.ts';
 import { beginAction } from '../../../compute/servers/tasks/begin-action.ts';
+import { createImage } from '../../../compute/servers/tasks/create-image.ts';
 import { defaultSettings } from '../../../compute/settings.ts';
 import { query } from '../../../database/data-api/client.ts';
 import { type Cloud, startCloud } from '../../fixtures/cloud.ts';
@@ -50,6 +51,39 @@ async function act({ id: server, caller }: Parts, name: ServerActionName, driver
   expect(answer?.error).toBeUndefined();
 }
 
+/** An image of the server, or a backup of which one is kept. */
+async function makeImage({ id: server, caller }: Parts, driver = atOnce, backup?: { type: string; rotation: number }): Promise<void> {
+  const of = { caller, requestId: `req-${randomUUID()}`, server, name: 'image', metadata: {}, counted: false, ...(backup && { backup }) };
+  const answer = await createImage(cloud.service.api, driver, of, defaultSettings).catch(refused);
+  expect(answer?.error).toBeUndefined();
+}
+
+const imagesOf = (server: string) =>
+  query<{ status: string }>(cloud.service.api, 'select status from images where instance_uuid = :server::uuid', { server });
+
+/** As `meet`, and then every image of the server is active; where nothing ends an image but its report, it is there if its action says so. */
+async function meetForImage(actors: Parameters<typeof meet>[0], isSafe = false): Promise<Meeting> {
+  let id = '';
+  const meeting = await meet((server) => {
+    ({ id } = server);
+    return actors(server);
+  });
+  return {
+    ...meeting,
+    async afterAll() {
+      await meeting.afterAll();
+      const images = await imagesOf(id);
+      expect(images.map(({ status }) => status)).toEqual(images.map(() => 'active'));
+      const made = await query(
+        cloud.database('cell1'),
+        `select action from instance_actions where instance_uuid = :id::uuid and action in ('createImage', 'createBackup') and message is null`,
+        { id },
+      );
+      if (isSafe) expect(images.length, 'an image for each action that made one').toBeGreaterThanOrEqual(made.length);
+    },
+  };
+}
+
 async function rebuild({ id: server, caller }: Parts, imageId: string, driver = atOnce): Promise<void> {
   const request = { ...plainRebuild, imageId };
   const of = { caller, requestId: `req-${randomUUID()}`, server };
@@ -80,7 +114,7 @@ async function meet(actors: (server: Parts) => Meeting['actors'] | Promise<Meeti
   return {
     ...meeting,
     async afterAll() {
-      await reportAll({ result: 'success' });
+      await reportAll(imageMade);
       const left = await query(
         cloud.database('cell1'),
         `select a.action, i.task, i.task_state from instances i left join instance_actions a on a.instance_uuid = i.uuid and a.finish_time is null
@@ -95,6 +129,7 @@ async function meet(actors: (server: Parts) => Meeting['actors'] | Promise<Meeti
 }
 
 const success: Report = { result: 'success' };
+const imageMade: Report = { ...success, image: { size: 1, checksum: 'c', disk_format: 'raw', properties: {} } };
 const failure: Report = { result: 'failure', message: 'The disk is broken.' };
 
 let sequence = 0;
@@ -204,6 +239,40 @@ const meetings: Readonly<Record<string, () => Promise<Meeting>>> = {
       await act(server, 'softReboot', later(0));
       return { report: () => reportAll(success), reaper: () => reapAndBoot(cloud) };
     }),
+
+  'an image and a delete': () => meetForImage((server) => ({ action: () => makeImage(server), delete: server.remove })),
+  'an image on a host that reports later and a delete': () =>
+    meetForImage((server) => ({ action: () => makeImage(server, later()), delete: () => server.remove(later()) })),
+  'two images': () => meetForImage((server) => ({ one: () => makeImage(server), other: () => makeImage(server) }), true),
+  'a backup and an image, on hosts that report later': () =>
+    meetForImage((server) => ({
+      one: () => makeImage(server, later(), { type: 'daily', rotation: 1 }),
+      other: () => makeImage(server, later()),
+    })),
+  'an image and a state that an admin sets': () =>
+    meetForImage((server) => ({ action: () => makeImage(server, later()), admin: () => reset(server) })),
+  'an image and the reaper': () =>
+    meetForImage((server) => ({ action: () => makeImage(server, later()), reaper: () => reapAndBoot(cloud, later()) })),
+  'a report of an image and a delete': () =>
+    meetForImage(async (server) => {
+      await makeImage(server, later());
+      return { report: () => reportAll(imageMade), delete: server.remove };
+    }),
+  'a report of an image and the same again': () =>
+    meetForImage(async (server) => {
+      await makeImage(server, later(), { type: 'daily', rotation: 1 });
+      return { one: () => reportAll(imageMade), other: () => reportAll(imageMade) };
+    }, true),
+  'a report of an image, and another that it failed': () =>
+    meetForImage(async (server) => {
+      await makeImage(server, later());
+      return { one: () => reportAll(imageMade), other: () => reportAll(failure) };
+    }, true),
+  'a report of an image and the reaper who finds it overdue': () =>
+    meetForImage(async (server) => {
+      await makeImage(server, later(0));
+      return { report: () => reportAll(imageMade), reaper: () => reapAndBoot(cloud) };
+    }, true),
 };
 
 test.each(Object.entries(meetings))('%s', { timeout: 0 }, async (_, newMeeting) => {

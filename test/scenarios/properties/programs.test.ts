@@ -1,5 +1,5 @@
 /**
- * Random programs of boots, deletes, actions, changes, failing hosts, cells that are down or asleep, reapers and crashes, against a model that knows only what clients
+ * Random programs of boots, second chances, deletes, actions, changes, failing hosts, cells that are down or asleep, reapers and crashes, against a model that knows only what clients
  * were promised. While a program runs no promised server is ever missing, none is listed twice, no deleted one is ever seen, what was changed is shown, and states
  * stand only as Nova has them; at rest the audit finds nothing.
  * PROGRAMS sets how many (`npm run soak` sets 100,000), SEED repeats a run.
@@ -8,6 +8,7 @@ import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { audit } from '../../../compute/audit/audit.ts';
+import { rescheduleBuried } from '../../../compute/servers/reschedule-buried.ts';
 import { type ServerAction, serverActions } from '../../../compute/servers/tasks/actions.ts';
 import { query } from '../../../database/data-api/client.ts';
 import { type Cloud, startCloud, type User } from '../../fixtures/cloud.ts';
@@ -76,6 +77,7 @@ const actions = [
   ...['SOFT', 'HARD'].map((type) => ({ reboot: { type } })),
   { changePassword: { adminPass: 'secret' } },
   ...[cirros, otherImage].map((imageRef) => ({ rebuild: { imageRef, name: 'rebuilt' } })),
+  ...[{ createImage: { name: 'image' } }, { createBackup: { name: 'backup', backup_type: 'daily', rotation: 1 } }],
 ];
 
 /** A change, and what is shown of it when it was made. */
@@ -179,6 +181,11 @@ const commands = {
         if (status === 202 || status === 503) model.reset.add(id);
       },
   ),
+  sendAgain: fc.constant<Command>(async ({ user }) => {
+    const options = { dryRun: false, before: async () => {}, progress: () => {} };
+    const ofUser = { servers: null, project: user.projectId, cause: null };
+    await rescheduleBuried(cloud.service.api, ofUser, options).catch(unreachable);
+  }),
   failHosts: fc
     .tuple(
       fc.subarray(hosts),
@@ -236,6 +243,11 @@ const named = Object.entries(commands).map(([name, arbitrary]) =>
 );
 
 /** Each begins with a server, so that there is something to change. */
+/** An operator's command ends when a database does not answer. */
+function unreachable(error: unknown): void {
+  expect(error).toMatchObject({ name: 'DatabaseUnreachable' });
+}
+
 const program = fc.array(fc.oneof(...named), { minLength: 1, maxLength: 12 }).map((rest) => [boot(() => ({})), ...rest]);
 
 interface ListedServer {

@@ -1,7 +1,7 @@
 /** The bodies of actions, as Nova's schemas have them. */
 import * as z from 'zod';
 import type { Microversion } from '../microversions.ts';
-import { integerFrom, text, uuid } from '../shared/parameters.ts';
+import { integerFrom, metadata, name, text, uuid } from '../shared/parameters.ts';
 
 /** A reboot. */
 export const rebootBody = z.strictObject({
@@ -32,3 +32,11 @@ export function lockBody(microversion: Microversion) {
 export const consoleOutputBody = z.strictObject({
   'os-getConsoleOutput': z.strictObject({ length: z.union([z.null(), integerFrom(-1)]).optional() }),
 });
+
+const image = { name, metadata: metadata.optional() };
+
+/** An image of a server. */
+export const imageBody = z.strictObject({ createImage: z.strictObject(image) });
+
+/** A backup of a server, of a type of which a number is kept. */
+export const backupBody = z.strictObject({ createBackup: z.strictObject({ ...image, backup_type: z.string(), rotation: integerFrom(0) }) });

@@ -14,6 +14,7 @@ import { resetState } from '../../../../compute/servers/reset-state.ts';
 import { type ServerAction, serverActions } from '../../../../compute/servers/tasks/actions.ts';
 import { findImage } from '../../../../image/images.ts';
 import { apiDatabase } from '../../../shared/database.ts';
+import { sealOf } from '../../../shared/secrets.ts';
 import { gone, malformed } from '../../http/pipeline/http-error.ts';
 import { actionBody, actionRoute } from '../../http/routing/action-route.ts';
 import { refusingRoute } from '../../http/routing/refusing-route.ts';
@@ -26,6 +27,7 @@ import { showConsoleOutput } from './console-output.ts';
 import { consoleBody, refuseConsole } from './consoles.ts';
 import { removeServer } from './delete.ts';
 import { findWholeServer } from './find.ts';
+import { imageActions } from './images.ts';
 import { performAction } from './perform-action.ts';
 import { rebuildAction } from './rebuild.ts';
 import { refuseUnbuilt, type Unbuilt } from './refuse-unbuilt.ts';
@@ -98,12 +100,16 @@ async function rescue(request: ApiRequest<z.infer<typeof rescueBody>>) {
       throw new BadRequest(`Requested rescue image '${image}' is not supported`);
     });
   }
-  await performAction(request, { action: serverActions.rescue, arguments: { password: adminPass, ...(image && { image }) } });
+  await performAction(request, {
+    ...{ action: serverActions.rescue, arguments: image === undefined ? {} : { image } },
+    seal: sealOf({ admin_password: adminPass, files: [] }),
+  });
   return { adminPass };
 }
 
 async function changePassword(request: ApiRequest<z.infer<typeof passwordBody>>) {
-  await performAction(request, { action: serverActions.changePassword, arguments: { password: request.body.changePassword.adminPass } });
+  const { adminPass } = request.body.changePassword;
+  await performAction(request, { action: serverActions.changePassword, seal: sealOf({ admin_password: adminPass, files: [] }) });
   return undefined;
 }
 
@@ -184,8 +190,7 @@ const actions: Readonly<Record<string, Route>> = {
   'os-migrateLive': unbuilt('os_compute_api:os-migrate-server:migrate_live', 'os-migrateLive', 'active', 'paused'),
   evacuate: unbuilt('os_compute_api:os-evacuate'),
 
-  createImage: unbuilt('os_compute_api:servers:create_image', 'createImage', 'active', 'stopped', 'paused', 'suspended'),
-  createBackup: unbuilt('os_compute_api:os-create-backup', 'createBackup', 'active', 'stopped', 'paused', 'suspended'),
+  ...imageActions,
 
   changePassword: act('os_compute_api:os-admin-password', () => passwordBody, changePassword),
   'os-getConsoleOutput': act('os_compute_api:os-console-output', () => consoleOutputBody, showConsoleOutput),

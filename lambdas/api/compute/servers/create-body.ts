@@ -121,6 +121,7 @@ export function bootRequest(body: CreateBody, microversion: Microversion): BootR
     metadata: server.metadata,
     tags: [...new Set(server.tags ?? [])],
     files: server.personality ?? [],
+    adminPassword: server.adminPass ?? null,
     keyName: server.key_name ?? null,
     userData: server.user_data ?? null,
     availabilityZone: server.availability_zone ?? null,

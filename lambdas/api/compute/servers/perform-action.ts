@@ -11,11 +11,11 @@ import { changeOf } from './change-of.ts';
 /** @throws what beginAction throws. */
 export async function performAction(
   request: Pick<ApiRequest, 'caller' | 'requestId' | 'params'>,
-  { action, arguments: known = {} }: Pick<ActionRequest, 'action' | 'arguments'>,
+  asked: Pick<ActionRequest, 'action' | 'arguments' | 'seal'>,
 ): Promise<void> {
   const of = changeOf(request);
   identify({ servers: [of.server] });
   await scheduleReaper();
-  const { error } = await beginAction(apiDatabase(), hostDriver(), { ...of, action, arguments: known }, settings());
+  const { error } = await beginAction(apiDatabase(), hostDriver(), { ...of, ...asked }, settings());
   if (error !== undefined) log().warn('the host was not asked; the reaper does it', { error });
 }

@@ -5,6 +5,7 @@ import { type RebuildRequest, rebuildServer } from '../../../../compute/servers/
 import { apiDatabase } from '../../../shared/database.ts';
 import { hostDriver } from '../../../shared/host-driver.ts';
 import { identify, log } from '../../../shared/observation/invocation.ts';
+import { sealOf } from '../../../shared/secrets.ts';
 import { settings } from '../../../shared/settings.ts';
 import { scheduleReaper } from '../../../workflows/reaper/schedule.ts';
 import { type ApiRequest, type Route, route } from '../../http/routing/route.ts';
@@ -37,11 +38,12 @@ function rebuildBody(microversion: Microversion) {
 
 type RebuildBody = z.infer<ReturnType<typeof rebuildBody>>;
 
-function rebuildRequest({ rebuild }: RebuildBody, microversion: Microversion): RebuildRequest {
+function rebuildRequest({ rebuild }: RebuildBody, microversion: Microversion, password: string): RebuildRequest {
+  const files = rebuild.personality ?? [];
   const diskConfig = rebuild['OS-DCF:diskConfig'];
   return {
     imageId: rebuild.imageRef,
-    password: rebuild.adminPass ?? randomBytes(9).toString('base64url'),
+    seal: sealOf({ admin_password: password, files }),
     name: rebuild.name,
     description: rebuild.description,
     hostname: rebuild.hostname,
@@ -52,7 +54,7 @@ function rebuildRequest({ rebuild }: RebuildBody, microversion: Microversion): R
     autoDiskConfig: diskConfig && diskConfig === 'AUTO',
     accessIPv4: rebuild.accessIPv4,
     accessIPv6: rebuild.accessIPv6,
-    files: rebuild.personality ?? [],
+    files,
     preserveEphemeral: rebuild.preserve_ephemeral,
     reimagesVolumes: microversion.has('volumesReimaged'),
   };
@@ -61,7 +63,8 @@ function rebuildRequest({ rebuild }: RebuildBody, microversion: Microversion): R
 async function rebuild(request: ApiRequest<RebuildBody>) {
   const { caller, microversion, baseUrl, body } = request;
   const of = changeOf(request);
-  const asked = rebuildRequest(body, microversion);
+  const adminPass = body.rebuild.adminPass ?? randomBytes(9).toString('base64url');
+  const asked = rebuildRequest(body, microversion, adminPass);
   identify({ servers: [of.server] });
   await scheduleReaper();
   const { error, ...server } = await rebuildServer(apiDatabase(), hostDriver(), of, asked, settings());
@@ -79,7 +82,7 @@ async function rebuild(request: ApiRequest<RebuildBody>) {
         ...shown,
         ...(microversion.has('rebuildKeypairs') && { key_name }),
         ...(microversion.has('noPersonality') && { user_data }),
-        adminPass: asked.password,
+        adminPass,
       },
     },
   };

@@ -5,6 +5,7 @@ import { listServers } from '../../../../compute/servers/list-servers.ts';
 import { showServer } from '../../../../compute/servers/show-server.ts';
 import { apiDatabase } from '../../../shared/database.ts';
 import { identify, log, measure } from '../../../shared/observation/invocation.ts';
+import { sealOf } from '../../../shared/secrets.ts';
 import { startBoot } from '../../../workflows/boot/start.ts';
 import { scheduleReaper } from '../../../workflows/reaper/schedule.ts';
 import { type ApiRequest, type Route, route } from '../../http/routing/route.ts';
@@ -27,7 +28,10 @@ import { volumeAttachmentRoutes } from './volume-attachments.ts';
 
 async function create({ caller, requestId, microversion, body, baseUrl }: ApiRequest<CreateBody>) {
   await scheduleReaper();
-  const reservation = await createServers(apiDatabase(), caller, requestId, bootRequest(body, microversion));
+  const request = bootRequest(body, microversion);
+  const adminPass = request.adminPassword ?? randomBytes(9).toString('base64url');
+  const seal = sealOf({ admin_password: adminPass, files: request.files });
+  const reservation = await createServers(apiDatabase(), caller, requestId, request, seal);
   const { reservationId: execution, servers } = reservation;
   identify({ reservation: execution, servers });
   measure('BootsAccepted', servers.length);
@@ -50,7 +54,7 @@ async function create({ caller, requestId, microversion, body, baseUrl }: ApiReq
         links,
         'OS-DCF:diskConfig': server['OS-DCF:diskConfig'] ?? 'MANUAL',
         security_groups: server.security_groups ?? [{ name: 'default' }],
-        adminPass: server.adminPass ?? randomBytes(9).toString('base64url'),
+        adminPass,
       },
     },
   };

@@ -124,8 +124,8 @@ function adminAttributes(instance: Instance, microversion: Microversion): object
     ...(microversion.has('extendedAttributes')
       ? {
           'OS-EXT-SRV-ATTR:hostname': instance.hostname,
-          'OS-EXT-SRV-ATTR:kernel_id': '',
-          'OS-EXT-SRV-ATTR:ramdisk_id': '',
+          'OS-EXT-SRV-ATTR:kernel_id': instance.kernel_id ?? '',
+          'OS-EXT-SRV-ATTR:ramdisk_id': instance.ramdisk_id ?? '',
           'OS-EXT-SRV-ATTR:launch_index': instance.launch_index,
           'OS-EXT-SRV-ATTR:reservation_id': instance.reservation_id,
           'OS-EXT-SRV-ATTR:root_device_name': instance.root_device_name,

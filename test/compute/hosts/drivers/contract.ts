@@ -2,8 +2,11 @@
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { audit } from '../../../../compute/audit/audit.ts';
 import { buildProperty, type Simulation } from '../../../../compute/hosts/drivers/simulated.ts';
+import { changeFlavor } from '../../../../database/api/flavors.ts';
 import { query } from '../../../../database/data-api/client.ts';
+import { blockDeviceColumns } from '../../../../database/servers/columns.ts';
 import { createImage } from '../../../../image/images.ts';
+import { listenToHosts, spawnsOf } from '../../../fixtures/asked-operations.ts';
 import type { Cloud, User } from '../../../fixtures/cloud.ts';
 import { comeToRest } from '../../../fixtures/rest.ts';
 
@@ -50,6 +53,69 @@ export function contract(name: string, simulation: Partial<Simulation>, cloudOfT
       await atRest();
       expect(await user.settled(id)).toMatchObject({ status: 'ACTIVE' });
       expect(await allocations(id)).toBe(3);
+    });
+
+    test('a host is asked for the very server that its client wants, whichever host it is, by all ways to it', async () => {
+      behave({ opensSecrets: true, ...(simulation.reportAfter === undefined && { failingHosts: ['cell1-host1', 'cell1-host2'] }) });
+      const asked = listenToHosts();
+      const { service } = cloud;
+      const { id: imageId } = await createImage(service.api, {
+        ...{ name: 'image', diskFormat: 'qcow2', minDisk: 1, minRam: 1, project: null, properties: { os_distro: 'debian' } },
+      });
+      const image = { id: imageId, properties: { os_distro: 'debian' } };
+      const { body: made } = await user.send<{ keypair: { name: string; public_key: string } }>('POST', '/os-keypairs', {
+        ...{ body: { keypair: { name: 'key' } }, microversion: 56 },
+      });
+      const flavorRef = await cloud.newFlavor({ ram: 64 });
+      await changeFlavor(service.api, flavorRef, { specs: { 'hw:cpu_policy': 'shared' } });
+      await query(service.api, 'update flavors set swap = 64, ephemeral_gb = 1 where flavorid = :flavorRef', { flavorRef });
+      const files = [{ path: '/etc/motd', contents: Buffer.from('hello').toString('base64') }];
+      const user_data = Buffer.from('#cloud-config').toString('base64');
+      const root = { uuid: image.id, source_type: 'image', destination_type: 'local', boot_index: 0, delete_on_termination: true };
+      const server = {
+        ...{ name: 'Web', imageRef: image.id, flavorRef, networks: 'none', key_name: 'key', user_data, config_drive: true },
+        ...{ metadata: { role: 'web' }, tags: ['blue', 'green'], adminPass: 'secret', personality: files, description: 'd' },
+        ...{ block_device_mapping_v2: [root, { source_type: 'blank', destination_type: 'local', volume_size: 1, tag: 'data' }] },
+        ...{ return_reservation_id: true },
+      };
+      const sizes = { vcpus: 1, memory_mb: 64, root_gb: 1, ephemeral_gb: 1, swap: 64, extra_specs: { 'hw:cpu_policy': 'shared' } };
+      for (const [count, own] of [
+        [1, [{ display_name: 'Web', hostname: 'web' }]],
+        [2, [1, 2].map((number) => ({ display_name: `Web-${number}`, hostname: `web-${number}` }))],
+      ] as const) {
+        const { body } = await user.send<{ reservation_id: string }>('POST', '/servers', {
+          ...{ body: { server: { ...server, min_count: count, max_count: count } }, microversion: 56 },
+        });
+        const { reservation_id } = body;
+        expect(body).toEqual({ reservation_id: expect.any(String) });
+        const { body: found } = await user.send<{ servers: { id: string }[] }>(
+          'GET',
+          `/servers?reservation_id=${reservation_id}&sort_key=display_name&sort_dir=asc`,
+        );
+        expect(found.servers).toHaveLength(count);
+        for (const [index, { id }] of found.servers.entries()) {
+          expect(await user.settled(id)).toMatchObject({ status: 'ACTIVE' });
+          const spawns = spawnsOf(asked, id);
+          expect(spawns.length).toBeGreaterThan(0);
+          for (const { guest, opened } of spawns) {
+            expect(guest).toEqual({
+              ...{ ...own[index], launch_index: index, reservation_id, availability_zone: 'nova' },
+              ...{ project_id: user.projectId, user_id: user.userId, flavor: { flavorid: flavorRef, name: flavorRef, ...sizes } },
+              ...{ image, kernel_id: '', ramdisk_id: '', root_device_name: null, config_drive: true, user_data },
+              ...{ metadata: { role: 'web' }, tags: ['blue', 'green'], security_groups: ['default'], trusted_certs: null, addresses: [] },
+              key: { name: 'key', public_key: made.keypair.public_key },
+              system_metadata: expect.objectContaining({ owner_user_name: expect.any(String), image_base_image_ref: image.id }),
+              block_device_mappings: [
+                expect.objectContaining({ source_type: 'image', boot_index: 0, image_id: image.id }),
+                expect.objectContaining({ source_type: 'blank', volume_size: 1, tag: 'data' }),
+                expect.objectContaining({ source_type: 'blank', guest_format: 'swap', volume_size: 64 }),
+              ],
+            });
+            expect(Object.keys(guest.block_device_mappings[0] ?? {}).toSorted()).toEqual([...blockDeviceColumns.keys()].toSorted());
+            expect(opened).toEqual({ admin_password: 'secret', files });
+          }
+        }
+      }
     });
 
     test('a server whose host fails is started on another', async () => {

@@ -50,6 +50,8 @@ const requests: Readonly<Record<ServerActionName, readonly object[]>> = {
   rebuildStopped: [{ 'os-stop': null }, { rebuild: { imageRef: 'c1220500-0000-4000-8000-000000000001' } }],
   changePassword: [{ changePassword: { adminPass: 'secret' } }],
   triggerCrashDump: [{ trigger_crash_dump: null }],
+  createImage: [{ createImage: { name: 'image' } }],
+  createBackup: [{ createBackup: { name: 'backup', backup_type: 'daily', rotation: 1 } }],
 };
 
 const states = `select vm_state, task_state, power_state, task, host from instances where uuid = :id::uuid`;

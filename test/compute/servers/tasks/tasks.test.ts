@@ -80,7 +80,7 @@ async function records() {
 
 function report(operation: TaskOperation | undefined, result: Report, name: ServerActionName): Promise<boolean> {
   if (!operation) throw new Error('the host was not asked');
-  return applyReport(operation.cell, serverActions[name], { ...operation.task, server: operation.server }, result);
+  return applyReport(cloud.service.api, operation.cell, serverActions[name], { ...operation.task, server: operation.server }, result);
 }
 
 const success: Report = { result: 'success' };

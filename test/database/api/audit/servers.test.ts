@@ -49,8 +49,8 @@ async function waiting(uuid: string = randomUUID()): Promise<string> {
 }
 
 const nothing: Omit<ServerRecords, 'uuid'> = {
-  ...{ mapped: false, deleted: false, cell: null, requested: null, target_cell: null, specified: false, image: null },
-  ...{ hosts: [], host_cells: [], allocated: null, cleanups: [], cleanup_ages: [] },
+  ...{ mapped: false, deleted: false, cell: null, requested: null, target_cell: null, former_cell: null, specified: false, image: null },
+  ...{ hosts: [], host_cells: [], allocated: null, cleanups: [], cleanup_ages: [], queued_images: 0 },
 };
 const about = (seconds: number) => expect.toSatisfy((age: unknown) => Number(age) >= seconds && Number(age) < seconds + 30);
 

@@ -1,51 +1,11 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+/** Logins and tokens as Keystone has them, and who may ask for what. */
+import { describe, expect, test } from 'vitest';
 import * as z from 'zod';
-import { ensureProject } from '../../../../database/api/projects.ts';
-import { ensureUser } from '../../../../database/api/users.ts';
 import { query } from '../../../../database/data-api/client.ts';
-import { hashPassword, verifyPassword } from '../../../../identity/password.ts';
-import { handler } from '../../../../lambdas/api/identity.ts';
-import { asking, type Json } from '../events.ts';
-import { type ApiServices, startApiServices } from '../services.ts';
+import type { Json } from '../events.ts';
+import { ann, ask, credentials, demo, inDefault, login, other, services, tokenOf, usePeople } from './people.ts';
 
-const ask = asking(handler);
-const demo = 'd'.repeat(32);
-const ann = 'a'.repeat(32);
-let services: ApiServices;
-let other: string;
-
-beforeAll(async () => {
-  services = await startApiServices();
-  const { database } = services;
-  const passwordHash = await hashPassword('secret');
-  await ensureProject(database, { name: 'demo', id: demo });
-  other = await ensureProject(database, { name: 'other' });
-  await ensureProject(database, { name: 'closed' });
-  await ensureUser(database, { name: 'ann', id: ann, passwordHash, project: demo, role: 'member' });
-  await ensureUser(database, { name: 'ann', passwordHash, project: other, role: 'reader' });
-  await ensureUser(database, { name: 'root', passwordHash: await hashPassword('rootpw'), project: demo, role: 'admin' });
-  await ensureUser(database, { name: 'gone', passwordHash, project: demo, role: 'member' });
-  await query(database, `update users set enabled = false where name = 'gone'`);
-}, 60_000);
-afterAll(() => services?.stop());
-beforeEach(() => {
-  process.env.PUBLIC_URL = '';
-});
-
-const inDefault = { domain: { name: 'Default' } };
-
-function credentials(user: object, scope?: unknown): object {
-  return { auth: { identity: { methods: ['password'], password: { user } }, ...(scope !== undefined && { scope }) } };
-}
-
-function login(user: object, scope?: unknown, url = '/identity/v3/auth/tokens') {
-  return ask(url, { method: 'POST', body: credentials(user, scope) });
-}
-
-async function tokenOf(name: string, password: string, project?: string): Promise<string> {
-  const { headers } = await login({ name, ...inDefault, password }, project && { project: { name: project, ...inDefault } });
-  return headers['x-subject-token'] ?? '';
-}
+usePeople();
 
 describe('a login', () => {
   test('by name answers with a token for the project, with the catalog', async () => {
@@ -208,69 +168,6 @@ describe('a token', () => {
   });
 });
 
-describe('a list', () => {
-  const names = async (path: string, token: string) => {
-    const { status, body } = await ask(`/identity/v3/${path}`, { token });
-    expect(status, path).toBe(200);
-    return (body[path.startsWith('users') ? 'users' : 'projects'] as unknown as Json[]).map(({ name }) => name);
-  };
-
-  test.each([
-    ['users?enabled=false', ['gone']],
-    ['users?enabled=0', ['gone']],
-    ['users?enabled=True', ['ann', 'root']],
-    ['users?enabled', ['ann', 'root']],
-    ['users?enabled=true&name=gone', []],
-    ['users?name=ann&name=root', []],
-    ['users?name__contains=o', ['gone', 'root']],
-    ['users?name__startswith=g', ['gone']],
-    ['users?name__endswith=nn', ['ann']],
-    ['users?name__contains=O', []],
-    ['users?name__icontains=O', ['gone', 'root']],
-    ['users?domain_id=default', ['ann', 'gone', 'root']],
-    ['users?domain_id=elsewhere', []],
-    ['users?idp_id=x', []],
-    ['users?unique_id=x', []],
-    ['users?password_expires_at=lt:2030-01-01T00:00:00Z', []],
-    ['projects?enabled=false', []],
-    ['projects?parent_id=default&name__contains=e', ['closed', 'demo', 'other']],
-    ['projects?parent_id=elsewhere', []],
-    ['projects?is_domain=true', []],
-    ['projects?is_domain=False', ['closed', 'demo', 'other']],
-    ['projects?tags=a', []],
-    ['projects?tags-any=a,b', []],
-    ['projects?not-tags=a', ['closed', 'demo', 'other']],
-    ['projects?not-tags-any=a', ['closed', 'demo', 'other']],
-  ])('%s finds what it says, and nothing else', async (path, found) => {
-    expect(await names(path, await tokenOf('root', 'rootpw'))).toEqual(found);
-  });
-
-  test.each([
-    ...['enabled=maybe', 'enabled__contains=t', 'name__like=a', 'email=a', 'nonsense', '__proto__=x', 'constructor=x'],
-    ...['limit=x', 'limit=0', 'marker=nobody', 'sort_key=name'],
-  ])('is refused for what it cannot be asked: %s', async (query) => {
-    for (const list of ['users', 'projects']) {
-      const { status, body } = await ask(`/identity/v3/${list}?${query}`, { token: await tokenOf('root', 'rootpw') });
-      expect([status, body.error?.title], list).toEqual([400, 'Bad Request']);
-    }
-  });
-
-  test('leads from page to page, and the link keeps the filter', async () => {
-    const token = await tokenOf('root', 'rootpw');
-    const first = await ask('/identity/v3/users?limit=1&enabled=true', { token });
-    expect(first.body).toMatchObject({
-      users: [{ name: 'ann' }],
-      links: {
-        self: 'https://cloud.example/identity/v3/users?limit=1&enabled=true',
-        next: `https://cloud.example/identity/v3/users?limit=1&enabled=true&marker=${ann}`,
-        previous: null,
-      },
-    });
-    const second = await ask(`/identity/v3/users?limit=1&enabled=true&marker=${ann}`, { token });
-    expect(second.body).toMatchObject({ users: [{ name: 'root' }], links: { next: null } });
-  });
-});
-
 test('nothing but logins and version documents is public', async () => {
   for (const path of ['auth/tokens', 'auth/catalog', 'auth/projects', 'projects', 'users', 'nothing']) {
     expect((await ask(`/identity/v3/${path}`)).status, path).toBe(401);
@@ -303,30 +200,4 @@ test.each([
 ])('what is there is not said to be missing for what is not built of it: %s %s', async (method, path) => {
   const { status, body } = await ask(`/identity/v3${path}`, { method, token: await tokenOf('ann', 'secret') });
   expect([status, body.error?.message]).toEqual([501, 'The requested functionality is not supported.']);
-});
-
-describe('ensuring', () => {
-  test('twice is like once, but for the password', async () => {
-    const { database } = services;
-    expect(await ensureProject(database, { name: 'other' })).toBe(other);
-    const passwordHash = await hashPassword('changed');
-    const id = await ensureUser(database, { name: 'new', passwordHash: await hashPassword('first'), project: other, role: 'member' });
-    expect(await ensureUser(database, { name: 'new', passwordHash, project: other, role: 'member' })).toBe(id);
-    expect((await login({ name: 'new', ...inDefault, password: 'first' })).status).toBe(401);
-    expect((await login({ name: 'new', ...inDefault, password: 'changed' })).body.token).toMatchObject({
-      user: { id },
-      roles: [{ name: 'member' }],
-    });
-    await expect(ensureUser(database, { name: 'x', passwordHash, project: other, role: 'king' })).rejects.toThrow(/role does not exist/);
-  });
-});
-
-test('passwords are hashed with salt and compared whole', async () => {
-  const [one, two] = [await hashPassword('päss'), await hashPassword('päss')];
-  expect(one).toMatch(/^\$scrypt\$ln=14,r=8,p=1\$/);
-  expect(one).not.toBe(two);
-  expect(await verifyPassword('päss', one)).toBe(true);
-  expect(await verifyPassword('päs', one)).toBe(false);
-  expect(await verifyPassword('', undefined)).toBe(false);
-  await expect(verifyPassword('x', 'plain')).rejects.toThrow(/scrypt/);
 });

@@ -4,7 +4,6 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vit
 import { mostCells } from '../../../../compute/boot/try-another-cell.ts';
 import { configuration } from '../../../../compute/scheduler/configuration.ts';
 import { query } from '../../../../database/data-api/client.ts';
-import { mostProperties } from '../../../../image/images.ts';
 import { serversOfExecution } from '../../../../lambdas/workflows/boot/schedule-servers.ts';
 import { workflows } from '../../../../lambdas/workflows/index.ts';
 import { stateMachineArn } from '../../../../local/aws/arns.ts';
@@ -60,9 +59,7 @@ test('names as long as they may be fit into the state', () => {
   const state = { version: 1, ...ids, servers, placements: Array.from({ length: serversOfExecution }, () => placement) };
   expect(Buffer.byteLength(JSON.stringify(state))).toBeLessThan(mostBytes);
 
-  const pairs = Array.from({ length: mostProperties }, (_, index) => [String(index).padEnd(255, 'x'), '中'.repeat(255)]);
-  const image = { id: randomUUID(), properties: Object.fromEntries(pairs) };
-  const created = { ...placement, connection: `rds-data://${'x'.repeat(500)}`, flavor: { vcpus: 1, memory_mb: 1, root_gb: 1 }, image };
+  const created = { ...placement, connection: `rds-data://${'x'.repeat(500)}` };
   // Of an error it keeps 32,768 characters.
   const ofServer = { ...placement, created, failure: { Error: 'BuildFailure', Cause: 'x'.repeat(32_768) } };
   expect(Buffer.byteLength(JSON.stringify(ofServer))).toBeLessThan(mostBytes);

@@ -85,8 +85,9 @@ describe('a step goes on with the state of the release before', () => {
 
   async function created() {
     const { server, created } = await createServer(cloud);
-    const names = ['execution', 'server', 'host', 'fencing_token', 'connection', 'flavor', 'image', 'alternates', 'attempt'] as const;
-    return { server, state: { ...only(created, ...names), request_id: server.requestId } };
+    const names = ['execution', 'server', 'host', 'fencing_token', 'connection', 'alternates', 'attempt'] as const;
+    const spec = { flavor: { vcpus: 1, memory_mb: 512, root_gb: 1 }, image: null };
+    return { server, state: { ...only(created, ...names), ...spec, request_id: server.requestId } };
   }
 
   test('CreateInCell, and BuildOnHost after it', async () => {

@@ -77,7 +77,7 @@ describe('changes', () => {
       { server },
     );
     expect(Object.fromEntries(kept.map(({ key, value }) => [key, value]))).toEqual({
-      ...{ image_base_image_ref: other, image_container_format: 'bare', image_disk_format: 'raw', image_min_disk: '0', image_min_ram: '0' },
+      ...{ image_base_image_ref: other, image_container_format: 'bare', image_disk_format: 'raw', image_min_disk: '1', image_min_ram: '0' },
       ...{ image_os_distro: 'other', owner_project_name: expect.any(String), owner_user_name: expect.any(String) },
     });
   });
@@ -195,6 +195,16 @@ describe('a body', () => {
     [100, { user_data: 'YQ=='.repeat(20_000) }, /is too long/],
     [100, { trusted_image_certificates: [] }, /trusted_image_certificates/],
     [100, { trusted_image_certificates: ['a', 'a'] }, /trusted_image_certificates/],
+    [100, { trusted_image_certificates: [''] }, /trusted_image_certificates|is too short/],
+    [100, { trusted_image_certificates: Array.from({ length: 51 }, (_, id) => `${id}`) }, /is too long/],
+    [100, { description: 'x'.repeat(256) }, /is too long/],
+    [100, { description: 'a\u0001b' }, /description/],
+    [100, { key_name: '' }, /is too short/],
+    [100, { key_name: 1 }, /is not of type 'string'/],
+    [100, { name: ' ' }, /An invalid 'name' value was provided/],
+    [100, { metadata: { '': 'x' } }, /does not match any of the regexes/],
+    [100, { metadata: { ['x'.repeat(256)]: 'x' } }, /does not match any of the regexes/],
+    [100, { metadata: { key: 'x'.repeat(256) } }, /is too long/],
     [100, { hostname: '' }, /hostname/],
     [93, { hostname: 'host.example' }, /does not match/],
     [1, { personality: [{ path: 'x' }] }, /'contents' is a required property/],
@@ -230,6 +240,10 @@ describe('is refused, and changes nothing', () => {
   test('for one that does not fit the flavor', async () => {
     await refused({ imageRef: await cloud.newImage({ minRam: 4_096 }) }, "Flavor's memory is too small for requested image.");
     const disk = 2 ** 30;
+    await refused(
+      { imageRef: await cloud.newImage({ size: 2 * disk }) },
+      `Flavor's disk is too small for requested image. Flavor disk is ${disk} bytes, image is ${2 * disk} bytes.`,
+    );
     await refused(
       { imageRef: await cloud.newImage({ minDisk: 100 }) },
       `Flavor's disk is smaller than the minimum size specified in image metadata. Flavor disk is ${disk} bytes, minimum size is ${100 * disk} bytes.`,

@@ -91,9 +91,9 @@ export let token: string;
 export function signTokens(): void {
   let aws: Aws;
   beforeAll(async () => {
-    const kms = await createKms({ keyFile: undefined });
+    const kms = await createKms({ folder: undefined });
     aws = await startAws({ services: [kms.service] });
-    Object.assign(process.env, aws.environment, { TOKEN_KEY: kms.keyArn, TOKEN_PUBLIC_KEY: kms.publicKey, PUBLIC_URL: '' });
+    Object.assign(process.env, aws.environment, { TOKEN_KEY: kms.token.keyArn, TOKEN_PUBLIC_KEY: kms.token.publicKey, PUBLIC_URL: '' });
     token = await tokenWith('member');
   });
   afterAll(() => aws.close());

@@ -17,9 +17,9 @@ const subject: TokenSubject = {
 let aws: Aws;
 
 beforeAll(async () => {
-  const kms = await createKms({ keyFile: undefined });
+  const kms = await createKms({ folder: undefined });
   aws = await startAws({ services: [kms.service] });
-  Object.assign(process.env, aws.environment, { TOKEN_KEY: kms.keyArn, TOKEN_PUBLIC_KEY: kms.publicKey });
+  Object.assign(process.env, aws.environment, { TOKEN_KEY: kms.token.keyArn, TOKEN_PUBLIC_KEY: kms.token.publicKey });
 });
 afterAll(() => aws.close());
 afterEach(() => vi.useRealTimers());

@@ -1,6 +1,6 @@
 /**
- * Returns the public half of the key that signs tokens to CloudFormation, which puts it into the environment of the functions that check them: they need no
- * right on the key, no client of KMS and no call. It runs when its resource is made and when that names another key.
+ * Returns the public half of a key to CloudFormation, which puts it into the environment of the functions that work with it, to check tokens or to seal secrets:
+ * they need no right on the key, no client of KMS and no call. It runs when its resource is made and when that names another key.
  */
 import { GetPublicKeyCommand, KMSClient } from '@aws-sdk/client-kms';
 import * as z from 'zod';
@@ -23,7 +23,7 @@ const requestSchema = z.object({
  * @throws ZodError for what is no such request; Error when CloudFormation does not take the answer.
  */
 export function handler(event: unknown, context?: InvocationContext): Promise<void> {
-  return observed('token-public-key', context, async () => {
+  return observed('public-key', context, async () => {
     const { RequestType, ResponseURL, ResourceProperties, PhysicalResourceId, ...request } = requestSchema.parse(event);
     const { KeyId } = ResourceProperties;
     const deleted = RequestType === 'Delete';

@@ -5,13 +5,13 @@ import { json } from 'node:stream/consumers';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { issueToken } from '../../../lambdas/api/http/tokens/issue-token.ts';
 import { verifyToken } from '../../../lambdas/api/http/tokens/token.ts';
-import { handler } from '../../../lambdas/deploy/token-public-key.ts';
+import { handler } from '../../../lambdas/deploy/public-key.ts';
 import { createKms } from '../../../local/aws/kms.ts';
 import { startAws } from '../../../local/aws/server.ts';
 
 /** Runs the function as CloudFormation does, with the key of a deployment, and returns what CloudFormation gets. */
 async function request(change: Record<string, unknown> = {}, status = 200) {
-  const kms = await createKms({ keyFile: undefined });
+  const kms = await createKms({ folder: undefined });
   const aws = await startAws({ services: [kms.service] });
   onTestFinished(() => aws.close());
   const answers: unknown[] = [];
@@ -23,9 +23,9 @@ async function request(change: Record<string, unknown> = {}, status = 200) {
   await once(cloudFormation, 'listening');
   const { port } = cloudFormation.address() as AddressInfo;
   onTestFinished(() => void vi.unstubAllEnvs());
-  for (const [name, value] of Object.entries({ ...aws.environment, TOKEN_KEY: kms.keyArn })) vi.stubEnv(name, value);
-  const ids = { StackId: 'stack', RequestId: 'request', LogicalResourceId: 'TokenPublicKey' };
-  const ResourceProperties = { ServiceToken: 'function', KeyId: kms.keyArn };
+  for (const [name, value] of Object.entries({ ...aws.environment, TOKEN_KEY: kms.token.keyArn })) vi.stubEnv(name, value);
+  const ids = { StackId: 'stack', RequestId: 'request', LogicalResourceId: 'PublicKeysToken' };
+  const ResourceProperties = { ServiceToken: 'function', KeyId: kms.token.keyArn };
   const ResponseURL = `http://127.0.0.1:${port}/answer?signature=x`;
   await handler({ RequestType: 'Create', ResponseURL, ...ids, ResourceProperties, ...change });
   return { ids, kms, answers };
@@ -34,7 +34,7 @@ async function request(change: Record<string, unknown> = {}, status = 200) {
 test('what CloudFormation gets checks what the key signs', async () => {
   const { ids, kms, answers } = await request();
   const PublicKey = expect.any(String);
-  expect(answers).toEqual(['PUT', { ...ids, PhysicalResourceId: kms.keyArn, Status: 'SUCCESS', Data: { PublicKey } }]);
+  expect(answers).toEqual(['PUT', { ...ids, PhysicalResourceId: kms.token.keyArn, Status: 'SUCCESS', Data: { PublicKey } }]);
   const [, { Data }] = answers as [string, { Data: { PublicKey: string } }];
   vi.stubEnv('TOKEN_PUBLIC_KEY', Data.PublicKey);
   const subject = { user: { id: 'a', name: 'ann' }, project: null, roles: [], methods: ['password'] };

@@ -1,7 +1,7 @@
 /** The sequence number of the last report of each host that was applied; an earlier one that comes later changes nothing. */
 
 export const hostReports = {
-  version: 11,
+  version: 13,
   name: 'host-reports',
   sql: `
 create table host_reports (
