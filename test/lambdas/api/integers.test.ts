@@ -72,6 +72,7 @@ const ours = [
     'api resource_providers.generation',
     'api build_failures.builds',
     'api pending_cleanups.generation',
+    'api host_cleanups.generation',
   ],
   'api cell_mappings.simulated_hosts',
   ...['api instance_mappings.instances', 'api instance_mappings.cores', 'api instance_mappings.ram'],

@@ -253,6 +253,20 @@ describe('a root disk made of an image is bound by what binds a boot from it', (
     }
   });
 
+  test('an admin sees them with the server, and none where the image says so', async () => {
+    const admin = await cloud.newUser('admin');
+    const { id: open } = await boot({});
+    for (const [properties, shown] of [
+      [{ kernel_id: open, ramdisk_id: open }, open],
+      [{ kernel_id: 'nokernel', ramdisk_id: open }, ''],
+      [{}, ''],
+    ] as const) {
+      const { body } = await boot({ properties });
+      const server = await admin.settled(body.server.id);
+      expect(server).toMatchObject({ 'OS-EXT-SRV-ATTR:kernel_id': shown, 'OS-EXT-SRV-ATTR:ramdisk_id': shown });
+    }
+  });
+
   test('and by what its properties ask of a host', async () => {
     const { user, body } = await boot({ properties: { img_hv_type: 'xen' } });
     expect(await user.settled(body.server.id)).toMatchObject({ status: 'ERROR', image: '' });

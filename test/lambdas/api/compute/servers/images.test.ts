@@ -233,6 +233,21 @@ describe('an image is gone', () => {
   });
 });
 
+test.each([
+  ['the image is active', 'api', "status = 'active'", 'queued'],
+  ['its task has ended', 'cell1', 'ended as', 'active'],
+])('what stops before %s is done again by the reaper', async (_, cluster, sql, left) => {
+  const down = cloud.service.dataApi.faults.add({ cluster, kind: 'down', sql: (each) => each.includes(sql) });
+  const image = await made(backup(1));
+  expect([await statusOf(image), down.hits > 0]).toEqual([left, true]);
+  const { body } = await user.send<{ server: Json }>('GET', `/servers/${server}`);
+  expect(body.server).toMatchObject({ 'OS-EXT-STS:task_state': 'image_backup' });
+  await comeToRest(cloud.service);
+  expect([await own(), await statusOf(image)]).toEqual([[image], 'active']);
+  const { body: records } = await user.send<{ instanceActions: Json[] }>('GET', `/servers/${server}/os-instance-actions`);
+  expect(records.instanceActions[0]).toMatchObject({ action: 'createBackup', message: null });
+});
+
 test('metadata of an image counted until 2.38; since then it has at most 128 properties', async () => {
   const admin = await cloud.newUser('admin');
   await ensureProject(cloud.service.api, { name: user.projectId, id: user.projectId });
