@@ -14,6 +14,7 @@ import { recoverHost } from './recover-host.ts';
 export interface Reports {
   api: Database;
   driver: Driver;
+  settings: Settings;
   /** Starts the boot workflow under the name of the execution, once. */
   startBoot(boot: ContinuedBoot): Promise<void>;
 }
@@ -28,7 +29,10 @@ export async function applyHostReport(
 }
 
 /** Applies a report; returns the build that it ended. */
-export async function applyLateReport({ api, driver, startBoot }: Reports, { about, report }: LateReport): Promise<EndedBuild | undefined> {
+export async function applyLateReport(
+  { api, driver, settings, startBoot }: Reports,
+  { about, report }: LateReport,
+): Promise<EndedBuild | undefined> {
   switch (about.operation) {
     case 'spawn':
       return await applyBuildReport(driver, startBoot, { about, report });
@@ -37,7 +41,7 @@ export async function applyLateReport({ api, driver, startBoot }: Reports, { abo
       return undefined;
     default: {
       const action = actionOf(about.task.action, about.arguments.type);
-      if (action) await applyReport(api, about.cell, action, { ...about.task, server: about.server }, report);
+      if (action) await applyReport({ api, settings }, about.cell, action, { ...about.task, server: about.server }, report);
       return undefined;
     }
   }

@@ -44,9 +44,10 @@ export async function syncPowerStates(
   await Promise.all(
     toStop.map(async ({ server, vm_state }) => {
       // So that a reaper ends it, whatever happens here.
-      await findInstanceMappingToChange(api, server, null);
-      const { error } = await startTask(api, driver, settings, cell, {
-        ...{ server, requestId, action: serverActions.stop, userId: null, projectId: null, arguments: {} },
+      const mapping = await findInstanceMappingToChange(api, server, null);
+      if (!mapping || mapping.generation === null) return;
+      const { error } = await startTask({ api, driver, settings }, cell, {
+        ...{ server, note: mapping.generation, requestId, action: serverActions.stop, userId: null, projectId: null, arguments: {} },
         precondition: { unlocked: false, hosted: false, vmStates: [vm_state], taskStates: [null] },
       });
       if (error) throw error;

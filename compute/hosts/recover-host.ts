@@ -66,7 +66,7 @@ async function recoverServer(recovering: Recovering, server: ServerOfHost): Prom
       const action = actionOf(task.action, task.arguments.type);
       // A build is no action of a client's, and leaves ERROR.
       if (!action) await end({ vm_state: 'error' }, interrupted);
-      else await applyReport(api, cell, action, name, { result: 'failure', message: interrupted });
+      else await applyReport({ api, settings }, cell, action, name, { result: 'failure', message: interrupted });
       return;
     }
     case 'activate':
@@ -81,7 +81,7 @@ async function recoverServer(recovering: Recovering, server: ServerOfHost): Prom
       const attempt = await inCell(cell, 'changing', (database) => takeTaskAgain(database, name, again));
       if (attempt === undefined) return;
       const guest = { server: uuid, host, fencing_token, cell };
-      await askHost(api, driver, settings, action, { ...guest, task: { ...name, attempt }, arguments: again.arguments });
+      await askHost({ api, driver, settings }, action, { ...guest, task: { ...name, attempt }, arguments: again.arguments });
     }
   }
 }
@@ -92,9 +92,18 @@ async function resumeGuest({ api, driver, settings, cell }: Recovering, server: 
   const shallRun = vm_state === 'active' && task_state === null && power_state === running && guest_state !== running;
   if (!shallRun || !settings.resume_guests_state_on_host_boot) return;
   // So that a reaper ends it, whatever happens here.
-  await findInstanceMappingToChange(api, uuid, null);
-  const { error } = await startTask(api, driver, settings, cell, {
-    ...{ server: uuid, requestId: `req-${randomUUID()}`, action: serverActions.hardReboot, userId: null, projectId: null, arguments: {} },
+  const mapping = await findInstanceMappingToChange(api, uuid, null);
+  if (!mapping || mapping.generation === null) return;
+  const { error } = await startTask({ api, driver, settings }, cell, {
+    ...{
+      server: uuid,
+      note: mapping.generation,
+      requestId: `req-${randomUUID()}`,
+      action: serverActions.hardReboot,
+      userId: null,
+      projectId: null,
+      arguments: {},
+    },
     precondition: { unlocked: false, hosted: false, vmStates: ['active'], taskStates: [null] },
   });
   if (error) throw error;

@@ -63,7 +63,7 @@ async function apply(body: string): Promise<void> {
 }
 
 async function applyLate(late: LateReport): Promise<void> {
-  const ended = await applyLateReport({ api: apiDatabase(), driver: hostDriver(), startBoot }, late);
+  const ended = await applyLateReport({ api: apiDatabase(), driver: hostDriver(), settings: settings(), startBoot }, late);
   const { server, host, operation } = late.about;
   log().info('reported', { server, host, operation, result: late.report.result });
   if (ended) buildEnded('BootsActive', [ended]);

@@ -1,17 +1,17 @@
 /** A task begins: accepted by one statement in the server's cell, then handed to its host. What could not be handed over, the reaper hands over again. */
 import { beginTask, type FoundServer, type Precondition } from '../../../database/cell/tasks.ts';
-import type { Database } from '../../../database/data-api/client.ts';
 import { inCell } from '../../cells/reach.ts';
-import type { Driver } from '../../hosts/drivers/driver.ts';
-import type { Settings } from '../../settings.ts';
 import type { ServerAction } from './actions.ts';
 import { askHost } from './ask-host.ts';
+import type { Tasks } from './tasks.ts';
 
 /** A task that shall begin; the server must have been noted as a pending cleanup. */
 export interface TaskRequest {
   server: string;
   requestId: string;
   action: ServerAction;
+  /** Generation of its pending cleanup. */
+  note: number;
   /** Who asks; null for what nobody asks for. */
   userId: string | null;
   projectId: string | null;
@@ -33,17 +33,11 @@ export interface StartedTask {
  * @param cell URL of the database of the server's cell.
  * @throws DatabaseUnreachable when the cell does not answer before the task has begun.
  */
-export async function startTask(
-  api: Database,
-  driver: Driver,
-  settings: Settings,
-  cell: string,
-  request: TaskRequest,
-): Promise<StartedTask> {
-  const { server, requestId: request_id, action, userId, projectId, precondition } = request;
+export async function startTask(tasks: Tasks, cell: string, request: TaskRequest): Promise<StartedTask> {
+  const { server, requestId: request_id, action, note, userId, projectId, precondition } = request;
   const asked = { ...action.manner, ...request.arguments };
   const task = {
-    ...{ server, action: action.recorded, event: action.event, request_id, taskState: action.taskState, userId, projectId },
+    ...{ server, action: action.recorded, event: action.event, request_id, taskState: action.taskState, note, userId, projectId },
     arguments: asked,
   };
   const found = await inCell(cell, 'changing', (database) => beginTask(database, task, precondition));
@@ -51,7 +45,7 @@ export async function startTask(
   const { host, fencing_token } = found;
   try {
     const name = { action: action.recorded, request_id, attempt: 1 };
-    await askHost(api, driver, settings, action, { server, host, fencing_token, cell, task: name, arguments: asked });
+    await askHost(tasks, action, { server, host, fencing_token, cell, task: name, arguments: asked });
     return { found };
   } catch (error) {
     return { found, error };
