@@ -3,6 +3,7 @@ import { noteBegun } from '../../../database/cell/tasks.ts';
 import type { Database } from '../../../database/data-api/client.ts';
 import { inCell } from '../../cells/reach.ts';
 import type { Driver, TaskOperation } from '../../hosts/drivers/driver.ts';
+import type { Guest } from '../../hosts/drivers/guest.ts';
 import type { Settings } from '../../settings.ts';
 import { taskContext } from '../secrets.ts';
 import type { ServerAction } from './actions.ts';
@@ -18,13 +19,12 @@ export async function askHost(
   driver: Driver,
   { shutdown_timeout }: Settings,
   action: ServerAction,
-  request: Omit<TaskOperation, 'operation' | 'time' | 'secrets'>,
+  request: Omit<TaskOperation, 'operation' | 'time' | 'guest' | 'secrets'> & { guest?: Guest },
 ): Promise<string | null> {
   const { cell, server, task } = request;
   const { sealed, ...known } = request.arguments;
   const answer = await driver.begin({
-    ...request,
-    arguments: known,
+    ...{ ...request, arguments: known, guest: request.guest ?? null },
     secrets: sealed === undefined ? null : { sealed, context: taskContext(server, task.request_id) },
     operation: action.operation,
     time: action.time + (action.shutsDown ? shutdown_timeout : 0),
