@@ -39,8 +39,8 @@ export interface Rescheduled {
   name: string | null;
   project: string | null;
   cause: string | null;
-  /** `buried` is what a dry run would send; the others than `sent` stay where they are. */
-  outcome: 'sent' | 'not found' | Standing;
+  /** `buried` is what a dry run would send, and `changed` what somebody changed or deleted meanwhile; the others than `sent` stay where they are. */
+  outcome: 'sent' | 'changed' | 'not found' | Standing;
 }
 
 /** How to send them. */
@@ -89,7 +89,7 @@ export async function rescheduleBuried(api: Database, choice: Choice, options: R
 
 /** Returns those that may be sent, and what there is to say of the others. */
 async function choose(connection: string, found: readonly IndexedServer[], { servers, cause }: Choice) {
-  const inCell0 = found.filter(({ standing }) => standing === 'buried' || standing === 'changing').map(({ uuid }) => uuid);
+  const inCell0 = found.filter(({ standing }) => standing === 'buried').map(({ uuid }) => uuid);
   const said = inCell0.length > 0 ? await inCell(connection, 'tending', (database) => summarizeBuried(database, inCell0)) : [];
   const summaries = new Map<string, BuriedSummary>(said.map((summary) => [summary.uuid, summary]));
   const rows = found.map(({ uuid, project, standing }): Rescheduled => {
@@ -117,7 +117,7 @@ async function send(api: Database, connection: string, found: readonly IndexedSe
   });
   const sent = new Set<string>();
   for (const batch of batches(returning)) for (const uuid of await rescheduleServers(api, cell0, batch)) sent.add(uuid);
-  return chosen.map((row): Rescheduled => ({ ...row, outcome: sent.has(row.server) ? 'sent' : 'changing' }));
+  return chosen.map((row): Rescheduled => ({ ...row, outcome: sent.has(row.server) ? 'sent' : 'changed' }));
 }
 
 /** What a build request has of the columns that are the same in every server when it is accepted: a client or the image may have set them. */

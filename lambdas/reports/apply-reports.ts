@@ -6,6 +6,7 @@ import { type LateReport, operationNames } from '../../compute/hosts/drivers/dri
 import { apiDatabase } from '../shared/database.ts';
 import { hostDriver } from '../shared/host-driver.ts';
 import { type InvocationContext, log, observed } from '../shared/observation/invocation.ts';
+import { settings } from '../shared/settings.ts';
 import { buildEnded } from '../workflows/boot/build-ended.ts';
 import { startBoot } from '../workflows/boot/start.ts';
 
@@ -47,7 +48,7 @@ export const handler = ({ Records }: SQSEvent, context?: InvocationContext): Pro
 async function apply(body: string): Promise<void> {
   try {
     const late = lateReport.parse(JSON.parse(body));
-    const ended = await applyLateReport({ api: apiDatabase(), driver: hostDriver(), startBoot }, late);
+    const ended = await applyLateReport({ api: apiDatabase(), driver: hostDriver(), settings: settings(), startBoot }, late);
     const { server, host, operation } = late.about;
     log().info('reported', { server, host, operation, result: late.report.result });
     if (ended) buildEnded('BootsActive', [ended]);

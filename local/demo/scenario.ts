@@ -1,9 +1,14 @@
 /** What the demo does, section by section: each does something as a client, shows what became of it, and compares that with what should. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { addHosts } from '../../compute/hosts/hosts.ts';
+import { defaultHostResources } from '../../compute/hosts/simulated-hosts.ts';
+import { rescheduleBuried } from '../../compute/servers/reschedule-buried.ts';
 import { listHosts } from '../../database/api/hosts/hosts.ts';
 import { findInstanceMapping } from '../../database/api/servers/instance-mappings.ts';
 import { findInstances } from '../../database/cell/instances/find.ts';
 import { parseDatabaseUrl } from '../../database/data-api/url.ts';
+import { setting } from '../../lambdas/shared/environment.ts';
+import { wakeReaper } from '../../operator/deployment/wake-reaper.ts';
 import type { Service } from '../deployment/service.ts';
 import { type Client, logIn, type Reply } from './client.ts';
 import { type Cell, milliseconds, type Report } from './report.ts';
@@ -63,6 +68,7 @@ export async function runScenario(starting: Promise<Service>, report: Report): P
   await showList(context, servers);
   await showReason(context, servers.giant);
   await showActions(context, servers);
+  await showSecondChance(context, servers.giant);
   await remove(context, servers);
   context.trace.stop();
   report.section('Stop the cloud');
@@ -73,7 +79,7 @@ function introduce(report: Report): void {
   report.say(
     'A large cloud is cut into cells. A cell is a group of hosts with a database of its own, so that no database grows too large and no failure spreads. ' +
       'An index knows which cell has which server. But which cell has a server that no host can hold? A cell without hosts: cell0. There it is kept whole, ' +
-      'in status ERROR with the reason, until its owner has seen it and deletes it, like any other server.',
+      'in status ERROR with the reason, until its owner deletes it like any other server, or a host can hold it.',
   );
   report.draw([
     '                                       a host fits        ┌───────┐ ┌───────┐',
@@ -262,6 +268,49 @@ async function showActions({ report, member }: Context, { small, giant }: Record
   ]);
   report.say(`demo reads: ${refused.body?.conflictingRequest.message.replace(giant.id, '{giant}')}`);
   expect('the answers to stop and start', [stopped.status, started.status, refused.status], [202, 202, 409]);
+  report.took();
+}
+
+interface ShownAction {
+  instanceAction: { events: { event: string; result: string }[] };
+}
+
+async function showSecondChance({ service, report, member, admin }: Context, giant: Server): Promise<void> {
+  report.section('A second chance for giant');
+  report.say(
+    'A host joins that has the disk. The operator sends what is in cell0 for want of disk through the boot again: each keeps its id and all that it was asked for with.',
+  );
+  const [host = ''] = await addHosts(service.api, 'cell2', 1, { ...defaultHostResources, DISK_GB: 2 * giantDisk });
+  const choice = { servers: null, project: null, cause: 'DISK_GB' };
+  const sent = await rescheduleBuried(service.api, choice, { dryRun: false, before: async () => {}, progress: () => {} });
+  const waiting = await member.send<{ server: ShownServer }>('GET', `/servers/${giant.id}`);
+  await wakeReaper(setting('REAPER_STATE_MACHINE'), 0);
+  await becomes(member, giant, (status) => status !== 'BUILD');
+  const shown = await member.send<{ server: ShownServer }>('GET', `/servers/${giant.id}`);
+  const mapping = await findInstanceMapping(service.api, giant.id, null);
+  const actions = `/servers/${giant.id}/os-instance-actions`;
+  const list = await admin.send<{ instanceActions: { action: string; request_id: string }[] }>('GET', actions);
+  const request = list.body.instanceActions.find(({ action }) => action === 'create')?.request_id;
+  const create = await admin.send<ShownAction>('GET', `${actions}/${request}`);
+  const results = create.body.instanceAction.events.map(({ result }) => result);
+  report.table([
+    ['operator', 'cellzero hosts add cell2 --disk-gb 2000', host],
+    ['operator', 'cellzero reschedule --cause DISK_GB', sent.map(({ name, outcome }) => `${name}: ${outcome}`).join(', ')],
+  ]);
+  report.table([
+    ['demo', ...exchange('GET /v2.1/servers/{giant}', waiting), waiting.body.server.status],
+    ['demo', ...exchange('GET /v2.1/servers/{giant}', shown), { text: shown.body.server.status, tone: 'good' }],
+    ['admin', ...exchange(`GET …/os-instance-actions/{create}`, create), `tries, newest first: ${results.join(', ')}`],
+  ]);
+  expect(
+    'what was sent',
+    sent.map(({ server, outcome }) => [server, outcome]),
+    [[giant.id, 'sent']],
+  );
+  expect('the way of giant from cell0', [waiting.body.server.status, shown.body.server.status], ['BUILD', 'ACTIVE']);
+  expect('the home of giant after its second chance', mapping?.cell?.name, 'cell2');
+  expect('the tries of giant', results, ['Success', 'Error']);
+  expect('the quota in use after a second chance', await quota(member), { instances: 2, cores: 2, memory: 3_072 });
   report.took();
 }
 

@@ -81,7 +81,7 @@ async function reschedule(api: Database, deployment: Deployment, choice: Choice,
 const outcomes: Readonly<Record<Rescheduled['outcome'], string>> = {
   sent: 'sent',
   buried: 'would be sent',
-  changing: 'is being changed or deleted; try again in some minutes',
+  changed: 'was changed or deleted meanwhile; try again',
   waiting: 'is on its way into a cell',
   elsewhere: 'is in another cell',
   deleted: 'is deleted',

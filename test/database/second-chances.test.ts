@@ -71,12 +71,24 @@ test('a server leaves cell0 once, by the token with which it was read, with the 
   expect(await changesNothing(api, () => rescheduleServers(api, cell0, [read]))).toEqual(new Set([server.id]));
 });
 
-test('it stays when it is deleted, when something is noted for it, and in another cell', async () => {
+test('what was noted for it in cell0 is done with, and nothing else is', async () => {
   const read = await returning();
-  const mapping = `from instance_mappings where instance_uuid = '${server.id}'`;
-  await query(api, `insert into pending_cleanups (instance_uuid, cell_id) select instance_uuid, cell_id ${mapping}`);
-  await expectStays(read);
-  await query(api, 'delete from pending_cleanups');
+  await query(api, `insert into pending_cleanups (instance_uuid, cell_id) select '${server.id}', id from cell_mappings`);
+  await query(
+    api,
+    `insert into pending_cleanups (instance_uuid, cell_id) select gen_random_uuid(), id from cell_mappings where name = 'cell0'`,
+  );
+  expect(await rescheduleServers(api, cell0, [read])).toEqual(new Set([server.id]));
+  const left = `
+    select instance_uuid = '${server.id}' as own, name from pending_cleanups p join cell_mappings c on c.id = p.cell_id order by 2`;
+  expect(await query(api, left)).toEqual([
+    { own: false, name: 'cell0' },
+    { own: true, name: 'cell1' },
+  ]);
+});
+
+test('it stays when it is deleted, and in another cell', async () => {
+  const read = await returning();
   await query(api, `update instance_mappings set queued_for_delete = true where instance_uuid = '${server.id}'`);
   await expectStays(read);
   await query(

@@ -41,10 +41,13 @@ export interface Destroy extends OnHost {
   operation: 'destroy';
 }
 
-/** What a host is asked to do to a server that it has, by the names of Nova's virt driver methods. */
+/**
+ * What a host is asked to do to a server that it has, by the names of Nova's virt driver methods. A hypervisor that can neither soft-delete nor restore powers
+ * the guest off and on, as Nova has it.
+ */
 export const operationNames = [
   ...(['power_on', 'power_off', 'reboot', 'pause', 'unpause', 'suspend', 'resume', 'rescue', 'unrescue', 'rebuild'] as const),
-  ...(['set_admin_password', 'trigger_crash_dump', 'snapshot'] as const),
+  ...(['set_admin_password', 'trigger_crash_dump', 'snapshot', 'soft_delete', 'restore'] as const),
 ] as const;
 export type OperationName = (typeof operationNames)[number];
 

@@ -175,11 +175,12 @@ function goOn(
   // An acceptance that is sent again may find its task over: then nothing follows any more.
   if (instance.task?.request_id !== requestId) return [];
   const task = { action: rebuild.recorded, request_id: requestId, attempt: 1 };
+  const tasks = { api, driver, settings };
   if (rejection !== undefined)
-    return [applyReport(api, cell, rebuild, { ...task, server: uuid }, { result: 'failure', message: rejection })];
+    return [applyReport(tasks, cell, rebuild, { ...task, server: uuid }, { result: 'failure', message: rejection })];
   const action = vm_state === 'stopped' ? rebuildStopped : rebuild;
   const known = instance.task.arguments;
-  const asked = askHost(api, driver, settings, action, {
+  const asked = askHost(tasks, action, {
     ...{ server: uuid, host, fencing_token, cell, task, arguments: known },
     guest: guestOf(instance),
   });

@@ -3,7 +3,7 @@
  * and what it leaves. An action that fails leaves a fault; most leave the server's state as it is.
  */
 import type { Precondition } from '../../../database/cell/tasks.ts';
-import type { TaskState, VmState } from '../../../database/servers/document.ts';
+import { type TaskState, taskStates, type VmState, vmStates } from '../../../database/servers/document.ts';
 import type { OperationName } from '../../hosts/drivers/driver.ts';
 
 /** An action of a server. */
@@ -141,6 +141,16 @@ export const serverActions = {
   createBackup: {
     ...{ ...snapshot, word: 'createBackup', recorded: 'createBackup', event: 'compute_backup_instance' },
     taskState: 'image_backup',
+  },
+  // A delete where deleted servers may be restored.
+  softDelete: {
+    ...{ ...usual, word: 'delete', recorded: 'delete', event: 'compute_soft_delete_instance', vmStates },
+    taskStates: [null, ...taskStates.filter((state) => state !== 'soft-deleting')],
+    ...{ taskState: 'soft-deleting', operation: 'soft_delete', after: { vm_state: 'soft-delete', power_state: shutDown } },
+  },
+  restore: {
+    ...{ ...usual, word: 'restore', recorded: 'restore', event: 'compute_restore_instance' },
+    ...{ vmStates: ['soft-delete'], taskState: 'restoring', operation: 'restore', after: active },
   },
 } as const satisfies Readonly<Record<string, ServerAction>>;
 

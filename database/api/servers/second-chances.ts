@@ -8,8 +8,6 @@ import type { Former } from './build-requests.ts';
 /** Where a server stands that may be asked for. */
 export type Standing =
   | 'buried'
-  /** In cell0, and something that began there has not come to its end: a delete, perhaps. */
-  | 'changing'
   /** On its way into a cell. */
   | 'waiting'
   /** In another cell. */
@@ -41,7 +39,6 @@ export async function listServersToReschedule(
     api,
     `select m.id, m.instance_uuid as uuid, m.project_id as project, m.fencing_token,
        case when m.queued_for_delete then 'deleted' when m.cell_id is null then 'waiting' when c.uuid <> :cell0::uuid then 'elsewhere'
-         when exists (select from pending_cleanups p where p.instance_uuid = m.instance_uuid and p.cell_id = m.cell_id) then 'changing'
          else 'buried' end as standing
      from instance_mappings m left join cell_mappings c on c.id = m.cell_id
      where ${which} and (:project::text is null or m.project_id = :project) and m.id > :after order by m.id limit :limit`,
@@ -61,8 +58,9 @@ export interface ReturningServer extends FencedServer {
 
 /**
  * Takes servers out of cell0: from this one statement on each is a build request again, under a new execution and the next token, and has no cell. One that was
- * deleted, or that anybody has taken a later token for since it was read, stays; so does one for which something is noted there. Nobody has moved it yet: the
- * reaper starts it. Its quota is not touched. Sent twice, it answers the same.
+ * deleted, or that anybody has taken a later token for since it was read, stays. What was noted for it in cell0 is done with: its row is closed and lives, so
+ * a delete or an action that began there has done nothing, and finds the build request when it goes on. Nobody has moved it yet: the reaper starts it. Its
+ * quota is not touched. Sent twice, it answers the same.
  * @returns the uuids of those that were taken out.
  */
 export async function rescheduleServers(api: Database, cell0: string, servers: readonly ReturningServer[]): Promise<Set<string>> {
@@ -79,13 +77,15 @@ export async function rescheduleServers(api: Database, cell0: string, servers: r
        select m.id, m.cell_id from instance_mappings m join asked on asked.uuid = m.instance_uuid
        join cell_mappings c on c.id = m.cell_id and c.uuid = :cell0::uuid
        where m.fencing_token = asked.fencing_token and not m.queued_for_delete
-         and not exists (select from pending_cleanups p where p.instance_uuid = m.instance_uuid and p.cell_id = m.cell_id)
        order by m.id for update of m),
      -- They have no cell, and what was begun for them before has another owner.
      freed as (
        update instance_mappings m set cell_id = null, execution = null, fencing_token = m.fencing_token + 1, updated_at = now()
        from buried where m.id = buried.id
        returning m.instance_uuid, m.project_id, m.fencing_token, buried.cell_id),
+     -- Nothing is left to do for them in cell0.
+     done as (
+       delete from pending_cleanups p using freed where p.instance_uuid = freed.instance_uuid and p.cell_id = freed.cell_id),
      -- They wait for a cell again, each for itself: one that fits is not kept by others of its request.
      requests as (
        insert into build_requests (instance_uuid, project_id, reservation_id, request_id, execution, fencing_token, instance, block_device_mappings, tags,

@@ -95,7 +95,7 @@ test('the host is asked once, for the server as it is to be, with what only it m
 });
 
 /** The statements of a rebuild after the one that accepts it, by what stands in them. */
-const statements = { 'its end': 'end_action(uuid', 'the note of its image': 'as list (uuid uuid, image jsonb, rebuilds int)' };
+const statements = { 'its end': 'end_action(i.uuid, :request_id', 'the note of its image': 'as list (uuid uuid, image jsonb, rebuilds int)' };
 
 describe.each(Object.entries(statements))('when everything stops before %s', (_, text) => {
   test.each(['before', 'after'] as const)('(%s the database has it), the reaper finishes it', async (kind) => {
@@ -179,9 +179,9 @@ test('a host that cannot run the image is not asked, and the server keeps its ow
   const [before, spec] = [await inCell(), await inSpec()];
   const stopped = cloud.service.dataApi.faults.add({
     ...{ kind: 'before', error: 'DatabaseUnavailableException' },
-    sql: (sql) => sql.includes('end_action(uuid'),
+    sql: (sql) => sql.includes('end_action(i.uuid, :request_id'),
   });
-  await rebuild(foreign);
+  expect((await rebuild(foreign)).error).toBeDefined();
   stopped.lift();
   await runReaper();
   expect(await inCell()).toEqual({ ...before, vm_state: 'error' });

@@ -215,7 +215,7 @@ test('it is chosen by the index, whatever state an admin has set in cell0, and b
   expect(await shown(id), 'buried again').toMatchObject({ status: 'ERROR', fault: { code: 500 } });
 });
 
-test('what is not in cell0, is not there, or is just being changed there is named and left alone', async () => {
+test("what is not in cell0, or not there, is named and left alone; what was refused in cell0 stands in nobody's way", async () => {
   const id = await buried();
   const nobody = '11111111-0000-4000-8000-000000000001';
   await empty();
@@ -224,21 +224,18 @@ test('what is not in cell0, is not there, or is just being changed there is name
   const deleted = await user.boot();
   await user.settled(deleted);
   await user.send('DELETE', `/servers/${deleted}`);
-  await query(
-    cloud.service.api,
-    `insert into pending_cleanups (instance_uuid, cell_id) select instance_uuid, cell_id from instance_mappings where instance_uuid = :id::uuid`,
-    { id },
-  );
+  expect((await user.send('POST', `/servers/${id}/action`, { body: { 'os-stop': null } })).status).toBe(409);
+  expect(await look(id)).toMatchObject({ cleanups: ['cell0'] });
   const all = await send({ servers: [nobody, id, living, deleted] });
   expect(new Map(all.map(({ server, outcome }) => [server, outcome]))).toEqual(
     new Map([
       [nobody, 'not found'],
-      [id, 'changing'],
+      [id, 'sent'],
       [living, 'elsewhere'],
       [deleted, 'deleted'],
     ]),
   );
-  expect(await look(id)).toMatchObject({ mapping: { cell: 'cell0', token: 1 }, request: null });
+  expect(await look(id)).toMatchObject({ shown: 'BUILD', mapping: { cell: null }, cleanups: [] });
 });
 
 test('a zone or an image that is gone since is the new reason; a flavor, a key and a group are not looked up again', async () => {

@@ -98,7 +98,10 @@ async function reset({ id: server, caller }: Parts): Promise<void> {
 async function reportAll(outcome: Report): Promise<void> {
   const continueBoot = () => Promise.reject(new Error('no build has failed'));
   for (const { about } of sent)
-    await applyLateReport({ api: cloud.service.api, driver: later(), startBoot: continueBoot }, { about, report: outcome });
+    await applyLateReport(
+      { api: cloud.service.api, driver: later(), settings: defaultSettings, startBoot: continueBoot },
+      { about, report: outcome },
+    );
 }
 
 /** Lets actors meet at an ACTIVE server; when they are done it is in no task, and every action has its end on record. */
