@@ -60,7 +60,9 @@ export interface TaskOperation extends OnHost {
   /** The task that a report must name. */
   task: Omit<TaskName, 'server'>;
   arguments: Readonly<Record<string, string>>;
-  /** The new password; null for none. */
+  /** The server as it is to be, where its disk is made anew; null where it stays. */
+  guest: Guest | null;
+  /** The new password, and the files for the inside of a disk that is made anew; null for none. */
   secrets: SealedSecrets | null;
 }
 
@@ -85,7 +87,7 @@ export interface LateReport {
   about:
     | Omit<Spawn, 'guest' | 'secrets'>
     | Destroy
-    | (Omit<TaskOperation, 'arguments' | 'secrets' | 'time'> & { arguments: { type?: string | undefined } });
+    | (Omit<TaskOperation, 'arguments' | 'guest' | 'secrets' | 'time'> & { arguments: { type?: string | undefined } });
   report: Report;
 }
 

@@ -30,6 +30,8 @@ export interface ServerAction extends Precondition {
   /** Seconds that a host has for it, beside what the guest has to shut down in order where it does. */
   time: number;
   shutsDown?: true;
+  /** Whether its host makes the disk anew, and so must know the whole server. */
+  makesDisk?: true;
   /** Whether it makes an image, which is active when it ends and gone when it fails. */
   makesImage?: true;
 }
@@ -59,6 +61,7 @@ const rebuild = {
   vmStates: ['active', 'stopped', 'error'],
   taskState: 'rebuilding',
   operation: 'rebuild',
+  makesDisk: true,
   secret: true,
   time: 600,
   shutsDown: true,
