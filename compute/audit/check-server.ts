@@ -111,6 +111,7 @@ function checkMapped(facts: ServerFacts, records: ServerRecords, home: string, c
     else checkOnHost(row, records, home, cell, context, addFinding);
     checkParts(row, home, cell, addFinding);
     checkTask(row, cleanups.includes(home), cell, context, addFinding);
+    if (row.task === null) checkSoftDeleted(row, records, cleanups.includes(home), cell, context, addFinding);
     checkImage(row, records, home, cell, addFinding);
   } else if (!cleanups.includes(home)) {
     addFinding('deleted-but-not-released', `It is deleted in ${cell}, but still counts in the index, and nothing is noted to finish it.`, {
@@ -143,6 +144,26 @@ function checkTask(
   if (!noted) addFinding('task-without-note', `Its action ${task} is under way in ${cell}, but nothing is noted to end it.`, { cell });
   if (overdue !== null && overdue >= patience) {
     addFinding('task-overdue', `Its action ${task} should have ended ${overdue} seconds ago.`, { cell });
+  }
+}
+
+function checkSoftDeleted(
+  { vm_state }: ServerRow,
+  { counted }: ServerRecords,
+  noted: boolean,
+  cell: string,
+  { patience }: AuditContext,
+  addFinding: AddFinding,
+): void {
+  const softDeleted = vm_state === 'soft-delete';
+  if (softDeleted && !noted) {
+    addFinding('soft-deleted-without-note', `It is soft-deleted in ${cell}, but nothing is noted to delete it for good.`, { cell });
+  }
+  // What is noted may still have to return its quota.
+  if (softDeleted ? counted && (patience === 0 || !noted) : !counted) {
+    addFinding('quota-of-soft-deleted', `It is ${vm_state} in ${cell}, but ${counted ? 'counts' : 'does not count'} against the quota.`, {
+      cell,
+    });
   }
 }
 

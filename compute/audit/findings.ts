@@ -42,6 +42,11 @@ export const kinds = {
   'quota-drift': { property: 'Quota is exact', meaning: 'what a project counts as used is not what its servers add up to' },
   'mapping-without-request-spec': { property: 'Quota is exact', meaning: 'a server without a request spec: its quota is never released' },
   'deleted-but-not-released': { property: 'Quota is exact', meaning: 'a server deleted in its cell that still counts in the index' },
+  'quota-of-soft-deleted': {
+    property: 'Quota is exact',
+    meaning: 'a soft-deleted server that holds quota, or another one that holds none',
+  },
+  'soft-deleted-without-note': { property: 'Nothing hangs', meaning: 'a soft-deleted server that no reaper will delete for good' },
   'task-without-note': { property: 'A task ends', meaning: 'a server in a task that no reaper will look after' },
   'state-without-task': { property: 'A task ends', meaning: 'a server with a task state, but without a task' },
   'image-not-noted': { property: 'A task ends', meaning: 'a server whose image the scheduler does not know, since it was rebuilt' },

@@ -5,18 +5,34 @@ import type { EndedBuild } from '../boot/build-on-host.ts';
 import { applyDestroyReport } from '../servers/end-deleted.ts';
 import { actionOf } from '../servers/tasks/actions.ts';
 import { applyReport } from '../servers/tasks/apply-report.ts';
-import type { Driver, LateReport } from './drivers/driver.ts';
+import type { Settings } from '../settings.ts';
+import type { Driver, HostReport, LateReport } from './drivers/driver.ts';
+import { syncPowerStates } from './power-sync.ts';
+import { recoverHost } from './recover-host.ts';
 
 /** What reports are applied with. */
 export interface Reports {
   api: Database;
   driver: Driver;
+  settings: Settings;
   /** Starts the boot workflow under the name of the execution, once. */
   startBoot(boot: ContinuedBoot): Promise<void>;
 }
 
+/** Applies what a host says of itself. */
+export async function applyHostReport(
+  { api, driver, settings }: Pick<Reports, 'api' | 'driver'> & { settings: Settings },
+  { about, cell, ...report }: HostReport,
+): Promise<void> {
+  if (about === 'started') await recoverHost({ api, driver, settings, cell }, report);
+  else await syncPowerStates(api, driver, settings, cell, report);
+}
+
 /** Applies a report; returns the build that it ended. */
-export async function applyLateReport({ api, driver, startBoot }: Reports, { about, report }: LateReport): Promise<EndedBuild | undefined> {
+export async function applyLateReport(
+  { api, driver, settings, startBoot }: Reports,
+  { about, report }: LateReport,
+): Promise<EndedBuild | undefined> {
   switch (about.operation) {
     case 'spawn':
       return await applyBuildReport(driver, startBoot, { about, report });
@@ -25,7 +41,7 @@ export async function applyLateReport({ api, driver, startBoot }: Reports, { abo
       return undefined;
     default: {
       const action = actionOf(about.task.action, about.arguments.type);
-      if (action) await applyReport(api, about.cell, action, { ...about.task, server: about.server }, report);
+      if (action) await applyReport({ api, settings }, about.cell, action, { ...about.task, server: about.server }, report);
       return undefined;
     }
   }

@@ -18,6 +18,7 @@ import { resumeTask } from '../servers/tasks/resume-task.ts';
 import { defaultSettings, type Settings } from '../settings.ts';
 import { tendBuilds } from './tend-builds.ts';
 import { tendHosts } from './tend-hosts.ts';
+import { tendSoftDeleted } from './tend-soft-deleted.ts';
 
 /** What the reaper works with. */
 export interface Reaper {
@@ -125,7 +126,8 @@ async function reapCell(reaper: Reaper, cleanups: CellCleanups, database: Databa
   reaped.resumed += builds.resumed;
   reaped.moved += builds.moved;
   reaped.overdue += builds.overdue;
-  const deleted = states.filter((state) => state.deleted);
+  const softDeleted = await tendSoftDeleted(reaper, cleanups, database, states);
+  const deleted = [...states.filter((state) => state.deleted), ...softDeleted.reclaimed];
   const ended = await endDeleted(api, reaper.driver, cell.database_connection, deleted);
   reaped.released += ended.size + (await releaseFailed(api, states, own));
   const rebuilt = states.flatMap(({ uuid, deleted, rebuilt: image }) => (image && !deleted ? { uuid, ...image } : []));
@@ -136,7 +138,7 @@ async function reapCell(reaper: Reaper, cleanups: CellCleanups, database: Databa
   reaped.overdue += tasks.failed;
   const ending = uuidsOf(deleted).filter((uuid) => !ended.has(uuid));
   const due = new Map([...builds.unfinished, ...tasks.unfinished]);
-  const unfinished = new Set([...ending, ...due.keys()]);
+  const unfinished = new Set([...ending, ...due.keys(), ...softDeleted.waiting]);
   const waiting = own.flatMap((cleanup) => {
     const due_at = due.get(cleanup.uuid);
     return due_at ? [{ ...cleanup, due_at }] : [];
@@ -156,7 +158,7 @@ async function resumeTasks({ api, driver, silence, settings = defaultSettings }:
     if (!host || !task) return;
     unfinished.set(server, undefined);
     try {
-      const after = await resumeTask(api, driver, settings, silence, { cell, server, host, fencing_token, task });
+      const after = await resumeTask({ api, driver, settings }, silence, { cell, server, host, fencing_token, task });
       done[after.done] += 1;
       if (after.dueAt === null) unfinished.delete(server);
       else unfinished.set(server, after.dueAt);

@@ -19,6 +19,7 @@ export interface ChangeOf {
 /**
  * Makes a change in the cell of a server.
  * @param word as Nova calls the change where a server refuses it.
+ * @param find reads the mapping.
  * @param change returns false or undefined when the cell does not know the server.
  * @throws NotFound when it is not there for the caller, Conflict while it has no cell, DatabaseUnreachable when its cell does not answer.
  */
@@ -28,9 +29,10 @@ export function changeInCell<Result>(
   server: string,
   word: string,
   change: (cell: Database, mapping: InstanceMapping) => Promise<Result | false | undefined>,
+  find = findInstanceMapping,
 ): Promise<Result> {
   return whileItStays(api, server, async () => {
-    const mapping = await findMapping(api, caller, server, findInstanceMapping);
+    const mapping = await findMapping(api, caller, server, find);
     if (mapping.buildRequest) throw new Conflict(inState(word, mapping.uuid, 'vm_state', mapping.buildRequest.vm_state));
     if (!mapping.cell) throw serverNotFound(server);
     const result = await inCell(mapping.cell.database_connection, 'changing', (cell) => change(cell, mapping));

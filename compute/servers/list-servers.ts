@@ -135,7 +135,7 @@ async function readServers(
 ): Promise<Server[]> {
   const asked = new Map(mappings.flatMap(({ cell }) => (cell ? [[cell.uuid, cell]] : [])));
   const members = Map.groupBy(mappings, ({ cell }) => cell?.uuid);
-  const living = listing.deleted === undefined ? 'all' : listing.deleted ? 'deleted' : 'living';
+  const living = listing.deleted === undefined ? 'all' : listing.deleted ? 'deleted' : 'listed';
   const { results, faults } = await cells.inCells([...asked.values()], ({ uuid }, database) =>
     findInstances(database, (members.get(uuid) ?? []).map(uuidOf), living, filter),
   );

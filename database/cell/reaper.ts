@@ -15,7 +15,7 @@ export interface InstanceState extends FencedServer {
   host_down: boolean;
   task: Task | null;
   deleted: boolean;
-  /** For how many seconds it is deleted; 0 for a living one. */
+  /** For how many seconds it is deleted or soft-deleted; 0 for others. */
   deleted_for: number;
   /** Its image, once it was rebuilt, and how often it was. */
   rebuilt: Omit<ImageOfServer, 'uuid'> | null;

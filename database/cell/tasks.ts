@@ -21,8 +21,11 @@ export interface NewTask extends Omit<TaskName, 'attempt'> {
   event: string;
   taskState: TaskState | null;
   arguments: Task['arguments'];
-  userId: string;
-  projectId: string;
+  /** Generation of its note in the api database, where something follows its end there. */
+  note?: number;
+  /** null for what nobody asks for. */
+  userId: string | null;
+  projectId: string | null;
 }
 
 /** A server as an action found it, and whether the task has begun. */
@@ -70,7 +73,7 @@ export function beginTaskCtes({
      accepted as (
        update instances i set task_state = :task_state, progress = 0, updated_at = now(),
          task = jsonb_build_object('action', :action, 'request_id', :request_id, 'attempt', 1, 'arguments', ${known},
-           'asked_at', now(), 'due_at', null)${assignments}
+           'asked_at', now(), 'due_at', null, 'note', :note::int)${assignments}
        from found
        where i.id = found.id and not sent_before and not (found.locked and :unlocked) and found.host is not null
          and found.vm_state in (select jsonb_array_elements_text(:vm_states::jsonb))
@@ -97,6 +100,7 @@ export function beginning(task: NewTask, precondition: Precondition) {
     request_id: task.request_id,
     task_state: task.taskState,
     arguments: task.arguments,
+    note: task.note ?? null,
     user_id: task.userId,
     project_id: task.projectId,
     unlocked: precondition.unlocked,
@@ -157,6 +161,25 @@ export async function takeNextAttempt(cell: Database, task: TaskName): Promise<n
   return taken?.attempt;
 }
 
+/**
+ * Takes a task for its next attempt whose host has started anew, so that it must be asked again, in this manner.
+ * @returns the attempt, and undefined when the task has ended, or was taken by another.
+ */
+export async function takeTaskAgain(
+  cell: Database,
+  task: TaskName,
+  { taskState, arguments: given }: Pick<NewTask, 'taskState' | 'arguments'>,
+): Promise<number | undefined> {
+  const [taken] = await query<{ attempt: number }>(
+    cell,
+    `update instances set task_state = :task_state, updated_at = now(), task = task || jsonb_build_object(
+       'attempt', :attempt::int + 1, 'asked_at', now(), 'due_at', null, 'arguments', :arguments::jsonb)
+     where ${named} returning (task->>'attempt')::int as attempt`,
+    { ...task, task_state: taskState, arguments: given },
+  );
+  return taken?.attempt;
+}
+
 /** What a task leaves. */
 export interface TaskEnd {
   /** null leaves it as it is; so do the others. */
@@ -168,25 +191,37 @@ export interface TaskEnd {
   failure: string | null;
 }
 
+/** A server as its task left it. */
+export interface EndedTask {
+  vm_state: VmState;
+  /** When it was soft-deleted; null otherwise. ISO 8601. */
+  deleted_at: string | null;
+  /** Generation of the note of the task. */
+  note: number | null;
+}
+
 /**
  * Ends a task, with a fault when it failed.
- * @returns false when it has ended before, or another took its place.
+ * @returns undefined when it has ended before, or another took its place.
  */
-export async function endTask(cell: Database, task: TaskName, end: TaskEnd): Promise<boolean> {
-  const rows = await query(
+export async function endTask(cell: Database, task: TaskName, end: TaskEnd): Promise<EndedTask | undefined> {
+  const [ended] = await query<EndedTask>(
     cell,
     `with
+     -- The task.
+     found as (select uuid, (task->>'note')::int as note from instances where ${named} for update),
      -- The server, as the task leaves it.
      ended as (
-       update instances set vm_state = coalesce(:vm_state, vm_state), power_state = coalesce(:power_state, power_state), task_state = null, task = null,
-         launched_at = case when :launched then now() else launched_at end, updated_at = now()
-       where ${named}
-       returning uuid, host, end_action(uuid, :request_id, :action, :message, :details)),
+       update instances i set vm_state = coalesce(:vm_state, vm_state), power_state = coalesce(:power_state, power_state), task_state = null, task = null,
+         launched_at = case when :launched then now() else launched_at end, updated_at = now(),
+         deleted_at = case when :vm_state::text is null then deleted_at when :vm_state = 'soft-delete' then now() end
+       from found where i.uuid = found.uuid
+       returning i.uuid, i.host, i.vm_state, i.deleted_at, found.note, end_action(i.uuid, :request_id, :action, :message, :details)),
      -- Why it failed.
      fault as (
        insert into instance_faults (instance_uuid, code, message, details, host)
        select uuid, 500, left(:details, 255), '', host from ended where :details::text is not null)
-     select uuid from ended`,
+     select vm_state, deleted_at, note from ended`,
     {
       ...task,
       vm_state: end.vm_state,
@@ -196,7 +231,7 @@ export async function endTask(cell: Database, task: TaskName, end: TaskEnd): Pro
       details: end.failure,
     },
   );
-  return rows.length > 0;
+  return ended;
 }
 
 /**

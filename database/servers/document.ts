@@ -33,18 +33,31 @@ export interface InstanceFault {
 }
 
 /** What has become of a server, in Nova's words. */
-export type VmState =
-  | ('building' | 'active' | 'stopped' | 'paused' | 'suspended' | 'rescued' | 'resized' | 'error')
-  | ('deleted' | 'soft-delete' | 'shelved' | 'shelved_offloaded');
+export const vmStates = [
+  ...(['building', 'active', 'stopped', 'paused', 'suspended', 'rescued', 'resized', 'error'] as const),
+  ...(['deleted', 'soft-delete', 'shelved', 'shelved_offloaded'] as const),
+] as const;
+export type VmState = (typeof vmStates)[number];
 
 /** What is being done to a server, in Nova's words. */
-export type TaskState =
-  | ('scheduling' | 'spawning' | 'updating_password' | 'migrating')
-  | ('powering-on' | 'powering-off' | 'pausing' | 'unpausing' | 'suspending' | 'resuming' | 'rescuing' | 'unrescuing')
-  | ('rebooting' | 'reboot_pending' | 'reboot_started' | 'rebooting_hard' | 'reboot_pending_hard' | 'reboot_started_hard')
-  | ('image_snapshot' | 'image_backup' | 'image_pending_upload' | 'image_uploading')
-  | ('rebuilding' | 'rebuild_block_device_mapping' | 'rebuild_spawning')
-  | ('resize_prep' | 'resize_migrating' | 'resize_migrated' | 'resize_finish' | 'resize_reverting');
+export const taskStates = [
+  ...([
+    'scheduling',
+    'networking',
+    'block_device_mapping',
+    'spawning',
+    'updating_password',
+    'migrating',
+    'soft-deleting',
+    'restoring',
+  ] as const),
+  ...(['powering-on', 'powering-off', 'pausing', 'unpausing', 'suspending', 'resuming', 'rescuing', 'unrescuing'] as const),
+  ...(['rebooting', 'reboot_pending', 'reboot_started', 'rebooting_hard', 'reboot_pending_hard', 'reboot_started_hard'] as const),
+  ...(['image_snapshot_pending', 'image_snapshot', 'image_backup', 'image_pending_upload', 'image_uploading'] as const),
+  ...(['rebuilding', 'rebuild_block_device_mapping', 'rebuild_spawning'] as const),
+  ...(['resize_prep', 'resize_migrating', 'resize_migrated', 'resize_finish', 'resize_reverting'] as const),
+] as const;
+export type TaskState = (typeof taskStates)[number];
 
 /** What a client changes of a server's own row. */
 export const changeableColumns = [

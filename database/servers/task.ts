@@ -23,4 +23,6 @@ export interface Task extends Omit<TaskName, 'server'> {
   asked_at: string;
   /** When its end is overdue, once the host has begun; ISO 8601. */
   due_at: string | null;
+  /** Generation of the note that was made before it was accepted; a release before this one wrote none. */
+  note?: number;
 }

@@ -2,9 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { globSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { build } from 'esbuild';
 import { afterAll, expect, test } from 'vitest';
-import { bundleOptions, entryPoints } from '../../infra/node-function.ts';
+import { entryPoints, writeBundle } from '../../infra/node-function.ts';
 
 /** Bytes; a larger bundle makes a cold start slower. */
 const limit = 500_000;
@@ -22,7 +21,7 @@ test('all functions are measured', () => {
 
 test.each(entries)('the bundle of %s is small and loads on its own', async (entry) => {
   const outfile = join(folder, `${entry.replaceAll('/', '-')}.mjs`);
-  const { warnings } = await build({ ...bundleOptions(entry), outfile });
+  const warnings = writeBundle(entry, outfile);
   const { size } = statSync(outfile);
   console.info(`${entry}: ${size} bytes`);
   expect(warnings).toEqual([]);

@@ -1,6 +1,6 @@
 /** The budgets of the design: calls of the Data API, how many of them one waits for, and paid transitions of the workflow. */
 import { readFile } from 'node:fs/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { changeFlavor } from '../../database/api/flavors.ts';
 import { workflows } from '../../lambdas/workflows/index.ts';
 import { type Call, depth } from '../../local/aws/data-api/calls.ts';
@@ -197,6 +197,15 @@ test.each([
   const id = await user.boot();
   await user.settled(id);
   expect(await requestCost('POST', `/servers/${id}/action`, body)).toEqual([calls, calls]);
+});
+
+test('a delete that can be undone takes 4 calls, and a restore 3, with their ends', async () => {
+  const id = await user.boot();
+  await user.settled(id);
+  vi.stubEnv('SETTINGS', '{"reclaim_instance_interval":3600}');
+  expect(await requestCost('DELETE', `/servers/${id}`)).toEqual([4, 4]);
+  expect(await requestCost('POST', `/servers/${id}/action`, { restore: null })).toEqual([3, 3]);
+  vi.unstubAllEnvs();
 });
 
 test.each([

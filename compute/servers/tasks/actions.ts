@@ -3,8 +3,9 @@
  * and what it leaves. An action that fails leaves a fault; most leave the server's state as it is.
  */
 import type { Precondition } from '../../../database/cell/tasks.ts';
-import type { TaskState, VmState } from '../../../database/servers/document.ts';
+import { type TaskState, taskStates, type VmState, vmStates } from '../../../database/servers/document.ts';
 import type { OperationName } from '../../hosts/drivers/driver.ts';
+import { paused, running, shutDown, suspended } from '../power-states.ts';
 
 /** An action of a server. */
 export interface ServerAction extends Precondition {
@@ -29,14 +30,11 @@ export interface ServerAction extends Precondition {
   /** Seconds that a host has for it, beside what the guest has to shut down in order where it does. */
   time: number;
   shutsDown?: true;
+  /** Whether its host makes the disk anew, and so must know the whole server. */
+  makesDisk?: true;
   /** Whether it makes an image, which is active when it ends and gone when it fails. */
   makesImage?: true;
 }
-
-const running = 1;
-const paused = 3;
-const shutDown = 4;
-const suspended = 7;
 
 /** What most actions ask. */
 const usual = { unlocked: true, hosted: false, taskStates: [null], failed: 'unchanged', time: 60 } as const;
@@ -63,6 +61,7 @@ const rebuild = {
   vmStates: ['active', 'stopped', 'error'],
   taskState: 'rebuilding',
   operation: 'rebuild',
+  makesDisk: true,
   secret: true,
   time: 600,
   shutsDown: true,
@@ -138,6 +137,16 @@ export const serverActions = {
   createBackup: {
     ...{ ...snapshot, word: 'createBackup', recorded: 'createBackup', event: 'compute_backup_instance' },
     taskState: 'image_backup',
+  },
+  // A delete where deleted servers may be restored.
+  softDelete: {
+    ...{ ...usual, word: 'delete', recorded: 'delete', event: 'compute_soft_delete_instance', vmStates },
+    taskStates: [null, ...taskStates.filter((state) => state !== 'soft-deleting')],
+    ...{ taskState: 'soft-deleting', operation: 'soft_delete', after: { vm_state: 'soft-delete', power_state: shutDown } },
+  },
+  restore: {
+    ...{ ...usual, word: 'restore', recorded: 'restore', event: 'compute_restore_instance' },
+    ...{ vmStates: ['soft-delete'], taskState: 'restoring', operation: 'restore', after: active },
   },
 } as const satisfies Readonly<Record<string, ServerAction>>;
 

@@ -5,10 +5,9 @@
 
 import { Conflict } from '../../../common/errors.ts';
 import { allows } from '../../../common/policy.ts';
-import { findInstanceMappingToChange, type InstanceMapping } from '../../../database/api/servers/instance-mappings.ts';
-import { beginTask } from '../../../database/cell/tasks.ts';
+import { findInstanceMappingToChange, type NotedMapping } from '../../../database/api/servers/instance-mappings.ts';
+import type { FoundServer } from '../../../database/cell/tasks.ts';
 import type { Database } from '../../../database/data-api/client.ts';
-import { inCell } from '../../cells/reach.ts';
 import type { Driver } from '../../hosts/drivers/driver.ts';
 import { defaultSettings } from '../../settings.ts';
 import type { ChangeOf } from '../change-in-cell.ts';
@@ -16,7 +15,8 @@ import { findMapping, serverNotFound } from '../find-server.ts';
 import { inState, refusalOf } from '../refusals.ts';
 import { type Seal, taskContext } from '../secrets.ts';
 import type { ServerAction } from './actions.ts';
-import { askHost } from './ask-host.ts';
+import { startTask } from './start-task.ts';
+import type { Tasks } from './tasks.ts';
 
 /** Who asks for what. */
 export interface ActionRequest extends ChangeOf {
@@ -26,7 +26,7 @@ export interface ActionRequest extends ChangeOf {
   /** Seals what only the host may know. */
   seal?: Seal;
   /** Reads the mapping of the server and notes it, with what the action takes in the same statement. */
-  find?(api: Database, uuid: string, projectId: string | null): Promise<InstanceMapping | undefined>;
+  find?(api: Database, uuid: string, projectId: string | null): Promise<NotedMapping | undefined>;
 }
 
 /**
@@ -40,36 +40,36 @@ export async function beginAction(
   request: ActionRequest,
   settings = defaultSettings,
 ): Promise<{ error?: unknown }> {
-  const { caller, requestId, action, find = findInstanceMappingToChange } = request;
-  const { uuid, cell, buildRequest } = await findMapping(api, caller, request.server, find);
-  if (buildRequest && !action.inCellOnly) throw new Conflict(inState(action.word, uuid, 'vm_state', buildRequest.vm_state));
-  if (!cell) throw serverNotFound(uuid);
-  const sealed = request.seal?.(taskContext(uuid, requestId));
-  const asked = { ...action.manner, ...request.arguments, ...(sealed !== undefined && { sealed }) };
-  const task = {
-    server: uuid,
-    action: action.recorded,
-    event: action.event,
-    request_id: requestId,
-    taskState: action.taskState,
-    arguments: asked,
-    userId: caller.userId,
-    projectId: caller.projectId,
-  };
-  const precondition = { ...action, unlocked: action.unlocked && !allows(caller, 'context_is_admin') };
-  const found = await inCell(cell.database_connection, 'changing', (database) => beginTask(database, task, precondition));
-  if (!found) throw serverNotFound(uuid);
-  const { host, fencing_token } = found;
-  if (!found.accepted || host === null) throw refusalOf(uuid, action.word, precondition, found);
-  const guest = { server: uuid, host, fencing_token, cell: cell.database_connection };
-  try {
-    await askHost(api, driver, settings, action, {
-      ...guest,
-      task: { action: action.recorded, request_id: requestId, attempt: 1 },
-      arguments: asked,
-    });
-    return {};
-  } catch (error) {
-    return { error };
+  const { action, find = findInstanceMappingToChange } = request;
+  const mapping = await findMapping(api, request.caller, request.server, find);
+  if (mapping.buildRequest && !action.inCellOnly) {
+    throw new Conflict(inState(action.word, mapping.uuid, 'vm_state', mapping.buildRequest.vm_state));
   }
+  const { refusal, error } = await beginInCell({ api, driver, settings }, mapping, request);
+  if (refusal) throw refusal.conflict;
+  return { error };
+}
+
+/** What became of an action: the server refused it, or it is accepted, and its host may not have been asked. */
+export interface Begun {
+  refusal?: { found: FoundServer; conflict: Conflict };
+  error?: unknown;
+}
+
+/**
+ * Begins an action of a server whose mapping was noted.
+ * @throws NotFound when the cell does not know the server, DatabaseUnreachable when it does not answer.
+ */
+export async function beginInCell(tasks: Tasks, { uuid, cell, generation }: NotedMapping, request: ActionRequest): Promise<Begun> {
+  if (!cell || generation === null) throw serverNotFound(uuid);
+  const { caller, requestId, action } = request;
+  const sealed = request.seal?.(taskContext(uuid, requestId));
+  const precondition = { ...action, unlocked: action.unlocked && !allows(caller, 'context_is_admin') };
+  const { found, error } = await startTask(tasks, cell.database_connection, {
+    ...{ server: uuid, requestId, action, precondition, arguments: { ...request.arguments, ...(sealed !== undefined && { sealed }) } },
+    ...{ note: generation, userId: caller.userId, projectId: caller.projectId },
+  });
+  if (!found) throw serverNotFound(uuid);
+  if (!found.accepted || found.host === null) return { refusal: { found, conflict: refusalOf(uuid, action.word, precondition, found) } };
+  return { error };
 }

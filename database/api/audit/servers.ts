@@ -18,6 +18,8 @@ export interface ServerRecords {
   requested: number | null;
   /** uuid of the target cell of its build request. */
   target_cell: string | null;
+  /** It counts against the quota. */
+  counted: boolean;
   /** uuid of the cell that it left for another boot, which has a row of it still. */
   former_cell: string | null;
   /** Its request spec is there. */
@@ -49,7 +51,7 @@ const lookup = (select: string) => `lateral (${select} limit 1)`;
 /** Reads the servers of a CTE `(uuid)`. */
 const records = (servers: string) => `
   select asked.uuid, m.id is not null as mapped, coalesce(m.queued_for_delete, false) as deleted, c.uuid as cell,
-    ${seconds('b.created_at')} as requested, target.uuid as target_cell, former.uuid as former_cell, s.id is not null as specified, s.image,
+    ${seconds('b.created_at')} as requested, target.uuid as target_cell, former.uuid as former_cell, coalesce(m.instances > 0, false) as counted, s.id is not null as specified, s.image,
     held.hosts, held.host_cells, ${seconds('greatest(held.changed, m.updated_at)')} as allocated,
     noted.cleanups, noted.cleanup_ages,
     (select count(*) from images where instance_uuid = asked.uuid and status = 'queued') as queued_images

@@ -27,6 +27,7 @@ export interface CellCleanups {
 /**
  * SQL that notes cleanups of a selection of (instance_uuid, cell_id, fencing_token). A server and a cell have one note between all who make it: one made
  * again is due when it was before, or at the earlier of both times: who asks a stalled server for something again and again does not keep the reaper from it.
+ * The generation of the note may be returned.
  * @param due SQL of the time at which the reaper shall look, which may name the columns of the selection; by default when nothing was noted again for as long
  *   as a step may be silent.
  */

@@ -25,8 +25,8 @@ export interface InstanceMapping {
   queuedForDelete: boolean;
 }
 
-/** SQL of a mapping's document; a build request that does not match the filter is left out of it. */
-function document(filter?: DocumentFilter): string {
+/** Returns SQL of a mapping's document; a build request that does not match the filter is left out of it. */
+export function mappingDocument(filter?: DocumentFilter): string {
   const request = `select doc from (select ${buildRequestDocument('b')} as doc) request where ${filter?.sql ?? 'true'}`;
   return `jsonb_build_object(
   'uuid', m.instance_uuid, 'projectId', m.project_id, 'userId', m.user_id, 'createdAt', m.created_at, 'queuedForDelete', m.queued_for_delete,
@@ -38,8 +38,8 @@ function document(filter?: DocumentFilter): string {
   'spec', s.spec)`;
 }
 
-/** SQL that joins all of that to mappings. */
-const joined = (mappings: string) => `${mappings} m
+/** Returns SQL that joins all of that to mappings. */
+export const joinedMappings = (mappings: string) => `${mappings} m
   left join cell_mappings c on c.id = m.cell_id
   left join build_requests b on b.instance_uuid = m.instance_uuid
   left join request_specs s on s.instance_uuid = m.instance_uuid`;
@@ -56,7 +56,7 @@ export async function findInstanceMapping(
 ): Promise<InstanceMapping | undefined> {
   const { documents } = await queryDocuments<InstanceMapping>(
     api,
-    `select m.instance_uuid as key, ${document()} as doc from ${joined('instance_mappings')}
+    `select m.instance_uuid as key, ${mappingDocument()} as doc from ${joinedMappings('instance_mappings')}
      where m.instance_uuid = :uuid::uuid and ${which === 'all' ? 'true' : 'not m.queued_for_delete'}
        and (:project_id::text is null or m.project_id = :project_id)`,
     { uuid, project_id: projectId },
@@ -81,9 +81,9 @@ export async function findInstanceMappingAndLimit(
 ): Promise<(InstanceMapping & { limit: number }) | undefined> {
   const { documents } = await queryDocuments<InstanceMapping & { limit: number }>(
     api,
-    `select m.instance_uuid as key, ${document()} || jsonb_build_object(
+    `select m.instance_uuid as key, ${mappingDocument()} || jsonb_build_object(
        'limit', coalesce((select hard_limit from quotas where project_id = :project and resource = :resource), :fallback::int)) as doc
-     from ${joined('instance_mappings')}
+     from ${joinedMappings('instance_mappings')}
      where m.instance_uuid = :uuid::uuid and not m.queued_for_delete and (:project_id::text is null or m.project_id = :project_id)`,
     { uuid, project_id: projectId, project, resource, fallback },
   );
@@ -93,6 +93,12 @@ export async function findInstanceMappingAndLimit(
 /** As findInstanceMapping, of a deleted server too. */
 export function findAnyInstanceMapping(api: Database, uuid: string, projectId: string | null): Promise<InstanceMapping | undefined> {
   return findInstanceMapping(api, uuid, projectId, 'all');
+}
+
+/** A mapping that was noted in the call that read it. */
+export interface NotedMapping extends InstanceMapping {
+  /** Of the note; null for a server without a cell, of which nothing is noted. */
+  generation: number | null;
 }
 
 /** What is read beside a mapping: CTEs, each with a comma before it, which may name the server `found`, and SQL of an object that may name them and the mapping `m`. */
@@ -115,10 +121,11 @@ export async function findInstanceMappingToChange<More extends object = object>(
   uuid: string,
   projectId: string | null,
   beside = nothing,
-): Promise<(InstanceMapping & More) | undefined> {
-  const { documents } = await queryDocuments<InstanceMapping & More>(
+): Promise<(NotedMapping & More) | undefined> {
+  const { documents } = await queryDocuments<NotedMapping & More>(
     api,
-    `select m.instance_uuid as key, ${document()} || ${beside.sql} as doc from ${joined('found')}`,
+    `select m.instance_uuid as key, ${mappingDocument()} || jsonb_build_object('generation', (select generation from begun)) || ${beside.sql} as doc
+     from ${joinedMappings('found')}`,
     { uuid, project_id: projectId, ...beside.parameters },
     {
       ctes: `
@@ -127,7 +134,7 @@ export async function findInstanceMappingToChange<More extends object = object>(
          select * from instance_mappings
          where instance_uuid = :uuid::uuid and not queued_for_delete and (:project_id::text is null or project_id = :project_id)),
        -- What is done to it begins in its cell.
-       begun as (${notePending('select instance_uuid, cell_id, fencing_token from found where cell_id is not null')})${beside.ctes}`,
+       begun as (${notePending('select instance_uuid, cell_id, fencing_token from found where cell_id is not null')} returning generation)${beside.ctes}`,
     },
   );
   return documents.get(uuid);
@@ -144,7 +151,7 @@ export interface IndexPage {
 export interface IndexRange {
   /** null sees all projects. */
   projectId: string | null;
-  /** Servers that are deleted, living, or both (undefined). */
+  /** Servers that are deleted or soft-deleted, not deleted, or all (undefined). */
   deleted: boolean | undefined;
   /** Read on after this server. */
   marker: string | null;
@@ -183,13 +190,13 @@ function readRange(api: Database, { projectId, deleted, marker, limit, direction
      page as (
        select * from instance_mappings
        where ${projectId === null ? 'true' : 'project_id = :project_id'}
-         and ${deleted === undefined ? 'true' : deleted ? 'queued_for_delete' : 'not queued_for_delete'}
+         and ${deleted === undefined ? 'true' : deleted ? '(queued_for_delete or instances = 0)' : 'not queued_for_delete'}
          ${hidden.length === 0 ? '' : `and (cell_id is null or cell_id not in (${hiddenCells}))`}
          ${marker === null ? '' : `and (created_at, id) ${before} (select created_at, id from marker)`}
        order by created_at ${order}, id ${order} limit :limit)
      select 'header' as key, jsonb_build_object('markerFound', ${marker === null ? 'true' : 'exists (select from marker)'}) as doc, 0 as position
      union all
-     select m.instance_uuid::text, ${document(filter)}, row_number() over (order by m.created_at ${order}, m.id ${order}) from ${joined('page')}`,
+     select m.instance_uuid::text, ${mappingDocument(filter)}, row_number() over (order by m.created_at ${order}, m.id ${order}) from ${joinedMappings('page')}`,
     { project_id: projectId, marker, limit, ...(hidden.length === 0 ? {} : { hidden }), ...filter?.parameters },
     { order: 'position' },
   );

@@ -1,6 +1,6 @@
 /** The first statement of an action that makes an image: the server is noted for the reaper, and its image queued. */
 import type { Database } from '../../data-api/client.ts';
-import { findInstanceMappingToChange, type InstanceMapping } from './instance-mappings.ts';
+import { findInstanceMappingToChange, type NotedMapping } from './instance-mappings.ts';
 
 /** An image that a task shall make of a server. */
 export interface NewSnapshot {
@@ -23,7 +23,7 @@ export interface NewSnapshot {
 }
 
 /** A server that an image shall be made of. */
-export interface ServerToSnapshot extends InstanceMapping {
+export interface ServerToSnapshot extends NotedMapping {
   /** The limit of its project's metadata items; -1 is unlimited. */
   metadataItems: number;
   /** How many properties the image has. */

@@ -123,7 +123,7 @@ export function releaseQuota(servers: string, allocations: 'keep' | 'release' = 
     ${allocations === 'release' ? `${releaseAllocations(servers)}, ${leaveGroups('ended', 'held')}` : leaveGroups('ended', 'ended')}`;
 }
 
-/** SQL that sums what mappings hold of the quota of their projects. One of a release before this one that does not say holds what its request spec asks for. */
+/** Returns SQL that sums what mappings hold of the quota of their projects. One of a release before this one that does not say holds what its request spec asks for. */
 export function quotaOf(mappings: string): string {
   return `
     select m.project_id, sum(m.instances)::int as instances,

@@ -19,25 +19,9 @@ export interface Deletion {
  * @returns undefined when the cell does not know the server.
  */
 export async function deleteInstance(cell: Database, uuid: string, by: ChangedBy & { force: boolean }): Promise<Deletion | undefined> {
-  const parts = serverTables
-    .filter((table) => table !== 'instance_metadata')
-    .map(
-      (table) => `
-     -- A part of it.
-     ${table}_gone as (
-       update ${table} t set deleted = t.id, deleted_at = now() from gone where t.instance_uuid = gone.uuid and t.deleted = 0)`,
-    );
   const [deletion] = await query<Deletion>(
     cell,
-    `with
-     -- The server, which nobody else deletes meanwhile.
-     found as (select uuid, id, host, fencing_token, locked, deleted, task from instances where uuid = :uuid::uuid for update),
-     -- Gone, unless it is locked, with what clients keep beside it: a change that was just made is seen by these functions alone. Tags go for good.
-     gone as (
-       update instances i set deleted = i.id, deleted_at = now(), terminated_at = now(), updated_at = now(), vm_state = 'deleted', task_state = null,
-         task = null
-       from found where i.id = found.id and found.deleted = 0 and (not found.locked or :force)
-       returning i.uuid, ${endReplacedAction}, set_metadata(i.uuid, '{}'), set_tags(i.uuid, '[]')),${parts.join(',')},
+    `with ${gone('not found.locked or :force')},
      ${recordAction('delete', 'gone')}
      select host, fencing_token, locked and deleted = 0 and not :force as locked from found`,
     {
@@ -50,4 +34,41 @@ export async function deleteInstance(cell: Database, uuid: string, by: ChangedBy
     },
   );
   return deletion;
+}
+
+/**
+ * Soft-deletes a server as deleteInstance does, when it is SOFT_DELETED for as many seconds and nothing is being done to it. Nobody asked for that, so no
+ * action records it.
+ * @returns undefined when the server is not that, or not any more.
+ */
+export async function reclaimInstance(cell: Database, uuid: string, seconds: number): Promise<Omit<Deletion, 'locked'> | undefined> {
+  const [reclaimed] = await query<Omit<Deletion, 'locked'>>(
+    cell,
+    `with ${gone(`found.vm_state = 'soft-delete' and found.task is null and found.deleted_at <= now() - make_interval(secs => :seconds)`)}
+     select host, fencing_token from found join gone using (uuid)`,
+    { uuid, seconds, ...replacedBy('The server was deleted.') },
+  );
+  return reclaimed;
+}
+
+/** CTEs that delete a living server for which the condition on the CTE `found` is true. */
+function gone(condition: string): string {
+  const parts = serverTables
+    .filter((table) => table !== 'instance_metadata')
+    .map(
+      (table) => `
+     -- A part of it.
+     ${table}_gone as (
+       update ${table} t set deleted = t.id, deleted_at = now() from gone where t.instance_uuid = gone.uuid and t.deleted = 0)`,
+    );
+  return `
+     -- The server, which nobody else deletes meanwhile.
+     found as (
+       select uuid, id, host, fencing_token, locked, deleted, deleted_at, vm_state, task from instances where uuid = :uuid::uuid for update),
+     -- Gone, if it may be, with what clients keep beside it: a change that was just made is seen by these functions alone. Tags go for good.
+     gone as (
+       update instances i set deleted = i.id, deleted_at = now(), terminated_at = now(), updated_at = now(), vm_state = 'deleted', task_state = null,
+         task = null
+       from found where i.id = found.id and found.deleted = 0 and (${condition})
+       returning i.uuid, ${endReplacedAction}, set_metadata(i.uuid, '{}'), set_tags(i.uuid, '[]')),${parts.join(',')}`;
 }

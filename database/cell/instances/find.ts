@@ -31,9 +31,14 @@ export const instanceDocument = (i: string) => `
 /** Returns SQL of the document of a server as its host must know it. */
 export const guestDocument = (i: string) => `${instanceDocument(i)} || jsonb_build_object('secrets', ${i}.secrets)`;
 
-const conditions = { living: 'i.deleted = 0', deleted: 'i.deleted <> 0', all: 'true' };
+const conditions = {
+  living: 'i.deleted = 0',
+  listed: `i.deleted = 0 and i.vm_state <> 'soft-delete'`,
+  deleted: `(i.deleted <> 0 or i.vm_state = 'soft-delete')`,
+  all: 'true',
+};
 
-/** Returns the servers that are in this cell among those asked for, by uuid, that match the filter: living ones, or all. */
+/** Returns the servers that are in this cell among those asked for, by uuid, that match the filter: living ones, those of them that are listed, deleted and soft-deleted ones, or all. */
 export async function findInstances(
   cell: Database,
   uuids: readonly string[],

@@ -16,7 +16,7 @@ export async function resetInstanceState(cell: Database, uuid: string, by: Chang
      found as (select uuid, task from instances where uuid = :uuid::uuid and deleted = 0 for update),
      -- In its new state, and in no task.
      changed as (
-       update instances i set vm_state = :state, task_state = null, task = null, updated_at = now() from found where i.uuid = found.uuid
+       update instances i set vm_state = :state, task_state = null, task = null, deleted_at = null, updated_at = now() from found where i.uuid = found.uuid
        returning i.uuid, ${endReplacedAction}),
      ${recordAction('resetState', 'changed')}
      select uuid from changed`,

@@ -14,6 +14,11 @@ const otherHost = ({ cell, host }: Victim) => (host.endsWith('1') ? `${cell}-hos
 const giveQuotaBack = ({ project }: Victim) =>
   run('api', 'update quota_usages set instances = 0, cores = 0, ram = 0 where project_id = :project', { project });
 
+const holdNothing = async (server: Victim) => {
+  await inApi('update instance_mappings set instances = 0, cores = 0, ram = 0 where instance_uuid = :id::uuid', server);
+  await giveQuotaBack(server);
+};
+const softDeleted = `vm_state = 'soft-delete', deleted_at = now()`;
 const queueImage = (server: Victim) =>
   inApi(
     `insert into images (id, name, owner, visibility, status, instance_uuid, request_id)
@@ -193,6 +198,32 @@ const damages: [Kind, string, Damage][] = [
     },
   ],
   ['task-without-note', 'a task that nobody noted', { who: 'active', do: (server) => inCell(server.cell, taskSince(-60), server) }],
+  ['quota-of-soft-deleted', 'a living server that does not count', { who: 'active', do: holdNothing }],
+  [
+    'quota-of-soft-deleted',
+    'a soft-deleted server that counts',
+    {
+      who: 'active',
+      async do(server) {
+        await inCell(server.cell, softDeleted, server);
+        await inApi(
+          'insert into pending_cleanups (instance_uuid, cell_id) select instance_uuid, cell_id from instance_mappings where instance_uuid = :id::uuid',
+          server,
+        );
+      },
+    },
+  ],
+  [
+    'soft-deleted-without-note',
+    'a soft-deleted server that nothing is noted of',
+    {
+      who: 'active',
+      async do(server) {
+        await holdNothing(server);
+        await inCell(server.cell, softDeleted, server);
+      },
+    },
+  ],
   ['image-without-task', 'an image that a task was to make', { who: 'active', do: (server) => queueImage(server) }],
   ['image-without-task', 'an image of a server that never was', { who: 'nobody', do: (server) => queueImage(server) }],
   ['state-without-task', 'a task state alone', { who: 'active', do: (server) => inCell(server.cell, `task_state = 'pausing'`, server) }],

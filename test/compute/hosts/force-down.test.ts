@@ -11,6 +11,7 @@ import { addHosts, bringUpHost, drainHost, enableHost, forceDownHost, listHosts 
 import { defaultHostResources } from '../../../compute/hosts/simulated-hosts.ts';
 import { reap, type StartedBoot } from '../../../compute/reaper/reap.ts';
 import { findUnfinishedWork } from '../../../compute/reaper/unfinished-work.ts';
+import { defaultSettings } from '../../../compute/settings.ts';
 import { listPendingCleanups } from '../../../database/api/cells/pending-cleanups.ts';
 import { completeHostCleanups } from '../../../database/api/hosts/host-cleanups.ts';
 import { type Database, query } from '../../../database/data-api/client.ts';
@@ -68,7 +69,7 @@ const reapNow = (changes: Partial<Parameters<typeof reap>[0]> = {}) =>
   reap({ api, driver: atOnce, startBoot: runBoot, silence: 180, ...changes });
 const report = (outcome: Report, about = sent.at(-1)?.about) => {
   if (!about) throw new Error('nothing was asked');
-  return applyLateReport({ api, driver, startBoot: runBoot }, { about, report: outcome });
+  return applyLateReport({ api, driver, settings: defaultSettings, startBoot: runBoot }, { about, report: outcome });
 };
 const success: Report = { result: 'success' };
 

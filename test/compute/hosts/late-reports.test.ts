@@ -12,6 +12,7 @@ import { guestOf } from '../../../compute/hosts/drivers/guest.ts';
 import { noFailures, simulatedDriver } from '../../../compute/hosts/drivers/simulated.ts';
 import { reap } from '../../../compute/reaper/reap.ts';
 import { deleteServer } from '../../../compute/servers/delete-server.ts';
+import { defaultSettings } from '../../../compute/settings.ts';
 import { moveAllocations } from '../../../database/api/hosts/allocations.ts';
 import { failOverdueBuild } from '../../../database/cell/instances/build.ts';
 import { resetInstanceState } from '../../../database/cell/instances/reset-state.ts';
@@ -60,7 +61,7 @@ const startBoot = async (boot: ContinuedBoot) => void continued.push(boot);
 /** Applies a report about what a host was asked; by default about the last. */
 function report(outcome: Report, about = sent.at(-1)?.about) {
   if (!about) throw new Error('nothing was asked');
-  return applyLateReport({ api, driver: hosts(), startBoot }, { about, report: outcome });
+  return applyLateReport({ api, driver: hosts(), settings: defaultSettings, startBoot }, { about, report: outcome });
 }
 
 const begun = async (dueAt?: number) => {

@@ -8,6 +8,7 @@ import { cirros } from '../../../image/cirros.ts';
 import { microversions } from '../../../lambdas/api/compute/microversions.ts';
 import type { Route } from '../../../lambdas/api/http/routing/route.ts';
 import type { Cloud, User } from '../../fixtures/cloud.ts';
+import { softDelete } from '../../fixtures/soft-delete.ts';
 import { type AnsweringRoute, keyOf, type RoutedService } from './routes.ts';
 
 /** A request, but for who sends it. */
@@ -233,6 +234,7 @@ export async function requestOf(
   if (route.body && !body) throw new Error(`${key} reads a body that test/lambdas/api/requests.ts cannot write`);
   const before = actionsBefore.get(key);
   if (before) await owner.send('POST', segments.join('/'), { body: { [before]: null } });
+  if (key === 'POST /servers/{id}/action restore') await softDelete(owner, segments.slice(0, -1).join('/'));
   const microversion = microversions.findLast((each) => route.isIn(each));
   return {
     method: route.method,

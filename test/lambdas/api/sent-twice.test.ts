@@ -10,6 +10,7 @@ import { cirros } from '../../../image/cirros.ts';
 import { changeImage, createImage, deleteImage } from '../../../image/images.ts';
 import type { FaultEffect } from '../../../local/aws/data-api/faults.ts';
 import { type Cloud, startCloud, type User } from '../../fixtures/cloud.ts';
+import { softDelete } from '../../fixtures/soft-delete.ts';
 import { keyOf, routedServices, routesOf } from './routes.ts';
 
 let cloud: Cloud;
@@ -59,7 +60,7 @@ async function booted(owner?: User): Promise<{ who: User; path: string }> {
 }
 
 /** Actions of a living server, with their bodies, their status if it is not 202, what must be done before, and whether a 202 has a body. */
-const actions: Readonly<Record<string, { body: object; status?: number; before?: object; answers?: true }>> = {
+const actions: Readonly<Record<string, { body: object; status?: number; before?: object | 'delete'; answers?: true }>> = {
   'os-stop': { body: { 'os-stop': null } },
   'os-start': { body: { 'os-start': null }, before: { 'os-stop': null } },
   reboot: { body: { reboot: { type: 'HARD' } } },
@@ -70,6 +71,7 @@ const actions: Readonly<Record<string, { body: object; status?: number; before?:
   rebuild: { body: { rebuild: { imageRef: tiny.imageRef, name: 'other', metadata: { other: 'x' } } }, answers: true },
   rescue: { body: { rescue: null }, status: 200 },
   unrescue: { body: { unrescue: null }, before: { rescue: null } },
+  restore: { body: { restore: null }, before: 'delete' },
   trigger_crash_dump: { body: { trigger_crash_dump: null } },
   createImage: { body: { createImage: { name: 'image' } }, answers: true },
   createBackup: { body: { createBackup: { name: 'backup', backup_type: 'daily', rotation: 1 } }, answers: true },
@@ -82,7 +84,8 @@ const actions: Readonly<Record<string, { body: object; status?: number; before?:
 async function actionOf({ body, status = 202, before, answers }: (typeof actions)[string]): Promise<Change> {
   const { who, path: server } = await booted(await cloud.newUser('admin'));
   const path = `${server}/action`;
-  if (before) expect((await who.send('POST', path, { body: before })).status).toBeLessThan(300);
+  if (before === 'delete') await softDelete(who, server);
+  else if (before) expect((await who.send('POST', path, { body: before })).status).toBeLessThan(300);
   return { who, path, body, status, ...(answers && { answers }) };
 }
 

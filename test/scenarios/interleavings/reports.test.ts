@@ -7,6 +7,7 @@ import { applyLateReport } from '../../../compute/hosts/apply-late-report.ts';
 import type { Driver, LateReport, Report } from '../../../compute/hosts/drivers/driver.ts';
 import { noFailures, simulatedDriver } from '../../../compute/hosts/drivers/simulated.ts';
 import { bringUpHost, forceDownHost, listHosts } from '../../../compute/hosts/hosts.ts';
+import { defaultSettings } from '../../../compute/settings.ts';
 import { query } from '../../../database/data-api/client.ts';
 import { type Cloud, startCloud } from '../../fixtures/cloud.ts';
 import { comeToRest } from '../../fixtures/rest.ts';
@@ -70,7 +71,10 @@ async function allUp(): Promise<void> {
 /** Applies a report, by default about the last that a host was asked. */
 async function report(outcome: Report, about = sent.at(-1)?.about): Promise<void> {
   if (!about) throw new Error('no host was asked');
-  await applyLateReport({ api: cloud.service.api, driver: later(), startBoot: boot }, { about, report: outcome });
+  await applyLateReport(
+    { api: cloud.service.api, driver: later(), settings: defaultSettings, startBoot: boot },
+    { about, report: outcome },
+  );
 }
 
 const meetings: Readonly<Record<string, () => ReturnType<typeof meetAt>>> = {

@@ -5,16 +5,16 @@
  */
 import { randomBytes } from 'node:crypto';
 import type * as z from 'zod';
-import { BadRequest, Conflict, NotFound } from '../../../../common/errors.ts';
-import { allows, type Rule } from '../../../../common/policy.ts';
+import { BadRequest, NotFound } from '../../../../common/errors.ts';
+import type { Rule } from '../../../../common/policy.ts';
 import { checkHost } from '../../../../compute/servers/check-state.ts';
 import { lockServer, unlockServer } from '../../../../compute/servers/lock-server.ts';
-import { inState, neverLaunched } from '../../../../compute/servers/refusals.ts';
 import { resetState } from '../../../../compute/servers/reset-state.ts';
 import { type ServerAction, serverActions } from '../../../../compute/servers/tasks/actions.ts';
 import { findImage } from '../../../../image/images.ts';
 import { apiDatabase } from '../../../shared/database.ts';
 import { sealOf } from '../../../shared/secrets.ts';
+import { scheduleReaper } from '../../../workflows/reaper/schedule.ts';
 import { gone, malformed } from '../../http/pipeline/http-error.ts';
 import { actionBody, actionRoute } from '../../http/routing/action-route.ts';
 import { refusingRoute } from '../../http/routing/refusing-route.ts';
@@ -25,10 +25,9 @@ import { addressActions } from './address-actions.ts';
 import { changeOf } from './change-of.ts';
 import { showConsoleOutput } from './console-output.ts';
 import { consoleBody, refuseConsole } from './consoles.ts';
-import { removeServer } from './delete.ts';
 import { findWholeServer } from './find.ts';
 import { imageActions } from './images.ts';
-import { performAction } from './perform-action.ts';
+import { performAction, performDelete, performRestore } from './perform-action.ts';
 import { rebuildAction } from './rebuild.ts';
 import { refuseUnbuilt, type Unbuilt } from './refuse-unbuilt.ts';
 
@@ -124,17 +123,14 @@ async function unlock(request: ApiRequest<object>) {
 }
 
 async function setState(request: ApiRequest<z.infer<typeof stateBody>>) {
+  await scheduleReaper();
   await resetState(apiDatabase(), changeOf(request), request.body['os-resetState'].state);
   return undefined;
 }
 
-/** Nothing is deleted so that it could be restored: every server refuses, a locked one first. */
-async function restore(request: ApiRequest<object>): Promise<never> {
-  const { instance } = await findWholeServer(request);
-  const lockedOut = instance.locked && !allows(request.caller, 'context_is_admin');
-  throw new Conflict(
-    lockedOut ? neverLaunched('restore')(instance.uuid) : inState('restore', instance.uuid, 'vm_state', instance.vm_state),
-  );
+async function restore(request: ApiRequest<object>) {
+  await performRestore(request);
+  return undefined;
 }
 
 /** There is no network of which a host could be informed again. */
@@ -145,7 +141,7 @@ async function injectNetworkInfo(request: ApiRequest<object>) {
 }
 
 async function forceDelete(request: ApiRequest<object>) {
-  await removeServer(request);
+  await performDelete(request, 'by force');
   return undefined;
 }
 
@@ -162,7 +158,7 @@ function consoleAction(name: Parameters<typeof consoleBody>[0]): Route {
 
 const actions: Readonly<Record<string, Route>> = {
   forceDelete: act('os_compute_api:os-deferred-delete:force', anyBody, forceDelete),
-  restore: act('os_compute_api:os-deferred-delete:restore', anyBody, restore, { refusal: 409 }),
+  restore: act('os_compute_api:os-deferred-delete:restore', anyBody, restore),
 
   reboot: act('os_compute_api:servers:reboot', () => rebootBody, reboot),
   rebuild: rebuildAction,

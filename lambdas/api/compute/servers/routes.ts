@@ -13,12 +13,12 @@ import { nextLink, selfLinks } from '../shared/links.ts';
 import { serverActionRoute } from './actions.ts';
 import { consoleTokenRoutes } from './consoles.ts';
 import { bootRequest, type CreateBody, createBody } from './create-body.ts';
-import { removeServer } from './delete.ts';
 import { expectWhole } from './find.ts';
 import { interfaceRoutes } from './interfaces.ts';
 import { isEmpty, readListing } from './list-query.ts';
 import { type ServerQuery, serverQuery } from './list-query-schema.ts';
 import { metadataRoutes } from './metadata.ts';
+import { performDelete } from './perform-action.ts';
 import { shareRoutes } from './shares.ts';
 import { serverSubResourceRoutes } from './sub-resources.ts';
 import { tagRoutes } from './tags.ts';
@@ -81,7 +81,7 @@ async function show(request: ApiRequest) {
 }
 
 async function remove(request: ApiRequest) {
-  await removeServer(request);
+  await performDelete(request, 'restorable');
   return { status: 204 };
 }
 

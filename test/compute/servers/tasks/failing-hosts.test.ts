@@ -5,6 +5,7 @@ import { type ServerAction, type ServerActionName, serverActions } from '../../.
 import { query } from '../../../../database/data-api/client.ts';
 import { type Cloud, startCloud, type User } from '../../../fixtures/cloud.ts';
 import { comeToRest, settle } from '../../../fixtures/rest.ts';
+import { softDelete } from '../../../fixtures/soft-delete.ts';
 
 let cloud: Cloud;
 let user: User;
@@ -50,6 +51,8 @@ const requests: Readonly<Record<ServerActionName, readonly object[]>> = {
   rebuildStopped: [{ 'os-stop': null }, { rebuild: { imageRef: 'c1220500-0000-4000-8000-000000000001' } }],
   changePassword: [{ changePassword: { adminPass: 'secret' } }],
   triggerCrashDump: [{ trigger_crash_dump: null }],
+  softDelete: [{ delete: null }],
+  restore: [{ delete: null }, { restore: null }],
   createImage: [{ createImage: { name: 'image' } }],
   createBackup: [{ createBackup: { name: 'backup', backup_type: 'daily', rotation: 1 } }],
 };
@@ -60,8 +63,11 @@ const rowOf = async (id: string) => {
   if (!row) throw new Error(`cell1 has no ${id}`);
   return row;
 };
-const act = async (id: string, body: object) =>
+/** Asks for an action; a delete can be restored. */
+async function act(id: string, body: object): Promise<void> {
+  if ('delete' in body) return softDelete(user, `/servers/${id}`);
   expect((await user.send('POST', `/servers/${id}/action`, { body })).status).toBe('rescue' in body ? 200 : 202);
+}
 
 describe.each([
   ['at once', {}],

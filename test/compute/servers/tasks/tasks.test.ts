@@ -78,9 +78,11 @@ async function records() {
   );
 }
 
-function report(operation: TaskOperation | undefined, result: Report, name: ServerActionName): Promise<boolean> {
+async function report(operation: TaskOperation | undefined, result: Report, name: ServerActionName): Promise<boolean> {
   if (!operation) throw new Error('the host was not asked');
-  return applyReport(cloud.service.api, operation.cell, serverActions[name], { ...operation.task, server: operation.server }, result);
+  const tasks = { api: cloud.service.api, settings: defaultSettings };
+  const ended = await applyReport(tasks, operation.cell, serverActions[name], { ...operation.task, server: operation.server }, result);
+  return ended !== undefined;
 }
 
 const success: Report = { result: 'success' };

@@ -49,7 +49,17 @@ async function waiting(uuid: string = randomUUID()): Promise<string> {
 }
 
 const nothing: Omit<ServerRecords, 'uuid'> = {
-  ...{ mapped: false, deleted: false, cell: null, requested: null, target_cell: null, former_cell: null, specified: false, image: null },
+  ...{
+    mapped: false,
+    deleted: false,
+    cell: null,
+    requested: null,
+    target_cell: null,
+    former_cell: null,
+    counted: false,
+    specified: false,
+    image: null,
+  },
   ...{ hosts: [], host_cells: [], allocated: null, cleanups: [], cleanup_ages: [], queued_images: 0 },
 };
 const about = (seconds: number) => expect.toSatisfy((age: unknown) => Number(age) >= seconds && Number(age) < seconds + 30);
@@ -63,7 +73,7 @@ test('of a server that no table has there is nothing', async () => {
 test('of a server that waits: its request, its spec and its target cell', async () => {
   const uuid = await waiting();
   await change(`update build_requests set created_at = now() - interval '100 seconds', cell_id = ${cell('cell2')}`);
-  const found = { uuid, ...nothing, mapped: true, requested: about(100), target_cell: cells[1], specified: true };
+  const found = { uuid, ...nothing, mapped: true, counted: true, requested: about(100), target_cell: cells[1], specified: true };
   expect(await readServers(fixture.api, [uuid])).toEqual([found]);
 });
 
@@ -73,7 +83,7 @@ test('of a server in its cell: the cell, its host once, the cell of that, and th
   await change(`delete from build_requests where instance_uuid = '${uuid}'`);
   await change(`update instance_mappings set cell_id = ${cell('cell1')}, updated_at = now() - interval '500 seconds'`);
   await allocate(uuid, h1, '300 seconds');
-  const found = { uuid, ...nothing, mapped: true, cell: cells[0], specified: true, hosts: [h1], host_cells: [cells[0]] };
+  const found = { uuid, ...nothing, mapped: true, counted: true, cell: cells[0], specified: true, hosts: [h1], host_cells: [cells[0]] };
   expect(await readServers(fixture.api, [uuid])).toEqual([{ ...found, allocated: about(300) }]);
   await change(`update allocations set updated_at = now() - interval '200 seconds' where resource_class = 'VCPU'`);
   expect(await readServers(fixture.api, [uuid])).toEqual([{ ...found, allocated: about(200) }]);

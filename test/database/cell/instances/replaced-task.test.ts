@@ -32,6 +32,7 @@ describe('the action of a task that has just begun is ended by', () => {
       request_id: 'req-pause',
       attempt: 1,
       arguments: {},
+      note: 1,
       asked_at: new Date(),
       due_at: null,
     });
@@ -46,7 +47,7 @@ describe('the action of a task that has just begun is ended by', () => {
     const { requestId: request_id, userId, projectId } = by();
     return beginTask(
       cell,
-      { server, action: 'reboot', event: 'e', request_id, taskState: 'rebooting_hard', arguments: {}, userId, projectId },
+      { server, action: 'reboot', event: 'e', request_id, taskState: 'rebooting_hard', arguments: {}, note: 1, userId, projectId },
       { unlocked: true, hosted: false, vmStates: ['active'], taskStates: ['pausing'] },
     );
   };

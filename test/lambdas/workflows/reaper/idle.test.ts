@@ -3,7 +3,7 @@
  * executions of the reaper end their Wait, by what stands in the local Step Functions, and the calls that reached the Data API.
  */
 import { DescribeExecutionCommand, ListExecutionsCommand, SFNClient, StopExecutionCommand } from '@aws-sdk/client-sfn';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { query } from '../../../../database/data-api/client.ts';
 import { setting } from '../../../../lambdas/shared/environment.ts';
 import { handler as reap } from '../../../../lambdas/workflows/reaper/reap.ts';
@@ -40,7 +40,7 @@ async function waitingReaps(): Promise<{ executionArn: string; minutes: number }
 /** Lets the first reap that waits run now. */
 async function runFirstReap(): Promise<void> {
   const [first] = await waitingReaps();
-  await client.send(new StopExecutionCommand({ executionArn: first?.executionArn }));
+  if (first) await client.send(new StopExecutionCommand({ executionArn: first.executionArn }));
   await reap();
   // The first reap of a day starts the audit.
   await expect.poll(() => running('AUDIT_STATE_MACHINE')).toEqual([]);
@@ -66,6 +66,32 @@ test('with something that is due in an hour, no database is asked before, and th
   await runFirstReap();
   expect(await query(api, 'select * from pending_cleanups')).toEqual([]);
   expect(await waitingReaps()).toEqual([]);
+});
+
+test('with a deleted server that may be restored for a week, no database is asked before that is over', async () => {
+  const { api, dataApi, workflow } = cloud.service;
+  vi.stubEnv('SETTINGS', '{"reclaim_instance_interval":604800}');
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const user = await cloud.newUser();
+  const id = await user.boot();
+  await user.settled(id);
+  await workflow.drain();
+  expect((await user.send('DELETE', `/servers/${id}`)).status).toBe(204);
+  // Where a test before this one has run the reap of this minute, none waits.
+  await runFirstReap();
+
+  const mark = dataApi.calls.mark();
+  const [next, ...others] = await waitingReaps();
+  expect(others).toEqual([]);
+  expect(next?.minutes).toBeCloseTo(7 * 1_440, -1);
+  expect(dataApi.calls.since(mark), 'what runs without a request or a reap').toEqual([]);
+
+  await query(cloud.database('cell1'), `update instances set deleted_at = now() - interval '1 week' where vm_state = 'soft-delete'`);
+  await query(cloud.database('cell2'), `update instances set deleted_at = now() - interval '1 week' where vm_state = 'soft-delete'`);
+  await query(api, `update pending_cleanups set due_at = now(), noted_at = now() - interval '1 hour'`);
+  await runFirstReap();
+  expect((await user.send('GET', `/servers/${id}`)).status).toBe(404);
+  expect([await query(api, 'select * from pending_cleanups'), await waitingReaps()]).toEqual([[], []]);
 });
 
 test('what is overdue is tried again in the next minute, and no reap waits for longer than an execution may last', async () => {

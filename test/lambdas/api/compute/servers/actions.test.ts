@@ -78,7 +78,7 @@ test.each(['evacuate'])('a server in cell0 does not refuse %s', async (name) => 
   expect(await act(admin, buried, { [name]: null })).toEqual(notImplemented);
 });
 
-test('no server can be restored, and an admin may inform the network of one that has a host', async () => {
+test('a server that is not deleted cannot be restored, and an admin may inform the network of one that has a host', async () => {
   expect(await act(member, living, { restore: null })).toEqual(
     conflict(`Cannot 'restore' instance ${living} while it is in vm_state active`),
   );
