@@ -3,6 +3,7 @@
  * twice, out of order or never. Every operation may come twice, and for a server that is gone.
  */
 import type { SnapshotContent } from '../../../database/api/snapshots.ts';
+import type { ReportOfHost } from '../../../database/cell/host-reports.ts';
 import type { TaskName } from '../../../database/servers/task.ts';
 import type { SealedSecrets } from '../../servers/secrets.ts';
 import type { Guest } from './guest.ts';
@@ -88,6 +89,13 @@ export interface LateReport {
     | Destroy
     | (Omit<TaskOperation, 'arguments' | 'guest' | 'secrets' | 'time'> & { arguments: { type?: string | undefined } });
   report: Report;
+}
+
+/** What a host says of itself, by the same queue: its guests as they are, once it has started, or from time to time. */
+export interface HostReport extends ReportOfHost {
+  about: 'started' | 'power_states';
+  /** URL of its cell's database. */
+  cell: string;
 }
 
 /** A driver of compute hosts. */
