@@ -42,7 +42,8 @@ afterEach(async () => {
   behave({});
   cloud.service.dataApi.faults.clear();
   await comeToRest(cloud.service);
-  for (const text of [...written, output.text(), JSON.stringify(await everything())]) expectNone(text, Object.values(marks));
+  expectNone(JSON.stringify(await everything()), Object.values(marks));
+  for (const text of [...written, output.text()]) expectNone(text, [...Object.values(marks), userData, note]);
   delete process.env.SIMULATION;
 });
 
@@ -56,6 +57,9 @@ const marks = {
   path: '/the/marked/path',
 };
 const files = [{ path: marks.path, contents: marks.contents }];
+/** What databases hold, and no state of an execution, message or log. */
+const userData = Buffer.from('the-marked-user-data').toString('base64');
+const note = 'the-marked-metadata';
 const opened = { admin_password: marks.password, files };
 
 function expectNone(text: string, needles: readonly string[]): void {
@@ -73,7 +77,17 @@ async function stored(text: string): Promise<boolean> {
 /** Boots a server, or several, with all that only its host may see, and returns the first. */
 async function boot(server: object = {}): Promise<string> {
   const image = 'c1220500-0000-4000-8000-000000000001';
-  const asked = { name: 'n', imageRef: image, flavorRef: '1', networks: 'none', adminPass: marks.password, personality: files, ...server };
+  const asked = {
+    name: 'n',
+    imageRef: image,
+    flavorRef: '1',
+    networks: 'none',
+    adminPass: marks.password,
+    personality: files,
+    user_data: userData,
+    metadata: { note },
+    ...server,
+  };
   const { status, body } = await user.send<{ server: { id: string; adminPass: string } }>('POST', '/servers', {
     body: { server: asked },
     microversion: 56,
