@@ -95,7 +95,10 @@ test('the host is asked once, for the server as it is to be, with what only it m
 });
 
 /** The statements of a rebuild after the one that accepts it, by what stands in them. */
-const statements = { 'its end': 'end_action(i.uuid, :request_id', 'the note of its image': 'as list (uuid uuid, image jsonb, rebuilds int)' };
+const statements = {
+  'its end': 'end_action(i.uuid, :request_id',
+  'the note of its image': 'as list (uuid uuid, image jsonb, rebuilds int)',
+};
 
 describe.each(Object.entries(statements))('when everything stops before %s', (_, text) => {
   test.each(['before', 'after'] as const)('(%s the database has it), the reaper finishes it', async (kind) => {
