@@ -63,6 +63,8 @@ export interface Reaped {
   released: number;
   /** Tasks of which the host was asked again. */
   tasks: number;
+  /** Seconds since the host was asked that is asked for longest, of the tasks that were looked at; 0 without any. */
+  oldestTask: number;
   /** Servers of which a cell that is not theirs was cleaned. */
   purged: number;
   /** Names of the cells that did not answer. */
@@ -86,6 +88,7 @@ export async function reap(reaper: Reaper): Promise<Reaped> {
     overdue: 0,
     released: 0,
     tasks: 0,
+    oldestTask: 0,
     purged: 0,
     unreachable: [],
   };
@@ -122,6 +125,8 @@ async function reapCell(reaper: Reaper, cleanups: CellCleanups, database: Databa
   if (orphaned.length > 0) await purgeInstances(database, orphaned);
   reaped.purged += orphaned.length;
 
+  const asked = states.flatMap(({ task, deleted }) => (task && !deleted ? [Date.now() - Date.parse(task.asked_at)] : []));
+  reaped.oldestTask = Math.max(reaped.oldestTask, ...asked.map((milliseconds) => milliseconds / 1_000));
   const builds = await tendBuilds(reaper, cleanups, database, states);
   reaped.resumed += builds.resumed;
   reaped.moved += builds.moved;

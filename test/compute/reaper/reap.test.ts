@@ -123,6 +123,7 @@ test('a boot that is silent gets another execution with the next token, which is
     overdue: 0,
     released: 0,
     tasks: 0,
+    oldestTask: 0,
     purged: 0,
     unreachable: [],
   });
@@ -145,6 +146,7 @@ test('a build that is silent in its cell gets another execution with the next to
     overdue: 0,
     released: 0,
     tasks: 0,
+    oldestTask: 0,
     purged: 0,
     unreachable: [],
   });
