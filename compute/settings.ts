@@ -15,7 +15,7 @@ export const settingsSchema = z.strictObject({
   /** Seconds for which a deleted server may be restored; 0 deletes at once. */
   reclaim_instance_interval: seconds(0),
   /** Whether what ran on a host is started again when the host is back. */
-  resume_guests_state_on_host_boot: z.literal(false).default(false),
+  resume_guests_state_on_host_boot: z.boolean().default(false),
   /** Seconds for which a shelved server stays on its host: -1 for as long as it is shelved. */
   shelved_offload_time: z.literal(0).default(0),
   /** Seconds after which a resize is confirmed by itself; 0 for never. */

@@ -6,7 +6,9 @@ import { applyDestroyReport } from '../servers/end-deleted.ts';
 import { actionOf } from '../servers/tasks/actions.ts';
 import { applyReport } from '../servers/tasks/apply-report.ts';
 import type { Settings } from '../settings.ts';
-import type { Driver, LateReport } from './drivers/driver.ts';
+import type { Driver, HostReport, LateReport } from './drivers/driver.ts';
+import { syncPowerStates } from './power-sync.ts';
+import { recoverHost } from './recover-host.ts';
 
 /** What reports are applied with. */
 export interface Reports {
@@ -15,6 +17,15 @@ export interface Reports {
   settings: Settings;
   /** Starts the boot workflow under the name of the execution, once. */
   startBoot(boot: ContinuedBoot): Promise<void>;
+}
+
+/** Applies what a host says of itself. */
+export async function applyHostReport(
+  { api, driver, settings }: Pick<Reports, 'api' | 'driver'> & { settings: Settings },
+  { about, cell, ...report }: HostReport,
+): Promise<void> {
+  if (about === 'started') await recoverHost({ api, driver, settings, cell }, report);
+  else await syncPowerStates(api, driver, settings, cell, report);
 }
 
 /** Applies a report; returns the build that it ended. */

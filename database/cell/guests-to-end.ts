@@ -25,13 +25,25 @@ export interface Guest {
   fencing_token: number;
 }
 
+/** A guest, and for how many seconds it is to be ended. */
+export interface EndingGuest extends Guest {
+  age: number;
+}
+
 /** What is left to do on a host. */
 export interface WorkOfHost {
   host: string;
   /** Builds that it has begun, while it is down. */
   builds: { uuid: string; fencing_token: number; host: string; task: Task }[];
-  /** Guests to end, when it is up, and for how many seconds that is so. */
-  guests: (Guest & { age: number })[];
+  /** Guests to end, when it is up. */
+  guests: EndingGuest[];
+}
+
+const guestColumns = 'instance_uuid as server, host, fencing_token, extract(epoch from now() - created_at)::float8 as age';
+
+/** Returns the guests to end on a host that has started, though nobody may have said yet that it is up; `mostOfHost` of them. */
+export async function findGuests(cell: Database, host: string): Promise<EndingGuest[]> {
+  return query<EndingGuest>(cell, `select ${guestColumns} from guests_to_end where host = :host limit ${mostOfHost}`, { host });
 }
 
 /** Builds or guests of one host that one answer holds; the next look finds the next. */
@@ -46,8 +58,7 @@ export async function findWorkOfHosts(cell: Database, hosts: readonly string[]):
          select uuid, fencing_token, host, task from instances
          where host = s.host and s.forced_down and deleted = 0 and vm_state = 'building' and task->>'due_at' is not null limit ${mostOfHost}) build) as builds,
        (select coalesce(jsonb_agg(guest), '[]') from (
-         select instance_uuid as server, host, fencing_token, extract(epoch from now() - created_at)::float8 as age from guests_to_end
-         where host = s.host and not s.forced_down limit ${mostOfHost}) guest) as guests
+         select ${guestColumns} from guests_to_end where host = s.host and not s.forced_down limit ${mostOfHost}) guest) as guests
      from services s
      where s.host in (select jsonb_array_elements_text(:hosts::jsonb)) and s."binary" = 'nova-compute' and s.deleted = 0`,
     { hosts },

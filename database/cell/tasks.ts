@@ -23,8 +23,9 @@ export interface NewTask extends Omit<TaskName, 'attempt'> {
   arguments: Task['arguments'];
   /** Generation of its note in the api database, where something follows its end there. */
   note?: number;
-  userId: string;
-  projectId: string;
+  /** null for what nobody asks for. */
+  userId: string | null;
+  projectId: string | null;
 }
 
 /** A server as an action found it, and whether the task has begun. */
@@ -156,6 +157,25 @@ export async function takeNextAttempt(cell: Database, task: TaskName): Promise<n
     `update instances set task = task || jsonb_build_object('attempt', :attempt::int + 1, 'asked_at', now())
      where ${named} and task->>'due_at' is null returning (task->>'attempt')::int as attempt`,
     { ...task },
+  );
+  return taken?.attempt;
+}
+
+/**
+ * Takes a task for its next attempt whose host has started anew, so that it must be asked again, in this manner.
+ * @returns the attempt, and undefined when the task has ended, or was taken by another.
+ */
+export async function takeTaskAgain(
+  cell: Database,
+  task: TaskName,
+  { taskState, arguments: given }: Pick<NewTask, 'taskState' | 'arguments'>,
+): Promise<number | undefined> {
+  const [taken] = await query<{ attempt: number }>(
+    cell,
+    `update instances set task_state = :task_state, updated_at = now(), task = task || jsonb_build_object(
+       'attempt', :attempt::int + 1, 'asked_at', now(), 'due_at', null, 'arguments', :arguments::jsonb)
+     where ${named} returning (task->>'attempt')::int as attempt`,
+    { ...task, task_state: taskState, arguments: given },
   );
   return taken?.attempt;
 }

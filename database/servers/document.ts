@@ -41,10 +41,19 @@ export type VmState = (typeof vmStates)[number];
 
 /** What is being done to a server, in Nova's words. */
 export const taskStates = [
-  ...(['scheduling', 'spawning', 'updating_password', 'migrating', 'soft-deleting', 'restoring'] as const),
+  ...([
+    'scheduling',
+    'networking',
+    'block_device_mapping',
+    'spawning',
+    'updating_password',
+    'migrating',
+    'soft-deleting',
+    'restoring',
+  ] as const),
   ...(['powering-on', 'powering-off', 'pausing', 'unpausing', 'suspending', 'resuming', 'rescuing', 'unrescuing'] as const),
   ...(['rebooting', 'reboot_pending', 'reboot_started', 'rebooting_hard', 'reboot_pending_hard', 'reboot_started_hard'] as const),
-  ...(['image_snapshot', 'image_backup', 'image_pending_upload', 'image_uploading'] as const),
+  ...(['image_snapshot_pending', 'image_snapshot', 'image_backup', 'image_pending_upload', 'image_uploading'] as const),
   ...(['rebuilding', 'rebuild_block_device_mapping', 'rebuild_spawning'] as const),
   ...(['resize_prep', 'resize_migrating', 'resize_migrated', 'resize_finish', 'resize_reverting'] as const),
 ] as const;

@@ -39,7 +39,10 @@ export class ControlPlaneStack extends Stack {
       ...{ databases, publicKeys, publicUrl, concurrency },
       ...{ boot: boot.stateMachine, reaper: reaper.stateMachine },
     });
-    const reports = new Reports(this, 'Reports', { databases, boot: boot.stateMachine, simulation, settings });
+    const reports = new Reports(this, 'Reports', {
+      ...{ databases, simulation, settings },
+      ...{ boot: boot.stateMachine, reaper: reaper.stateMachine },
+    });
     const { BootOne, BuildOnHost, Reschedule, FailInCell } = boot.functions;
     for (const func of [functions.compute, BootOne, BuildOnHost, Reschedule, FailInCell, reaper.functions.Reap]) reports.allowHosts(func);
     const secrets = new GuestSecrets(this, 'GuestSecrets', publicKeys);

@@ -17,6 +17,7 @@ const maxReceiveCount = 20;
 export interface ReportsProps {
   databases: Databases;
   boot: StateMachine;
+  reaper: StateMachine;
   /** JSON of how simulated hosts behave; empty for hosts that do at once what they are asked. */
   simulation: string;
   /** Nova's options, which say how hosts are asked. */
@@ -31,7 +32,7 @@ export class Reports extends Construct {
   readonly #simulation: string;
   readonly #settings: Settings;
 
-  constructor(scope: Construct, id: string, { databases, boot, simulation, settings }: ReportsProps) {
+  constructor(scope: Construct, id: string, { databases, boot, reaper, simulation, settings }: ReportsProps) {
     super(scope, id);
     this.#simulation = simulation;
     this.#settings = settings;
@@ -45,10 +46,15 @@ export class Reports extends Construct {
     });
     this.apply = new NodeFunction(this, 'Apply', {
       ...{ entry: 'reports/apply-reports.ts', timeout },
-      environment: { API_DATABASE: databases.api.url, BOOT_STATE_MACHINE: boot.stateMachineArn },
+      environment: {
+        API_DATABASE: databases.api.url,
+        BOOT_STATE_MACHINE: boot.stateMachineArn,
+        REAPER_STATE_MACHINE: reaper.stateMachineArn,
+      },
     });
     allowDatabases(this.apply, databases, ['api', 'cell']);
     boot.grantStartExecution(this.apply);
+    reaper.grantStartExecution(this.apply);
     // Lambda asks a queue all day, which costs; hosts that answer at once put nothing in.
     this.apply.addEventSource(new SqsEventSource(this.queue, { reportBatchItemFailures: true, enabled: simulation !== '' }));
     this.allowHosts(this.apply);

@@ -3,6 +3,7 @@
  * twice, out of order or never. Every operation may come twice, and for a server that is gone.
  */
 import type { SnapshotContent } from '../../../database/api/snapshots.ts';
+import type { ReportOfHost } from '../../../database/cell/host-reports.ts';
 import type { TaskName } from '../../../database/servers/task.ts';
 import type { SealedSecrets } from '../../servers/secrets.ts';
 import type { Guest } from './guest.ts';
@@ -59,7 +60,9 @@ export interface TaskOperation extends OnHost {
   /** The task that a report must name. */
   task: Omit<TaskName, 'server'>;
   arguments: Readonly<Record<string, string>>;
-  /** The new password; null for none. */
+  /** The server as it is to be, where its disk is made anew; null where it stays. */
+  guest: Guest | null;
+  /** The new password, and the files for the inside of a disk that is made anew; null for none. */
   secrets: SealedSecrets | null;
 }
 
@@ -84,8 +87,15 @@ export interface LateReport {
   about:
     | Omit<Spawn, 'guest' | 'secrets'>
     | Destroy
-    | (Omit<TaskOperation, 'arguments' | 'secrets' | 'time'> & { arguments: { type?: string | undefined } });
+    | (Omit<TaskOperation, 'arguments' | 'guest' | 'secrets' | 'time'> & { arguments: { type?: string | undefined } });
   report: Report;
+}
+
+/** What a host says of itself, by the same queue: its guests as they are, once it has started, or from time to time. */
+export interface HostReport extends ReportOfHost {
+  about: 'started' | 'power_states';
+  /** URL of its cell's database. */
+  cell: string;
 }
 
 /** A driver of compute hosts. */

@@ -43,7 +43,9 @@ const notProperties = new Set(['base_image_ref', 'min_disk', 'min_ram', 'disk_fo
 const prefix = 'image_';
 
 function imageOf({ image_ref, block_device_mappings, system_metadata }: Instance): Guest['image'] {
-  const id = image_ref || block_device_mappings.find(({ boot_index }) => boot_index === 0)?.image_id;
+  // A root disk on a volume was made of what its rebuild named last, or else of what its boot named.
+  const id =
+    image_ref || system_metadata.image_base_image_ref || block_device_mappings.find(({ boot_index }) => boot_index === 0)?.image_id;
   if (!id) return null;
   const kept = Object.entries(system_metadata).flatMap(([key, value]): [string, string][] =>
     key.startsWith(prefix) ? [[key.slice(prefix.length), value]] : [],

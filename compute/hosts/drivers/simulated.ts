@@ -114,7 +114,7 @@ function aboutOf(operation: Operation): LateReport['about'] {
     case 'destroy':
       return operation;
     default: {
-      const { arguments: all, secrets, ...about } = operation;
+      const { arguments: all, guest, secrets, ...about } = operation;
       return { ...about, arguments: { type: all.type } };
     }
   }
@@ -124,8 +124,9 @@ function outcomeOf(operation: Operation, { failingHosts, failingOperations, fail
   const { operation: name, host, server } = operation;
   const failure = (message: string) => ({ result: 'failure', message }) as const;
   const setToFail = failure(`The simulated host ${host} was set to fail.`);
+  const wish = 'guest' in operation ? operation.guest?.image?.properties[buildProperty] : undefined;
+  if (operation.operation === 'rebuild' && wish !== undefined) return setToFail;
   if (operation.operation === 'spawn') {
-    const wish = operation.guest.image?.properties[buildProperty];
     if (wish === 'abort') return { ...failure('The image cannot be used.'), aborted: true };
     if (wish === 'fail' || failingHosts.includes(host)) return setToFail;
   }

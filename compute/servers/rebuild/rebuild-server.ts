@@ -12,6 +12,7 @@ import type { Database } from '../../../database/data-api/client.ts';
 import type { Instance } from '../../../database/servers/document.ts';
 import { inCell } from '../../cells/reach.ts';
 import type { Driver } from '../../hosts/drivers/driver.ts';
+import { guestOf } from '../../hosts/drivers/guest.ts';
 import { quotaDefaults } from '../../quotas/quotas.ts';
 import { defaultSettings, type Settings } from '../../settings.ts';
 import type { ChangeOf } from '../change-in-cell.ts';
@@ -179,7 +180,10 @@ function goOn(
     return [applyReport(tasks, cell, rebuild, { ...task, server: uuid }, { result: 'failure', message: rejection })];
   const action = vm_state === 'stopped' ? rebuildStopped : rebuild;
   const known = instance.task.arguments;
-  const asked = askHost(tasks, action, { server: uuid, host, fencing_token, cell, task, arguments: known });
+  const asked = askHost(tasks, action, {
+    ...{ server: uuid, host, fencing_token, cell, task, arguments: known },
+    guest: guestOf(instance),
+  });
   if (spec?.image?.id === image.id) return [asked];
   return [asked, noteImages(api, [{ uuid, image: { id: image.id, properties: image.properties }, rebuilds }])];
 }

@@ -5,6 +5,7 @@
 import type { Precondition } from '../../../database/cell/tasks.ts';
 import { type TaskState, taskStates, type VmState, vmStates } from '../../../database/servers/document.ts';
 import type { OperationName } from '../../hosts/drivers/driver.ts';
+import { paused, running, shutDown, suspended } from '../power-states.ts';
 
 /** An action of a server. */
 export interface ServerAction extends Precondition {
@@ -29,14 +30,11 @@ export interface ServerAction extends Precondition {
   /** Seconds that a host has for it, beside what the guest has to shut down in order where it does. */
   time: number;
   shutsDown?: true;
+  /** Whether its host makes the disk anew, and so must know the whole server. */
+  makesDisk?: true;
   /** Whether it makes an image, which is active when it ends and gone when it fails. */
   makesImage?: true;
 }
-
-const running = 1;
-const paused = 3;
-const shutDown = 4;
-const suspended = 7;
 
 /** What most actions ask. */
 const usual = { unlocked: true, hosted: false, taskStates: [null], failed: 'unchanged', time: 60 } as const;
@@ -63,6 +61,7 @@ const rebuild = {
   vmStates: ['active', 'stopped', 'error'],
   taskState: 'rebuilding',
   operation: 'rebuild',
+  makesDisk: true,
   secret: true,
   time: 600,
   shutsDown: true,

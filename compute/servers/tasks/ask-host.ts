@@ -3,6 +3,7 @@
 import { noteBegun } from '../../../database/cell/tasks.ts';
 import { inCell } from '../../cells/reach.ts';
 import type { TaskOperation } from '../../hosts/drivers/driver.ts';
+import type { Guest } from '../../hosts/drivers/guest.ts';
 import { taskContext } from '../secrets.ts';
 import type { ServerAction } from './actions.ts';
 import { type AppliedReport, applyReport } from './apply-report.ts';
@@ -16,14 +17,13 @@ import type { Tasks } from './tasks.ts';
 export async function askHost(
   tasks: Tasks,
   action: ServerAction,
-  request: Omit<TaskOperation, 'operation' | 'time' | 'secrets'>,
+  request: Omit<TaskOperation, 'operation' | 'time' | 'guest' | 'secrets'> & { guest?: Guest },
 ): Promise<{ due: string } | { ended: AppliedReport | undefined }> {
   const { driver, settings } = tasks;
   const { cell, server, task } = request;
   const { sealed, ...known } = request.arguments;
   const answer = await driver.begin({
-    ...request,
-    arguments: known,
+    ...{ ...request, arguments: known, guest: request.guest ?? null },
     secrets: sealed === undefined ? null : { sealed, context: taskContext(server, task.request_id) },
     operation: action.operation,
     time: action.time + (action.shutsDown ? settings.shutdown_timeout : 0),

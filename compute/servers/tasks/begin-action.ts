@@ -6,9 +6,8 @@
 import { Conflict } from '../../../common/errors.ts';
 import { allows } from '../../../common/policy.ts';
 import { findInstanceMappingToChange, type NotedMapping } from '../../../database/api/servers/instance-mappings.ts';
-import { beginTask, type FoundServer } from '../../../database/cell/tasks.ts';
+import type { FoundServer } from '../../../database/cell/tasks.ts';
 import type { Database } from '../../../database/data-api/client.ts';
-import { inCell } from '../../cells/reach.ts';
 import type { Driver } from '../../hosts/drivers/driver.ts';
 import { defaultSettings } from '../../settings.ts';
 import type { ChangeOf } from '../change-in-cell.ts';
@@ -16,7 +15,7 @@ import { findMapping, serverNotFound } from '../find-server.ts';
 import { inState, refusalOf } from '../refusals.ts';
 import { type Seal, taskContext } from '../secrets.ts';
 import type { ServerAction } from './actions.ts';
-import { askHost } from './ask-host.ts';
+import { startTask } from './start-task.ts';
 import type { Tasks } from './tasks.ts';
 
 /** Who asks for what. */
@@ -65,28 +64,12 @@ export async function beginInCell(tasks: Tasks, { uuid, cell, generation }: Note
   if (!cell || generation === null) throw serverNotFound(uuid);
   const { caller, requestId, action } = request;
   const sealed = request.seal?.(taskContext(uuid, requestId));
-  const asked = { ...action.manner, ...request.arguments, ...(sealed !== undefined && { sealed }) };
-  const task = {
-    server: uuid,
-    action: action.recorded,
-    event: action.event,
-    request_id: requestId,
-    taskState: action.taskState,
-    arguments: asked,
-    note: generation,
-    userId: caller.userId,
-    projectId: caller.projectId,
-  };
   const precondition = { ...action, unlocked: action.unlocked && !allows(caller, 'context_is_admin') };
-  const found = await inCell(cell.database_connection, 'changing', (database) => beginTask(database, task, precondition));
+  const { found, error } = await startTask(tasks, cell.database_connection, {
+    ...{ server: uuid, requestId, action, precondition, arguments: { ...request.arguments, ...(sealed !== undefined && { sealed }) } },
+    ...{ note: generation, userId: caller.userId, projectId: caller.projectId },
+  });
   if (!found) throw serverNotFound(uuid);
-  const { host, fencing_token } = found;
-  if (!found.accepted || host === null) return { refusal: { found, conflict: refusalOf(uuid, action.word, precondition, found) } };
-  const guest = { server: uuid, host, fencing_token, cell: cell.database_connection };
-  try {
-    await askHost(tasks, action, { ...guest, task: { action: action.recorded, request_id: requestId, attempt: 1 }, arguments: asked });
-    return {};
-  } catch (error) {
-    return { error };
-  }
+  if (!found.accepted || found.host === null) return { refusal: { found, conflict: refusalOf(uuid, action.word, precondition, found) } };
+  return { error };
 }

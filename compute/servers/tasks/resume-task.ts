@@ -1,8 +1,10 @@
 /** A task that nobody moves any more: its host is asked again if it has not begun, and is waited for no longer than the task is due. */
+import { findInstances } from '../../../database/cell/instances/find.ts';
 import { takeNextAttempt } from '../../../database/cell/tasks.ts';
 import type { Task } from '../../../database/servers/task.ts';
 import { inCell } from '../../cells/reach.ts';
 import type { TaskOperation } from '../../hosts/drivers/driver.ts';
+import { guestOf } from '../../hosts/drivers/guest.ts';
 import { actionOf } from './actions.ts';
 import { type AppliedReport, applyReport } from './apply-report.ts';
 import { askHost } from './ask-host.ts';
@@ -45,9 +47,14 @@ export async function resumeTask(tasks: Tasks, silence: number, { task, ...guest
   // A release before this one did not keep what was secret.
   const lost = action.secret && task.arguments.sealed === undefined;
   if (lost || task.attempt === mostAttempts) return fail('The host could not be asked.');
+  const whole = action.makesDisk && (await inCell(cell, 'tending', (database) => findInstances(database, [server]))).get(server);
+  if (action.makesDisk && !whole) return asItIs;
   const attempt = await inCell(cell, 'tending', (database) => takeNextAttempt(database, name));
   if (attempt === undefined) return asItIs;
-  const answer = await askHost(tasks, action, { ...guest, task: { ...name, attempt }, arguments: task.arguments });
+  const answer = await askHost(tasks, action, {
+    ...{ ...guest, task: { ...name, attempt }, arguments: task.arguments },
+    ...(whole && { guest: guestOf(whole) }),
+  });
   return { done: 'asked', dueAt: 'due' in answer ? answer.due : dueAfter(answer.ended) };
 }
 

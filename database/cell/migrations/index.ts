@@ -11,6 +11,7 @@ import { guestsToEnd } from './0009-guests-to-end.ts';
 import { rebuilds } from './0010-rebuilds.ts';
 import { closedRows } from './0011-closed-rows.ts';
 import { secrets } from './0012-secrets.ts';
+import { hostReports } from './0013-host-reports.ts';
 
 /** The whole history of a cell database, in order; cell0 has the same, so a reader needs no special case. */
 export const cellMigrations: readonly Migration[] = [
@@ -26,4 +27,5 @@ export const cellMigrations: readonly Migration[] = [
   rebuilds,
   closedRows,
   secrets,
+  hostReports,
 ];

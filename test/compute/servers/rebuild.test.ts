@@ -77,17 +77,28 @@ async function runReaper() {
   await reap({ api: cloud.service.api, driver, startBoot: async () => undefined, silence: 0 });
 }
 
-test('the host is asked once, with what only it may know', async () => {
-  const { error, instance } = await rebuild(images[0], { preserveEphemeral: true }, 'req-secret');
+/** What a client changes with the image, and the guest that its host must make of it. */
+const changes = { name: 'anew', hostname: 'anew', metadata: { role: 'web' }, userData: 'YQ==', trustedCerts: ['certificate'] };
+const changed = () => ({
+  ...{ display_name: 'anew', hostname: 'anew', metadata: { role: 'web' }, user_data: 'YQ==', trusted_certs: ['certificate'] },
+  ...{ image: { id: images[0], properties: { os_distro: 'first' } }, project_id: user.projectId, flavor: { name: 'm1.tiny' } },
+});
+
+test('the host is asked once, for the server as it is to be, with what only it may know', async () => {
+  const { error, instance } = await rebuild(images[0], { preserveEphemeral: true, ...changes }, 'req-secret');
   expect(error).toBeUndefined();
   expect(instance).toMatchObject({ image_ref: images[0], task_state: 'rebuilding', system_metadata: { image_os_distro: 'first' } });
   expect(asked).toMatchObject([{ operation: 'rebuild', arguments: { type: 'ACTIVE', image: images[0], preserve_ephemeral: 'True' } }]);
+  expect(asked[0]?.guest).toMatchObject(changed());
   expect(asked[0]?.arguments).not.toHaveProperty('sealed');
   expect(asked[0]?.secrets).toEqual({ sealed: `sealed for ${server} req-secret`, context: `${server} req-secret` });
 });
 
 /** The statements of a rebuild after the one that accepts it, by what stands in them. */
-const statements = { 'its end': 'end_action(uuid', 'the note of its image': 'as list (uuid uuid, image jsonb, rebuilds int)' };
+const statements = {
+  'its end': 'end_action(i.uuid, :request_id',
+  'the note of its image': 'as list (uuid uuid, image jsonb, rebuilds int)',
+};
 
 describe.each(Object.entries(statements))('when everything stops before %s', (_, text) => {
   test.each(['before', 'after'] as const)('(%s the database has it), the reaper finishes it', async (kind) => {
@@ -109,7 +120,7 @@ test('when the answer to the acceptance is lost, the reaper asks the host, with 
     ...{ kind: 'after', error: 'DatabaseUnavailableException' },
     sql: (sql) => sql.includes('accepted as'),
   });
-  await expect(rebuild(images[0], { preserveEphemeral: true }, 'req-lost')).rejects.toThrow();
+  await expect(rebuild(images[0], { preserveEphemeral: true, ...changes }, 'req-lost')).rejects.toThrow();
   lost.lift();
   expect(asked).toEqual([]);
   expect(await inSpec()).not.toMatchObject({ id: images[0] });
@@ -118,6 +129,21 @@ test('when the answer to the acceptance is lost, the reaper asks the host, with 
   expect(await inSpec()).toEqual({ id: images[0], properties: { os_distro: 'first' } });
   const secrets = { sealed: `sealed for ${server} req-lost`, context: `${server} req-lost` };
   expect(asked).toMatchObject([{ arguments: { type: 'ACTIVE', image: images[0], preserve_ephemeral: 'True' }, secrets }]);
+  expect(asked[0]?.guest).toMatchObject(changed());
+});
+
+test('a root disk on a volume is made of the image of the rebuild', async () => {
+  const root = {
+    boot_index: 0,
+    uuid: 'c1220500-0000-4000-8000-000000000001',
+    source_type: 'image',
+    destination_type: 'volume',
+    volume_size: 1,
+  };
+  server = await user.boot({ imageRef: '', block_device_mapping_v2: [root] });
+  await user.settled(server);
+  await rebuild(images[0]);
+  expect(asked[0]?.guest?.image).toEqual({ id: images[0], properties: { os_distro: 'first' } });
 });
 
 test('an acceptance whose answer is lost once changes nothing twice, also when the server was changed and released meanwhile', async () => {
@@ -156,9 +182,9 @@ test('a host that cannot run the image is not asked, and the server keeps its ow
   const [before, spec] = [await inCell(), await inSpec()];
   const stopped = cloud.service.dataApi.faults.add({
     ...{ kind: 'before', error: 'DatabaseUnavailableException' },
-    sql: (sql) => sql.includes('end_action(uuid'),
+    sql: (sql) => sql.includes('end_action(i.uuid, :request_id'),
   });
-  await rebuild(foreign);
+  expect((await rebuild(foreign)).error).toBeDefined();
   stopped.lift();
   await runReaper();
   expect(await inCell()).toEqual({ ...before, vm_state: 'error' });

@@ -285,7 +285,7 @@ describe('rights', () => {
     }
   });
 
-  test('only compute, the reaper, reports and a boot of many servers start boots, only the first two scheduled reaps, only the reaper an audit', () => {
+  test('only compute, the reaper, reports and a boot of many servers start boots, only the first three scheduled reaps, only the reaper an audit', () => {
     const starting = (role?: string) =>
       statementsOf(template, role)
         .filter(({ actions }) => actions.some((action) => action.startsWith('states:')))
@@ -298,7 +298,7 @@ describe('rights', () => {
       { Ref: expect.stringMatching(/^Auditor/) },
       { Ref: bootId },
     ]);
-    expect(starting('ReportsApply')).toEqual([['states:StartExecution'], { Ref: bootId }]);
+    expect(starting('ReportsApply')).toEqual([['states:StartExecution'], { Ref: bootId }, { Ref: reaperId }]);
     expect(starting('BootScheduleServers')).toEqual([['states:StartExecution'], named('boot')]);
     expect(starting()).toHaveLength(['FunctionsCompute', 'Reaper', 'ReportsApply', 'BootScheduleServers'].flatMap(starting).length);
   });

@@ -3,9 +3,10 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Caller } from '../../../common/caller.ts';
 import { Conflict, NotFound } from '../../../common/errors.ts';
-import { applyLateReport } from '../../../compute/hosts/apply-late-report.ts';
-import type { Driver, LateReport, Report } from '../../../compute/hosts/drivers/driver.ts';
+import { applyHostReport, applyLateReport } from '../../../compute/hosts/apply-late-report.ts';
+import type { Driver, HostReport, LateReport, Report } from '../../../compute/hosts/drivers/driver.ts';
 import { noFailures, simulatedDriver } from '../../../compute/hosts/drivers/simulated.ts';
+import { running, shutDown, suspended } from '../../../compute/servers/power-states.ts';
 import { rebuildServer } from '../../../compute/servers/rebuild/rebuild-server.ts';
 import { resetState } from '../../../compute/servers/reset-state.ts';
 import { type ServerActionName, serverActions } from '../../../compute/servers/tasks/actions.ts';
@@ -134,6 +135,30 @@ const success: Report = { result: 'success' };
 const imageMade: Report = { ...success, image: { size: 1, checksum: 'c', disk_format: 'raw', properties: {} } };
 const failure: Report = { result: 'failure', message: 'The disk is broken.' };
 
+let sequence = 0;
+
+/** The host says what it has of the server. Who is stopped by that is started again, where nothing else is done to it. */
+async function say({ id }: Parts, about: HostReport['about'], power_state: number, number = ++sequence, driver = atOnce): Promise<void> {
+  const [row] = await query<{ host: string; fencing_token: number }>(
+    cloud.database('cell1'),
+    'select host, fencing_token from instances where uuid = :id::uuid',
+    { id },
+  );
+  const [cell] = await query<{ url: string }>(
+    cloud.service.api,
+    `select database_connection as url from cell_mappings where name = 'cell1'`,
+  );
+  if (!row || !cell) throw new Error('no server');
+  const servers = [{ server: id, fencing_token: row.fencing_token, power_state }];
+  const report: HostReport = { about, host: row.host, cell: cell.url, sequence: number, servers };
+  await applyHostReport({ api: cloud.service.api, driver, settings: defaultSettings }, report);
+}
+
+/** The guest of the server was off. */
+async function goesOff(server: Parts): Promise<void> {
+  await say(server, 'power_states', shutDown);
+  await act(server, 'start');
+}
 const image = randomUUID();
 const other = randomUUID();
 
@@ -173,6 +198,44 @@ const meetings: Readonly<Record<string, () => Promise<Meeting>>> = {
     meet(async (server) => {
       await act(server, 'softReboot', later());
       return { one: () => reportAll(success), other: () => reportAll(failure) };
+    }),
+  'the power state of its guest and a reboot': () =>
+    meet((server) => ({ host: () => goesOff(server), action: () => act(server, 'softReboot') })),
+  'the power state of its guest and a delete': () => meet((server) => ({ host: () => goesOff(server), delete: server.remove })),
+  'a guest that is suspended and a delete': () =>
+    meet((server) => ({ host: () => say(server, 'power_states', suspended, ++sequence, later()), delete: () => server.remove(later()) })),
+  'a power state and an earlier one, which is wrong': () =>
+    meet((server) => {
+      const [earlier, last] = [++sequence, ++sequence];
+      return {
+        last: () => say(server, 'power_states', running, last),
+        earlier: async () => {
+          await say(server, 'power_states', shutDown, earlier);
+          await act(server, 'start');
+        },
+      };
+    }),
+  'the start of its host and the report of what was under way': () =>
+    meet(async (server) => {
+      await act(server, 'hardReboot', later());
+      return { host: () => say(server, 'started', shutDown, ++sequence, later()), report: () => reportAll(failure) };
+    }),
+  'the start of its host and the same again': () =>
+    meet(async (server) => {
+      await act(server, 'hardReboot', later());
+      const number = ++sequence;
+      const start = () => say(server, 'started', shutDown, number, later());
+      return { one: start, other: start };
+    }),
+  'the start of its host, in a reboot, and a delete': () =>
+    meet(async (server) => {
+      await act(server, 'hardReboot', later());
+      return { host: () => say(server, 'started', shutDown, ++sequence, later()), delete: () => server.remove(later()) };
+    }),
+  'the start of its host, in a reboot, and the reaper who finds it overdue': () =>
+    meet(async (server) => {
+      await act(server, 'softReboot', later(0));
+      return { host: () => say(server, 'started', running), reaper: () => reapAndBoot(cloud) };
     }),
   'a report and the reaper who finds the task overdue': () =>
     meet(async (server) => {

@@ -333,6 +333,14 @@ describe('with an image that the host cannot run', () => {
   });
 });
 
+test('an image of which the host makes no guest leaves the server in ERROR, and its own all the same', async () => {
+  const image = await cloud.newImage({ properties: { cellzero_simulated_build: 'fail' } });
+  expect((await rebuild({ imageRef: image })).status).toBe(202);
+  const message = expect.stringMatching(/^The simulated host \S+ was set to fail.$/);
+  expect(await show()).toMatchObject({ status: 'ERROR', image: { id: image }, fault: { code: 500, message } });
+  expect((await specOf(server))?.image.id).toBe(image);
+});
+
 test('the password of a guest is in no database', async () => {
   const adminPass = randomUUID();
   expect((await rebuild({ adminPass })).status).toBe(202);

@@ -1,0 +1,56 @@
+/**
+ * A host's truth about its guests, as Nova's `_sync_instance_power_state` has it: the power state is the guest's, and a server that must run or be paused is
+ * stopped where its guest is off. One that must be stopped, but is not, is stopped on its host. Servers in a task, on another host or with another owner stay.
+ */
+import { namedUuid } from '../../common/uuid.ts';
+import { findInstanceMappingToChange } from '../../database/api/servers/instance-mappings.ts';
+import { applyPowerStates, type PowerRule, type ReportOfHost } from '../../database/cell/host-reports.ts';
+import type { Database } from '../../database/data-api/client.ts';
+import type { VmState } from '../../database/servers/document.ts';
+import { inCell } from '../cells/reach.ts';
+import { crashed, paused, running, shutDown, suspended } from '../servers/power-states.ts';
+import { serverActions } from '../servers/tasks/actions.ts';
+import { startTask } from '../servers/tasks/start-task.ts';
+import type { Settings } from '../settings.ts';
+import type { Driver } from './drivers/driver.ts';
+
+const rule = (vm_state: VmState, correction: PowerRule['correction'], ...powerStates: number[]): PowerRule[] =>
+  powerStates.map((power_state) => ({ vm_state, power_state, correction }));
+
+/** Nova's table; of other servers, and of other guests, the power state is noted and nothing else. */
+export const powerRules: readonly PowerRule[] = [
+  ...rule('active', 'stopped', shutDown, crashed),
+  ...rule('active', 'stop', suspended),
+  ...rule('stopped', 'stop', running, paused, suspended),
+  ...rule('paused', 'stopped', shutDown, crashed),
+];
+
+/**
+ * Applies a report of a host; one that is not later than its last changes nothing. What the host must be asked to stop is lost when this stops half-way, and
+ * found again in the host's next report.
+ * @param cell URL of the database of the host's cell.
+ */
+export async function syncPowerStates(
+  api: Database,
+  driver: Driver,
+  settings: Settings,
+  cell: string,
+  report: ReportOfHost,
+): Promise<void> {
+  // The same for each sending.
+  const requestId = `req-${namedUuid(`${report.host} ${report.sequence}`)}`;
+  const correction = { rules: powerRules, stopped: shutDown, requestId };
+  const toStop = await inCell(cell, 'changing', (database) => applyPowerStates(database, report, correction));
+  await Promise.all(
+    toStop.map(async ({ server, vm_state }) => {
+      // So that a reaper ends it, whatever happens here.
+      const mapping = await findInstanceMappingToChange(api, server, null);
+      if (!mapping || mapping.generation === null) return;
+      const { error } = await startTask({ api, driver, settings }, cell, {
+        ...{ server, note: mapping.generation, requestId, action: serverActions.stop, userId: null, projectId: null, arguments: {} },
+        precondition: { unlocked: false, hosted: false, vmStates: [vm_state], taskStates: [null] },
+      });
+      if (error) throw error;
+    }),
+  );
+}
