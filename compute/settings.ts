@@ -11,7 +11,7 @@ export const settingsSchema = z.strictObject({
   /** Seconds that a guest has to shut down in order. */
   shutdown_timeout: seconds(60),
   /** Seconds after which a build that goes on ends in ERROR; 0 for never. */
-  instance_build_timeout: z.literal(0).default(0),
+  instance_build_timeout: seconds(0),
   /** Seconds for which a deleted server may be restored; 0 deletes at once. */
   reclaim_instance_interval: seconds(0),
   /** Whether what ran on a host is started again when the host is back. */

@@ -8,8 +8,8 @@ export interface PendingCleanups {
   /** Name of the cell. */
   cell: string;
   servers: number;
-  /** Seconds since the oldest of it was noted. */
-  oldest: number;
+  /** Seconds for which the first of it is overdue; 0 when none is. */
+  overdue: number;
 }
 
 /** Counts pending cleanups by uuid of the cell. */
@@ -20,8 +20,8 @@ export class PendingCount {
   add({ records, rows }: ServerFacts): void {
     for (const [index, cell] of records?.cleanups.entries() ?? []) {
       if (records && isAtRest(records, cell, rows.get(cell))) continue;
-      const { servers, oldest } = this.#cells.get(cell) ?? { servers: 0, oldest: 0 };
-      this.#cells.set(cell, { servers: servers + 1, oldest: Math.max(oldest, records?.cleanup_ages[index] ?? 0) });
+      const { servers, overdue } = this.#cells.get(cell) ?? { servers: 0, overdue: 0 };
+      this.#cells.set(cell, { servers: servers + 1, overdue: Math.max(overdue, records?.cleanups_overdue[index] ?? 0) });
     }
   }
 

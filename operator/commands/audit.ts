@@ -77,8 +77,8 @@ export function auditText(report: AuditReport): string {
   const parts: string[] = [];
   if (findings.length > 0) parts.push(findingsTable(findings));
   if (pending.length > 0) {
-    const rows = pending.map(({ cell, servers, oldest }) => [cell, String(servers), duration(oldest)]);
-    parts.push(`Pending, not broken: the reaper finishes it.\n${table(['Cell', 'Servers', 'Oldest'], rows)}`);
+    const rows = pending.map(({ cell, servers, overdue }) => [cell, String(servers), overdue > 0 ? duration(overdue) : '']);
+    parts.push(`Pending, not broken: the reaper finishes it.\n${table(['Cell', 'Servers', 'Overdue for'], rows)}`);
   }
   if (unreadable.length > 0) {
     const rows = unreadable.map(({ cell, reason }) => [cell, wrap(reason, sentenceWidth)]);

@@ -31,9 +31,9 @@ export interface ServerRecords {
   host_cells: string[];
   /** Seconds since its index entry or its allocations changed; null when it has no allocations. */
   allocated: number | null;
-  /** uuids of the cells with a pending cleanup of it, and for how many seconds each is noted. */
+  /** uuids of the cells with a pending cleanup of it, and for how many seconds each is overdue: negative until it is due. */
   cleanups: string[];
-  cleanup_ages: number[];
+  cleanups_overdue: number[];
   /** How many images that its tasks shall make are queued. */
   queued_images: number;
 }
@@ -53,7 +53,7 @@ const records = (servers: string) => `
   select asked.uuid, m.id is not null as mapped, coalesce(m.queued_for_delete, false) as deleted, c.uuid as cell,
     ${seconds('b.created_at')} as requested, target.uuid as target_cell, former.uuid as former_cell, coalesce(m.instances > 0, false) as counted, s.id is not null as specified, s.image,
     held.hosts, held.host_cells, ${seconds('greatest(held.changed, m.updated_at)')} as allocated,
-    noted.cleanups, noted.cleanup_ages,
+    noted.cleanups, noted.cleanups_overdue,
     (select count(*) from images where instance_uuid = asked.uuid and status = 'queued') as queued_images
   from ${servers} asked
   left join ${lookup('select * from instance_mappings where instance_uuid = asked.uuid')} m on true
@@ -72,7 +72,8 @@ const records = (servers: string) => `
     left join cell_mappings host_cell on host_cell.id = h.cell_id) held
   cross join lateral (
     select coalesce(array_agg(w.uuid::text order by w.id), '{}') as cleanups,
-      coalesce(array_agg(${seconds('n.created_at')} order by w.id), '{}') as cleanup_ages
+      -- A heartbeat may be three minutes old.
+      coalesce(array_agg(${seconds(`coalesce(n.due_at, n.created_at + interval '3 minutes')`)} order by w.id), '{}') as cleanups_overdue
     from pending_cleanups n join cell_mappings w on w.id = n.cell_id where n.instance_uuid = asked.uuid) noted
   order by asked.uuid`;
 

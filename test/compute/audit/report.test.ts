@@ -37,7 +37,11 @@ test('a server that has just become ACTIVE is neither broken nor pending, whatev
   expect(await explain(audited().service.api, id)).toMatchObject({ entry: { pendingCleanups: [] } });
   const server = wipedAfterwards(await locate(audited(), id, user.projectId));
   await inCell(server.cell, `vm_state = 'building'`, server);
-  expect((await settled()).pending).toEqual([{ cell: server.cell, servers: 1, oldest: expect.any(Number) }]);
+  const pending = async () => (await settled()).pending;
+  expect(await pending(), 'not due yet').toEqual([{ cell: server.cell, servers: 1, overdue: 0 }]);
+  await run('api', `update pending_cleanups set due_at = now() - interval '90 minutes' where instance_uuid = '${id}'`);
+  const [overdue] = await pending();
+  expect(overdue?.overdue).toBeGreaterThanOrEqual(5_400);
   expect(await explain(audited().service.api, id)).toMatchObject({ entry: { pendingCleanups: [server.cell] } });
 });
 

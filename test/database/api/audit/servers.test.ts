@@ -60,7 +60,7 @@ const nothing: Omit<ServerRecords, 'uuid'> = {
     specified: false,
     image: null,
   },
-  ...{ hosts: [], host_cells: [], allocated: null, cleanups: [], cleanup_ages: [], queued_images: 0 },
+  ...{ hosts: [], host_cells: [], allocated: null, cleanups: [], cleanups_overdue: [], queued_images: 0 },
 };
 const about = (seconds: number) => expect.toSatisfy((age: unknown) => Number(age) >= seconds && Number(age) < seconds + 30);
 
@@ -103,14 +103,16 @@ test('of allocations on several hosts: each host, and the latest change', async 
   expect(found).toMatchObject({ mapped: false, host_cells: [cells[0]], allocated: about(100) });
 });
 
-test('of pending cleanups: the cells in order, with the age of each', async () => {
+test('of pending cleanups: the cells in order, with how long each is overdue', async () => {
   const uuid = randomUUID();
   await note(uuid, 'cell3', '50 seconds');
   await note(uuid, 'cell1', '200 seconds');
   await note(randomUUID(), 'cell2');
   expect(await readServers(fixture.api, [uuid])).toEqual([
-    { uuid, ...nothing, cleanups: [cells[0], cells[2]], cleanup_ages: [about(200), about(50)] },
+    { uuid, ...nothing, cleanups: [cells[0], cells[2]], cleanups_overdue: [about(20), about(-130)] },
   ]);
+  await change(`update pending_cleanups set due_at = now() - interval '1 hour' where instance_uuid = '${uuid}'`);
+  expect((await readServers(fixture.api, [uuid])).map((found) => found.cleanups_overdue)).toEqual([[about(3_600), about(3_600)]]);
 });
 
 const scan = async (after = firstUuid, limit = 100) => (await scanServers(fixture.api, after, limit)).map(({ uuid }) => uuid);
