@@ -48,7 +48,7 @@ afterAll(async () => {
   writeSync(1, `\n${done} scenarios done, each with its audit\n`);
 });
 
-const atRest = /^(ACTIVE|ERROR|SHUTOFF|RESCUE|SUSPENDED)$/;
+const atRest = /^(ACTIVE|ERROR|SHUTOFF|RESCUE|SUSPENDED|VERIFY_RESIZE)$/;
 
 async function expectProperties({ user }: Stage): Promise<void> {
   const { body } = await user.send<{ servers: { id: string; status: string; 'OS-EXT-STS:task_state': string | null }[] }>(

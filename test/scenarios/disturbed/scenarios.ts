@@ -94,6 +94,8 @@ const dailyBackup = { createBackup: { name: 'backup', backup_type: 'daily', rota
 /** Hosts that report what they end, after the execution has ended. */
 const later = { reportAfter: 0 };
 
+const larger = { resize: { flavorRef: '2' } };
+
 /** The scenarios by name. */
 export const scenarios: Readonly<Record<string, Scenario>> = {
   fits: { run: async (stage) => void (await boot(stage)) },
@@ -155,6 +157,30 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       const id = await boot(stage);
       await sleep(80);
       if (id) await stage.user.send('POST', `/servers/${id}/action`, { body: { createImage: { name: 'image' } } });
+      await remove(stage, id);
+    },
+  },
+  'resized and confirmed': { run: async (stage) => void (await bootAndAct(stage, larger, { confirmResize: null })) },
+  'resized and reverted on hosts that report later, and twice': {
+    simulation: { ...later, doubledReports: true },
+    run: async (stage) => void (await bootAndAct(stage, larger, { revertResize: null })),
+  },
+  'resized to a host that fails': {
+    simulation: { failingOperations: ['finish_migration'] },
+    run: async (stage) => void (await bootAndAct(stage, larger)),
+  },
+  'resized, and deleted': {
+    async run(stage) {
+      const id = await bootAndAct(stage, larger);
+      await remove(stage, id);
+    },
+  },
+  'deleted while it is resized': {
+    simulation: { ...later, reportAfter: 1 },
+    async run(stage) {
+      const id = await boot(stage);
+      await sleep(80);
+      if (id) await stage.user.send('POST', `/servers/${id}/action`, { body: larger });
       await remove(stage, id);
     },
   },
