@@ -59,13 +59,13 @@ function act<Body>(
   policy: Rule,
   body: (microversion: Microversion) => z.ZodType<Body>,
   run: (request: ApiRequest<Body>) => Promise<object | undefined>,
-  options: Options = {},
+  { status = 202, ...options }: Options & { /** Of an answer without a body. */ status?: 202 | 204 } = {},
 ): Route {
   return route<Body>({
     ...{ method: 'POST', path, policy, toOthers: 'hidden', body, ...options },
     async handle(request) {
       const answer = await run(request);
-      return answer ? { status: 200, body: answer } : { status: 202 };
+      return answer ? { status: 200, body: answer } : { status };
     },
   });
 }
@@ -191,7 +191,7 @@ const actions: Readonly<Record<string, Route>> = {
   unlock: act('os_compute_api:os-lock-server:unlock', anyBody, unlock),
 
   resize: act('os_compute_api:servers:resize', () => resizeBody, resize),
-  confirmResize: act('os_compute_api:servers:confirm_resize', anyBody, endingResize('confirmResize')),
+  confirmResize: act('os_compute_api:servers:confirm_resize', anyBody, endingResize('confirmResize'), { status: 204 }),
   revertResize: act('os_compute_api:servers:revert_resize', anyBody, endingResize('revertResize')),
   migrate: act('os_compute_api:os-migrate-server:migrate', migrateBody, migrate, { toOthers: 'forbidden' }),
   'os-migrateLive': unbuilt('os_compute_api:os-migrate-server:migrate_live', 'os-migrateLive', 'active', 'paused'),

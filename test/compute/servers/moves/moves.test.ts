@@ -74,7 +74,7 @@ test('a resize waits on its new host with the new flavor until it is confirmed',
     { consumer: 'migration', host, vcpus: 1 },
   ]);
   expect(await quota()).toEqual({ instances: 1, cores: 1, ram: 2_048 });
-  expect((await act(user, { confirmResize: null })).status).toBe(202);
+  expect((await act(user, { confirmResize: null })).status).toBe(204);
   expect(await shown()).toMatchObject({ status: 'ACTIVE', task: null, flavor: 'm1.small', host: waiting.host });
   expect(await allocated()).toEqual([{ consumer: 'server', host: waiting.host, vcpus: 1 }]);
   expect(await actions()).toEqual(['confirmResize ended', 'resize ended', 'create ended']);
