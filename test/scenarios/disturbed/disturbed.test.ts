@@ -91,6 +91,7 @@ async function sendAgain(id: string, fits: boolean): Promise<void> {
 async function run(scenario: Scenario, disturb: (k: number) => void, k: number): Promise<number> {
   done += 1;
   process.env.SIMULATION = JSON.stringify(scenario.simulation ?? {});
+  process.env.SETTINGS = JSON.stringify(scenario.settings ?? {});
   const user = await cloud.newUser();
   const stage = { user, giant, group: await newGroup(user), image, foreignImage, sendAgain };
   const mark = cloud.service.dataApi.calls.mark();
