@@ -16,6 +16,7 @@ import type { Driver } from '../hosts/drivers/driver.ts';
 import { endDeleted } from '../servers/end-deleted.ts';
 import { resumeTask } from '../servers/tasks/resume-task.ts';
 import { defaultSettings, type Settings } from '../settings.ts';
+import { settleMoves } from './settle-moves.ts';
 import { tendBuilds } from './tend-builds.ts';
 import { tendHosts } from './tend-hosts.ts';
 import { tendSoftDeleted } from './tend-soft-deleted.ts';
@@ -139,6 +140,7 @@ async function reapCell(reaper: Reaper, cleanups: CellCleanups, database: Databa
   if (rebuilt.length > 0) await noteImages(api, rebuilt);
   const built = states.filter((state) => !state.deleted && state.vm_state !== 'building');
   const tasks = await resumeTasks(reaper, cell.database_connection, built);
+  await settleMoves(api, states, own);
   reaped.tasks += tasks.asked;
   reaped.overdue += tasks.failed;
   const ending = uuidsOf(deleted).filter((uuid) => !ended.has(uuid));
