@@ -5,6 +5,7 @@
 import type { Database } from '../../database/data-api/client.ts';
 import { DatabaseUnreachable } from '../../database/data-api/unreachable.ts';
 import type { Driver } from '../hosts/drivers/driver.ts';
+import { defaultSettings, type Settings } from '../settings.ts';
 import { buildOnHost, type EndedBuild } from './build-on-host.ts';
 import { type CreatedInCell, type CreatedInstance, createInCell } from './create-in-cell.ts';
 import { failInCell } from './fail-in-cell.ts';
@@ -29,24 +30,30 @@ export async function bootOne(
   api: Database,
   driver: Driver,
   { execution, servers, failed }: { execution: string; servers: readonly string[]; failed?: FailedBuild | undefined },
+  settings = defaultSettings,
 ): Promise<BootEnd | undefined> {
   if (servers.length !== 1) throw new SeveralServers(`${servers.length} servers are placed together`);
   try {
     const [placement] = await scheduleServers(api, execution, servers);
-    return placement && (await build(api, driver, await createInCell(api, { ...placement, failed })));
+    return placement && (await build(api, driver, settings, await createInCell(api, { ...placement, failed })));
   } catch (error) {
     if (error instanceof OwnershipLost) return undefined;
     throw error;
   }
 }
 
-async function build(api: Database, driver: Driver, { created, instance }: CreatedInstance): Promise<BootEnd | undefined> {
+async function build(
+  api: Database,
+  driver: Driver,
+  settings: Settings,
+  { created, instance }: CreatedInstance,
+): Promise<BootEnd | undefined> {
   try {
-    const build = await buildOnHost(driver, created, instance);
+    const build = await buildOnHost(driver, created, instance, settings);
     return build && { build, failure: null };
   } catch (error) {
     const next = await nextHost(api, driver, created, failureOf(error));
-    return 'failure' in next ? failed(api, driver, created, next.failure) : build(api, driver, next);
+    return 'failure' in next ? failed(api, driver, created, next.failure) : build(api, driver, settings, next);
   }
 }
 

@@ -4,6 +4,7 @@ import type { Instance } from '../../database/servers/document.ts';
 import { inCell } from '../cells/reach.ts';
 import { BuildAborted, BuildFailure, type Destroy, type Driver, type Spawn } from '../hosts/drivers/driver.ts';
 import { guestOf } from '../hosts/drivers/guest.ts';
+import { defaultSettings } from '../settings.ts';
 import type { CreatedInCell } from './create-in-cell.ts';
 
 export type { EndedBuild };
@@ -14,7 +15,12 @@ export type { EndedBuild };
  * @returns undefined when it was, and when its host has begun: then the build ends by a report.
  * @throws BuildFailure when the host cannot run it, BuildAborted when none can.
  */
-export async function buildOnHost(driver: Driver, created: CreatedInCell, known?: Instance): Promise<EndedBuild | undefined> {
+export async function buildOnHost(
+  driver: Driver,
+  created: CreatedInCell,
+  known?: Instance,
+  { instance_build_timeout: timeout } = defaultSettings,
+): Promise<EndedBuild | undefined> {
   const { connection, host, server, fencing_token } = created;
   if (created.reported) throw failureOf(created.reported.Cause, created.reported.Error === 'BuildAborted');
   const owned = { uuid: server, fencing_token };
@@ -23,7 +29,7 @@ export async function buildOnHost(driver: Driver, created: CreatedInCell, known?
   const answer = await driver.begin(spawnOf(created, instance));
   if (answer.result === 'failure') throw failureOf(answer.message, answer.aborted);
   if (answer.result === 'begun') {
-    const begun = { host, attempt: created.attempt, alternates: created.alternates, dueAt: answer.due_at };
+    const begun = { host, attempt: created.attempt, alternates: created.alternates, dueAt: answer.due_at, timeout };
     await inCell(connection, 'changing', (database) => noteBuildBegun(database, owned, begun));
     return undefined;
   }

@@ -78,7 +78,16 @@ test('what was noted for it in cell0 is done with, and nothing else is', async (
     api,
     `insert into pending_cleanups (instance_uuid, cell_id) select gen_random_uuid(), id from cell_mappings where name = 'cell0'`,
   );
+  // An image of it that a function queued which died then.
+  await query(
+    api,
+    `insert into images (id, name, owner, visibility, status, instance_uuid, request_id)
+     select gen_random_uuid(), 'of it', '', 'private', 'queued', uuid, 'req' from (values ('${server.id}'::uuid), (gen_random_uuid())) as of (uuid)`,
+  );
   expect(await rescheduleServers(api, cell0, [read])).toEqual(new Set([server.id]));
+  const queued = `select instance_uuid = '${server.id}' as own from images where status = 'queued'`;
+  expect(await query(api, queued)).toEqual([{ own: false }]);
+  await query(api, `delete from images where status = 'queued'`);
   const left = `
     select instance_uuid = '${server.id}' as own, name from pending_cleanups p join cell_mappings c on c.id = p.cell_id order by 2`;
   expect(await query(api, left)).toEqual([

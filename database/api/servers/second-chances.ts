@@ -3,6 +3,7 @@ import { type Database, query } from '../../data-api/client.ts';
 import type { BlockDeviceMapping } from '../../servers/columns.ts';
 import type { Instance } from '../../servers/document.ts';
 import type { FencedServer } from '../../servers/ownership.ts';
+import { removeSnapshotsOf } from '../snapshots.ts';
 import type { Former } from './build-requests.ts';
 
 /** Where a server stands that may be asked for. */
@@ -86,6 +87,8 @@ export async function rescheduleServers(api: Database, cell0: string, servers: r
      -- Nothing is left to do for them in cell0.
      done as (
        delete from pending_cleanups p using freed where p.instance_uuid = freed.instance_uuid and p.cell_id = freed.cell_id),
+     -- No task makes images of them that are queued.
+     images_gone as (${removeSnapshotsOf('select instance_uuid from freed')}),
      -- They wait for a cell again, each for itself: one that fits is not kept by others of its request.
      requests as (
        insert into build_requests (instance_uuid, project_id, reservation_id, request_id, execution, fencing_token, instance, block_device_mappings, tags,

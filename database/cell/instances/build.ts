@@ -54,20 +54,29 @@ export async function findGuest(cell: Database, { uuid, fencing_token }: FencedS
 /**
  * Notes that the host has begun a build, until when it may take, and where the build goes on if the host goes down; a server that has another host or owner
  * now, or whose build has ended already, stays as it is.
+ * `timeout` is Nova's instance_build_timeout: seconds from when this boot wrote the server, after which the build is due in any case; 0 for none.
  */
 export async function noteBuildBegun(
   cell: Database,
   { uuid, fencing_token }: FencedServer,
-  { host, attempt, alternates, dueAt }: { host: string; attempt: number; alternates: readonly string[]; dueAt: string },
+  {
+    host,
+    attempt,
+    alternates,
+    dueAt,
+    timeout = 0,
+  }: { host: string; attempt: number; alternates: readonly string[]; dueAt: string; timeout?: number },
 ): Promise<void> {
   await query(
     cell,
     `update instances i set task = jsonb_build_object('action', 'create', 'request_id', a.request_id, 'attempt', :attempt::int,
-       'arguments', '{}'::jsonb, 'alternates', :alternates::jsonb, 'asked_at', now(), 'due_at', :due_at::timestamptz)
+       'arguments', '{}'::jsonb, 'alternates', :alternates::jsonb, 'asked_at', now(), 'due_at', least(:due_at::timestamptz,
+         case when :timeout::int > 0 then (
+           select max(start_time) from instance_actions_events where action_id = a.id) + make_interval(secs => :timeout::int) end))
      from instance_actions a
      where i.uuid = :uuid::uuid and ${owned} and i.vm_state = 'building' and a.instance_uuid = i.uuid and a.action = 'create'
      returning uuid`,
-    { uuid, host, fencing_token, attempt, alternates, due_at: dueAt },
+    { uuid, host, fencing_token, attempt, alternates, due_at: dueAt, timeout },
   );
 }
 

@@ -1,6 +1,7 @@
 import { bootOne } from '../../../compute/boot/boot-one.ts';
 import { apiDatabase } from '../../shared/database.ts';
 import { hostDriver } from '../../shared/host-driver.ts';
+import { settings } from '../../shared/settings.ts';
 import { buildEnded } from './build-ended.ts';
 import { servers, step } from './step.ts';
 
@@ -10,7 +11,7 @@ export const handler = step(
   servers,
   (input) => input,
   async (input) => {
-    const end = await bootOne(apiDatabase(), hostDriver(), input);
+    const end = await bootOne(apiDatabase(), hostDriver(), input, settings());
     if (end) buildEnded(end.failure ? 'BootsFailedInCell' : 'BootsActive', [end.build]);
   },
 );

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { buildOnHost } from '../../../compute/boot/build-on-host.ts';
 import { hostDriver } from '../../shared/host-driver.ts';
+import { settings } from '../../shared/settings.ts';
 import { buildEnded } from './build-ended.ts';
 import { created, step } from './step.ts';
 
@@ -10,7 +11,7 @@ export const handler = step(
   z.object({ created }),
   (input) => input.created,
   async (input) => {
-    const ended = await buildOnHost(hostDriver(), input.created);
+    const ended = await buildOnHost(hostDriver(), input.created, undefined, settings());
     if (ended) buildEnded('BootsActive', [ended]);
   },
 );

@@ -154,6 +154,22 @@ test('a report that comes before the begin was noted ends the build, and the not
   expect((await taskOf(cloud.database(here), server.id))?.task).toBeNull();
 });
 
+test('a build is due when its host says, or when instance_build_timeout is over, whichever is earlier', async () => {
+  const dueIn = async (timeout: number) => {
+    const { created, server, here } = await createServer(cloud);
+    await buildOnHost(hosts(Date.now() + 600_000), created, undefined, { ...defaultSettings, instance_build_timeout: timeout });
+    const [row] = await query<{ due: number }>(
+      cloud.database(here),
+      `select extract(epoch from (task->>'due_at')::timestamptz - created_at)::float8 as due from instances where uuid = :id::uuid`,
+      { id: server.id },
+    );
+    return row?.due;
+  };
+  expect(await dueIn(0)).toBeCloseTo(600, -1);
+  expect(await dueIn(3_000)).toBeCloseTo(600, -1);
+  expect(await dueIn(120)).toBeCloseTo(120, -1);
+});
+
 test('a report that comes again changes nothing, whatever became of the server since', async () => {
   const { server, cell } = await begun();
   const about = sent.at(-1)?.about;

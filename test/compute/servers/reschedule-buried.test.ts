@@ -224,7 +224,9 @@ test("what is not in cell0, or not there, is named and left alone; what was refu
   const deleted = await user.boot();
   await user.settled(deleted);
   await user.send('DELETE', `/servers/${deleted}`);
-  expect((await user.send('POST', `/servers/${id}/action`, { body: { 'os-stop': null } })).status).toBe(409);
+  for (const body of [{ 'os-stop': null }, { createImage: { name: 'of-nothing' } }]) {
+    expect((await user.send('POST', `/servers/${id}/action`, { body })).status).toBe(409);
+  }
   expect(await look(id)).toMatchObject({ cleanups: ['cell0'] });
   const all = await send({ servers: [nobody, id, living, deleted] });
   expect(new Map(all.map(({ server, outcome }) => [server, outcome]))).toEqual(
@@ -236,6 +238,7 @@ test("what is not in cell0, or not there, is named and left alone; what was refu
     ]),
   );
   expect(await look(id)).toMatchObject({ shown: 'BUILD', mapping: { cell: null }, cleanups: [] });
+  expect((await audit(cloud.service.api)).findings).toEqual([]);
 });
 
 test('a zone or an image that is gone since is the new reason; a flavor, a key and a group are not looked up again', async () => {
