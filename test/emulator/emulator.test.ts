@@ -177,7 +177,7 @@ describe('a next deploy', () => {
 
   beforeAll(async () => {
     tree = await copyTree(join(temporary, 'next'));
-    const further = '"cells": ["cell1", "cell2", "cell3"],\n    "simulation": { "reportAfter": 2 }';
+    const further = '"cells": ["cell1", "cell2", "cell3"],\n    "simulation": { "reportAfter": 2, "opensSecrets": true }';
     await change(join(tree, 'cdk.json'), '"cells": ["cell1", "cell2"]', further);
   });
 
