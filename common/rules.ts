@@ -112,6 +112,7 @@ export const rules = {
   'os_compute_api:os-lock-server:unlock': 'member',
   'os_compute_api:os-lock-server:unlock:unlock_override': 'admin',
   'os_compute_api:os-migrate-server:migrate': 'admin',
+  'os_compute_api:os-migrate-server:migrate:host': 'admin',
   'os_compute_api:os-migrate-server:migrate_live': 'admin',
   'os_compute_api:os-migrations:index': 'admin',
   'os_compute_api:os-multinic:add': 'member',

@@ -21,7 +21,7 @@ export const settingsSchema = z.strictObject({
   /** Seconds after which a resize is confirmed by itself; 0 for never. */
   resize_confirm_window: z.literal(0).default(0),
   /** Whether the host that a server leaves by a resize may be the one that takes it. */
-  allow_resize_to_same_host: z.literal(false).default(false),
+  allow_resize_to_same_host: z.boolean().default(false),
   /** Properties of an image that snapshots and backups of a server do not inherit, beside those that they never do. */
   non_inheritable_image_properties: z.array(z.string()).default(['cache_in_nova', 'bittorrent']),
 });

@@ -110,6 +110,7 @@ function checkMapped(facts: ServerFacts, records: ServerRecords, home: string, c
     if (home === cell0) checkBuried(row, records, addFinding);
     else checkOnHost(row, records, home, cell, context, addFinding);
     checkParts(row, home, cell, addFinding);
+    checkMove(row, records, cleanups.includes(home), cell, addFinding);
     checkTask(row, cleanups.includes(home), cell, context, addFinding);
     if (row.task === null) checkSoftDeleted(row, records, cleanups.includes(home), cell, context, addFinding);
     checkImage(row, records, home, cell, addFinding);
@@ -125,6 +126,17 @@ function checkParts({ vm_state, host, lacks, reset }: ServerRow, home: string, c
   if (missing.length > 0) addFinding('incomplete-server', `It is in ${cell} without its part in ${list(missing)}.`, { cell });
   if (vm_state === 'active' && host === null && home !== cell0 && !reset)
     addFinding('incomplete-server', `It is active in ${cell} without a host.`, { cell });
+}
+
+function checkMove({ move, task }: ServerRow, { moves }: ServerRecords, noted: boolean, cell: string, addFinding: AddFinding): void {
+  if (moves.some((migration) => migration !== move) && task === null && !noted) {
+    addFinding('move-not-settled', `It does not move in ${cell}, but the host that it left, or would have gone to, is still allocated.`, {
+      cell,
+    });
+  }
+  if (move !== null && !moves.includes(move)) {
+    addFinding('move-without-allocation', `It is on two hosts in ${cell}, but has nothing allocated on the one that it leaves.`, { cell });
+  }
 }
 
 function checkTask(
@@ -192,7 +204,7 @@ function checkOnHost(
   addFinding: AddFinding,
 ): void {
   const { vm_state, host, age, task } = row;
-  const { hosts, host_cells, cleanups } = records;
+  const { hosts, host_cells, cleanups, moves } = records;
   const noted = cleanups.includes(home);
   const building = vm_state === 'building';
   // What a host has begun may take until it is due, which is checked as of every task.
@@ -205,8 +217,9 @@ function checkOnHost(
   } else if (hosts.length === 0) {
     addFinding('host-without-allocation', `It is on ${host}, but has no allocation there.`, { host });
   } else if (hosts.some((allocated) => allocated !== host)) {
-    // A build that moves to another host moves its allocations first.
-    if (!(noted && building)) addFinding('allocation-on-wrong-host', `It is on ${host}, but has allocations on ${list(hosts)}.`, { host });
+    // A build that goes to another host moves its allocations first, and so does a move; its end, last.
+    if (!(noted && (building || moves.length > 0)))
+      addFinding('allocation-on-wrong-host', `It is on ${host}, but has allocations on ${list(hosts)}.`, { host });
   } else if (host_cells.some((allocated) => allocated !== home)) {
     addFinding('host-of-another-cell', `It is in ${cell}, but its host ${host} belongs to another cell.`, { cell, host });
   }

@@ -33,6 +33,8 @@ export const kinds = {
   'allocation-without-host': { property: 'Capacity is real', meaning: 'an allocation of a server without a host' },
   'host-without-allocation': { property: 'Capacity is real', meaning: 'a server on a host where it has no allocation' },
   'allocation-on-wrong-host': { property: 'Capacity is real', meaning: 'an allocation on another host than the server is on' },
+  'move-not-settled': { property: 'Capacity is real', meaning: 'a move that is over, whose allocation on the other host is left' },
+  'move-without-allocation': { property: 'Capacity is real', meaning: 'a server on two hosts with an allocation on one' },
   'inventory-drift': { property: 'Capacity is real', meaning: 'what a host counts as used is not the sum of the allocations on it' },
   'host-state-drift': {
     property: 'Capacity is real',

@@ -1,38 +1,30 @@
 /** The one place where reports of hosts arrive that come later. Each is applied by what it is about; one that comes twice, too late or out of order changes nothing. */
-import type { Database } from '../../database/data-api/client.ts';
 import { applyBuildReport, type ContinuedBoot } from '../boot/apply-build-report.ts';
 import type { EndedBuild } from '../boot/build-on-host.ts';
 import { applyDestroyReport } from '../servers/end-deleted.ts';
+import { applyMoveReport } from '../servers/moves/move-server.ts';
 import { actionOf } from '../servers/tasks/actions.ts';
 import { applyReport } from '../servers/tasks/apply-report.ts';
-import type { Settings } from '../settings.ts';
-import type { Driver, HostReport, LateReport } from './drivers/driver.ts';
+import type { Tasks } from '../servers/tasks/tasks.ts';
+import type { HostReport, LateReport } from './drivers/driver.ts';
 import { syncPowerStates } from './power-sync.ts';
 import { recoverHost } from './recover-host.ts';
 
 /** What reports are applied with. */
-export interface Reports {
-  api: Database;
-  driver: Driver;
-  settings: Settings;
+export interface Reports extends Tasks {
   /** Starts the boot workflow under the name of the execution, once. */
   startBoot(boot: ContinuedBoot): Promise<void>;
 }
 
 /** Applies what a host says of itself. */
-export async function applyHostReport(
-  { api, driver, settings }: Pick<Reports, 'api' | 'driver'> & { settings: Settings },
-  { about, cell, ...report }: HostReport,
-): Promise<void> {
+export async function applyHostReport({ api, driver, settings }: Tasks, { about, cell, ...report }: HostReport): Promise<void> {
   if (about === 'started') await recoverHost({ api, driver, settings, cell }, report);
   else await syncPowerStates(api, driver, settings, cell, report);
 }
 
 /** Applies a report; returns the build that it ended. */
-export async function applyLateReport(
-  { api, driver, settings, startBoot }: Reports,
-  { about, report }: LateReport,
-): Promise<EndedBuild | undefined> {
+export async function applyLateReport({ startBoot, ...tasks }: Reports, { about, report }: LateReport): Promise<EndedBuild | undefined> {
+  const { api, driver } = tasks;
   switch (about.operation) {
     case 'spawn':
       return await applyBuildReport(driver, startBoot, { about, report });
@@ -41,7 +33,9 @@ export async function applyLateReport(
       return undefined;
     default: {
       const action = actionOf(about.task.action, about.arguments.type);
-      if (action) await applyReport({ api, settings }, about.cell, action, { ...about.task, server: about.server }, report);
+      const { cell, server, operation, task } = about;
+      if (action) await applyReport(tasks, cell, action, { ...task, server }, report);
+      else await applyMoveReport(tasks, { ...task, server, cell, operation }, report.result === 'failure' ? report.message : null);
       return undefined;
     }
   }

@@ -27,8 +27,25 @@ export function quotaExceeded(
     limits[resource] >= 0 && BigInt(used[resource]) + asked[resource] > limits[resource];
   if (!order.some(passes(least))) return undefined;
   const requested = { ...most, instances: minCount === maxCount ? minCount : `${minCount}-${maxCount}` };
-  const over = order.filter(passes(most));
-  const list = (values: Readonly<Record<QuotaResource, bigint | number | string>>) => over.map((resource) => values[resource]).join(', ');
+  return exceeded(order.filter(passes(most)), requested, { limits, used });
+}
+
+/** Returns which limits a server passes that grows by so much, in the same sentence; undefined when it passes none. */
+export function growthExceeded(
+  { limits, used }: Pick<Accepted, 'limits' | 'used'>,
+  growth: { cores: number; ram: number },
+): Forbidden | undefined {
+  const requested = { ...growth, instances: 0 };
+  const over = order.filter(
+    (resource) => requested[resource] > 0 && limits[resource] >= 0 && used[resource] + requested[resource] > limits[resource],
+  );
+  return over.length > 0 ? exceeded(over, requested, { limits, used }) : undefined;
+}
+
+type Amounts = Readonly<Record<QuotaResource, bigint | number | string>>;
+
+function exceeded(over: readonly QuotaResource[], requested: Amounts, { limits, used }: Pick<Accepted, 'limits' | 'used'>): Forbidden {
+  const list = (values: Amounts) => over.map((resource) => values[resource]).join(', ');
   return new Forbidden(
     `Quota exceeded for ${over.join(', ')}: Requested ${list(requested)}, but already used ${list(used)} of ${list(limits)} ${over.join(', ')}`,
   );

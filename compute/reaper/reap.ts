@@ -16,6 +16,7 @@ import type { Driver } from '../hosts/drivers/driver.ts';
 import { endDeleted } from '../servers/end-deleted.ts';
 import { resumeTask } from '../servers/tasks/resume-task.ts';
 import { defaultSettings, type Settings } from '../settings.ts';
+import { settleMoves } from './settle-moves.ts';
 import { tendBuilds } from './tend-builds.ts';
 import { tendHosts } from './tend-hosts.ts';
 import { tendSoftDeleted } from './tend-soft-deleted.ts';
@@ -63,6 +64,8 @@ export interface Reaped {
   released: number;
   /** Tasks of which the host was asked again. */
   tasks: number;
+  /** Seconds since the host was asked that is asked for longest, of the tasks that were looked at; 0 without any. */
+  oldestTask: number;
   /** Servers of which a cell that is not theirs was cleaned. */
   purged: number;
   /** Names of the cells that did not answer. */
@@ -86,6 +89,7 @@ export async function reap(reaper: Reaper): Promise<Reaped> {
     overdue: 0,
     released: 0,
     tasks: 0,
+    oldestTask: 0,
     purged: 0,
     unreachable: [],
   };
@@ -122,6 +126,8 @@ async function reapCell(reaper: Reaper, cleanups: CellCleanups, database: Databa
   if (orphaned.length > 0) await purgeInstances(database, orphaned);
   reaped.purged += orphaned.length;
 
+  const asked = states.flatMap(({ task, deleted }) => (task && !deleted ? [Date.now() - Date.parse(task.asked_at)] : []));
+  reaped.oldestTask = Math.max(reaped.oldestTask, ...asked.map((milliseconds) => milliseconds / 1_000));
   const builds = await tendBuilds(reaper, cleanups, database, states);
   reaped.resumed += builds.resumed;
   reaped.moved += builds.moved;
@@ -134,6 +140,7 @@ async function reapCell(reaper: Reaper, cleanups: CellCleanups, database: Databa
   if (rebuilt.length > 0) await noteImages(api, rebuilt);
   const built = states.filter((state) => !state.deleted && state.vm_state !== 'building');
   const tasks = await resumeTasks(reaper, cell.database_connection, built);
+  await settleMoves(api, states, own);
   reaped.tasks += tasks.asked;
   reaped.overdue += tasks.failed;
   const ending = uuidsOf(deleted).filter((uuid) => !ended.has(uuid));

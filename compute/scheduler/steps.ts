@@ -11,6 +11,8 @@ export const steps: readonly Step[] = [
   { name: 'HostMapping', reason: 'no cell has them' },
   { name: 'CellDisabled', reason: 'their cell is disabled' },
   { name: 'CellUnreachable', reason: 'their cell did not accept the server before' },
+  { name: 'OtherCell', reason: 'a server stays in its cell' },
+  { name: 'IgnoredHost', reason: 'the server is to leave them' },
   { name: 'ComputeFilter', reason: 'their service is disabled' },
   { name: 'AvailabilityZone', reason: 'they are in another zone' },
   { name: 'ServerGroupAntiAffinityFilter', reason: 'they hold as many members of the group as they may' },

@@ -62,6 +62,6 @@ async function deleteFromCell(api: Database, driver: Driver, by: ChangedBy & { f
   const deletion = await inCell(cell.database_connection, 'changing', (database) => deleteInstance(database, uuid, by));
   if (!deletion) throw serverNotFound(uuid);
   if (deletion.locked) throw new Conflict(locked(uuid));
-  const { host, fencing_token } = deletion;
-  await endDeleted(api, driver, cell.database_connection, [{ uuid, host, fencing_token, deleted_for: 0 }]);
+  const { host, fencing_token, last_move } = deletion;
+  await endDeleted(api, driver, cell.database_connection, [{ uuid, host, fencing_token, last_move, deleted_for: 0 }]);
 }

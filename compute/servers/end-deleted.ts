@@ -2,8 +2,9 @@
  * Ends what hosts run of servers that their cell has deleted. At once nobody sees them and their quota is returned; their place on a host is free when the
  * host has reported that it ended them, so no other server gets what it still takes. A host that is silent is asked again, less and less often.
  */
-import { endServers, releaseServers } from '../../database/api/servers/release.ts';
+import { endServers, releaseOnHost, releaseServers } from '../../database/api/servers/release.ts';
 import { endGuest } from '../../database/cell/guests-to-end.ts';
+import type { LastMove } from '../../database/cell/reaper.ts';
 import type { Database } from '../../database/data-api/client.ts';
 import { inCell } from '../cells/reach.ts';
 import type { Driver, LateReport } from '../hosts/drivers/driver.ts';
@@ -21,6 +22,8 @@ export interface EndingGuest {
 export interface DeletedServer extends Omit<EndingGuest, 'host' | 'age'> {
   /** Where it ran; null when it had no host. */
   host: string | null;
+  /** While that is not over, its other host may have it, too. */
+  last_move: LastMove | null;
   /** For how many seconds it is deleted. */
   deleted_for: number;
 }
@@ -36,16 +39,23 @@ const longestPause = 86_400;
  */
 export async function endDeleted(api: Database, driver: Driver, cell: string, servers: readonly DeletedServer[]): Promise<Set<string>> {
   const answers = await Promise.all(
-    servers.map(async ({ host, deleted_for: age, ...server }) => ({
-      uuid: server.uuid,
-      due_at: host === null ? null : await endOnHost(driver, cell, { ...server, host, age }),
-    })),
+    servers.map(async (server) => {
+      const { uuid, fencing_token, deleted_for: age } = server;
+      const due = await Promise.all(hostsOf(server).map((host) => endOnHost(driver, cell, { uuid, fencing_token, host, age })));
+      return { uuid, due_at: due.filter((time) => time !== null).sort()[0] ?? null };
+    }),
   );
   const ended = answers.filter(({ due_at }) => due_at === null).map(({ uuid }) => uuid);
   const ending = answers.flatMap(({ uuid, due_at }) => (due_at === null ? [] : [{ uuid, due_at }]));
   if (ended.length > 0) await releaseServers(api, ended);
   if (ending.length > 0) await endServers(api, ending);
   return new Set(ended);
+}
+
+/** The hosts that may have a server: two while it moves. */
+function hostsOf({ host, last_move }: Pick<DeletedServer, 'host' | 'last_move'>): string[] {
+  const other = last_move?.outcome === null ? last_move.other_host : null;
+  return [host, other].filter((name) => name !== null);
 }
 
 /**
@@ -75,6 +85,7 @@ export async function endOnHost(
  */
 export async function applyDestroyReport(api: Database, { about, report }: LateReport): Promise<void> {
   if (report.result !== 'success') return;
-  const deleted = await inCell(about.cell, 'changing', (database) => endGuest(database, about));
-  if (deleted) await releaseServers(api, [about.server]);
+  const { deleted, moving } = await inCell(about.cell, 'changing', (database) => endGuest(database, about));
+  // Of two hosts, the one that is left has its report to come, or is asked again by the reaper.
+  if (deleted && (!moving || (await releaseOnHost(api, about.server, about.host)))) await releaseServers(api, [about.server]);
 }

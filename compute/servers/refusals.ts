@@ -22,13 +22,15 @@ export const locked = (uuid: string) => `Instance ${uuid} is locked`;
 export function refusalOf(
   uuid: string,
   word: string,
-  { unlocked, hosted, vmStates, taskStates }: Precondition,
+  { unlocked, hosted, vmStates, taskStates, resized }: Precondition,
   { locked: isLocked, host, vm_state, task_state, launched_at, volume_backed }: FoundServer,
 ): Conflict | BadRequest {
   if (isLocked && unlocked) return new Conflict(locked(uuid));
   if (host === null && hosted) return new Conflict(withoutHost(uuid));
   if (!vmStates.includes(vm_state)) return new Conflict(inState(word, uuid, 'vm_state', vm_state));
   if (task_state !== null && !taskStates.includes(task_state)) return new Conflict(inState(word, uuid, 'task_state', task_state));
+  // Whatever was resized was launched; its move has ended, or its end has begun.
+  if (resized) return new BadRequest('Instance has not been resized.');
   if (launched_at === null || !volume_backed) return new Conflict(neverLaunched(word)(uuid));
   // Nova's for backups. A snapshot of a volume is of a service that is not here.
   return new BadRequest(`${word === 'createBackup' ? 'Backup' : 'Snapshot'} is not supported for volume-backed instances.`);

@@ -13,6 +13,8 @@ export interface ServerRow {
   image: string | null;
   /** What is being done to it, if anything is. */
   task: string | null;
+  /** uuid of its migration, while two hosts may have it. */
+  move: string | null;
   /** Seconds since its host should have begun the task, or ended it; negative until then. */
   overdue: number | null;
   /** Seconds since the server was accepted; of one that is being built, since this try of it began. */
@@ -50,6 +52,7 @@ const age = `extract(epoch from now() - coalesce(
     where x.instance_uuid = i.uuid and x.action = 'create') end, i.created_at))::int`;
 
 const columns = `i.uuid, i.vm_state, i.host, i.deleted <> 0 as deleted, i.task_state, nullif(i.image_ref, '') as image, i.task->>'action' as task,
+  (select m.uuid from migrations m where m.instance_uuid = i.uuid and m.outcome is null) as move,
   extract(epoch from now() - coalesce(i.task->>'due_at', i.task->>'asked_at')::timestamptz)::int as overdue, ${age} as age,
   (${reset}) is not null as reset, array_remove(array[${lacks.join(', ')}], null) as lacks`;
 

@@ -82,16 +82,21 @@ export async function removeGuestsOfHost(cell: Database, host: string): Promise<
 
 /**
  * Forgets a guest that its host has ended.
- * @returns whether this ended a server that the cell has deleted: one that has this host and this token still.
+ * @returns whether this ended a server that the cell has deleted, one that has this host and this token still; and whether that was moving, so that another
+ *   host may have it, too.
  */
-export async function endGuest(cell: Database, guest: Guest): Promise<boolean> {
-  const [row] = await query<{ deleted: boolean }>(
+export async function endGuest(cell: Database, guest: Guest): Promise<{ deleted: boolean; moving: boolean }> {
+  const [row] = await query<{ deleted: boolean; moving: boolean }>(
     cell,
     `with ended as (
-       delete from guests_to_end where instance_uuid = :server::uuid and host = :host and fencing_token <= :fencing_token)
+       delete from guests_to_end where instance_uuid = :server::uuid and host = :host and fencing_token <= :fencing_token),
+     -- The two hosts of its move.
+       move as (select source_compute, dest_compute from migrations where instance_uuid = :server::uuid and outcome is null)
      select exists (
-       select from instances where uuid = :server::uuid and deleted <> 0 and host = :host and fencing_token = :fencing_token) as deleted`,
+       select from instances where uuid = :server::uuid and deleted <> 0 and fencing_token = :fencing_token
+         and (host = :host or :host in (select source_compute from move union select dest_compute from move))) as deleted,
+       exists (select from move) as moving`,
     { server: guest.server, host: guest.host, fencing_token: guest.fencing_token },
   );
-  return row?.deleted ?? false;
+  return row ?? { deleted: false, moving: false };
 }

@@ -2,7 +2,8 @@
 
 import type { ImageOfServer } from '../api/servers/images-of-servers.ts';
 import { type Database, query } from '../data-api/client.ts';
-import type { VmState } from '../servers/document.ts';
+import type { InstanceFlavor, VmState } from '../servers/document.ts';
+import type { MoveOutcome } from '../servers/move.ts';
 import type { FencedServer } from '../servers/ownership.ts';
 import type { Task } from '../servers/task.ts';
 import { serverTables } from './server-tables.ts';
@@ -14,6 +15,8 @@ export interface InstanceState extends FencedServer {
   /** Its host is forced down. */
   host_down: boolean;
   task: Task | null;
+  /** Its last move; null when it has not moved. */
+  last_move: LastMove | null;
   deleted: boolean;
   /** For how many seconds it is deleted or soft-deleted; 0 for others. */
   deleted_for: number;
@@ -21,6 +24,23 @@ export interface InstanceState extends FencedServer {
   rebuilt: Omit<ImageOfServer, 'uuid'> | null;
 }
 
+/** The last move of a server. */
+export interface LastMove {
+  /** uuid of the migration. */
+  migration: string;
+  /** null while both hosts may have the server. */
+  outcome: MoveOutcome | null;
+  /** The host where the server is not, by its row. */
+  other_host: string | null;
+  /** The flavor that the server has. */
+  flavor: InstanceFlavor;
+}
+
+/** SQL of the last move of a server, a row of instances. */
+export const lastMove = (i: string) => `
+  select jsonb_build_object('migration', m.uuid, 'outcome', outcome, 'other_host', nullif(case when dest_compute = ${i}.host then source_compute else dest_compute end, ${i}.host),
+    'flavor', (select flavor from instance_extra where instance_uuid = ${i}.uuid))
+  from migrations m where m.instance_uuid = ${i}.uuid order by m.id desc limit 1`;
 /** SQL of what a server `i` has of its image's properties: all that is kept of the image but what is a field of the image itself. */
 const imageProperties = `(
   select coalesce(jsonb_object_agg(substr(key, length('image_') + 1), value), '{}') from instance_system_metadata
@@ -31,7 +51,7 @@ const imageProperties = `(
 export async function findInstanceStates(cell: Database, servers: readonly string[]): Promise<InstanceState[]> {
   return query<InstanceState>(
     cell,
-    `select uuid, fencing_token, vm_state, host, task, deleted <> 0 as deleted,
+    `select uuid, fencing_token, vm_state, host, task, deleted <> 0 as deleted, (${lastMove('i')}) as last_move,
        coalesce(extract(epoch from now() - deleted_at), 0)::float8 as deleted_for, exists (
          select from services s where s.host = i.host and s."binary" = 'nova-compute' and s.forced_down and s.deleted = 0) as host_down,
        case when rebuilds > 0 and image <> '' then jsonb_build_object(

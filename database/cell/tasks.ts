@@ -13,6 +13,8 @@ export interface Precondition {
   imageBacked?: true;
   vmStates: readonly VmState[];
   taskStates: readonly (TaskState | null)[];
+  /** Whether it must have a move that waits for its end, which no other task has begun. */
+  resized?: boolean;
 }
 
 /** A task that shall begin, and who asks for it. */
@@ -47,6 +49,8 @@ export interface TaskChanges {
   condition?: string;
   /** What its host needs to know. */
   arguments?: string;
+  /** An object with what else the task keeps. */
+  more?: string;
   /** Assignments to columns of its row, each with a comma before it. */
   assignments?: string;
   /** Functions that change what belongs to it, each with a comma before it. */
@@ -60,6 +64,7 @@ export interface TaskChanges {
 export function beginTaskCtes({
   condition = 'true',
   arguments: known = ':arguments::jsonb',
+  more = `'{}'::jsonb`,
   assignments = '',
   functions = '',
 }: TaskChanges = {}) {
@@ -73,7 +78,7 @@ export function beginTaskCtes({
      accepted as (
        update instances i set task_state = :task_state, progress = 0, updated_at = now(),
          task = jsonb_build_object('action', :action, 'request_id', :request_id, 'attempt', 1, 'arguments', ${known},
-           'asked_at', now(), 'due_at', null, 'note', :note::int)${assignments}
+           'asked_at', now(), 'due_at', null, 'note', :note::int) || ${more}${assignments}
        from found
        where i.id = found.id and not sent_before and not (found.locked and :unlocked) and found.host is not null
          and found.vm_state in (select jsonb_array_elements_text(:vm_states::jsonb))

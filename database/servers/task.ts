@@ -4,6 +4,8 @@
  * attempt changes nothing. Who deletes the server, or begins another task as Nova allows it, takes its place.
  */
 
+import type { Move } from './move.ts';
+
 /** Which task, of which server. */
 export interface TaskName {
   server: string;
@@ -17,6 +19,8 @@ export interface TaskName {
 export interface Task extends Omit<TaskName, 'server'> {
   /** What the host needs to know beside the server. */
   arguments: Readonly<Record<string, string>>;
+  /** How far it is, where it takes the server to another flavor or host; absent in a task of a release before this one. */
+  move?: Move | null;
   /** Of a build: the hosts to try when this one goes down. */
   alternates?: string[];
   /** When the host was asked in this attempt; ISO 8601. */

@@ -53,6 +53,13 @@ function definitions(observed: Observed): Definition[] {
       says: 'A host did not begin what it was asked, or did not report its end in time.',
     },
     {
+      page: 'a-task-does-not-end',
+      // Of the tasks that are noted none is due as late, and the reaper ends those that are.
+      metric: metricOf(observed, 'reaper', 'OldestTask', 'Maximum'),
+      threshold: 3_600,
+      says: 'What is being done to a server goes on for an hour, and the reaper does not end it.',
+    },
+    {
       page: 'a-database-does-not-answer',
       metric: own('databases', 'DatabaseUnreachable'),
       threshold: 3,
@@ -75,6 +82,12 @@ function definitions(observed: Observed): Definition[] {
       metric: errors(reaper.functions.Reap),
       threshold: persistently.threshold,
       says: 'Nobody finishes what boots and deletes left unfinished.',
+    },
+    {
+      page: 'reports-wait',
+      metric: reports.queue.metricApproximateAgeOfOldestMessage({ statistic: 'Maximum', period }),
+      threshold: 900,
+      says: 'What hosts reported a quarter of an hour ago is not applied.',
     },
     {
       page: 'a-report-is-a-dead-letter',

@@ -75,14 +75,19 @@ function unfinished(observed: Observed): IWidget[] {
   const { queue, deadLetters, apply } = observed.reports;
   return [
     graph(4, 'Burials waiting for cell0', [found('BurialsWaiting', 'Maximum', 'servers')]),
-    graph(4, 'What the reaper did', [
-      found('BootsStalled', 'Sum', 'boots taken on'),
-      found('HostsSilent', 'Sum', 'builds and tasks of silent hosts'),
-      found('TasksResumed', 'Sum', 'tasks of which the host was asked again'),
-      found('ServersReleased', 'Sum', 'servers released'),
-      found('OrphanedRowsPurged', 'Sum', 'orphaned rows removed'),
-      observed.reaper.functions.Reap.metricErrors({ period, label: 'failures' }),
-    ]),
+    graph(
+      4,
+      'What the reaper did',
+      [
+        found('BootsStalled', 'Sum', 'boots taken on'),
+        found('HostsSilent', 'Sum', 'builds and tasks of silent hosts'),
+        found('TasksResumed', 'Sum', 'tasks of which the host was asked again'),
+        found('ServersReleased', 'Sum', 'servers released'),
+        found('OrphanedRowsPurged', 'Sum', 'orphaned rows removed'),
+        observed.reaper.functions.Reap.metricErrors({ period, label: 'failures' }),
+      ],
+      { right: [found('OldestTask', 'Maximum', 'seconds of the oldest task')] },
+    ),
     graph(4, 'Boot workflows', [
       boot.metricStarted({ period, label: 'started' }),
       boot.metricSucceeded({ period, label: 'ended' }),

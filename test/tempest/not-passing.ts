@@ -30,11 +30,9 @@ export const notPassing: Readonly<Record<string, readonly string[]>> = {
     'admin.test_servers_on_multinodes.ServersOnMultiNodesTest.test_create_servers_on_different_hosts_with_list_of_servers',
     'admin.test_servers_on_multinodes.ServersOnMultiNodesTest.test_create_servers_on_same_host',
   ],
-  'images made through Glance': [
+  'images made and changed through Glance': [
     'flavors.test_flavors_negative',
-    'servers.test_server_rescue.ServerStableDeviceRescueTest.test_stable_device_rescue_disk_scsi',
-    'servers.test_server_rescue.ServerStableDeviceRescueTest.test_stable_device_rescue_disk_usb',
-    'servers.test_server_rescue.ServerStableDeviceRescueTest.test_stable_device_rescue_disk_virtio',
+    'servers.test_server_rescue.ServerStableDeviceRescueTest',
     'servers.test_server_rescue.ServerStableDeviceRescueTestIDE',
   ],
   'microversions above 2.100': ['servers.test_servers.ServersUpdatePinnedAZ2104Test'],
@@ -138,7 +136,6 @@ export const notPassing: Readonly<Record<string, readonly string[]>> = {
     'servers.test_server_actions.ServerActionsTestOtherB.test_resize_server_revert_with_volume_attached',
     'servers.test_server_actions.ServerActionsV293TestJSON',
     'servers.test_server_rescue.ServerBootFromVolumeStableRescueTest',
-    'servers.test_server_rescue.ServerStableDeviceRescueTest.test_stable_device_rescue_disk_virtio_with_volume_attached',
     'servers.test_server_rescue_negative.ServerRescueNegativeTestJSON.test_rescued_vm_attach_volume',
     'servers.test_server_rescue_negative.ServerRescueNegativeTestJSON.test_rescued_vm_detach_volume',
     'servers.test_servers_negative.ServersNegativeTestJSON.test_create_server_from_non_bootable_volume',

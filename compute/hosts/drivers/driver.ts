@@ -2,8 +2,10 @@
  * What the control plane asks of hosts, and what they report. A host answers an operation with its end, or that it has begun; then its report comes later,
  * twice, out of order or never. Every operation may come twice, and for a server that is gone.
  */
+
 import type { SnapshotContent } from '../../../database/api/snapshots.ts';
 import type { ReportOfHost } from '../../../database/cell/host-reports.ts';
+import type { InstanceFlavor } from '../../../database/servers/document.ts';
 import type { TaskName } from '../../../database/servers/task.ts';
 import type { SealedSecrets } from '../../servers/secrets.ts';
 import type { Guest } from './guest.ts';
@@ -49,6 +51,8 @@ export interface Destroy extends OnHost {
 export const operationNames = [
   ...(['power_on', 'power_off', 'reboot', 'pause', 'unpause', 'suspend', 'resume', 'rescue', 'unrescue', 'rebuild'] as const),
   ...(['set_admin_password', 'trigger_crash_dump', 'snapshot', 'soft_delete', 'restore'] as const),
+  // Of a move: the source, then the destination, and back.
+  ...(['migrate_disk_and_power_off', 'finish_migration', 'confirm_migration', 'revert_migration', 'finish_revert_migration'] as const),
 ] as const;
 export type OperationName = (typeof operationNames)[number];
 
@@ -60,6 +64,8 @@ export interface TaskOperation extends OnHost {
   /** The task that a report must name. */
   task: Omit<TaskName, 'server'>;
   arguments: Readonly<Record<string, string>>;
+  /** The two hosts of a move, with the flavor that the server has on each. */
+  move?: { source: string; destination: string; old_flavor: InstanceFlavor; new_flavor: InstanceFlavor };
   /** The server as it is to be, where its disk is made anew; null where it stays. */
   guest: Guest | null;
   /** The new password, and the files for the inside of a disk that is made anew; null for none. */
@@ -87,7 +93,7 @@ export interface LateReport {
   about:
     | Omit<Spawn, 'guest' | 'secrets'>
     | Destroy
-    | (Omit<TaskOperation, 'arguments' | 'guest' | 'secrets' | 'time'> & { arguments: { type?: string | undefined } });
+    | (Omit<TaskOperation, 'arguments' | 'guest' | 'secrets' | 'time' | 'move'> & { arguments: { type?: string | undefined } });
   report: Report;
 }
 

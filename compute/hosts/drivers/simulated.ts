@@ -114,7 +114,7 @@ function aboutOf(operation: Operation): LateReport['about'] {
     case 'destroy':
       return operation;
     default: {
-      const { arguments: all, guest, secrets, ...about } = operation;
+      const { arguments: all, guest, secrets, move, time, ...about } = operation;
       return { ...about, arguments: { type: all.type } };
     }
   }

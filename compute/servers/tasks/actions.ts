@@ -2,21 +2,13 @@
  * What changes a living server on its host, as Nova's compute API and its compute manager have it: which servers accept an action, what its host is asked,
  * and what it leaves. An action that fails leaves a fault; most leave the server's state as it is.
  */
-import type { Precondition } from '../../../database/cell/tasks.ts';
-import { type TaskState, taskStates, type VmState, vmStates } from '../../../database/servers/document.ts';
+import { taskStates, type VmState, vmStates } from '../../../database/servers/document.ts';
 import type { OperationName } from '../../hosts/drivers/driver.ts';
 import { paused, running, shutDown, suspended } from '../power-states.ts';
+import type { AcceptedAction } from './accept-task.ts';
 
 /** An action of a server. */
-export interface ServerAction extends Precondition {
-  /** As refusals name it. */
-  word: string;
-  /** As it is recorded among the server's actions, and its event. */
-  recorded: string;
-  event: string;
-  /** Whether Nova looks for the server in its cell alone: one that has none yet is not found. */
-  inCellOnly?: true;
-  taskState: TaskState | null;
+export interface ServerAction extends AcceptedAction {
   /** What its host is asked. */
   operation: OperationName;
   /** How the host shall do it. */

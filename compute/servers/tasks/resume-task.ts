@@ -5,6 +5,8 @@ import type { Task } from '../../../database/servers/task.ts';
 import { inCell } from '../../cells/reach.ts';
 import type { TaskOperation } from '../../hosts/drivers/driver.ts';
 import { guestOf } from '../../hosts/drivers/guest.ts';
+import { giveUpMove, moveServer } from '../moves/move-server.ts';
+import { moveOf } from '../moves/moves.ts';
 import { actionOf } from './actions.ts';
 import { type AppliedReport, applyReport } from './apply-report.ts';
 import { askHost } from './ask-host.ts';
@@ -32,12 +34,17 @@ export interface ResumedTask {
  */
 export async function resumeTask(tasks: Tasks, silence: number, { task, ...guest }: ServerInTask): Promise<ResumedTask> {
   const action = actionOf(task.action, task.arguments.type);
+  const moves = moveOf(task.action) !== undefined;
   const due = task.due_at === null ? Date.parse(task.asked_at) + silence * 1_000 : Date.parse(task.due_at);
   const asItIs = { done: 'nothing' as const, dueAt: new Date(due).toISOString() };
-  if (!action || due > Date.now()) return asItIs;
+  if (!(action || moves) || due > Date.now()) return asItIs;
   const { cell, server } = guest;
   const name = { server, action: task.action, request_id: task.request_id, attempt: task.attempt };
   const fail = async (message: string) => {
+    if (!action) {
+      await giveUpMove(tasks, cell, name, message);
+      return { done: 'failed' as const, dueAt: null };
+    }
     const ended = await applyReport(tasks, cell, action, name, { result: 'failure', message });
     return { done: 'failed' as const, dueAt: dueAfter(ended) };
   };
@@ -45,12 +52,13 @@ export async function resumeTask(tasks: Tasks, silence: number, { task, ...guest
   if (task.arguments.no_valid_host !== undefined) return fail(task.arguments.no_valid_host);
   if (task.due_at !== null) return fail('The host did not report the end in time.');
   // A release before this one did not keep what was secret.
-  const lost = action.secret && task.arguments.sealed === undefined;
+  const lost = action?.secret && task.arguments.sealed === undefined;
   if (lost || task.attempt === mostAttempts) return fail('The host could not be asked.');
-  const whole = action.makesDisk && (await inCell(cell, 'tending', (database) => findInstances(database, [server]))).get(server);
-  if (action.makesDisk && !whole) return asItIs;
+  const whole = action?.makesDisk && (await inCell(cell, 'tending', (database) => findInstances(database, [server]))).get(server);
+  if (action?.makesDisk && !whole) return asItIs;
   const attempt = await inCell(cell, 'tending', (database) => takeNextAttempt(database, name));
   if (attempt === undefined) return asItIs;
+  if (!action) return { done: 'asked', dueAt: await moveServer(tasks, { ...name, cell }) };
   const answer = await askHost(tasks, action, {
     ...{ ...guest, task: { ...name, attempt }, arguments: task.arguments },
     ...(whole && { guest: guestOf(whole) }),

@@ -31,6 +31,8 @@ export interface ServerRecords {
   host_cells: string[];
   /** Seconds since its index entry or its allocations changed; null when it has no allocations. */
   allocated: number | null;
+  /** uuids of its migrations that are not settled. */
+  moves: string[];
   /** uuids of the cells with a pending cleanup of it, and for how many seconds each is overdue: negative until it is due. */
   cleanups: string[];
   cleanups_overdue: number[];
@@ -54,7 +56,8 @@ const records = (servers: string) => `
     ${seconds('b.created_at')} as requested, target.uuid as target_cell, former.uuid as former_cell, coalesce(m.instances > 0, false) as counted, s.id is not null as specified, s.image,
     held.hosts, held.host_cells, ${seconds('greatest(held.changed, m.updated_at)')} as allocated,
     noted.cleanups, noted.cleanups_overdue,
-    (select count(*) from images where instance_uuid = asked.uuid and status = 'queued') as queued_images
+    (select count(*) from images where instance_uuid = asked.uuid and status = 'queued') as queued_images,
+    array(select migration_uuid::text from migration_consumers where instance_uuid = asked.uuid order by 1) as moves
   from ${servers} asked
   left join ${lookup('select * from instance_mappings where instance_uuid = asked.uuid')} m on true
   left join cell_mappings c on c.id = m.cell_id
@@ -98,7 +101,8 @@ export async function scanServers(api: Database, after: string, limit: number): 
      asked (uuid) as (
        select instance_uuid from living
        union ${next('build_requests', 'instance_uuid')}
-       union ${next('allocations', 'consumer_id')}
+       union ${next('allocations', 'consumer_id', 'and not exists (select from migration_consumers where migration_uuid = consumer_id)')}
+       union ${next('migration_consumers', 'instance_uuid')}
        union ${next('pending_cleanups', 'instance_uuid')}
        union ${next('images', 'instance_uuid', `and status = 'queued'`)}
        union ${next(

@@ -67,7 +67,10 @@ export async function listQuotaFaults(api: Database): Promise<QuotaFault[]> {
   const page = (after: string) =>
     query<QuotaFault>(
       api,
-      `with living as (${quotaOf('(select * from instance_mappings where not queued_for_delete and project_id > :after)')}),
+      `with living as (${quotaOf(
+        '(select * from instance_mappings where not queued_for_delete and project_id > :after)',
+        '(select array[coalesce(sum(c.cores), 0), coalesce(sum(c.ram), 0)] from migration_consumers c where c.instance_uuid = m.instance_uuid)',
+      )}),
        compared as (
          select project_id as project,
            case when u.project_id is not null then jsonb_build_object('instances', u.instances, 'cores', u.cores, 'ram', u.ram) end as used,

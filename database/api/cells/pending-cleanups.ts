@@ -11,6 +11,8 @@ import { removeSnapshotsOf } from '../snapshots.ts';
 export interface PendingCleanup extends FencedServer {
   /** How often it was noted: what is noted again meanwhile has another number. */
   generation: number;
+  /** uuids of its migrations that are not settled. */
+  moves: string[];
 }
 
 /** The pending cleanups of a cell. */
@@ -63,6 +65,7 @@ export async function listPendingCleanups(api: Database, silence: number): Promi
      known as (
        select old.cell_id, coalesce(m.cell_id = old.cell_id, false) as own,
          jsonb_build_object('uuid', old.instance_uuid, 'generation', old.generation,
+           'moves', (select coalesce(jsonb_agg(migration_uuid), '[]') from migration_consumers c where c.instance_uuid = old.instance_uuid),
            'fencing_token', case when m.cell_id = old.cell_id then m.fencing_token else old.fencing_token end) as cleanup
        from old left join instance_mappings m using (instance_uuid)),
      ${dueHosts}

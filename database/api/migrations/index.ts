@@ -15,6 +15,7 @@ import { quotaOfServers } from './0013-quota-of-servers.ts';
 import { hostCleanups } from './0014-host-cleanups.ts';
 import { snapshots } from './0015-snapshots.ts';
 import { secondChances } from './0016-second-chances.ts';
+import { migrationConsumers } from './0017-migration-consumers.ts';
 
 /** The whole history of the api database, in order. */
 export const apiMigrations: readonly Migration[] = [
@@ -34,4 +35,5 @@ export const apiMigrations: readonly Migration[] = [
   hostCleanups,
   snapshots,
   secondChances,
+  migrationConsumers,
 ];

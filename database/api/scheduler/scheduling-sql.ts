@@ -20,8 +20,24 @@ const each = (text: (column: string, resource: ResourceClass) => string, separat
 const amounts = (text: (column: string) => string) =>
   `jsonb_build_object(${each((column, resource) => `'${resource}', ${text(column)}`, ', ')})`;
 
-/** What the request asks for. Amounts are what one host must have: under affinity it holds all servers. */
-export const request = `
+/** Who looks for hosts: what differs between a boot and a move. */
+interface Seeking {
+  /** CTEs of the servers, of those that wait for a host with what they ask for, of cells and hosts that are left out, and of who has a host already. */
+  servers: string;
+  /** SQL of providers that are left out. */
+  ignored: string;
+  /** SQL that is true for members of the group that count. */
+  fellows: string;
+  /** The step that leaves the cells out. */
+  cellsStep: string;
+}
+
+/** The servers of a boot. */
+const booting: Seeking = {
+  ignored: 'array[]::int[]',
+  fellows: 'true',
+  cellsStep: 'CellUnreachable',
+  servers: `
   -- The servers of the request.
   asked as (select jsonb_array_elements_text(:servers::jsonb)::uuid as uuid),
   -- Those that have no cell yet, if this execution still owns them, with what they ask for.
@@ -41,7 +57,36 @@ export const request = `
     select asked.uuid as server, c.uuid as cell, h.host, h.zone
     from asked join instance_mappings m on m.instance_uuid = asked.uuid and not m.queued_for_delete
     join cell_mappings c on c.id = m.cell_id
-    join allocations a on a.consumer_id = asked.uuid and a.resource_class = 'VCPU' join host_states h using (resource_provider_id)),
+    join allocations a on a.consumer_id = asked.uuid and a.resource_class = 'VCPU' join host_states h using (resource_provider_id))`,
+};
+
+/** A server that leaves its host for another of its cell, if it still has this owner. */
+const moving: Seeking = {
+  ignored: 'array(select resource_provider_id from host_states where host in (select jsonb_array_elements_text(:ignored_hosts::jsonb)))',
+  fellows: 'm.instance_uuid <> :server::uuid',
+  cellsStep: 'OtherCell',
+  servers: `
+  -- The server, with what it asks for now; the host that its boot named counts no more.
+  waiting as (
+    select m.instance_uuid as uuid, (s.spec - 'forced_host' - 'requested_host' - 'resources') || :changes::jsonb as spec, false as former
+    from instance_mappings m join request_specs s using (instance_uuid)
+    where m.instance_uuid = :server::uuid and m.fencing_token = :fencing_token and not m.queued_for_delete
+      and not exists (select from migration_consumers where migration_uuid = :migration::uuid)),
+  -- All cells but its own.
+  turned_from as (
+    select c.id as cell_id from cell_mappings c where c.id <> (select cell_id from instance_mappings where instance_uuid = :server::uuid)),
+  -- It holds no claim that could be taken back.
+  claimed as (select uuid as server, 0 as provider, '' as host, '' as zone, null::uuid as cell, true as usable from waiting where false),
+  -- The host that an earlier run has claimed.
+  placed as (
+    select c.instance_uuid as server, null::uuid as cell, h.host, h.zone
+    from migration_consumers c join allocations a on a.consumer_id = c.instance_uuid join host_states h using (resource_provider_id)
+    where c.migration_uuid = :migration::uuid limit 1)`,
+};
+
+/** What is asked for. Amounts are what one host must have: under affinity it holds all servers. */
+const request = ({ servers, ignored, fellows }: Seeking) => `
+  ${servers},
   -- What they all ask for.
   spec as (select spec from waiting limit 1),
   -- The group they are in.
@@ -51,7 +96,7 @@ export const request = `
   -- How many of its members each host has.
   members as (
     select a.resource_provider_id as provider, count(*)::int as servers
-    from team join instance_group_member m on m.group_id = team.id
+    from team join instance_group_member m on m.group_id = team.id and ${fellows}
     join allocations a on a.consumer_id = m.instance_uuid and a.resource_class = 'VCPU' group by 1),
   -- How many servers need a host.
   seekers as (select count(*) as servers from waiting where uuid not in (select server from claimed)),
@@ -80,24 +125,24 @@ export const request = `
     union select 'nova' from need where zone is null),
   -- Hosts that failed builds lately.
   failing as (select resource_provider_id as provider, builds from build_failures where last_at > now() - interval '${failuresLast}'),
-  -- Cells, kinds of hosts, and hosts full of the group that the search leaves out.
+  -- Cells, kinds of hosts, hosts full of the group, and others that the search leaves out.
   without as (
     select array(select cell_id from turned_from) as cells, array(select jsonb_array_elements_text(:rejected::jsonb)) as host_classes,
-      array(select provider from members, team where policy = 'anti-affinity' and servers >= most) as hosts)`;
+      array(select provider from members, team where policy = 'anti-affinity' and servers >= most) as hosts, ${ignored} as ignored)`;
 
 /** Hosts of a short list that the request may have. */
 const fromList = (list: string, on: string, when: string) => `
   select h.*, false from need cross join without cross join ${list} join host_states h on ${on}
   where ${when} and h.pickable and (need.zone is null or h.zone = need.zone) and ${each((column) => `h.${column} >= need.${column}`, ' and ')}
-    and h.cell_id <> all (without.cells) and h.kind <> all (without.host_classes) and h.resource_provider_id <> all (without.hosts)`;
+    and h.cell_id <> all (without.cells) and h.kind <> all (without.host_classes) and h.resource_provider_id <> all (without.hosts || without.ignored)`;
 
 /** Hosts that can hold at least one server, and whether all of them together hold too few. */
-export const search = `
+const search = `
   -- Hosts with the capacity, a page of each zone, and those that are worth a look beside it.
   found as (
     select h.*, true as on_page from need cross join without cross join zones cross join lateral hosts_with_room(
       zones.zone, ${each((column) => `need.${column}`, ', ')}, without.cells, without.host_classes,
-      without.hosts || array(select provider from failing), :limit::int) h
+      without.hosts || without.ignored || array(select provider from failing), :limit::int) h
     where need.host is null and not need.with_members
     union all ${fromList('failing', 'h.resource_provider_id = failing.provider', 'need.host is null and not need.with_members')}
     union all ${fromList('members', 'h.resource_provider_id = members.provider', `need.host is null and need.policy in ('affinity', 'soft-affinity')`)}
@@ -119,7 +164,7 @@ export const search = `
 const fits = (amount: string) => each((column) => `h.${column} >= ${amount}.${column}`, ' and ');
 
 /** Every host with the first step that rejects it, and how much it lacks. Capacity comes last but for host classes, so that only usable hosts count as near. */
-export const reasons = `
+const reasons = ({ cellsStep }: Seeking) => `
   -- Every host, if the search has failed.
   verdicts as materialized (
     select h.host, ${columnList.map((column) => `h.${column}`).join(', ')}, verdict.step, case when verdict.step = 'HostClass' then h.kind end as host_class,
@@ -133,7 +178,8 @@ export const reasons = `
         when need.host is not null and h.host <> need.host then 'RequestedHost'
         when h.cell_id is null then 'HostMapping'
         when h.cell_disabled then 'CellDisabled'
-        when h.cell_id = any (without.cells) then 'CellUnreachable'
+        when h.cell_id = any (without.cells) then '${cellsStep}'
+        when h.resource_provider_id = any (without.ignored) then 'IgnoredHost'
         when h.service_disabled then 'ComputeFilter'
         when need.zone is not null and h.zone <> need.zone then 'AvailabilityZone'
         when h.resource_provider_id = any (without.hosts) then 'ServerGroupAntiAffinityFilter'
@@ -152,6 +198,10 @@ export const reasons = `
   reached as (select * from tallies where step in ('Placement', 'HostClass', 'none')),
   -- The host that lacks least.
   nearest as (select * from verdicts where lack is not null order by lack, host limit 1)`;
+
+/** The CTEs that `documents` reads: for the servers of a boot, and for a server that moves. */
+export const bootState = [request(booting), search, reasons(booting)].join(',');
+export const moveState = [request(moving), search, reasons(moving)].join(',');
 
 /** The answer in parts: the state, the hosts, the reasons if the search has failed, and the classes of the hosts. */
 export const documents = `

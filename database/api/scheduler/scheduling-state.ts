@@ -3,11 +3,12 @@
  * limit, over indexes that hold only hosts that may be picked; so the time does not grow with the hosts that SQL rejects. All hosts are read only when none
  * is found, to say why.
  */
-import { type Database, queryDocuments } from '../../data-api/client.ts';
+import { type Database, type Parameter, queryDocuments } from '../../data-api/client.ts';
+import type { FencedServer } from '../../servers/ownership.ts';
 import type { Resources } from '../hosts/allocations.ts';
 import type { GroupPolicy } from '../server-groups.ts';
 import type { RequestSpec } from '../servers/request-spec.ts';
-import { documents, reasons, request, search } from './scheduling-sql.ts';
+import { bootState, documents, moveState } from './scheduling-sql.ts';
 
 /** What the hosts of a class can do. */
 export interface HostClass {
@@ -137,19 +138,46 @@ export async function findSchedulingState(
   servers: readonly string[],
   reading: Reading,
 ): Promise<SchedulingState> {
+  return readState(api, bootState, { servers, execution }, reading);
+}
+
+/** A server that looks for another host of its cell. */
+export interface MovingServer extends FencedServer {
+  /** uuid of its migration. */
+  migration: string;
+  /** What it asks for otherwise than at its boot. */
+  changes: Pick<RequestSpec, 'flavor' | 'resources' | 'requested_host'>;
+  /** Names of hosts that it may not have. */
+  ignoredHosts: readonly string[];
+}
+
+/**
+ * Reads what is needed to schedule a server that leaves its host. None waits when it is deleted, has another owner, or has claimed its new host already.
+ * @throws DatabaseUnreachable
+ */
+export function findMoveState(api: Database, server: MovingServer, reading: Reading): Promise<SchedulingState> {
+  const { uuid, fencing_token, migration, changes, ignoredHosts } = server;
+  return readState(api, moveState, { server: uuid, fencing_token, migration, changes, ignored_hosts: ignoredHosts }, reading);
+}
+
+async function readState(
+  api: Database,
+  ctes: string,
+  seeking: Readonly<Record<string, Parameter>>,
+  reading: Reading,
+): Promise<SchedulingState> {
   const { documents: found } = await queryDocuments<unknown>(
     api,
     documents,
     {
-      servers,
-      execution,
+      ...seeking,
       limit: reading.limit,
       rejected: reading.rejectedHostClasses,
       reasons: reading.reasons,
       count_servers: reading.countServers,
       count_alike: reading.countAlikeProperties,
     },
-    { ctes: [request, search, reasons].join(','), order: 'position, key' },
+    { ctes, order: 'position, key' },
   );
   const state = found.get('state') as Omit<SchedulingState, 'hosts' | 'hostClasses' | 'reasons'>;
   const hostClasses = new Map<string, HostClass>();

@@ -47,6 +47,29 @@ export async function endServers(api: Database, servers: readonly { uuid: string
 }
 
 /**
+ * Releases what a deleted server that was moving has on one of its hosts.
+ * @returns whether it has nothing any more.
+ */
+export async function releaseOnHost(api: Database, server: string, host: string): Promise<boolean> {
+  const [row] = await query<{ none: boolean }>(
+    api,
+    `with
+     -- All that it has,
+     allocated as (
+       select a.id, a.resource_provider_id, a.resource_class, p.name from allocations a join resource_providers p on p.id = a.resource_provider_id
+       where consumer_id = :server::uuid or consumer_id in (select migration_uuid from migration_consumers where instance_uuid = :server::uuid)),
+     -- and what it has here.
+     here as (select * from allocated where name = :host),
+     -- Their inventories, under lock in the order of their ids.
+     held as (select i.id from inventories i join here using (resource_provider_id, resource_class) order by i.id for update of i),
+     ${freeAllocations('select id from here')}
+     select not exists (select from allocated where name <> :host) as none`,
+    { server, host },
+  );
+  return row?.none ?? true;
+}
+
+/**
  * Releases the allocations of servers that failed in their cell and live on without a host, and nothing else. A server that another owner than the one
  * named by its token has taken over since is left alone.
  */
@@ -75,7 +98,9 @@ export async function releaseUnusableAllocations(
     select a.consumer_id from owned join allocations a on a.consumer_id = owned.server and a.resource_provider_id = owned.provider`;
   await query(
     api,
-    `with owned as (
+    `with
+     -- Those that the execution still owns.
+     owned as (
        select server, provider from build_requests b
        join jsonb_to_recordset(:allocations::jsonb) as unusable (server uuid, provider int) on unusable.server = b.instance_uuid
        where b.execution = :execution order by b.id for update of b),
@@ -92,8 +117,10 @@ export async function releaseUnusableAllocations(
 export async function releaseAllocationsOfDeleted(api: Database, servers: readonly string[] | null): Promise<number> {
   const which = servers === null ? `m.updated_at > now() - interval '1 day'` : `m.instance_uuid in (${asked})`;
   const deleted = `
-    select distinct m.instance_uuid from instance_mappings m join allocations on consumer_id = m.instance_uuid
+    select m.instance_uuid from instance_mappings m
     where m.queued_for_delete and ${which}
+      and (exists (select from allocations where consumer_id = m.instance_uuid)
+        or exists (select from migration_consumers c where c.instance_uuid = m.instance_uuid))
       and not exists (select from pending_cleanups p where p.instance_uuid = m.instance_uuid and p.cell_id = m.cell_id)`;
   const [row] = await query<{ count: number }>(api, `with ${releaseAllocations(deleted)} select count(*) as count from freed`, {
     servers: servers ?? [],
@@ -113,24 +140,27 @@ export function releaseQuota(servers: string, allocations: 'keep' | 'release' = 
     ended as (
       update instance_mappings m set queued_for_delete = true, updated_at = now()
       from (${servers}) s where m.instance_uuid = s.instance_uuid and not m.queued_for_delete
-      returning m.*),
+      returning m.*, quota_of_moves(m.instance_uuid) as moves),
     -- The quota that they held.
     returned as (
       update quota_usages q
       set instances = q.instances - sums.instances, cores = q.cores - sums.cores, ram = q.ram - sums.ram, updated_at = now()
-      from (${quotaOf('ended')}) sums
+      from (${quotaOf('ended', 'm.moves')}) sums
       where q.project_id = sums.project_id),
     ${allocations === 'release' ? `${releaseAllocations(servers)}, ${leaveGroups('ended', 'held')}` : leaveGroups('ended', 'ended')}`;
 }
 
-/** Returns SQL that sums what mappings hold of the quota of their projects. One of a release before this one that does not say holds what its request spec asks for. */
-export function quotaOf(mappings: string): string {
+/**
+ * Returns SQL that sums what mappings hold of the quota of their projects. One of a release before this one that does not say holds what its request spec asks for.
+ * @param moves SQL of what the moves of one hold in addition: an array of cores and ram.
+ */
+export function quotaOf(mappings: string, moves: string): string {
   return `
     select m.project_id, sum(m.instances)::int as instances,
-      sum(coalesce(m.cores, (spec->'flavor'->>'vcpus')::int, 0))::bigint as cores,
-      sum(coalesce(m.ram, (spec->'flavor'->>'memory_mb')::int, 0))::bigint as ram,
+      sum(coalesce(m.cores, (spec->'flavor'->>'vcpus')::int, 0) + moves.held[1])::bigint as cores,
+      sum(coalesce(m.ram, (spec->'flavor'->>'memory_mb')::int, 0) + moves.held[2])::bigint as ram,
       bool_and(m.cores is not null or s.id is not null) as known
-    from ${mappings} m left join request_specs s on s.instance_uuid = m.instance_uuid and m.cores is null
+    from ${mappings} m cross join lateral (select ${moves} as held) moves left join request_specs s on s.instance_uuid = m.instance_uuid and m.cores is null
     group by m.project_id`;
 }
 
@@ -140,17 +170,27 @@ export function quotaOf(mappings: string): string {
  */
 export function releaseAllocations(servers: string): string {
   return `
+    -- They and their moves, which are over.
+    moves_over as (delete from migration_consumers where instance_uuid in (${servers}) returning migration_uuid),
+    -- All of whom allocations are.
+    consumers (uuid) as (${servers} union all select migration_uuid from moves_over),
     -- The inventories of their hosts, under lock in the order of their ids.
     held as (
       select i.id from inventories i
       where (i.resource_provider_id, i.resource_class) in (
-        select resource_provider_id, resource_class from allocations where consumer_id in (${servers}))
+        select resource_provider_id, resource_class from allocations where consumer_id in (select uuid from consumers))
       order by i.id for update),
-    -- Their allocations end.
+    ${freeAllocations('select id from allocations where consumer_id in (select uuid from consumers)')}`;
+}
+
+/** CTEs that free allocations, by SQL of their ids, when a CTE `held` has locked their inventories. */
+function freeAllocations(ids: string): string {
+  return `
+    -- The allocations end,
     freed as (
-      delete from allocations where consumer_id in (${servers}) and (select count(*) from held) > 0
+      delete from allocations where id in (${ids}) and (select count(*) from held) > 0
       returning resource_provider_id, resource_class, used),
-    -- The capacity that these took.
+    -- with the capacity that they took.
     capacity_freed as (
       update inventories i set used = i.used - sums.used, updated_at = now()
       from (select resource_provider_id, resource_class, sum(used) as used from freed group by 1, 2) sums

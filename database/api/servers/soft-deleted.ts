@@ -111,7 +111,7 @@ export async function returnQuotaOfSoftDeleted(api: Database, servers: readonly 
      returned as (
        update quota_usages q
        set instances = q.instances - sums.instances, cores = q.cores - sums.cores, ram = q.ram - sums.ram, updated_at = now()
-       from (${quotaOf('holding')}) sums
+       from (${quotaOf('holding', 'array[0, 0]')}) sums
        where q.project_id = sums.project_id)
      update pending_cleanups p set due_at = case when quiet_at <= now() then coalesce(noted.due_at, p.due_at) else quiet_at end
      from noted where p.instance_uuid = noted.instance_uuid and p.cell_id = noted.cell_id`,

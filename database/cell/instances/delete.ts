@@ -1,6 +1,7 @@
 /** The end of a server in its cell. */
 import { type Database, query } from '../../data-api/client.ts';
 import { type ChangedBy, recordAction } from '../instance-actions.ts';
+import { type LastMove, lastMove } from '../reaper.ts';
 import { serverTables } from '../server-tables.ts';
 import { endReplacedAction, replacedBy } from '../tasks.ts';
 
@@ -10,6 +11,7 @@ export interface Deletion {
   /** That of the last owner who wrote the server. */
   fencing_token: number;
   locked: boolean;
+  last_move: LastMove | null;
 }
 
 /**
@@ -23,7 +25,7 @@ export async function deleteInstance(cell: Database, uuid: string, by: ChangedBy
     cell,
     `with ${gone('not found.locked or :force')},
      ${recordAction('delete', 'gone')}
-     select host, fencing_token, locked and deleted = 0 and not :force as locked from found`,
+     select host, fencing_token, locked and deleted = 0 and not :force as locked, (${lastMove('found')}) as last_move from found`,
     {
       uuid,
       request_id: by.requestId,
@@ -45,7 +47,7 @@ export async function reclaimInstance(cell: Database, uuid: string, seconds: num
   const [reclaimed] = await query<Omit<Deletion, 'locked'>>(
     cell,
     `with ${gone(`found.vm_state = 'soft-delete' and found.task is null and found.deleted_at <= now() - make_interval(secs => :seconds)`)}
-     select host, fencing_token from found join gone using (uuid)`,
+     select host, fencing_token, (${lastMove('found')}) as last_move from found join gone using (uuid)`,
     { uuid, seconds, ...replacedBy('The server was deleted.') },
   );
   return reclaimed;

@@ -12,6 +12,7 @@ import { rebuilds } from './0010-rebuilds.ts';
 import { closedRows } from './0011-closed-rows.ts';
 import { secrets } from './0012-secrets.ts';
 import { hostReports } from './0013-host-reports.ts';
+import { moves } from './0014-moves.ts';
 
 /** The whole history of a cell database, in order; cell0 has the same, so a reader needs no special case. */
 export const cellMigrations: readonly Migration[] = [
@@ -28,4 +29,5 @@ export const cellMigrations: readonly Migration[] = [
   closedRows,
   secrets,
   hostReports,
+  moves,
 ];

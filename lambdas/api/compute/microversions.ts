@@ -58,6 +58,7 @@ const history = {
   hypervisorUuids: { version: 53, what: 'hypervisors have uuids, and their searches are parameters', where: ['not-implemented'] },
   rebuildKeypairs: { version: 54, what: 'a rebuild may change the key pair', where: ['servers'] },
   flavorDescription: { version: 55, what: 'flavors have a description, which can be changed', where: ['flavors', 'not-implemented'] },
+  migrateToHost: { version: 56, what: 'a server is migrated to a host that is named', where: ['servers'] },
   noPersonality: { version: 57, what: 'files, and their quotas, are gone', where: ['servers', 'limits', 'quota-sets'] },
   actionPages: { version: 58, what: 'lists of actions have pages and times', where: ['instance-actions'] },
   flavorExtraSpecs: { version: 61, what: 'flavors show their extra specs', where: ['flavors'] },

@@ -13,7 +13,6 @@ const paths: readonly UnbuiltPath[] = [
   ['/v2/images/{id}/members/{item}', ['GET', 'PUT', 'DELETE']],
   ['/v2/images/{id}/stage', ['PUT']],
   ['/v2/images/{id}/tags/{item}', ['PUT', 'DELETE']],
-  ['/v2/images/{id}/tasks', ['GET']],
   ['/v2/info/import', ['GET']],
   ['/v2/info/stores', ['GET']],
   ['/v2/info/usage', ['GET']],

@@ -36,6 +36,7 @@ const units = {
   HostsSilent: MetricUnit.Count,
   ServersReleased: MetricUnit.Count,
   TasksResumed: MetricUnit.Count,
+  OldestTask: MetricUnit.Seconds,
   OrphanedRowsPurged: MetricUnit.Count,
   AuditFindings: MetricUnit.Count,
   /** A value for each statement, so the number of samples is the number of calls. */

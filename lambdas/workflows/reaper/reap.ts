@@ -12,7 +12,7 @@ import { scheduleReaperAgain, silence } from './schedule.ts';
 async function run(): Promise<Reaped> {
   const api = apiDatabase();
   const reaped = await reap({ api, driver: hostDriver(), settings: settings(), startBoot, silence });
-  const { unreachable, ...counts } = reaped;
+  const { unreachable, oldestTask, ...counts } = reaped;
   if (unreachable.length > 0 || Object.values(counts).some((count) => count > 0)) {
     log().info('reaped', { ...reaped });
   }
@@ -20,6 +20,7 @@ async function run(): Promise<Reaped> {
   measure('HostsSilent', reaped.overdue);
   measure('ServersReleased', reaped.released);
   measure('TasksResumed', reaped.tasks);
+  measure('OldestTask', oldestTask);
   measure('OrphanedRowsPurged', reaped.purged);
   const { awaitingCell, dueIn } = await findUnfinishedWork(api, silence);
   measure('BurialsWaiting', awaitingCell);

@@ -234,6 +234,27 @@ const damages: [Kind, string, Damage][] = [
     { who: 'active', do: (server) => inCell(server.cell, `host = '${otherHost(server)}'`, server) },
   ],
   [
+    'move-not-settled',
+    'a claim of a migration that there is not',
+    {
+      who: 'active',
+      do: ({ id }) =>
+        run(
+          'api',
+          'insert into migration_consumers (migration_uuid, instance_uuid, cores, ram) values (gen_random_uuid(), :id::uuid, 0, 0)',
+          { id },
+        ),
+    },
+  ],
+  [
+    'move-without-allocation',
+    'a migration without a claim',
+    {
+      who: 'active',
+      do: ({ id, cell }) => run(cell, 'insert into migrations (uuid, instance_uuid) values (gen_random_uuid(), :id::uuid)', { id }),
+    },
+  ],
+  [
     'inventory-drift',
     'a host that counts too much',
     {

@@ -123,6 +123,7 @@ test('a boot that is silent gets another execution with the next token, which is
     overdue: 0,
     released: 0,
     tasks: 0,
+    oldestTask: 0,
     purged: 0,
     unreachable: [],
   });
@@ -145,6 +146,7 @@ test('a build that is silent in its cell gets another execution with the next to
     overdue: 0,
     released: 0,
     tasks: 0,
+    oldestTask: 0,
     purged: 0,
     unreachable: [],
   });
@@ -158,7 +160,7 @@ test('what a cell holds of a server that released it as its target is removed, a
   await stopAfter(cloud, 2, () => createInCell(api, placement));
   await releaseTargetCell(api, server.execution, server.id);
   expect(await standingOf(cloud, server, here)).toMatchObject({ rows: { here: { state: 'building' } }, cleanups: ['here'] });
-  const nothingElse = { resumed: 0, moved: 0, guestsEnded: 0, overdue: 0, released: 0, tasks: 0 };
+  const nothingElse = { oldestTask: 0, resumed: 0, moved: 0, guestsEnded: 0, overdue: 0, released: 0, tasks: 0 };
   expect(await runReaper()).toEqual({ ...nothingElse, restarted: 1, purged: 1, unreachable: [] });
   expect(await standingOf(cloud, server, here)).toEqual({ ...atRest, request: { target: null, token: 3 } });
   await comeToRest(cloud.service);

@@ -130,6 +130,7 @@ describe('the policy of a route', () => {
       'GET /servers/{id}/migrations',
       'POST /flavors',
       'POST /servers/{id}/action injectNetworkInfo',
+      'POST /servers/{id}/action migrate',
       'POST /servers/{id}/action os-resetState',
       'PUT /os-quota-sets/{id}',
     ]);

@@ -154,8 +154,12 @@ const bodies: ReadonlyMap<string, (cloud: Cloud, owner: User) => object> = new M
     'restore',
     'lock',
     'unlock',
+    'confirmResize',
+    'revertResize',
+    'migrate',
   ].map((action): [string, () => object] => [`POST /servers/{id}/action ${action}`, () => ({ [action]: null })]),
   ['POST /servers/{id}/action rebuild', () => ({ rebuild: { imageRef: cirros('').id } })],
+  ['POST /servers/{id}/action resize', () => ({ resize: { flavorRef: '2' } })],
   ['POST /servers/{id}/action reboot', () => ({ reboot: { type: 'SOFT' } })],
   ['POST /servers/{id}/action createImage', () => ({ createImage: { name: word() } })],
   ['POST /servers/{id}/action createBackup', () => ({ createBackup: { name: word(), backup_type: 'daily', rotation: 1 } })],
@@ -189,11 +193,13 @@ const bodies: ReadonlyMap<string, (cloud: Cloud, owner: User) => object> = new M
 ]);
 
 /** The action after which a server accepts another. */
-const actionsBefore: ReadonlyMap<string, string> = new Map([
-  ['POST /servers/{id}/action os-start', 'os-stop'],
-  ['POST /servers/{id}/action unpause', 'pause'],
-  ['POST /servers/{id}/action resume', 'suspend'],
-  ['POST /servers/{id}/action unrescue', 'rescue'],
+const actionsBefore: ReadonlyMap<string, object> = new Map<string, object>([
+  ['POST /servers/{id}/action os-start', { 'os-stop': null }],
+  ['POST /servers/{id}/action unpause', { pause: null }],
+  ['POST /servers/{id}/action resume', { suspend: null }],
+  ['POST /servers/{id}/action unrescue', { rescue: null }],
+  ['POST /servers/{id}/action confirmResize', { resize: { flavorRef: '2' } }],
+  ['POST /servers/{id}/action revertResize', { resize: { flavorRef: '2' } }],
 ]);
 
 /** Returns the body that a route accepts; undefined for one that reads none, or is not known here. */
@@ -233,7 +239,7 @@ export async function requestOf(
   const body = bodyOf(cloud, route, owner);
   if (route.body && !body) throw new Error(`${key} reads a body that test/lambdas/api/requests.ts cannot write`);
   const before = actionsBefore.get(key);
-  if (before) await owner.send('POST', segments.join('/'), { body: { [before]: null } });
+  if (before) await owner.send('POST', segments.join('/'), { body: before });
   if (key === 'POST /servers/{id}/action restore') await softDelete(owner, segments.slice(0, -1).join('/'));
   const microversion = microversions.findLast((each) => route.isIn(each));
   return {

@@ -69,6 +69,10 @@ const actions: Readonly<Record<string, { body: object; status?: number; before?:
   suspend: { body: { suspend: null } },
   resume: { body: { resume: null }, before: { suspend: null } },
   rebuild: { body: { rebuild: { imageRef: tiny.imageRef, name: 'other', metadata: { other: 'x' } } }, answers: true },
+  resize: { body: { resize: { flavorRef: '2' } } },
+  confirmResize: { body: { confirmResize: null }, before: { resize: { flavorRef: '2' } } },
+  revertResize: { body: { revertResize: null }, before: { resize: { flavorRef: '2' } } },
+  migrate: { body: { migrate: null } },
   rescue: { body: { rescue: null }, status: 200 },
   unrescue: { body: { unrescue: null }, before: { rescue: null } },
   restore: { body: { restore: null }, before: 'delete' },
@@ -208,7 +212,7 @@ test('every route that changes something is here', () => {
 });
 
 describe('with the answer of any of its statements lost, the client gets what was done', () => {
-  test.each(Object.entries(changes))('%s', async (route, prepare) => {
+  test.each(Object.entries(changes))('%s', { timeout: 120_000 }, async (route, prepare) => {
     const [method = ''] = route.split(' ');
     const deletes = method === 'DELETE' || route.endsWith('forceDelete');
     const statements = await losingEach(async () => {

@@ -20,6 +20,8 @@ export interface Stage {
 /** A scenario, and how the simulated hosts behave in it. */
 export interface Scenario {
   simulation?: object;
+  /** Nova's options that differ from its defaults. */
+  settings?: object;
   /** What a client does. Ends when he is done, not when the servers are. */
   run(stage: Stage): Promise<void>;
 }
@@ -175,6 +177,23 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     async run(stage) {
       const id = await bootAndAct(stage, { rescue: null });
       await remove(stage, id);
+    },
+  },
+  'deleted so that it can be restored, and restored': {
+    settings: { reclaim_instance_interval: 3_600 },
+    async run(stage) {
+      const id = await bootAndAct(stage);
+      await remove(stage, id);
+      if (id) await stage.user.send('POST', `/servers/${id}/action`, { body: { restore: null } });
+    },
+  },
+  'deleted so that it can be restored, on a host that reports later, and then by force': {
+    simulation: later,
+    settings: { reclaim_instance_interval: 3_600 },
+    async run(stage) {
+      const id = await bootAndAct(stage);
+      await remove(stage, id);
+      if (id) await stage.user.send('POST', `/servers/${id}/action`, { body: { forceDelete: null } });
     },
   },
   'changed while it builds, and when active': {

@@ -1,7 +1,7 @@
 /** The bodies of actions, as Nova's schemas have them. */
 import * as z from 'zod';
 import type { Microversion } from '../microversions.ts';
-import { integerFrom, metadata, name, text, uuid } from '../shared/parameters.ts';
+import { flavorRef, hostName, integerFrom, metadata, name, text, uuid } from '../shared/parameters.ts';
 
 /** A reboot. */
 export const rebootBody = z.strictObject({
@@ -32,6 +32,17 @@ export function lockBody(microversion: Microversion) {
 export const consoleOutputBody = z.strictObject({
   'os-getConsoleOutput': z.strictObject({ length: z.union([z.null(), integerFrom(-1)]).optional() }),
 });
+
+/** Another flavor, and what the disk's size follows from now on. */
+export const resizeBody = z.strictObject({
+  resize: z.strictObject({ flavorRef, 'OS-DCF:diskConfig': z.enum(['AUTO', 'MANUAL']).optional() }),
+});
+
+/** A migration; since 2.56 to a host that is named. Before, what it says is not read. */
+export function migrateBody(microversion: Microversion) {
+  const host = z.strictObject({ host: hostName.nullish() }).nullable();
+  return z.strictObject({ migrate: microversion.has('migrateToHost') ? host : z.unknown().transform(() => null) });
+}
 
 const image = { name, metadata: metadata.optional() };
 

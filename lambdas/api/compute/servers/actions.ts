@@ -20,13 +20,24 @@ import { actionBody, actionRoute } from '../../http/routing/action-route.ts';
 import { refusingRoute } from '../../http/routing/refusing-route.ts';
 import { type ApiRequest, type Refusal, type Route, type RouteDefinition, route } from '../../http/routing/route.ts';
 import type { Microversion } from '../microversions.ts';
-import { consoleOutputBody, crashDumpBody, lockBody, passwordBody, rebootBody, rescueBody, stateBody } from './action-bodies.ts';
+import {
+  consoleOutputBody,
+  crashDumpBody,
+  lockBody,
+  migrateBody,
+  passwordBody,
+  rebootBody,
+  rescueBody,
+  resizeBody,
+  stateBody,
+} from './action-bodies.ts';
 import { addressActions } from './address-actions.ts';
 import { changeOf } from './change-of.ts';
 import { showConsoleOutput } from './console-output.ts';
 import { consoleBody, refuseConsole } from './consoles.ts';
 import { findWholeServer } from './find.ts';
 import { imageActions } from './images.ts';
+import { endingResize, migrate, resize } from './move-actions.ts';
 import { performAction, performDelete, performRestore } from './perform-action.ts';
 import { rebuildAction } from './rebuild.ts';
 import { refuseUnbuilt, type Unbuilt } from './refuse-unbuilt.ts';
@@ -179,10 +190,10 @@ const actions: Readonly<Record<string, Route>> = {
   lock: act('os_compute_api:os-lock-server:lock', lockBody, lock),
   unlock: act('os_compute_api:os-lock-server:unlock', anyBody, unlock),
 
-  resize: unbuilt('os_compute_api:servers:resize', 'resize', 'active', 'stopped'),
-  confirmResize: unbuilt('os_compute_api:servers:confirm_resize', 'confirmResize', 'resized'),
-  revertResize: unbuilt('os_compute_api:servers:revert_resize', 'revertResize', 'resized'),
-  migrate: unbuilt('os_compute_api:os-migrate-server:migrate', 'migrate', 'active', 'stopped'),
+  resize: act('os_compute_api:servers:resize', () => resizeBody, resize),
+  confirmResize: act('os_compute_api:servers:confirm_resize', anyBody, endingResize('confirmResize')),
+  revertResize: act('os_compute_api:servers:revert_resize', anyBody, endingResize('revertResize')),
+  migrate: act('os_compute_api:os-migrate-server:migrate', migrateBody, migrate, { toOthers: 'forbidden' }),
   'os-migrateLive': unbuilt('os_compute_api:os-migrate-server:migrate_live', 'os-migrateLive', 'active', 'paused'),
   evacuate: unbuilt('os_compute_api:os-evacuate'),
 

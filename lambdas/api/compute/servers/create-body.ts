@@ -10,6 +10,8 @@ import {
   booleanValue,
   canonicalIpv6,
   description,
+  flavorRef,
+  hostName,
   integerFrom,
   metadata,
   name,
@@ -45,9 +47,6 @@ export function hostnameSchema(microversion: Microversion) {
     : text(63, 2).regex(/^[a-zA-Z0-9]+[a-zA-Z0-9-]*[a-zA-Z0-9]+$/);
 }
 
-/** The name of a compute host. */
-const hostName = text(255, 1).regex(/^[a-zA-Z0-9-._]*$/);
-
 /** Ids of the certificates by which an image may be signed. */
 export const trustedCertificates = z
   .array(text(Number.POSITIVE_INFINITY, 1))
@@ -59,7 +58,7 @@ export const trustedCertificates = z
 function serverSchema(microversion: Microversion) {
   return z.strictObject({
     name,
-    flavorRef: z.union([text(Number.POSITIVE_INFINITY, 1), z.number()]).transform(String),
+    flavorRef,
     imageRef: z.union([uuid, z.literal('')]).optional(),
     adminPass: z.string().optional(),
     metadata: metadata.default({}),

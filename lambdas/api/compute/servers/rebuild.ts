@@ -1,7 +1,7 @@
 /** The action `rebuild`: its body at each microversion, and its answer, which is the server as it shall be. */
 import { randomBytes } from 'node:crypto';
 import * as z from 'zod';
-import { type RebuildRequest, rebuildServer } from '../../../../compute/servers/rebuild/rebuild-server.ts';
+import type { RebuildRequest } from '../../../../compute/servers/rebuild/rebuild-server.ts';
 import { apiDatabase } from '../../../shared/database.ts';
 import { hostDriver } from '../../../shared/host-driver.ts';
 import { identify, log } from '../../../shared/observation/invocation.ts';
@@ -67,6 +67,8 @@ async function rebuild(request: ApiRequest<RebuildBody>) {
   const asked = rebuildRequest(body, microversion, adminPass);
   identify({ servers: [of.server] });
   await scheduleReaper();
+  // Few requests need it: not a part of a cold start.
+  const { rebuildServer } = await import('../../../../compute/servers/rebuild/rebuild-server.ts');
   const { error, ...server } = await rebuildServer(apiDatabase(), hostDriver(), of, asked, settings());
   if (error !== undefined) log().warn('what follows a rebuild is left to the reaper', { error });
   const { key_name, user_data } = server.instance;

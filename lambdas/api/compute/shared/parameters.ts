@@ -113,3 +113,9 @@ export const tag = text(60, 1).regex(/^[^,/]*$/);
 export function when<Schema extends z.ZodType>(there: boolean, key: string, schema: Schema) {
   return there ? schema.optional() : z.never({ error: `Additional properties are not allowed ('${key}' was unexpected)` }).optional();
 }
+
+/** The name of a compute host. */
+export const hostName = text(255, 1).regex(/^[a-zA-Z0-9-._]*$/);
+
+/** A flavor by its id, which may be a number. */
+export const flavorRef = z.union([text(Number.POSITIVE_INFINITY, 1), z.number()]).transform(String);

@@ -38,6 +38,17 @@ export const imageRoutes: readonly Route[] = [
     },
   }),
   route({
+    method: 'GET',
+    path: '/v2/images/{id}/tasks',
+    policy: 'get_image',
+    toOthers: 'hidden',
+    async handle({ caller, params: { id = '' } }) {
+      await findImage(apiDatabase(), caller, id);
+      // Tasks are imports, and nothing is imported.
+      return { status: 200, body: { tasks: [] } };
+    },
+  }),
+  route({
     method: 'DELETE',
     path: '/v2/images/{id}',
     policy: 'delete_image',

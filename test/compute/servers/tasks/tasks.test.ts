@@ -178,6 +178,16 @@ describe('a host that answers later', () => {
   });
 });
 
+test('the reaper says for how long the oldest task that it looks at is under way', async () => {
+  await act('stop');
+  await query(
+    cloud.database('cell1'),
+    `update instances set task = task || jsonb_build_object('asked_at', now() - interval '2 hours') where uuid = :server::uuid`,
+    { server },
+  );
+  expect((await runReaper()).oldestTask).toBeCloseTo(7_200, -1);
+});
+
 test('a guest has the seconds of shutdown_timeout to shut down, also when its host is asked again, and its host a minute more', async () => {
   const settings = { ...defaultSettings, shutdown_timeout: 300 };
   answer = () => Promise.reject(new Error('the way to the host is down'));

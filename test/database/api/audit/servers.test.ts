@@ -60,7 +60,7 @@ const nothing: Omit<ServerRecords, 'uuid'> = {
     specified: false,
     image: null,
   },
-  ...{ hosts: [], host_cells: [], allocated: null, cleanups: [], cleanups_overdue: [], queued_images: 0 },
+  ...{ hosts: [], host_cells: [], allocated: null, cleanups: [], cleanups_overdue: [], queued_images: 0, moves: [] },
 };
 const about = (seconds: number) => expect.toSatisfy((age: unknown) => Number(age) >= seconds && Number(age) < seconds + 30);
 

@@ -77,6 +77,7 @@ test('the owner sets the target cell and reads what it needs', async () => {
   expect([...found.keys()]).toEqual([server]);
   expect(found.get(server)).toEqual({
     instance: expect.objectContaining({ uuid: server, tags: ['web'], block_device_mappings: [] }),
+    former: null,
     requestId: expect.stringMatching(/^req-/),
     spec: expect.objectContaining({ flavor: expect.objectContaining({ flavorid: '1' }) }),
     mappedTo: null,

@@ -216,6 +216,12 @@ describe('an image', () => {
     });
   });
 
+  test('has no tasks, since none is imported', async () => {
+    const { status, body } = await ask(`/image/v2/images/${uuid(2)}/tasks`, { token: member });
+    expect([status, body]).toEqual([200, { tasks: [] }]);
+    expect((await ask(`/image/v2/images/${uuid(1)}/tasks`, { token: member })).status).toBe(404);
+  });
+
   test('that is unknown, foreign or no uuid is 404', async () => {
     for (const id of [uuid(9), uuid(1), 'cirros', '%00', `${uuid(2)}x`]) {
       const { status, body } = await ask(`/image/v2/images/${id}`, { token: member });

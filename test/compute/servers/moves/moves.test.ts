@@ -1,0 +1,169 @@
+/** Resizes and migrations over HTTP on hosts that answer at once: what the server shows, what hosts and quota hold, and what is on record. */
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { query } from '../../../../database/data-api/client.ts';
+import { type Cloud, startCloud, type User } from '../../../fixtures/cloud.ts';
+
+let cloud: Cloud;
+let user: User;
+let admin: User;
+let server: string;
+beforeAll(async () => {
+  cloud = await startCloud({ cells: 2, hosts: 3 });
+});
+afterAll(() => cloud?.stop());
+
+beforeEach(async () => {
+  user = await cloud.newUser();
+  admin = await cloud.newUser('admin', user.projectId);
+  server = await user.boot();
+  await user.settled(server);
+});
+
+const act = (who: User, body: object, microversion?: number) =>
+  who.send<Record<string, { message: string }>>('POST', `/servers/${server}/action`, { body, ...(microversion && { microversion }) });
+const resize = (flavorRef: string) => act(user, { resize: { flavorRef } });
+
+async function shown() {
+  const { body } = await admin.send<{ server: Record<string, unknown> }>('GET', `/servers/${server}`);
+  const { status, flavor, fault } = body.server;
+  return {
+    status,
+    fault: (fault as { message: string } | undefined)?.message,
+    task: body.server['OS-EXT-STS:task_state'],
+    power: body.server['OS-EXT-STS:power_state'],
+    host: body.server['OS-EXT-SRV-ATTR:host'],
+    flavor: (flavor as { original_name: string }).original_name,
+  };
+}
+
+/** What the server and its migrations have on hosts, by the consumer. */
+const allocated = () =>
+  query<{ consumer: string; host: string; vcpus: number }>(
+    cloud.service.api,
+    `select case when consumer_id = :server::uuid then 'server' else 'migration' end as consumer, p.name as host, used::int as vcpus
+     from allocations a join resource_providers p on p.id = resource_provider_id
+     where resource_class = 'VCPU' and (consumer_id = :server::uuid or consumer_id in (select migration_uuid from migration_consumers where instance_uuid = :server::uuid))
+     order by 1 desc`,
+    { server },
+  );
+const quota = async () =>
+  (
+    await query<{ instances: number; cores: number; ram: number }>(
+      cloud.service.api,
+      'select instances, cores, ram::int from quota_usages where project_id = :project',
+      { project: user.projectId },
+    )
+  )[0];
+const actions = async () => {
+  const { body } = await user.send<{ instanceActions: { action: string; message: string | null }[] }>(
+    'GET',
+    `/servers/${server}/os-instance-actions`,
+  );
+  return body.instanceActions.map(({ action, message }) => `${action} ${message ?? 'ended'}`);
+};
+
+test('a resize waits on its new host with the new flavor until it is confirmed', async () => {
+  const { host } = await shown();
+  expect(await quota()).toEqual({ instances: 1, cores: 1, ram: 512 });
+  expect((await resize('2')).status).toBe(202);
+  const waiting = await shown();
+  expect(waiting).toMatchObject({ status: 'VERIFY_RESIZE', task: null, power: 1, flavor: 'm1.small' });
+  expect(waiting.host).not.toBe(host);
+  expect(await allocated()).toEqual([
+    { consumer: 'server', host: waiting.host, vcpus: 1 },
+    { consumer: 'migration', host, vcpus: 1 },
+  ]);
+  expect(await quota()).toEqual({ instances: 1, cores: 1, ram: 2_048 });
+  expect((await act(user, { confirmResize: null })).status).toBe(202);
+  expect(await shown()).toMatchObject({ status: 'ACTIVE', task: null, flavor: 'm1.small', host: waiting.host });
+  expect(await allocated()).toEqual([{ consumer: 'server', host: waiting.host, vcpus: 1 }]);
+  expect(await actions()).toEqual(['confirmResize ended', 'resize ended', 'create ended']);
+  expect((await act(user, { confirmResize: null })).status).toBe(409);
+});
+
+test('a resize that is reverted is as before', async () => {
+  const before = await shown();
+  await resize('3');
+  expect(await quota()).toEqual({ instances: 1, cores: 2, ram: 4_096 });
+  expect((await act(user, { revertResize: null })).status).toBe(202);
+  expect(await shown()).toEqual(before);
+  expect(await allocated()).toEqual([{ consumer: 'server', host: before.host, vcpus: 1 }]);
+  expect(await quota()).toEqual({ instances: 1, cores: 1, ram: 512 });
+  expect(await actions()).toEqual(['revertResize ended', 'resize ended', 'create ended']);
+});
+
+test('a stopped server stays stopped', async () => {
+  await act(user, { 'os-stop': null });
+  await resize('2');
+  expect(await shown()).toMatchObject({ status: 'VERIFY_RESIZE', power: 4 });
+  await act(user, { confirmResize: null });
+  expect(await shown()).toMatchObject({ status: 'SHUTOFF', power: 4 });
+});
+
+test('the smaller flavor frees quota when the resize is confirmed', async () => {
+  server = await user.boot({ flavorRef: await cloud.newFlavor({ vcpus: 2, ram: 1_024, disk: 1 }) });
+  await user.settled(server);
+  expect(await quota()).toEqual({ instances: 2, cores: 3, ram: 1_536 });
+  await resize('1');
+  expect(await quota()).toEqual({ instances: 2, cores: 3, ram: 1_536 });
+  await act(user, { confirmResize: null });
+  expect(await quota()).toEqual({ instances: 2, cores: 2, ram: 1_024 });
+});
+
+test('a migration takes another host, or the one that an admin names', async () => {
+  const { host } = await shown();
+  expect((await act(admin, { migrate: null })).status).toBe(202);
+  const moved = await shown();
+  expect(moved).toMatchObject({ status: 'VERIFY_RESIZE', flavor: 'm1.tiny' });
+  expect(moved.host).not.toBe(host);
+  await act(admin, { confirmResize: null });
+  expect((await act(admin, { migrate: { host } })).status).toBe(202);
+  expect(await shown()).toMatchObject({ status: 'VERIFY_RESIZE', host });
+});
+
+describe('what cannot be', () => {
+  test('leaves the server as it was, with the reason', async () => {
+    const before = await shown();
+    const flavor = await cloud.newFlavor({ disk: 5_000, ram: 1_024 });
+    expect((await resize(flavor)).status).toBe(202);
+    expect(await shown()).toEqual({ ...before, fault: undefined });
+    const [fault] = await query<{ message: string; details: string }>(
+      cloud.database(String(before.host).split('-')[0] ?? ''),
+      'select message, details from instance_faults where instance_uuid = :server::uuid',
+      { server },
+    );
+    expect(fault?.message).toBe('No valid host was found. ');
+    expect(fault?.details).toContain('OtherCell: 3 of');
+    expect(await actions()).toEqual(['resize Error', 'create ended']);
+    expect(await allocated()).toEqual([{ consumer: 'server', host: before.host, vcpus: 1 }]);
+    expect(await quota()).toEqual({ instances: 1, cores: 1, ram: 512 });
+  });
+
+  test.each<[string, () => object, number, string]>([
+    ['a flavor that there is not', () => ({ resize: { flavorRef: 'none' } }), 400, 'Flavor none could not be found.'],
+    ['the flavor that it has', () => ({ resize: { flavorRef: '1' } }), 400, 'When resizing, instances must change flavor!'],
+    ['its own host', () => ({ migrate: { host: 'own' } }), 400, 'Cannot migrate to the host where the server exists.'],
+    ['a host that there is not', () => ({ migrate: { host: 'none' } }), 400, 'Compute host none could not be found.'],
+    ['a return of what was not resized', () => ({ revertResize: null }), 409, `Cannot 'revertResize' instance`],
+  ])('%s', async (_, body, status, message) => {
+    const { host } = await shown();
+    const asked = JSON.parse(JSON.stringify(body()).replace('"own"', JSON.stringify(host)));
+    const answer = await act(admin, asked);
+    expect(answer.status).toBe(status);
+    expect(Object.values(answer.body)[0]?.message).toContain(message);
+  });
+
+  test('a flavor that the quota does not allow', async () => {
+    await admin.send('PUT', `/os-quota-sets/${user.projectId}`, { body: { quota_set: { cores: 1 } } });
+    const answer = await resize('3');
+    expect(answer.status).toBe(403);
+    expect(answer.body.forbidden?.message).toBe('Quota exceeded for cores: Requested 1, but already used 1 of 1 cores');
+  });
+});
+
+test('a server that is deleted while it waits leaves nothing on both hosts', async () => {
+  await resize('3');
+  await user.send('DELETE', `/servers/${server}`);
+  expect(await allocated()).toEqual([]);
+  expect(await quota()).toEqual({ instances: 0, cores: 0, ram: 0 });
+});
