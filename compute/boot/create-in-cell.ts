@@ -85,7 +85,7 @@ function newInstance(request: BuildRequest, owner: Owner, host: string, zone: st
   if (!instance) return undefined;
   const event = { event: 'compute__do_build_and_run_instance', finish_time: null, result: null, details: null };
   const { availability_zone, scheduler_hints, group = null } = spec;
-  const placed = { ...owner, host, node: host, availability_zone: zone, task_state: 'spawning' as const };
+  const placed = { ...owner, host, node: host, availability_zone: zone, task_state: 'scheduling' as const };
   return {
     instance: { ...instance, ...placed, request_spec: { availability_zone, scheduler_hints, group } },
     actions: recordBuild(request, instance, event),

@@ -1,12 +1,15 @@
 /** The one place where reports of hosts arrive that come later. Each is applied by what it is about; one that comes twice, too late or out of order changes nothing. */
+import { noteBuildProgress } from '../../database/cell/instances/build.ts';
+import { noteProgress } from '../../database/cell/tasks.ts';
 import { applyBuildReport, type ContinuedBoot } from '../boot/apply-build-report.ts';
 import type { EndedBuild } from '../boot/build-on-host.ts';
+import { inCell } from '../cells/reach.ts';
 import { applyDestroyReport } from '../servers/end-deleted.ts';
 import { applyMoveReport } from '../servers/moves/move-server.ts';
 import { actionOf } from '../servers/tasks/actions.ts';
 import { applyReport } from '../servers/tasks/apply-report.ts';
 import type { Tasks } from '../servers/tasks/tasks.ts';
-import type { HostReport, LateReport } from './drivers/driver.ts';
+import type { HostReport, LateReport, ProgressReport } from './drivers/driver.ts';
 import { syncPowerStates } from './power-sync.ts';
 import { recoverHost } from './recover-host.ts';
 
@@ -14,6 +17,15 @@ import { recoverHost } from './recover-host.ts';
 export interface Reports extends Tasks {
   /** Starts the boot workflow under the name of the execution, once. */
   startBoot(boot: ContinuedBoot): Promise<void>;
+}
+
+/** Applies how far a host is; it takes nothing back, and changes nothing of what has ended. */
+export async function applyProgress({ about, progress }: ProgressReport): Promise<void> {
+  const { cell, server, host, fencing_token } = about;
+  await inCell(cell, 'changing', async (database) => {
+    if ('step' in progress) await noteBuildProgress(database, { uuid: server, fencing_token }, host, progress.step);
+    else if ('task' in about) await noteProgress(database, { ...about.task, server }, progress.percent);
+  });
 }
 
 /** Applies what a host says of itself. */

@@ -185,6 +185,15 @@ export async function takeTaskAgain(
   return taken?.attempt;
 }
 
+/** Notes how much of a task its host has done, in percent; less than was noted before changes nothing. */
+export async function noteProgress(cell: Database, task: TaskName, percent: number): Promise<void> {
+  await query(
+    cell,
+    `update instances set progress = :percent::int, updated_at = now() where ${named} and progress < :percent::int returning uuid`,
+    { ...task, percent },
+  );
+}
+
 /** What a task leaves. */
 export interface TaskEnd {
   /** null leaves it as it is; so do the others. */
@@ -217,7 +226,7 @@ export async function endTask(cell: Database, task: TaskName, end: TaskEnd): Pro
      found as (select uuid, (task->>'note')::int as note from instances where ${named} for update),
      -- The server, as the task leaves it.
      ended as (
-       update instances i set vm_state = coalesce(:vm_state, vm_state), power_state = coalesce(:power_state, power_state), task_state = null, task = null,
+       update instances i set vm_state = coalesce(:vm_state, vm_state), power_state = coalesce(:power_state, power_state), task_state = null, task = null, progress = 0,
          launched_at = case when :launched then now() else launched_at end, updated_at = now(),
          deleted_at = case when :vm_state::text is null then deleted_at when :vm_state = 'soft-delete' then now() end
        from found where i.uuid = found.uuid

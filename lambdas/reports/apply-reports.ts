@@ -1,8 +1,9 @@
 /** Reports of hosts, from their queue. What could not be applied now stays in the queue and comes again, until it is a dead letter. */
 import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import * as z from 'zod';
-import { applyHostReport, applyLateReport } from '../../compute/hosts/apply-late-report.ts';
-import { type HostReport, type LateReport, operationNames } from '../../compute/hosts/drivers/driver.ts';
+import { applyHostReport, applyLateReport, applyProgress } from '../../compute/hosts/apply-late-report.ts';
+import { type HostReport, type LateReport, operationNames, type ProgressReport } from '../../compute/hosts/drivers/driver.ts';
+import { buildSteps } from '../../database/cell/instances/build.ts';
 import { apiDatabase } from '../shared/database.ts';
 import { hostDriver } from '../shared/host-driver.ts';
 import { type InvocationContext, log, observed } from '../shared/observation/invocation.ts';
@@ -19,20 +20,27 @@ const snapshotContent = z.object({
   properties: z.record(z.string(), z.string()),
 });
 
+const about: z.ZodType<LateReport['about']> = z.discriminatedUnion('operation', [
+  z.object({ operation: z.literal('spawn'), ...onHost, build }),
+  z.object({ operation: z.literal('destroy'), ...onHost }),
+  z.object({
+    ...{ operation: z.enum(operationNames), ...onHost },
+    task: z.object({ action: z.string(), request_id: z.string(), attempt: z.int() }),
+    arguments: z.object({ type: z.string().optional() }),
+  }),
+]);
+
 const lateReport: z.ZodType<LateReport> = z.object({
-  about: z.discriminatedUnion('operation', [
-    z.object({ operation: z.literal('spawn'), ...onHost, build }),
-    z.object({ operation: z.literal('destroy'), ...onHost }),
-    z.object({
-      ...{ operation: z.enum(operationNames), ...onHost },
-      task: z.object({ action: z.string(), request_id: z.string(), attempt: z.int() }),
-      arguments: z.object({ type: z.string().optional() }),
-    }),
-  ]),
+  about,
   report: z.discriminatedUnion('result', [
     z.object({ result: z.literal('success'), image: snapshotContent.optional() }),
     z.object({ result: z.literal('failure'), message: z.string(), aborted: z.boolean().default(false) }),
   ]),
+});
+
+const progressReport: z.ZodType<ProgressReport> = z.object({
+  about,
+  progress: z.union([z.object({ step: z.enum(buildSteps) }), z.object({ percent: z.int().min(0).max(100) })]),
 });
 
 const hostReport: z.ZodType<HostReport> = z.object({
@@ -53,8 +61,9 @@ export const handler = ({ Records }: SQSEvent, context?: InvocationContext): Pro
 
 async function apply(body: string): Promise<void> {
   try {
-    const report = z.union([lateReport, hostReport]).parse(JSON.parse(body));
+    const report = z.union([lateReport, progressReport, hostReport]).parse(JSON.parse(body));
     if ('host' in report) await applyOfHost(report);
+    else if ('progress' in report) await applyProgress(report);
     else await applyLate(report);
   } catch (error) {
     log().warn('a report could not be applied', { error, report: body.slice(0, 1_000) });

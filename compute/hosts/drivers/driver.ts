@@ -5,6 +5,7 @@
 
 import type { SnapshotContent } from '../../../database/api/snapshots.ts';
 import type { ReportOfHost } from '../../../database/cell/host-reports.ts';
+import type { BuildStep } from '../../../database/cell/instances/build.ts';
 import type { InstanceFlavor } from '../../../database/servers/document.ts';
 import type { TaskName } from '../../../database/servers/task.ts';
 import type { SealedSecrets } from '../../servers/secrets.ts';
@@ -95,6 +96,12 @@ export interface LateReport {
     | Destroy
     | (Omit<TaskOperation, 'arguments' | 'guest' | 'secrets' | 'time' | 'move'> & { arguments: { type?: string | undefined } });
   report: Report;
+}
+
+/** How far a host is with what it has begun, by the same queue and at most once a second: the step of a build, or of another operation how much of it is done. */
+export interface ProgressReport {
+  about: LateReport['about'];
+  progress: { step: BuildStep } | { percent: number };
 }
 
 /** What a host says of itself, by the same queue: its guests as they are, once it has started, or from time to time. */

@@ -6,8 +6,9 @@ import { createHash } from 'node:crypto';
 import { channel } from 'node:diagnostics_channel';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SnapshotContent } from '../../../database/api/snapshots.ts';
+import { buildSteps } from '../../../database/cell/instances/build.ts';
 import type { SealedSecrets, Secrets } from '../../servers/secrets.ts';
-import { type Driver, type LateReport, type Operation, operationNames, type Report } from './driver.ts';
+import { type Driver, type LateReport, type Operation, operationNames, type ProgressReport, type Report } from './driver.ts';
 
 /** What simulated hosts can be set to fail. */
 export const failableOperations = ['spawn', 'destroy', ...operationNames] as const;
@@ -59,7 +60,7 @@ export const buildProperty = 'cellzero_simulated_build';
 export const contentProperty = 'cellzero_simulated_content';
 
 /** Sends a report that arrives `delay` seconds later. */
-export type SendReport = (report: LateReport, delay: number) => Promise<void>;
+export type SendReport = (report: LateReport | ProgressReport, delay: number) => Promise<void>;
 
 const noLater: SendReport = () => Promise.reject(new Error('these hosts have no way to report later'));
 
@@ -98,11 +99,21 @@ export function simulatedDriver(simulation: Simulation, sendReport = noLater, op
       const late: LateReport = { about: aboutOf(operation), report };
       const lost = silentHosts.includes(host) || chance(`${seed} ${operation.operation} ${host} ${server}`) < lostChance;
       const reports = lost ? 0 : doubledReports ? 2 : 1;
-      for (let sent = 0; sent < reports; sent++) await sendReport(late, reportAfter);
+      for (let sent = 0; sent < reports; sent++) {
+        if (operation.operation === 'spawn') await sendProgress(late.about, reportAfter, sendReport);
+        await sendReport(late, reportAfter);
+      }
       const seconds = 'time' in operation ? Math.min(operation.time, timeAllowed) : timeAllowed;
       return { result: 'begun', due_at: new Date(Date.now() + seconds * 1_000).toISOString() };
     },
   };
+}
+
+/** Reports the steps of a build until its end, at most one in a second: the last of those that come in the same. */
+async function sendProgress(about: LateReport['about'], reportAfter: number, sendReport: SendReport): Promise<void> {
+  const steps = new Map(buildSteps.map((step, index) => [Math.floor((reportAfter * index) / buildSteps.length), step]));
+  if (reportAfter === 0) return;
+  for (const [second, step] of steps) await sendReport({ about, progress: { step } }, second);
 }
 
 function aboutOf(operation: Operation): LateReport['about'] {

@@ -32,7 +32,7 @@ export async function placeInstance(
        ${recordGuests('begun')},
        -- On its host.
        placed as (
-         update instances i set host = :host, node = :host, launched_on = :host, task_state = 'spawning', task = null, updated_at = now(),
+         update instances i set host = :host, node = :host, launched_on = :host, task_state = 'scheduling', task = null, updated_at = now(),
            availability_zone = coalesce(:zone, availability_zone), execution = :execution, fencing_token = :fencing_token
          from found where i.uuid = found.uuid
          returning i.*)`,
@@ -77,6 +77,26 @@ export async function noteBuildBegun(
      where i.uuid = :uuid::uuid and ${owned} and i.vm_state = 'building' and a.instance_uuid = i.uuid and a.action = 'create'
      returning uuid`,
     { uuid, host, fencing_token, attempt, alternates, due_at: dueAt, timeout },
+  );
+}
+
+/** What a host does of a build, in the order in which it does it. */
+export const buildSteps = ['networking', 'block_device_mapping', 'spawning'] as const;
+export type BuildStep = (typeof buildSteps)[number];
+
+/** Notes how far a host is with a build; what was reported before, or comes late, takes it back to no earlier step. */
+export async function noteBuildProgress(
+  cell: Database,
+  { uuid, fencing_token }: FencedServer,
+  host: string,
+  step: BuildStep,
+): Promise<void> {
+  await query(
+    cell,
+    `update instances set task_state = :step, updated_at = now()
+     where uuid = :uuid::uuid and ${owned} and vm_state = 'building' and task_state in (select jsonb_array_elements_text(:earlier::jsonb))
+     returning uuid`,
+    { uuid, host, fencing_token, step, earlier: ['scheduling', ...buildSteps.slice(0, buildSteps.indexOf(step))] },
   );
 }
 

@@ -45,7 +45,7 @@ afterEach(async () => {
 });
 
 /** Hosts that begin what they are asked; the test reports for them. */
-const later = simulatedDriver({ ...noFailures, reportAfter: 1 }, async (report) => void sent.push(report));
+const later = simulatedDriver({ ...noFailures, reportAfter: 1 }, async (report) => void ('report' in report && sent.push(report)));
 const noting = (driver: Driver): Driver => ({
   ...driver,
   begin(operation) {

@@ -6,15 +6,17 @@ import { buildOnHost } from '../../../compute/boot/build-on-host.ts';
 import type { CreatedInCell } from '../../../compute/boot/create-in-cell.ts';
 import { createInCell } from '../../../compute/boot/create-in-cell.ts';
 import { scheduleServers } from '../../../compute/boot/schedule-servers.ts';
-import { applyLateReport } from '../../../compute/hosts/apply-late-report.ts';
+import { applyLateReport, applyProgress } from '../../../compute/hosts/apply-late-report.ts';
 import type { Begun, Driver, LateReport, Operation, Report } from '../../../compute/hosts/drivers/driver.ts';
 import { guestOf } from '../../../compute/hosts/drivers/guest.ts';
 import { noFailures, simulatedDriver } from '../../../compute/hosts/drivers/simulated.ts';
 import { reap } from '../../../compute/reaper/reap.ts';
 import { deleteServer } from '../../../compute/servers/delete-server.ts';
+import { serverActions } from '../../../compute/servers/tasks/actions.ts';
+import { beginAction } from '../../../compute/servers/tasks/begin-action.ts';
 import { defaultSettings } from '../../../compute/settings.ts';
 import { moveAllocations } from '../../../database/api/hosts/allocations.ts';
-import { failOverdueBuild } from '../../../database/cell/instances/build.ts';
+import { type BuildStep, failOverdueBuild } from '../../../database/cell/instances/build.ts';
 import { resetInstanceState } from '../../../database/cell/instances/reset-state.ts';
 import { type Database, query } from '../../../database/data-api/client.ts';
 import { type Cloud, startCloud } from '../../fixtures/cloud.ts';
@@ -45,7 +47,7 @@ const failure: Report = { result: 'failure', message: 'The disk is broken.' };
 
 /** Hosts that begin what they are asked, note it, and have until then; what they report is sent by the test. */
 function hosts(dueAt = Date.now() + 600_000): Driver {
-  const noting = simulatedDriver({ ...noFailures, reportAfter: 1 }, async (report) => void sent.push(report));
+  const noting = simulatedDriver({ ...noFailures, reportAfter: 1 }, async (report) => void ('report' in report && sent.push(report)));
   return {
     ...noting,
     async begin(operation) {
@@ -95,6 +97,46 @@ test('a build that its host has begun is noted with its due time, and ends by th
   expect(await report(success)).toMatchObject({ uuid: server.id, request_id: server.requestId, seconds: expect.any(Number) });
   expect(await look()).toMatchObject({ shown: 'ACTIVE', allocated: 'here' });
   expect((await taskOf(cell, server.id))?.task).toBeNull();
+});
+
+test('the steps of a build are shown as its host reports them, and none takes it back or out of a later state', async () => {
+  const { server, cell } = await begun();
+  const about = sent[0]?.about;
+  if (about?.operation !== 'spawn') throw new Error('nothing was asked');
+  const step = async (step: BuildStep, changes: Partial<typeof about> = {}) => {
+    await applyProgress({ about: { ...about, ...changes }, progress: { step } });
+    return (await taskOf(cell, server.id))?.task_state;
+  };
+  expect((await taskOf(cell, server.id))?.task_state).toBe('scheduling');
+  expect(await step('networking', { host: 'cell1-host9' }), 'of another host').toBe('scheduling');
+  expect(await step('networking', { fencing_token: 0 }), 'of another owner').toBe('scheduling');
+  expect(await step('networking')).toBe('networking');
+  expect(await step('networking'), 'twice').toBe('networking');
+  expect(await step('spawning')).toBe('spawning');
+  expect(await step('block_device_mapping'), 'out of order').toBe('spawning');
+  const user = await cloud.newUser('member', server.caller.projectId);
+  const { body } = await user.send<{ server: Record<string, unknown> }>('GET', `/servers/${server.id}`);
+  expect(body.server).toMatchObject({ status: 'BUILD', 'OS-EXT-STS:task_state': 'spawning' });
+  await report(success);
+  expect(await step('networking'), 'late').toBeNull();
+});
+
+test('how much of a task is done is shown as its host reports it, and never less; it goes with the task', async () => {
+  const { server, created, cell } = await begun();
+  await report(success);
+  await beginAction(api, hosts(), { caller: server.caller, requestId: 'req-pause', server: server.id, action: serverActions.pause });
+  const about = sent.at(-1)?.about;
+  if (!about || !('task' in about)) throw new Error('nothing was asked');
+  const percent = async (percent: number, task = about.task) => {
+    await applyProgress({ about: { ...about, task }, progress: { percent } });
+    const [row] = await query<{ progress: number }>(cell, 'select progress from instances where uuid = :id::uuid', { id: server.id });
+    return row?.progress;
+  };
+  expect(created.host).toBe(about.host);
+  expect(await percent(40, { ...about.task, attempt: 2 }), 'of another attempt').toBe(0);
+  expect([await percent(40), await percent(20), await percent(60)]).toEqual([40, 40, 60]);
+  await report(success);
+  expect([await percent(0), await percent(80)], 'late').toEqual([0, 0]);
 });
 
 test('a report that comes before the begin was noted ends the build, and the note changes nothing', async () => {

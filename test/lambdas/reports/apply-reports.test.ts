@@ -1,6 +1,9 @@
 /** Reports as they come out of their queue: each by itself, and again when it could not be applied. */
 import type { SQSEvent } from 'aws-lambda';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { buildOnHost } from '../../../compute/boot/build-on-host.ts';
+import { noFailures, simulatedDriver } from '../../../compute/hosts/drivers/simulated.ts';
+import { query } from '../../../database/data-api/client.ts';
 import { handler } from '../../../lambdas/reports/apply-reports.ts';
 import { sendMessage } from '../../../lambdas/shared/queue.ts';
 import { type Cloud, startCloud } from '../../fixtures/cloud.ts';
@@ -44,6 +47,35 @@ test('what is no report is received again, and hinders no other of its batch', a
   const { batchItemFailures } = await handler(batch(JSON.stringify(one.report), ...wrong, JSON.stringify(two.report)));
   expect(batchItemFailures.map(({ itemIdentifier }) => itemIdentifier)).toEqual(['1', '2', '3', '4', '5']);
   for (const { look } of [one, two]) expect(await look()).toMatchObject({ shown: 'ACTIVE' });
+});
+
+test('how far a host is comes by the same queue, step by step', async () => {
+  const { report, look } = await begun();
+  const about = report.about;
+  const bodies = [{ step: 'networking' }, { step: 'swimming' }, { percent: 101 }].map((progress) => JSON.stringify({ about, progress }));
+  const { batchItemFailures } = await handler(batch(...bodies));
+  expect(batchItemFailures.map(({ itemIdentifier }) => itemIdentifier)).toEqual(['1', '2']);
+  const states = await query<{ task_state: string }>(cloud.database('cell1'), 'select task_state from instances where uuid = :id::uuid', {
+    id: about.server,
+  });
+  expect(states).toEqual([{ task_state: 'networking' }]);
+  await handler(batch(JSON.stringify(report)));
+  expect(await look()).toMatchObject({ shown: 'ACTIVE' });
+});
+
+test.each([
+  [4, ['networking 0', 'block_device_mapping 1', 'spawning 2']],
+  [2, ['block_device_mapping 0', 'spawning 1']],
+  [1, ['spawning 0']],
+  [0, []],
+])('a simulated host that reports after %i s sends the steps of a build before, at most one in a second', async (reportAfter, steps) => {
+  const sent: string[] = [];
+  const driver = simulatedDriver({ ...noFailures, reportAfter }, async (report, delay) => {
+    if ('progress' in report && 'step' in report.progress) sent.push(`${report.progress.step} ${delay}`);
+  });
+  const { created } = await createServer(cloud);
+  await buildOnHost(driver, created);
+  expect(sent).toEqual(steps);
 });
 
 test('a report that meets a cell that is down is applied when the cell is back', async () => {

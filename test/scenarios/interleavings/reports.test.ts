@@ -38,7 +38,7 @@ const failure: Report = { result: 'failure', message: 'The disk is broken.' };
 
 /** Hosts that begin what they are asked and have `timeAllowed` seconds; the test reports for them. */
 const later = (timeAllowed = 600): Driver =>
-  simulatedDriver({ ...noFailures, reportAfter: 0, timeAllowed }, async (report) => void sent.push(report));
+  simulatedDriver({ ...noFailures, reportAfter: 0, timeAllowed }, async (report) => void ('report' in report && sent.push(report)));
 
 /** Takes a server to its host, which begins it; returns its name. */
 async function begin({ id, execution }: Accepted, driver = later()): Promise<string> {

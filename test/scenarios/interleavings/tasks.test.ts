@@ -38,7 +38,7 @@ let sent: LateReport[] = [];
 const atOnce = simulatedDriver(noFailures);
 /** Hosts that begin what they are asked and have `timeAllowed` seconds; the test reports for them. */
 const later = (timeAllowed = 600): Driver =>
-  simulatedDriver({ ...noFailures, reportAfter: 0, timeAllowed }, async (report) => void sent.push(report));
+  simulatedDriver({ ...noFailures, reportAfter: 0, timeAllowed }, async (report) => void ('report' in report && sent.push(report)));
 
 /** What a server that is gone, or in another task, answers. */
 function refused(error: unknown): void {

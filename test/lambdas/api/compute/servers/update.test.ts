@@ -213,7 +213,7 @@ describe('a server that is being built', () => {
     const scheduled = await scheduleServer(cloud);
     const arrive = () => createInCell(cloud.service.api, scheduled.placement);
     const { instance } = await beforeStatement('update build_requests', arrive, () => rename(scheduled.server));
-    expect(instance).toMatchObject({ display_name: 'other', task_state: 'spawning' });
+    expect(instance).toMatchObject({ display_name: 'other', task_state: 'scheduling' });
     expect(await nameIn(scheduled.here, scheduled.server.id)).toBe('other');
     await comeToRest(cloud.service);
   });
