@@ -2,8 +2,7 @@
 import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import * as z from 'zod';
 import { applyHostReport, applyLateReport, applyProgress } from '../../compute/hosts/apply-late-report.ts';
-import { type HostReport, type LateReport, operationNames, type ProgressReport } from '../../compute/hosts/drivers/driver.ts';
-import { buildSteps } from '../../database/cell/instances/build.ts';
+import { buildSteps, type HostReport, type LateReport, operationNames, type ProgressReport } from '../../compute/hosts/drivers/driver.ts';
 import { apiDatabase } from '../shared/database.ts';
 import { hostDriver } from '../shared/host-driver.ts';
 import { type InvocationContext, log, observed } from '../shared/observation/invocation.ts';

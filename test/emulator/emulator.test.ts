@@ -177,7 +177,7 @@ describe('a next deploy', () => {
 
   beforeAll(async () => {
     tree = await copyTree(join(temporary, 'next'));
-    const further = '"cells": ["cell1", "cell2", "cell3"],\n    "simulation": { "reportAfter": 2 }';
+    const further = '"cells": ["cell1", "cell2", "cell3"],\n    "simulation": { "reportAfter": 2, "opensSecrets": true }';
     await change(join(tree, 'cdk.json'), '"cells": ["cell1", "cell2"]', further);
   });
 
@@ -226,7 +226,7 @@ describe('a next deploy', () => {
     expect(String(result)).toContain('division by zero');
     expect(failed).toEqual([]);
     const { 'control-plane': controlPlane, ...databases } = await stackStatuses();
-    expect(controlPlane).toBe('CREATE_COMPLETE');
+    expect(controlPlane).toBe('UPDATE_COMPLETE');
     expect(databases).toMatchObject({ cell0: 'UPDATE_ROLLBACK_COMPLETE', cell1: 'UPDATE_ROLLBACK_COMPLETE' });
     expect(await settled(await boot(demo, {}))).toMatchObject({ status: 'ACTIVE' });
   });

@@ -41,3 +41,16 @@ test.each(entries)('the bundle of %s is small and loads on its own', async (entr
   const load = `const { handler } = await import(${JSON.stringify(outfile)}); process.stdout.write(typeof handler);`;
   expect(execFileSync('node', ['--input-type=module', '-e', load], { cwd: folder, encoding: 'utf8' })).toBe('function');
 });
+
+test('the migrations of a bundle are those of the source, to the letter: what has run is known by its checksum', () => {
+  const outdir = join(folder, 'migrations');
+  mkdirSync(outdir);
+  writeBundle('deploy/migrate-database.ts', outdir);
+  const bundle = readFileSync(join(outdir, 'index.mjs'), 'utf8');
+  for (const text of [
+    '\n-- The global index of servers',
+    'create table instances (\n  id bigint generated always as identity primary key,',
+  ]) {
+    expect(bundle).toContain(text);
+  }
+});

@@ -5,7 +5,7 @@
 
 import type { SnapshotContent } from '../../../database/api/snapshots.ts';
 import type { ReportOfHost } from '../../../database/cell/host-reports.ts';
-import type { BuildStep } from '../../../database/cell/instances/build.ts';
+import { type BuildStep, buildSteps } from '../../../database/cell/instances/build.ts';
 import type { InstanceFlavor } from '../../../database/servers/document.ts';
 import type { TaskName } from '../../../database/servers/task.ts';
 import type { SealedSecrets } from '../../servers/secrets.ts';
@@ -97,6 +97,8 @@ export interface LateReport {
     | (Omit<TaskOperation, 'arguments' | 'guest' | 'secrets' | 'time' | 'move'> & { arguments: { type?: string | undefined } });
   report: Report;
 }
+
+export { buildSteps };
 
 /** How far a host is with what it has begun, by the same queue and at most once a second: the step of a build, or of another operation how much of it is done. */
 export interface ProgressReport {

@@ -6,9 +6,8 @@ import { createHash } from 'node:crypto';
 import { channel } from 'node:diagnostics_channel';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SnapshotContent } from '../../../database/api/snapshots.ts';
-import { buildSteps } from '../../../database/cell/instances/build.ts';
 import type { SealedSecrets, Secrets } from '../../servers/secrets.ts';
-import { type Driver, type LateReport, type Operation, operationNames, type ProgressReport, type Report } from './driver.ts';
+import { buildSteps, type Driver, type LateReport, type Operation, operationNames, type ProgressReport, type Report } from './driver.ts';
 
 /** What simulated hosts can be set to fail. */
 export const failableOperations = ['spawn', 'destroy', ...operationNames] as const;
