@@ -11,6 +11,8 @@ const deployment = 'test/emulator/**/*.test.ts';
 /** Suites that take minutes, each with a command of its own, by its name: `npm run terraform` builds a provider first. */
 const suites = {
   scenarios: 'test/scenarios/{disturbed,interleavings,properties,secrets}/**/*.test.ts',
+  routes: 'test/lambdas/api/{authorization,integers,sent-twice}.test.ts',
+  operator: 'test/operator/**/*.test.ts',
   tempest: 'test/tempest/**/*.test.ts',
   terraform: 'test/terraform/**/*.test.ts',
 };

@@ -8,6 +8,7 @@ import { commitToCell, setTargetCell } from '../../database/api/servers/build-re
 import type { EndedBuild } from '../../database/cell/instances/build.ts';
 import { buryAgain } from '../../database/cell/instances/buried.ts';
 import { createInstances, instanceRelations, type NewInstance, type Relation } from '../../database/cell/instances/create.ts';
+import { batches } from '../../database/data-api/batches.ts';
 import type { Database } from '../../database/data-api/client.ts';
 import { isRefusal } from '../../database/data-api/unreachable.ts';
 import type { CreateAction } from '../../database/servers/document.ts';
@@ -139,22 +140,4 @@ function isRefused(error: unknown): error is Error {
 function endOf({ instance: { uuid, reservation_id }, actions: [create] }: NewInstance): EndedBuild {
   const seconds = (Date.now() - Date.parse(create.events[0].start_time)) / 1000;
   return { uuid, reservation_id, request_id: create.request_id, seconds };
-}
-
-/** A request to the Data API holds 4 MiB, in which the servers are JSON within JSON. */
-const batchBytes = 3_500_000;
-
-function batches(servers: readonly Burial[]): Burial[][] {
-  const all: Burial[][] = [];
-  let bytes = Number.POSITIVE_INFINITY;
-  for (const server of servers) {
-    const size = Buffer.byteLength(JSON.stringify(JSON.stringify(server)));
-    if (bytes + size > batchBytes) {
-      all.push([]);
-      bytes = 0;
-    }
-    all.at(-1)?.push(server);
-    bytes += size;
-  }
-  return all;
 }

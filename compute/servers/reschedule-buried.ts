@@ -17,6 +17,7 @@ import {
   readClosed,
   summarizeBuried,
 } from '../../database/cell/instances/buried.ts';
+import { batches } from '../../database/data-api/batches.ts';
 import type { Database } from '../../database/data-api/client.ts';
 import { initialValues } from '../../database/servers/columns.ts';
 import type { FencedServer } from '../../database/servers/ownership.ts';
@@ -142,22 +143,4 @@ function returningServer(server: FencedServer, { instance, actions }: ClosedInst
     ...{ block_device_mappings, tags },
     former: { fencing_token: server.fencing_token, actions },
   };
-}
-
-/** A request to the Data API holds 4 MiB, in which the servers are JSON within JSON. */
-const batchBytes = 3_000_000;
-
-function batches(servers: readonly ReturningServer[]): ReturningServer[][] {
-  const all: ReturningServer[][] = [];
-  let bytes = Number.POSITIVE_INFINITY;
-  for (const server of servers) {
-    const size = Buffer.byteLength(JSON.stringify(JSON.stringify(server)));
-    if (bytes + size > batchBytes) {
-      all.push([]);
-      bytes = 0;
-    }
-    all.at(-1)?.push(server);
-    bytes += size;
-  }
-  return all;
 }

@@ -3,6 +3,7 @@ import { flavorRoutes } from './compute/flavors/routes.ts';
 import { instanceActionRoutes } from './compute/instance-actions/routes.ts';
 import { keypairRoutes } from './compute/keypairs/routes.ts';
 import { limitRoutes } from './compute/limits/routes.ts';
+import { migrationRoutes } from './compute/migrations/routes.ts';
 import { notImplementedRoutes } from './compute/not-implemented/routes.ts';
 import { locateCompute } from './compute/paths.ts';
 import { quotaSetRoutes } from './compute/quota-sets/routes.ts';
@@ -21,6 +22,7 @@ export const routes: readonly Route[] = [
   ...keypairRoutes,
   ...serverGroupRoutes,
   ...instanceActionRoutes,
+  ...migrationRoutes,
   ...availabilityZoneRoutes,
   ...limitRoutes,
   ...quotaSetRoutes,

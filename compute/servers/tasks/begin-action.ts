@@ -3,7 +3,7 @@
  * host is asked at once; what could not be handed over, the reaper hands over again.
  */
 
-import { Conflict } from '../../../common/errors.ts';
+import type { Conflict } from '../../../common/errors.ts';
 import { allows } from '../../../common/policy.ts';
 import { findInstanceMappingToChange, type NotedMapping } from '../../../database/api/servers/instance-mappings.ts';
 import type { FoundServer } from '../../../database/cell/tasks.ts';
@@ -11,9 +11,10 @@ import type { Database } from '../../../database/data-api/client.ts';
 import type { Driver } from '../../hosts/drivers/driver.ts';
 import { defaultSettings } from '../../settings.ts';
 import type { ChangeOf } from '../change-in-cell.ts';
-import { findMapping, serverNotFound } from '../find-server.ts';
-import { inState, refusalOf } from '../refusals.ts';
+import { serverNotFound } from '../find-server.ts';
+import { refusalOf } from '../refusals.ts';
 import { type Seal, taskContext } from '../secrets.ts';
+import { findMappingFor } from './accept-task.ts';
 import type { ServerAction } from './actions.ts';
 import { startTask } from './start-task.ts';
 import type { Tasks } from './tasks.ts';
@@ -41,10 +42,7 @@ export async function beginAction(
   settings = defaultSettings,
 ): Promise<{ error?: unknown }> {
   const { action, find = findInstanceMappingToChange } = request;
-  const mapping = await findMapping(api, request.caller, request.server, find);
-  if (mapping.buildRequest && !action.inCellOnly) {
-    throw new Conflict(inState(action.word, mapping.uuid, 'vm_state', mapping.buildRequest.vm_state));
-  }
+  const mapping = await findMappingFor(api, request, action, find);
   const { refusal, error } = await beginInCell({ api, driver, settings }, mapping, request);
   if (refusal) throw refusal.conflict;
   return { error };

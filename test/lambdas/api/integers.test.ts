@@ -75,6 +75,7 @@ const ours = [
     'api host_cleanups.generation',
   ],
   'api cell_mappings.simulated_hosts',
+  ...['api migration_consumers.cores', 'api migration_consumers.ram', 'cell host_reports.sequence', 'cell instances.closed_to'],
   ...['api instance_mappings.instances', 'api instance_mappings.cores', 'api instance_mappings.ram'],
   ...['api images.size', 'api images.min_disk', 'api images.min_ram'],
   ...['api inventories.total', 'api inventories.reserved', 'api inventories.allocation_ratio'],

@@ -15,7 +15,7 @@ import { keyOf, routedServices, routesOf } from './routes.ts';
 
 let cloud: Cloud;
 beforeAll(async () => {
-  cloud = await startCloud({ cells: 1, hosts: 16 });
+  cloud = await startCloud({ cells: 1, hosts: 32 });
 });
 afterAll(() => cloud?.stop());
 afterEach(async () => {

@@ -18,12 +18,8 @@ import { isoTime } from '../../http/validation/iso-time.ts';
 import type { Microversion } from '../microversions.ts';
 import { mostOnPage } from '../servers/list-query.ts';
 import { nextLink } from '../shared/links.ts';
-import { limit, time } from '../shared/query-parameters.ts';
+import { limit, one, time } from '../shared/query-parameters.ts';
 import { microseconds } from '../shared/times.ts';
-
-function one<Schema extends z.ZodOptional<z.ZodArray>>(schema: Schema) {
-  return schema.refine((values) => !values || values.length <= 1, 'has more than one value');
-}
 
 /** Paging and times came with 2.58, and with them the refusal of everything else. */
 function listQuery(microversion: Microversion) {

@@ -2,7 +2,7 @@
 import { gone, notImplemented } from '../../http/pipeline/http-error.ts';
 import { actionRoute } from '../../http/routing/action-route.ts';
 import { refusingRoute } from '../../http/routing/refusing-route.ts';
-import { type Route, route } from '../../http/routing/route.ts';
+import type { Route } from '../../http/routing/route.ts';
 import { removed, unbuilt, unbuiltActions } from './paths.ts';
 
 /** The routes of what is not here; those below a server are with the servers. */
@@ -22,9 +22,4 @@ export const notImplementedRoutes: readonly Route[] = [
   ...removed.flatMap(([path, methods]) =>
     methods.map((method) => refusingRoute({ method, path, policy: '@', toOthers: 'shared', refusal: 410 }, gone)),
   ),
-  // No server ever moves.
-  route({
-    ...{ method: 'GET', path: '/os-migrations', policy: 'os_compute_api:os-migrations:index', toOthers: 'shared' },
-    handle: async () => ({ status: 200, body: { migrations: [] } }),
-  }),
 ];

@@ -22,7 +22,7 @@ export function selfLinks(baseUrl: string, collection: string, id: string) {
 export function nextLink(
   baseUrl: string,
   path: string,
-  name: 'servers_links' | 'flavors_links' | 'keypairs_links' | 'links',
+  name: 'servers_links' | 'flavors_links' | 'keypairs_links' | 'migrations_links' | 'links',
   parameters: Readonly<Record<string, string[] | undefined>>,
   marker: string | null,
 ) {

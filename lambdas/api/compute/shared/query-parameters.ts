@@ -25,6 +25,11 @@ export const limit = z
   )
   .optional();
 
+/** A parameter that is said once. */
+export function one<Schema extends z.ZodOptional<z.ZodArray>>(schema: Schema) {
+  return schema.refine((values) => !values || values.length <= 1, 'has more than one value');
+}
+
 /** Texts that are all of a format. */
 function texts(isValid: (value: string) => boolean, format: string) {
   const error = ({ input }: { input?: unknown }) => `${pythonText(String(input).slice(0, 100))} is not a '${format}'`;

@@ -167,3 +167,60 @@ test('a server that is deleted while it waits leaves nothing on both hosts', asy
   expect(await allocated()).toEqual([]);
   expect(await quota()).toEqual({ instances: 0, cores: 0, ram: 0 });
 });
+
+describe('operators list migrations', () => {
+  type Listed = { migrations: Record<string, unknown>[]; migrations_links?: { href: string }[] };
+  const list = async (query = '', microversion = 80) => (await admin.send<Listed>('GET', `/os-migrations?${query}`, { microversion })).body;
+
+  test('with both hosts and flavors, the latest first, page by page', async () => {
+    const { host } = await shown();
+    await resize('2');
+    const { host: destination } = await shown();
+    const mine = `instance_uuid=${server}`;
+    const [resized] = (await list(mine)).migrations;
+    expect(resized).toMatchObject({
+      instance_uuid: server,
+      status: 'finished',
+      migration_type: 'resize',
+      source_compute: host,
+      dest_compute: destination,
+    });
+    expect(resized).toMatchObject({ project_id: user.projectId, user_id: user.userId, dest_host: null });
+    expect(resized?.old_instance_type_id).not.toBe(resized?.new_instance_type_id);
+    await act(user, { confirmResize: null });
+    await act(admin, { migrate: null });
+    const both = await list(mine);
+    expect(both.migrations.map(({ status, migration_type }) => `${migration_type} ${status}`)).toEqual([
+      'migration finished',
+      'resize confirmed',
+    ]);
+    const first = await list(`${mine}&limit=1`);
+    expect(first.migrations).toEqual(both.migrations.slice(0, 1));
+    const next = new URL(first.migrations_links?.[0]?.href ?? '').search.slice(1);
+    expect((await list(next)).migrations).toEqual(both.migrations.slice(1));
+  });
+
+  test('by what they ask for, and see of them what their microversion has', async () => {
+    await resize('2');
+    const { host } = await shown();
+    const mine = `instance_uuid=${server}`;
+    const count = async (query: string) => (await list(`${mine}&${query}`)).migrations.length;
+    expect(await count('status=finished')).toBe(1);
+    expect(await count('status=error')).toBe(0);
+    expect(await count('migration_type=migration')).toBe(0);
+    expect(await count(`host=${host}`)).toBe(1);
+    expect(await count(`source_compute=${host}`)).toBe(0);
+    expect(await count(`user_id=${user.userId}&project_id=${user.projectId}`)).toBe(1);
+    expect(await count('user_id=nobody')).toBe(0);
+    expect(await count('changes-since=2100-01-01T00:00:00Z')).toBe(0);
+    expect(await count('changes-before=2100-01-01T00:00:00Z')).toBe(1);
+    expect(
+      Object.keys((await list(mine, 1)).migrations[0] ?? {}).filter((key) => ['uuid', 'migration_type', 'user_id'].includes(key)),
+    ).toEqual([]);
+    expect((await list(mine, 23)).migrations[0]).toMatchObject({ migration_type: 'resize' });
+    const answers = ['marker=none', 'changes-since=2026-01-02T00:00:00Z&changes-before=2026-01-01T00:00:00Z', 'unknown=1'].map(
+      async (query) => (await admin.send('GET', `/os-migrations?${query}`)).status,
+    );
+    expect(await Promise.all(answers)).toEqual([400, 400, 400]);
+  });
+});

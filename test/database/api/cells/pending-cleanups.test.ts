@@ -113,7 +113,8 @@ test('a cleanup that is touched has the new due time, and one noted again since,
   await note(touched, 1, 1);
   const listed = (await listPendingCleanups(fixture.api, 0)).find(({ cell: { uuid } }) => uuid === cell(0))?.orphaned ?? [];
   await note(renewed, 1);
-  const due_at = new Date(Date.now() + 3_600_000).toISOString();
+  // A time as PostgreSQL writes it has no zeros at its end.
+  const due_at = `${new Date(Date.now() + 3_600_000).toISOString().slice(0, 19)}Z`;
   const moved = listed.filter(({ uuid }) => uuid !== other).map((cleanup) => ({ ...cleanup, due_at }));
   expect(moved).toHaveLength(2);
   await touchCleanups(fixture.api, cell(0), moved);

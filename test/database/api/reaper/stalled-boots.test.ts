@@ -109,7 +109,7 @@ test('a build in a cell is taken over: the mapping names its new owner, and its 
   expect(await sql(fixture, others), 'what else is pending').toEqual(before);
   await query(fixture.api, 'delete from pending_cleanups where fencing_token = 9');
   const [after] = await listPendingCleanups(fixture.api, 0);
-  expect(after?.own).toEqual([{ uuid: server, fencing_token: 2, generation: expect.any(Number) }]);
+  expect(after?.own).toEqual([{ uuid: server, fencing_token: 2, generation: expect.any(Number), moves: [] }]);
   expect(after?.own[0]?.generation).toBe(listed.generation + 1);
   expect(await sql(fixture, 'select fencing_token, due_at from pending_cleanups')).toEqual([{ fencing_token: 2, due_at: null }]);
   expect(

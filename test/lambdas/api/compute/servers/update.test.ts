@@ -191,7 +191,7 @@ describe('a server that is being built', () => {
     const scheduled = await scheduleServer(cloud);
     const run = () => createInCell(cloud.service.api, scheduled.placement);
     const created = await beforeStatement(statement, () => rename(scheduled.server), run);
-    expect(created).toMatchObject({ server: scheduled.server.id, fencing_token: 2 });
+    expect(created).toMatchObject({ created: { server: scheduled.server.id, fencing_token: 2 } });
     expect(await nameIn(scheduled.here, scheduled.server.id)).toBe('other');
     await comeToRest(cloud.service);
     expect(await nameIn(scheduled.here, scheduled.server.id)).toBe('other');
