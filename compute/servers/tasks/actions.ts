@@ -130,10 +130,11 @@ export const serverActions = {
     ...{ ...snapshot, word: 'createBackup', recorded: 'createBackup', event: 'compute_backup_instance' },
     taskState: 'image_backup',
   },
-  // A delete where deleted servers may be restored.
+  // A delete where deleted servers may be restored. One that two hosts may have is deleted at once.
   softDelete: {
-    ...{ ...usual, word: 'delete', recorded: 'delete', event: 'compute_soft_delete_instance', vmStates },
-    taskStates: [null, ...taskStates.filter((state) => state !== 'soft-deleting')],
+    ...{ ...usual, word: 'delete', recorded: 'delete', event: 'compute_soft_delete_instance' },
+    vmStates: vmStates.filter((state) => state !== 'resized'),
+    taskStates: [null, ...taskStates.filter((state) => state !== 'soft-deleting' && !state.startsWith('resize_'))],
     ...{ taskState: 'soft-deleting', operation: 'soft_delete', after: { vm_state: 'soft-delete', power_state: shutDown } },
   },
   restore: {

@@ -187,6 +187,15 @@ test('what was never launched, or has no host, is deleted at once', async () => 
   expect(await used()).toEqual(one);
 });
 
+test('what two hosts may have is deleted at once', async () => {
+  const moved = await user.boot();
+  await user.settled(moved);
+  expect((await user.send('POST', `/servers/${moved}/action`, { body: { resize: { flavorRef: '2' } } })).status).toBe(202);
+  expect((await user.send('DELETE', `/servers/${moved}`)).status).toBe(204);
+  expect((await user.send('GET', `/servers/${moved}`)).status).toBe(404);
+  expect(await used()).toEqual(one);
+});
+
 describe('the reaper', () => {
   test('deletes it when the interval is over, not before, whatever the interval was when it was deleted', async () => {
     await remove();
