@@ -98,8 +98,8 @@ const later = { reportAfter: 0 };
 
 const larger = { resize: { flavorRef: '2' } };
 
-/** The scenarios by name. */
-export const scenarios: Readonly<Record<string, Scenario>> = {
+/** Boots and their deletes, by name. */
+export const boots: Readonly<Record<string, Scenario>> = {
   fits: { run: async (stage) => void (await boot(stage)) },
   'fits nowhere': { run: async (stage) => void (await boot(stage, { flavorRef: stage.giant })) },
   'three at once': { run: async (stage) => void (await boot(stage, { min_count: 3, max_count: 3 })) },
@@ -129,6 +129,10 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     simulation: { ...later, doubledReports: true },
     run: (stage) => bootAndRemove(stage, 120),
   },
+};
+
+/** What is done to servers that live, or are buried, by name. */
+export const changes: Readonly<Record<string, Scenario>> = {
   'stopped on a host that reports later': { simulation: later, run: async (stage) => void (await bootAndAct(stage, { 'os-stop': null })) },
   'paused and suspended on hosts that fail': {
     simulation: { failingOperations: ['pause', 'suspend'] },
