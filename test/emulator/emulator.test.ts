@@ -243,7 +243,7 @@ it('loses a cell by the command lines of docs/cells.md, and serves on without it
   expect(there.length).toBeGreaterThan(0);
   for (const { id } of there) expect((await admin.send('DELETE', `/servers/${id}`)).status).toBe(204);
   // Their hosts report later that they have ended them.
-  const api = parseDatabaseUrl(await databaseOf(dataDir, 'api-database'));
+  const api = parseDatabaseUrl(environment.API_DATABASE);
   const ids = there.map(({ id }) => id);
   const held = 'select used from allocations where consumer_id in (select jsonb_array_elements_text(:ids::jsonb)::uuid)';
   await vi.waitFor(async () => expect(await query(api, held, { ids })).toEqual([]), 20_000);
