@@ -1,5 +1,5 @@
 /** A request to the Data API holds 4 MiB, in which documents are JSON within JSON; the rest is for the statement and its other parameters. */
-const batchBytes = 3_000_000;
+const batchBytes = 3_500_000;
 
 /** Returns documents in their order, in batches of which each fits a request as one parameter; one that is too large for any stands alone. */
 export function batches<Document>(documents: readonly Document[]): Document[][] {
