@@ -59,7 +59,8 @@ export function contract(name: string, simulation: Partial<Simulation>, cloudOfT
     });
 
     test('a host is asked for the very server that its client wants, whichever host it is, by all ways to it', async () => {
-      behave({ opensSecrets: true, ...(simulation.reportAfter === undefined && { failingHosts: ['cell1-host1', 'cell1-host2'] }) });
+      // Of two servers of a request each may go to the host that neither has, so one host may fail.
+      behave({ opensSecrets: true, ...(simulation.reportAfter === undefined && { failingHosts: ['cell1-host1'] }) });
       const asked = listenToHosts();
       const { service } = cloud;
       const { id: imageId } = await createImage(service.api, {
