@@ -1,14 +1,9 @@
 /** Images made of a server, as requests ask for them. */
 import type * as z from 'zod';
 import { createImage, type ImageRequest } from '../../../../compute/servers/tasks/create-image.ts';
-import { apiDatabase } from '../../../shared/database.ts';
-import { hostDriver } from '../../../shared/host-driver.ts';
-import { identify, log } from '../../../shared/observation/invocation.ts';
-import { settings } from '../../../shared/settings.ts';
-import { scheduleReaper } from '../../../workflows/reaper/schedule.ts';
 import { type ApiRequest, type Route, route } from '../../http/routing/route.ts';
 import { backupBody, imageBody } from './action-bodies.ts';
-import { changeOf } from './change-of.ts';
+import { perform } from './perform-action.ts';
 
 const action = { method: 'POST', path: '/servers/{id}/action', toOthers: 'hidden' } as const;
 
@@ -34,12 +29,10 @@ export const imageActions: Readonly<Record<string, Route>> = {
 type Asked = Pick<ImageRequest, 'name' | 'metadata' | 'backup'>;
 
 async function begin(request: Pick<ApiRequest, 'caller' | 'requestId' | 'params' | 'microversion'>, asked: Asked): Promise<string> {
-  const of = changeOf(request);
-  identify({ servers: [of.server] });
-  await scheduleReaper();
   const counted = !request.microversion.has('noImageMetadata');
-  const { image, error } = await createImage(apiDatabase(), hostDriver(), { ...of, ...asked, counted }, settings());
-  if (error !== undefined) log().warn('the host was not asked; the reaper does it', { error });
+  const { image } = await perform(request, ({ api, driver, settings }, of) =>
+    createImage(api, driver, { ...of, ...asked, counted }, settings),
+  );
   return image;
 }
 

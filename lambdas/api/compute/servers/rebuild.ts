@@ -2,17 +2,12 @@
 import { randomBytes } from 'node:crypto';
 import * as z from 'zod';
 import type { RebuildRequest } from '../../../../compute/servers/rebuild/rebuild-server.ts';
-import { apiDatabase } from '../../../shared/database.ts';
-import { hostDriver } from '../../../shared/host-driver.ts';
-import { identify, log } from '../../../shared/observation/invocation.ts';
 import { sealOf } from '../../../shared/secrets.ts';
-import { settings } from '../../../shared/settings.ts';
-import { scheduleReaper } from '../../../workflows/reaper/schedule.ts';
 import { type ApiRequest, type Route, route } from '../../http/routing/route.ts';
 import type { Microversion } from '../microversions.ts';
 import { booleanValue, canonicalIpv6, description, metadata, name, uuid, when } from '../shared/parameters.ts';
-import { changeOf } from './change-of.ts';
 import { hostnameSchema, personality, trustedCertificates, userData } from './create-body.ts';
+import { perform } from './perform-action.ts';
 import { changedServer } from './view.ts';
 
 function rebuildBody(microversion: Microversion) {
@@ -62,15 +57,13 @@ function rebuildRequest({ rebuild }: RebuildBody, microversion: Microversion, pa
 
 async function rebuild(request: ApiRequest<RebuildBody>) {
   const { caller, microversion, baseUrl, body } = request;
-  const of = changeOf(request);
   const adminPass = body.rebuild.adminPass ?? randomBytes(9).toString('base64url');
   const asked = rebuildRequest(body, microversion, adminPass);
-  identify({ servers: [of.server] });
-  await scheduleReaper();
-  // Few requests need it: not a part of a cold start.
-  const { rebuildServer } = await import('../../../../compute/servers/rebuild/rebuild-server.ts');
-  const { error, ...server } = await rebuildServer(apiDatabase(), hostDriver(), of, asked, settings());
-  if (error !== undefined) log().warn('what follows a rebuild is left to the reaper', { error });
+  const server = await perform(request, async ({ api, driver, settings }, of) => {
+    // Few requests need it: not a part of a cold start.
+    const { rebuildServer } = await import('../../../../compute/servers/rebuild/rebuild-server.ts');
+    return rebuildServer(api, driver, of, asked, settings);
+  });
   const { key_name, user_data } = server.instance;
   // What admins see of user data when they look at a server stands here under another name, and for everybody.
   const { 'OS-EXT-SRV-ATTR:user_data': _, ...shown }: Record<string, unknown> = {
