@@ -124,7 +124,7 @@ export function checkFit(
 ): void {
   if (!image) return;
   if (image.status !== 'active') throw new BadRequest(`Image ${image.id} is not active.`);
-  if (image.min_ram > flavor.memory_mb) throw new BadRequest("Flavor's memory is too small for requested image.");
+  checkMinimumMemory(flavor, image.min_ram);
   const least = image.min_disk * bytesPerGiB;
   if (root?.destination_type === 'volume') {
     const volume = root.volume_size === null ? null : root.volume_size * bytesPerGiB;
@@ -141,9 +141,18 @@ export function checkFit(
   if ((image.size ?? 0) > disk) {
     throw new BadRequest(`Flavor's disk is too small for requested image. Flavor disk is ${disk} bytes, image is ${image.size} bytes.`);
   }
-  if (least > disk) {
-    throw new BadRequest(
-      `Flavor's disk is smaller than the minimum size specified in image metadata. Flavor disk is ${disk} bytes, minimum size is ${least} bytes.`,
-    );
-  }
+  checkMinimumDisk(flavor, image.min_disk);
+}
+
+/** @throws BadRequest when a flavor has less than the MiB of memory that an image needs. */
+export function checkMinimumMemory({ memory_mb }: Pick<BootFlavor, 'memory_mb'>, least: number): void {
+  if (least > memory_mb) throw new BadRequest("Flavor's memory is too small for requested image.");
+}
+
+/** @throws BadRequest when a flavor has less than the GiB of disk that an image needs. */
+export function checkMinimumDisk({ root_gb }: Pick<BootFlavor, 'root_gb'>, least: number): void {
+  if (least <= root_gb) return;
+  throw new BadRequest(
+    `Flavor's disk is smaller than the minimum size specified in image metadata. Flavor disk is ${root_gb * bytesPerGiB} bytes, minimum size is ${least * bytesPerGiB} bytes.`,
+  );
 }

@@ -189,7 +189,8 @@ function placeOf({ availabilityZone, requestedHost }: BootRequest, caller: Calle
   return { zone: zone || null, forced };
 }
 
-function savedFlavor(flavor: BootFlavor): Instance['flavor'] {
+/** Returns what a server keeps of its flavor. */
+export function savedFlavor(flavor: BootFlavor): Instance['flavor'] {
   const { flavorid, name, memory_mb, vcpus, root_gb, ephemeral_gb, swap, extra_specs } = flavor;
   return { flavorid, name, memory_mb, vcpus, root_gb, ephemeral_gb, swap, extra_specs };
 }

@@ -41,3 +41,12 @@ export function allowedBy({ unlocked, vmStates, taskStates }: Precondition, foun
   if ((found.locked && unlocked) || found.host === null || found.launched_at === null) return false;
   return vmStates.includes(found.vm_state) && taskStates.includes(found.task_state);
 }
+
+/** Returns what a check of a request comes to: what is wrong with it is said when the server's own states have had their say, as in Nova. */
+export function outcome<Result>(check: () => Result): { result?: Result; error?: unknown } {
+  try {
+    return { result: check() };
+  } catch (error) {
+    return { error };
+  }
+}

@@ -43,17 +43,23 @@ const flavorOf = (i: string) =>
  * Begins the task of a move. Sent twice, it answers the same.
  * @returns undefined when the cell does not know the server.
  */
-export async function beginMove(cell: Database, task: NewTask, precondition: Precondition, move: Move): Promise<FoundServer | undefined> {
+export async function beginMove(
+  cell: Database,
+  task: NewTask,
+  precondition: Precondition,
+  move: Move,
+  refused: boolean,
+): Promise<FoundServer | undefined> {
   const moving = 'exists (select from migrations m where m.instance_uuid = found.uuid and m.outcome is null)';
   const ctes = beginTaskCtes({
-    condition: precondition.resized ? `found.task is null and ${moving}` : `not ${moving}`,
+    condition: `not :refused and ${precondition.resized ? `found.task is null and ${moving}` : `not ${moving}`}`,
     more: `jsonb_build_object('move', :move::jsonb)`,
   });
   const [found] = await query<FoundServer>(
     cell,
     `with ${ctes}
      select host, fencing_token, vm_state, task_state, locked, launched_at, sent_before or exists (select from accepted) as accepted from found`,
-    { ...beginning(task, precondition), move },
+    { ...beginning(task, precondition), move, refused },
   );
   return found;
 }

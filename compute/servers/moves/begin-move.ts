@@ -1,17 +1,17 @@
 /** A move, from its request to what hosts do at once. What a client may not ask is refused when the server's own states have had their say, as in Nova. */
 import { randomUUID } from 'node:crypto';
 import { BadRequest } from '../../../common/errors.ts';
-import { findInstanceMappingToChange, type InstanceMapping } from '../../../database/api/servers/instance-mappings.ts';
+import { findInstanceMappingToChange, type InstanceMapping, type NotedMapping } from '../../../database/api/servers/instance-mappings.ts';
 import { type MigrateChoices, migrateChoices, type ResizeChoices, resizeChoices } from '../../../database/api/servers/move-choices.ts';
 import { beginMove } from '../../../database/cell/moves.ts';
-import { DatabaseUnreachable } from '../../../database/data-api/unreachable.ts';
 import type { Move } from '../../../database/servers/move.ts';
 import { defaultLimits, growthExceeded } from '../../quotas/instance-quota.ts';
+import { checkMinimumDisk, checkMinimumMemory } from '../boot-checks.ts';
 import type { ChangeOf } from '../change-in-cell.ts';
-import { checkState } from '../check-state.ts';
-import { readInstance, serverNotFound } from '../find-server.ts';
+import { savedFlavor } from '../create-servers.ts';
 import { checkHardware } from '../hardware.ts';
-import { acceptTask, findMappingFor } from '../tasks/accept-task.ts';
+import { allowedBy, outcome } from '../refusals.ts';
+import { acceptTask, findMappingFor, refusedBy, taskOf } from '../tasks/accept-task.ts';
 import type { Tasks } from '../tasks/tasks.ts';
 import { moveServer } from './move-server.ts';
 import { type ServerMove, serverMoves } from './moves.ts';
@@ -38,13 +38,11 @@ export async function resizeServer(tasks: Tasks, request: ResizeRequest): Promis
   const mapping = await findMappingFor(tasks.api, request, serverMoves.resize, (api, uuid, projectId) =>
     findInstanceMappingToChange<ResizeChoices>(api, uuid, projectId, beside),
   );
-  await refuse(request, serverMoves.resize, mapping, () => checkResize(request.flavorId, mapping));
   const { newFlavor } = mapping;
-  if (!newFlavor) throw new Error('a resize without a flavor was refused');
-  const { id, flavorid, name, memory_mb, vcpus, root_gb, ephemeral_gb, swap, extra_specs } = newFlavor;
-  const flavor = { id, flavorid, name, memory_mb, vcpus, root_gb, ephemeral_gb, swap, extra_specs };
+  const flavor = newFlavor && { ...savedFlavor(newFlavor), id: newFlavor.id };
   const auto_disk_config = request.autoDiskConfig ?? false;
-  return begin(tasks, request, serverMoves.resize, mapping, { ...unclaimed, migration: randomUUID(), flavor, auto_disk_config });
+  const move = { ...unclaimed, migration: randomUUID(), flavor, auto_disk_config };
+  return begin(tasks, request, serverMoves.resize, mapping, move, () => checkResize(request.flavorId, mapping));
 }
 
 /**
@@ -56,12 +54,12 @@ export async function migrateServer(tasks: Tasks, request: ChangeOf & { host: st
   const mapping = await findMappingFor(tasks.api, request, serverMoves.migrate, (api, uuid, projectId) =>
     findInstanceMappingToChange<MigrateChoices>(api, uuid, projectId, migrateChoices(host)),
   );
-  await refuse(request, serverMoves.migrate, mapping, () => {
+  const move = { ...unclaimed, migration: randomUUID(), requested_host: host };
+  return begin(tasks, request, serverMoves.migrate, mapping, move, () => {
     if (host === null) return;
     if (mapping.sameHost) throw new BadRequest('Cannot migrate to the host where the server exists.');
     if (!mapping.hostExists) throw new BadRequest(`Compute host ${host} could not be found.`);
   });
-  return begin(tasks, request, serverMoves.migrate, mapping, { ...unclaimed, migration: randomUUID(), requested_host: host });
 }
 
 /**
@@ -73,41 +71,32 @@ export async function endResize(tasks: Tasks, request: ChangeOf, kind: 'confirmR
   return begin(tasks, request, serverMoves[kind], mapping, { ...unclaimed, migration: null });
 }
 
+/**
+ * Begins a move.
+ * @param check throws what is wrong with the request; it is known before the cell is asked, and said when the server's own states have allowed the move.
+ */
 async function begin(
   tasks: Tasks,
-  request: ChangeOf,
+  of: ChangeOf,
   kind: ServerMove,
-  mapping: Parameters<typeof acceptTask>[0],
+  mapping: NotedMapping,
   move: Move,
+  check: () => void = () => {},
 ): Promise<BegunMove> {
-  const answer = await acceptTask(mapping, request, kind, {}, (database, task, precondition) =>
-    beginMove(database, task, precondition, move),
+  const { cell, request } = taskOf(mapping, of, kind);
+  const { error: wrong } = outcome(check);
+  const { found, accepted } = await acceptTask(cell, request, (database, task, precondition) =>
+    beginMove(database, task, precondition, move, wrong !== undefined),
   );
-  if ('refused' in answer) throw answer.refused.conflict;
-  const { task, server, cell } = answer.accepted;
+  const refused = refusedBy(request, found);
+  if (refused) throw wrong !== undefined && allowedBy(request.precondition, refused.found) ? wrong : refused.conflict;
+  if (!accepted) throw new Error('what is not refused is accepted');
+  const { task, server } = accepted;
   try {
     await moveServer(tasks, { ...task, server, cell });
     return {};
   } catch (error) {
     return { error };
-  }
-}
-
-/** Throws what a check throws, unless the server refuses by its lock or its states first. */
-async function refuse(
-  { caller }: ChangeOf,
-  { word, vmStates }: ServerMove,
-  { uuid, cell }: InstanceMapping,
-  check: () => void,
-): Promise<void> {
-  try {
-    check();
-  } catch (error) {
-    const instance = cell && (await readInstance(cell, uuid));
-    if (instance === null) throw new DatabaseUnreachable(`The cell of instance ${uuid} does not answer.`);
-    if (instance === undefined) throw serverNotFound(uuid);
-    checkState(caller, instance, word, vmStates);
-    throw error;
   }
 }
 
@@ -123,12 +112,6 @@ function checkResize(flavorId: string, { spec, newFlavor, limits, used }: Instan
   const exceeded = growthExceeded({ limits, used }, growth);
   if (exceeded) throw exceeded;
   checkHardware(newFlavor, image?.properties ?? {});
-  if ((inherited?.min_ram ?? 0) > newFlavor.memory_mb) throw new BadRequest("Flavor's memory is too small for requested image.");
-  const least = (inherited?.min_disk ?? 0) * 2 ** 30;
-  const disk = newFlavor.root_gb * 2 ** 30;
-  if (image && newFlavor.root_gb > 0 && least > disk) {
-    throw new BadRequest(
-      `Flavor's disk is smaller than the minimum size specified in image metadata. Flavor disk is ${disk} bytes, minimum size is ${least} bytes.`,
-    );
-  }
+  checkMinimumMemory(newFlavor, inherited?.min_ram ?? 0);
+  if (image && newFlavor.root_gb > 0) checkMinimumDisk(newFlavor, inherited?.min_disk ?? 0);
 }

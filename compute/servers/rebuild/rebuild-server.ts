@@ -18,7 +18,7 @@ import { defaultSettings, type Settings } from '../../settings.ts';
 import type { ChangeOf } from '../change-in-cell.ts';
 import { findMapping, serverNotFound, type WholeServer } from '../find-server.ts';
 import { imageMetadata } from '../image-metadata.ts';
-import { allowedBy, inState, refusalOf } from '../refusals.ts';
+import { allowedBy, inState, outcome, refusalOf } from '../refusals.ts';
 import { type Seal, taskContext } from '../secrets.ts';
 import { serverActions } from '../tasks/actions.ts';
 import { applyReport } from '../tasks/apply-report.ts';
@@ -125,15 +125,6 @@ async function begin(cell: string, of: ChangeOf, request: RebuildRequest, mappin
 /** What the host needs to know. */
 function argumentsOf({ imageId, preserveEphemeral, seal }: RebuildRequest, context: string): Record<string, string> {
   return { image: imageId, sealed: seal(context), ...(preserveEphemeral && { preserve_ephemeral: 'True' }) };
-}
-
-/** What the check of a request comes to. */
-function outcome<Result>(check: () => Result): { result?: Result; error?: unknown } {
-  try {
-    return { result: check() };
-  } catch (error) {
-    return { error };
-  }
 }
 
 function changesOf(request: RebuildRequest, { keyPair, spec }: FoundRebuild, image: BootImage | undefined, fits: boolean): RebuildChanges {

@@ -26,6 +26,21 @@ export interface AcceptedAction extends Precondition {
   taskState: TaskState | null;
 }
 
+/** A task that shall begin; the server must have been noted as a pending cleanup. */
+export interface TaskRequest<Action extends AcceptedAction = AcceptedAction> {
+  server: string;
+  requestId: string;
+  action: Action;
+  /** Generation of its pending cleanup. */
+  note: number;
+  /** Who asks; null for what nobody asks for. */
+  userId: string | null;
+  projectId: string | null;
+  precondition: Precondition;
+  /** What the host needs to know. */
+  arguments: Readonly<Record<string, string>>;
+}
+
 /** A server in a task that has just been accepted. */
 export interface AcceptedTask {
   server: string;
@@ -58,27 +73,48 @@ export async function findMappingFor<Mapping extends NotedMapping>(
 }
 
 /**
- * Has the cell of a server accept an action, if it does.
- * @param kept what its task keeps of what the host needs to know.
- * @param begin the statement that accepts it.
- * @throws NotFound when the cell does not know the server, DatabaseUnreachable when it does not answer.
+ * Returns what a client asks of a server whose mapping was noted, and the URL of the database of its cell.
+ * @throws NotFound when it has none.
  */
-export async function acceptTask(
+export function taskOf<Action extends AcceptedAction>(
   { uuid, cell, generation }: NotedMapping,
   { caller, requestId }: ChangeOf,
-  action: AcceptedAction,
-  kept: Readonly<Record<string, string>>,
-  begin: (cell: Database, task: NewTask, precondition: Precondition) => Promise<FoundServer | undefined> = beginTask,
-): Promise<{ refused: Refused } | { accepted: AcceptedTask }> {
+  action: Action,
+  known: TaskRequest['arguments'] = {},
+): { cell: string; request: TaskRequest<Action> } {
   if (!cell || generation === null) throw serverNotFound(uuid);
-  const { recorded, event, taskState, word } = action;
   const { userId, projectId } = caller;
-  const task = { action: recorded, request_id: requestId };
-  const begun = { ...task, server: uuid, arguments: kept, note: generation, event, taskState, userId, projectId };
   const precondition = { ...action, unlocked: action.unlocked && !allows(caller, 'context_is_admin') };
-  const found = await inCell(cell.database_connection, 'changing', (database) => begin(database, begun, precondition));
-  if (!found) throw serverNotFound(uuid);
+  const request = { server: uuid, requestId, action, note: generation, userId, projectId, precondition, arguments: known };
+  return { cell: cell.database_connection, request };
+}
+
+/**
+ * Has the cell of a server accept a task, if it does.
+ * @param cell URL of its database.
+ * @param begin the statement that accepts it.
+ * @returns the server as it was found, undefined when the cell does not know it; and the task, if it has begun.
+ * @throws DatabaseUnreachable when the cell does not answer.
+ */
+export async function acceptTask(
+  cell: string,
+  { server, requestId: request_id, action, note, userId, projectId, precondition, arguments: known }: TaskRequest,
+  begin: (cell: Database, task: NewTask, precondition: Precondition) => Promise<FoundServer | undefined> = beginTask,
+): Promise<{ found: FoundServer | undefined; accepted?: AcceptedTask }> {
+  const { recorded, event, taskState } = action;
+  const task = { server, action: recorded, event, request_id, taskState, note, userId, projectId, arguments: known };
+  const found = await inCell(cell, 'changing', (database) => begin(database, task, precondition));
+  if (!found?.accepted || found.host === null) return { found };
   const { host, fencing_token } = found;
-  if (!found.accepted || host === null) return { refused: { found, conflict: refusalOf(uuid, word, precondition, found) } };
-  return { accepted: { server: uuid, host, fencing_token, cell: cell.database_connection, task: { ...task, attempt: 1 } } };
+  return { found, accepted: { server, host, fencing_token, cell, task: { action: recorded, request_id, attempt: 1 } } };
+}
+
+/**
+ * Returns how a server refused a task; undefined when it accepted it.
+ * @throws NotFound when its cell did not know it.
+ */
+export function refusedBy({ server, action, precondition }: TaskRequest, found: FoundServer | undefined): Refused | undefined {
+  if (!found) throw serverNotFound(server);
+  if (found.accepted && found.host !== null) return undefined;
+  return { found, conflict: refusalOf(server, action.word, precondition, found) };
 }

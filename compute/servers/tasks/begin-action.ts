@@ -1,20 +1,11 @@
-/**
- * An action of a server: accepted by one statement in its cell, noted in the api database before, so that a reaper ends it whatever happens here. Then its
- * host is asked at once; what could not be handed over, the reaper hands over again.
- */
-
-import type { Conflict } from '../../../common/errors.ts';
-import { allows } from '../../../common/policy.ts';
+/** An action of a server that its host is asked as soon as it is accepted; what could not be handed over, the reaper hands over again. */
 import { findInstanceMappingToChange, type NotedMapping } from '../../../database/api/servers/instance-mappings.ts';
-import type { FoundServer } from '../../../database/cell/tasks.ts';
 import type { Database } from '../../../database/data-api/client.ts';
 import type { Driver } from '../../hosts/drivers/driver.ts';
 import { defaultSettings } from '../../settings.ts';
 import type { ChangeOf } from '../change-in-cell.ts';
-import { serverNotFound } from '../find-server.ts';
-import { refusalOf } from '../refusals.ts';
 import { type Seal, taskContext } from '../secrets.ts';
-import { findMappingFor } from './accept-task.ts';
+import { findMappingFor, type Refused, refusedBy, taskOf } from './accept-task.ts';
 import type { ServerAction } from './actions.ts';
 import { startTask } from './start-task.ts';
 import type { Tasks } from './tasks.ts';
@@ -50,7 +41,7 @@ export async function beginAction(
 
 /** What became of an action: the server refused it, or it is accepted, and its host may not have been asked. */
 export interface Begun {
-  refusal?: { found: FoundServer; conflict: Conflict };
+  refusal?: Refused;
   error?: unknown;
 }
 
@@ -58,16 +49,10 @@ export interface Begun {
  * Begins an action of a server whose mapping was noted.
  * @throws NotFound when the cell does not know the server, DatabaseUnreachable when it does not answer.
  */
-export async function beginInCell(tasks: Tasks, { uuid, cell, generation }: NotedMapping, request: ActionRequest): Promise<Begun> {
-  if (!cell || generation === null) throw serverNotFound(uuid);
-  const { caller, requestId, action } = request;
-  const sealed = request.seal?.(taskContext(uuid, requestId));
-  const precondition = { ...action, unlocked: action.unlocked && !allows(caller, 'context_is_admin') };
-  const { found, error } = await startTask(tasks, cell.database_connection, {
-    ...{ server: uuid, requestId, action, precondition, arguments: { ...request.arguments, ...(sealed !== undefined && { sealed }) } },
-    ...{ note: generation, userId: caller.userId, projectId: caller.projectId },
-  });
-  if (!found) throw serverNotFound(uuid);
-  if (!found.accepted || found.host === null) return { refusal: { found, conflict: refusalOf(uuid, action.word, precondition, found) } };
-  return { error };
+export async function beginInCell(tasks: Tasks, mapping: NotedMapping, { action, seal, ...of }: ActionRequest): Promise<Begun> {
+  const sealed = seal?.(taskContext(mapping.uuid, of.requestId));
+  const { cell, request } = taskOf(mapping, of, action, { ...of.arguments, ...(sealed !== undefined && { sealed }) });
+  const { found, error } = await startTask(tasks, cell, request);
+  const refusal = refusedBy(request, found);
+  return refusal ? { refusal } : { error };
 }
