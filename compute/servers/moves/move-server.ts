@@ -8,6 +8,7 @@ import { releaseAllocationsOfDeleted } from '../../../database/api/servers/relea
 import { beginMigration, endMove, enterStep, findMove, type MoveEnd, type ServerInMove } from '../../../database/cell/moves.ts';
 import { noteBegun } from '../../../database/cell/tasks.ts';
 import type { Database } from '../../../database/data-api/client.ts';
+import { storableText } from '../../../database/data-api/storable-text.ts';
 import type { InstanceFlavor } from '../../../database/servers/document.ts';
 import type { Move, MoveOutcome, OpenMigration } from '../../../database/servers/move.ts';
 import type { TaskName } from '../../../database/servers/task.ts';
@@ -131,8 +132,10 @@ export async function giveUpMove({ api }: Tasks, cell: string, name: TaskName, w
 }
 
 /** Ends a move in its cell, then in the api database; the reaper does the latter when it is not done. */
-async function end(api: Database, cell: string, name: TaskName, moveEnd: MoveEnd): Promise<void> {
-  const ended = await inCell(cell, 'changing', (database) => endMove(database, name, moveEnd));
+async function end(api: Database, cell: string, name: TaskName, { failure, ...left }: MoveEnd): Promise<void> {
+  // What a host says must not keep its task from its end.
+  const storable = { ...left, failure: failure === null ? null : storableText(failure) };
+  const ended = await inCell(cell, 'changing', (database) => endMove(database, name, storable));
   const { migration, outcome, flavor } = ended ?? { migration: null, outcome: null, flavor: null };
   if (migration !== null && outcome !== null && flavor) await settleMove(api, name.server, migration, keptFlavor(outcome, flavor));
 }

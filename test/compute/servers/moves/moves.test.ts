@@ -1,6 +1,10 @@
 /** Resizes and migrations over HTTP on hosts that answer at once: what the server shows, what hosts and quota hold, and what is on record. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { applyLateReport } from '../../../../compute/hosts/apply-late-report.ts';
+import { defaultSettings } from '../../../../compute/settings.ts';
 import { query } from '../../../../database/data-api/client.ts';
+import { hostDriver } from '../../../../lambdas/shared/host-driver.ts';
+import { startBoot } from '../../../../lambdas/workflows/boot/start.ts';
 import { type Cloud, startCloud, type User } from '../../../fixtures/cloud.ts';
 
 let cloud: Cloud;
@@ -159,6 +163,36 @@ describe('what cannot be', () => {
     expect(answer.status).toBe(403);
     expect(answer.body.forbidden?.message).toBe('Quota exceeded for cores: Requested 1, but already used 1 of 1 cores');
   });
+});
+
+test('whatever a host says of its failure, the move ends by it, once, and the server is where it was', async () => {
+  const before = await shown();
+  const cellName = String(before.host).split('-')[0] ?? '';
+  process.env.SIMULATION = JSON.stringify({ reportAfter: 0, lostChance: 1 });
+  await resize('2');
+  delete process.env.SIMULATION;
+  expect(await shown()).toMatchObject({ status: 'RESIZE', task: 'resize_migrating', host: before.host });
+  const [row] = await query<{ fencing_token: number; request_id: string }>(
+    cloud.database(cellName),
+    `select fencing_token, task->>'request_id' as request_id from instances where uuid = :server::uuid`,
+    { server },
+  );
+  const about = {
+    ...({ operation: 'migrate_disk_and_power_off', arguments: {} } as const),
+    ...{ server, host: String(before.host), cell: cloud.service.databases.get(cellName) ?? '', fencing_token: row?.fencing_token ?? 0 },
+    task: { action: 'resize', request_id: row?.request_id ?? '', attempt: 1 },
+  };
+  const report = () =>
+    applyLateReport(
+      { api: cloud.service.api, driver: hostDriver(), settings: defaultSettings, startBoot },
+      { about, report: { result: 'failure', message: 'No disk\u0000.' } },
+    );
+  await report();
+  await report();
+  expect(await shown()).toEqual({ ...before, status: 'ERROR', fault: 'No disk.' });
+  expect(await actions()).toEqual(['resize Error', 'create ended']);
+  expect(await allocated()).toEqual([{ consumer: 'server', host: before.host, vcpus: 1 }]);
+  expect(await quota()).toEqual({ instances: 1, cores: 1, ram: 512 });
 });
 
 test('a server that is deleted while it waits leaves nothing on both hosts', async () => {
