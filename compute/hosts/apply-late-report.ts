@@ -29,9 +29,9 @@ export async function applyProgress({ about, progress }: ProgressReport): Promis
 }
 
 /** Applies what a host says of itself. */
-export async function applyHostReport({ api, driver, settings }: Tasks, { about, cell, ...report }: HostReport): Promise<void> {
-  if (about === 'started') await recoverHost({ api, driver, settings, cell }, report);
-  else await syncPowerStates(api, driver, settings, cell, report);
+export async function applyHostReport(tasks: Tasks, { about, cell, ...report }: HostReport): Promise<void> {
+  if (about === 'started') await recoverHost({ ...tasks, cell }, report);
+  else await syncPowerStates(tasks, cell, report);
 }
 
 /** Applies a report; returns the build that it ended. */

@@ -3,16 +3,13 @@
  * stopped where its guest is off. One that must be stopped, but is not, is stopped on its host. Servers in a task, on another host or with another owner stay.
  */
 import { namedUuid } from '../../common/uuid.ts';
-import { findInstanceMappingToChange } from '../../database/api/servers/instance-mappings.ts';
 import { applyPowerStates, type PowerRule, type ReportOfHost } from '../../database/cell/host-reports.ts';
-import type { Database } from '../../database/data-api/client.ts';
 import type { VmState } from '../../database/servers/document.ts';
 import { inCell } from '../cells/reach.ts';
 import { crashed, paused, running, shutDown, suspended } from '../servers/power-states.ts';
 import { serverActions } from '../servers/tasks/actions.ts';
-import { startTask } from '../servers/tasks/start-task.ts';
-import type { Settings } from '../settings.ts';
-import type { Driver } from './drivers/driver.ts';
+import type { Tasks } from '../servers/tasks/tasks.ts';
+import { startOwnTask } from './start-own-task.ts';
 
 const rule = (vm_state: VmState, correction: PowerRule['correction'], ...powerStates: number[]): PowerRule[] =>
   powerStates.map((power_state) => ({ vm_state, power_state, correction }));
@@ -30,27 +27,11 @@ export const powerRules: readonly PowerRule[] = [
  * found again in the host's next report.
  * @param cell URL of the database of the host's cell.
  */
-export async function syncPowerStates(
-  api: Database,
-  driver: Driver,
-  settings: Settings,
-  cell: string,
-  report: ReportOfHost,
-): Promise<void> {
+export async function syncPowerStates(tasks: Tasks, cell: string, report: ReportOfHost): Promise<void> {
   // The same for each sending.
   const requestId = `req-${namedUuid(`${report.host} ${report.sequence}`)}`;
   const correction = { rules: powerRules, stopped: shutDown, requestId };
   const toStop = await inCell(cell, 'changing', (database) => applyPowerStates(database, report, correction));
-  await Promise.all(
-    toStop.map(async ({ server, vm_state }) => {
-      // So that a reaper ends it, whatever happens here.
-      const mapping = await findInstanceMappingToChange(api, server, null);
-      if (!mapping || mapping.generation === null) return;
-      const { error } = await startTask({ api, driver, settings }, cell, {
-        ...{ server, note: mapping.generation, requestId, action: serverActions.stop, userId: null, projectId: null, arguments: {} },
-        precondition: { unlocked: false, hosted: false, vmStates: [vm_state], taskStates: [null] },
-      });
-      if (error) throw error;
-    }),
-  );
+  const action = serverActions.stop;
+  await Promise.all(toStop.map(({ server, vm_state: vmState }) => startOwnTask(tasks, cell, { server, requestId, action, vmState })));
 }

@@ -3,27 +3,21 @@
  * Each change names the task that it is about, so one that has ended meanwhile is left alone, and a report may be applied twice.
  */
 import { randomUUID } from 'node:crypto';
-import { findInstanceMappingToChange } from '../../database/api/servers/instance-mappings.ts';
 import { findGuests, removeGuests } from '../../database/cell/guests-to-end.ts';
 import { findReportedServers, noteReportOfHost, type ReportOfHost, type ServerOfHost } from '../../database/cell/host-reports.ts';
 import { endTask, takeTaskAgain } from '../../database/cell/tasks.ts';
-import type { Database } from '../../database/data-api/client.ts';
 import { inCell } from '../cells/reach.ts';
 import { endOnHost } from '../servers/end-deleted.ts';
 import { running } from '../servers/power-states.ts';
 import { actionOf, serverActions } from '../servers/tasks/actions.ts';
 import { applyReport } from '../servers/tasks/apply-report.ts';
 import { askHost } from '../servers/tasks/ask-host.ts';
-import { startTask } from '../servers/tasks/start-task.ts';
-import type { Settings } from '../settings.ts';
-import type { Driver } from './drivers/driver.ts';
+import type { Tasks } from '../servers/tasks/tasks.ts';
 import { recoveryOf } from './recovery.ts';
+import { startOwnTask } from './start-own-task.ts';
 
 /** What a recovery works with. */
-interface Recovering {
-  api: Database;
-  driver: Driver;
-  settings: Settings;
+interface Recovering extends Tasks {
   /** URL of the database of the host's cell. */
   cell: string;
   host: string;
@@ -51,7 +45,7 @@ export async function recoverHost(recovering: Omit<Recovering, 'host'>, report: 
 }
 
 async function recoverServer(recovering: Recovering, server: ServerOfHost): Promise<void> {
-  const { api, driver, settings, cell, host } = recovering;
+  const { cell, host } = recovering;
   const { uuid, fencing_token, task, guest_state } = server;
   if (!task) return resumeGuest(recovering, server);
   const recovery = recoveryOf(server);
@@ -66,7 +60,7 @@ async function recoverServer(recovering: Recovering, server: ServerOfHost): Prom
       const action = actionOf(task.action, task.arguments.type);
       // A build is no action of a client's, and leaves ERROR.
       if (!action) await end({ vm_state: 'error' }, interrupted);
-      else await applyReport({ api, settings }, cell, action, name, { result: 'failure', message: interrupted });
+      else await applyReport(recovering, cell, action, name, { result: 'failure', message: interrupted });
       return;
     }
     case 'activate':
@@ -81,30 +75,16 @@ async function recoverServer(recovering: Recovering, server: ServerOfHost): Prom
       const attempt = await inCell(cell, 'changing', (database) => takeTaskAgain(database, name, again));
       if (attempt === undefined) return;
       const guest = { server: uuid, host, fencing_token, cell };
-      await askHost({ api, driver, settings }, action, { ...guest, task: { ...name, attempt }, arguments: again.arguments });
+      await askHost(recovering, action, { ...guest, task: { ...name, attempt }, arguments: again.arguments });
     }
   }
 }
 
 /** A guest that was running before its host started is started again, if the deployment wants that. */
-async function resumeGuest({ api, driver, settings, cell }: Recovering, server: ServerOfHost): Promise<void> {
+async function resumeGuest(recovering: Recovering, server: ServerOfHost): Promise<void> {
   const { uuid, vm_state, task_state, power_state, guest_state } = server;
   const shallRun = vm_state === 'active' && task_state === null && power_state === running && guest_state !== running;
-  if (!shallRun || !settings.resume_guests_state_on_host_boot) return;
-  // So that a reaper ends it, whatever happens here.
-  const mapping = await findInstanceMappingToChange(api, uuid, null);
-  if (!mapping || mapping.generation === null) return;
-  const { error } = await startTask({ api, driver, settings }, cell, {
-    ...{
-      server: uuid,
-      note: mapping.generation,
-      requestId: `req-${randomUUID()}`,
-      action: serverActions.hardReboot,
-      userId: null,
-      projectId: null,
-      arguments: {},
-    },
-    precondition: { unlocked: false, hosted: false, vmStates: ['active'], taskStates: [null] },
-  });
-  if (error) throw error;
+  if (!shallRun || !recovering.settings.resume_guests_state_on_host_boot) return;
+  const reboot = { requestId: `req-${randomUUID()}`, action: serverActions.hardReboot, vmState: 'active' } as const;
+  await startOwnTask(recovering, recovering.cell, { server: uuid, ...reboot });
 }

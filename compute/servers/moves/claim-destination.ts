@@ -34,12 +34,11 @@ export async function claimDestination(
 ): Promise<{ host: string; zone: string } | undefined> {
   if (wanted && wanted.root_gb < current.root_gb) throw new CannotMove('Resize error: Unable to resize disk down.');
   const flavor = flavorOf(wanted ?? current);
-  const resources = overriddenResources(flavor.extra_specs);
   const moving = {
     ...{ uuid, fencing_token, migration },
     changes: {
       flavor,
-      ...(Object.keys(resources).length > 0 && { resources }),
+      resources: overriddenResources(flavor.extra_specs),
       ...(requested_host !== null && { requested_host: { host: requested_host, node: null } }),
     },
     ignoredHosts: wanted && allowSameHost ? [] : [host],

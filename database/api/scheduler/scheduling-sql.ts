@@ -68,7 +68,7 @@ const moving: Seeking = {
   servers: `
   -- The server, with what it asks for now; the host that its boot named counts no more.
   waiting as (
-    select m.instance_uuid as uuid, (s.spec - 'forced_host' - 'requested_host' - 'resources') || :changes::jsonb as spec, false as former
+    select m.instance_uuid as uuid, (s.spec - 'forced_host' - 'requested_host') || :changes::jsonb as spec, false as former
     from instance_mappings m join request_specs s using (instance_uuid)
     where m.instance_uuid = :server::uuid and m.fencing_token = :fencing_token and not m.queued_for_delete
       and not exists (select from migration_consumers where migration_uuid = :migration::uuid)),

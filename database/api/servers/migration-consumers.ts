@@ -157,7 +157,7 @@ export async function settleMove(api: Database, server: string, migration: strin
        from settled, holds where q.project_id = holds.project_id),
      -- What the scheduler must know of it.
      spec as (
-       update request_specs s set spec = (s.spec - 'resources') || :changes::jsonb, updated_at = now() from holds
+       update request_specs s set spec = s.spec || :changes::jsonb, updated_at = now() from holds
        where :kept and s.instance_uuid = holds.instance_uuid),
      -- The allocations that it does not keep.
      over as (
@@ -181,7 +181,7 @@ export async function settleMove(api: Database, server: string, migration: strin
      select count(*) from settled`,
     {
       ...{ server, migration, kept: kept !== null, vcpus: kept?.flavor.vcpus ?? null, memory_mb: kept?.flavor.memory_mb ?? null },
-      changes: kept && { flavor: kept.flavor, ...(Object.keys(kept.resources).length > 0 && { resources: kept.resources }) },
+      changes: kept,
     },
   );
 }
