@@ -59,9 +59,10 @@ export async function claimMove(api: Database, server: FencedServer, move: MoveC
        from limits, usage, growth),
      -- Its allocations now.
      source as (select a.id from allocations a join owned on a.consumer_id = owned.instance_uuid order by a.id for update of a),
-     -- What it needs of the host.
+     -- What it needs of the host; the row of VCPU says where it is, also when it takes none.
      wanted as (
-       select key as resource_class, amount::bigint as amount from jsonb_each_text(:resources::jsonb) as amounts (key, amount) where amount::bigint > 0),
+       select key as resource_class, amount::bigint as amount from jsonb_each_text(:resources::jsonb) as amounts (key, amount)
+       where amount::bigint > 0 or key = 'VCPU'),
      -- The inventories of the host, if it may be picked.
      held as (
        select i.id, i.free >= wanted.amount as fits

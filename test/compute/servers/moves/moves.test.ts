@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { applyLateReport } from '../../../../compute/hosts/apply-late-report.ts';
 import { defaultSettings } from '../../../../compute/settings.ts';
+import { changeFlavor } from '../../../../database/api/flavors.ts';
 import { query } from '../../../../database/data-api/client.ts';
 import { hostDriver } from '../../../../lambdas/shared/host-driver.ts';
 import { startBoot } from '../../../../lambdas/workflows/boot/start.ts';
@@ -112,6 +113,18 @@ test('the smaller flavor frees quota when the resize is confirmed', async () => 
   expect(await quota()).toEqual({ instances: 2, cores: 3, ram: 1_536 });
   await act(user, { confirmResize: null });
   expect(await quota()).toEqual({ instances: 2, cores: 2, ram: 1_024 });
+});
+
+test('a server that takes no processor has its row of them all the same, which says where it is', async () => {
+  const flavor = await cloud.newFlavor({ ram: 1_024 });
+  await changeFlavor(cloud.service.api, flavor, { specs: { 'resources:VCPU': '0' } });
+  const { host } = await shown();
+  await resize(flavor);
+  const { host: destination } = await shown();
+  expect(await allocated()).toEqual([
+    { consumer: 'server', host: destination, vcpus: 0 },
+    { consumer: 'migration', host, vcpus: 1 },
+  ]);
 });
 
 test('a migration takes another host, or the one that an admin names', async () => {
