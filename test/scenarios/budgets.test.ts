@@ -1,10 +1,7 @@
-/** The budgets of the design: calls of the Data API, how many of them one waits for, and paid transitions of the workflow. */
-import { readFile } from 'node:fs/promises';
+/** The budgets of the design: calls of the Data API, and how many of them one waits for. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { changeFlavor } from '../../database/api/flavors.ts';
-import { workflows } from '../../lambdas/workflows/index.ts';
 import { type Call, depth } from '../../local/aws/data-api/calls.ts';
-import { definitionFile } from '../../local/deployment/workflows.ts';
 import { type Cloud, type ServerBody, startCloud, type User } from '../fixtures/cloud.ts';
 
 const image = 'c1220500-0000-4000-8000-000000000001';
@@ -217,6 +214,19 @@ test.each([
   expect(await requestCost('POST', `/servers/${id}/action`, { rebuild: { imageRef: await imageRef() } })).toEqual(calls);
 });
 
+test('a resize takes 8 calls, a confirmation of it 6, and a return 7', async () => {
+  const id = await user.boot();
+  await user.settled(id);
+  const cost = async (body: object) => {
+    const { calls, inSequence } = await counted(() => user.send('POST', `/servers/${id}/action`, { body }));
+    return [calls.length, inSequence];
+  };
+  expect(await cost({ resize: { flavorRef: '2' } })).toEqual([8, 8]);
+  expect(await cost({ confirmResize: null })).toEqual([6, 6]);
+  expect(await cost({ resize: { flavorRef: '3' } })).toEqual([8, 8]);
+  expect(await cost({ revertResize: null })).toEqual([7, 7]);
+});
+
 describe('DELETE takes 3 calls, 3 in sequence', () => {
   test('of a server in cell0', async () => {
     const id = await user.boot({ flavorRef: tooLarge });
@@ -235,10 +245,10 @@ describe('DELETE takes 3 calls, 3 in sequence', () => {
   });
 });
 
-/** Calls of all steps of a boot, without the two of its POST. */
 /** What a host reports on the way is beside the budget. */
 const isProgress = (sql: string) => sql.includes('task_state = :step');
 
+/** Calls of all steps of a boot, without the two of its POST. */
 async function bootCost(fields: object): Promise<[calls: number, inSequence: number, progress: number]> {
   let post = 0;
   const { calls } = await counted(async () => {
@@ -291,58 +301,5 @@ describe('the steps of a boot', () => {
 
   test('of ten servers to ERROR in cell0 take 4 calls too', async () => {
     expect(await bootCost({ flavorRef: tooLarge, min_count: 10, max_count: 10 })).toEqual([4, 4, 0]);
-  });
-});
-
-describe('paid transitions of the workflow', () => {
-  interface State {
-    Type: string;
-    Next?: string;
-    Catch?: { Next: string }[];
-    ItemProcessor?: Machine;
-  }
-  interface Machine {
-    StartAt: string;
-    States: Record<string, State>;
-  }
-
-  /** AWS charges a transition for each state that is entered, the first with the start of the execution, a Map and each state of its items. */
-  function entered(machine: Machine, tasks: readonly string[]): number {
-    let count = 0;
-    for (let name: string | undefined = machine.StartAt; name !== undefined; ) {
-      const state: State | undefined = machine.States[name];
-      if (!state) throw new Error(`no state ${name}`);
-      count += 1;
-      if (state.ItemProcessor) count += entered(state.ItemProcessor, tasks);
-      const caught: string | undefined = state.Catch?.map(({ Next }) => Next).find((next) => tasks.includes(next));
-      name = caught ?? state.Next;
-    }
-    return count;
-  }
-
-  /** Transitions of the boot of a request, the start counted as one. */
-  async function transitions(fields: Record<string, unknown>): Promise<number> {
-    const definition: Machine = JSON.parse(await readFile(definitionFile(workflows.boot), 'utf8'));
-    const tasks: string[] = [];
-    const end = cloud.service.workflow.onTask(({ state, phase }) => {
-      if (phase === 'entered') tasks.push(state);
-    });
-    await user.settled(await user.boot(fields));
-    await cloud.service.workflow.drain();
-    end();
-    return entered(definition, tasks) + 1;
-  }
-
-  test('of one server to ACTIVE are 2, with the start', async () => {
-    expect(await transitions({})).toBe(2);
-  });
-
-  test('of one server to ERROR in cell0 are 3', async () => {
-    expect(await transitions({ flavorRef: tooLarge })).toBe(3);
-  });
-
-  test('of one server that another state goes on with are 6', async () => {
-    cloud.service.workflow.faults.add({ state: 'BootOne', when: 'before', nth: 1 });
-    expect(await transitions({})).toBe(6);
   });
 });
