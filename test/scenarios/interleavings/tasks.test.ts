@@ -15,6 +15,7 @@ import { createImage } from '../../../compute/servers/tasks/create-image.ts';
 import { defaultSettings } from '../../../compute/settings.ts';
 import { query } from '../../../database/data-api/client.ts';
 import { type Cloud, startCloud } from '../../fixtures/cloud.ts';
+import { hostReport } from '../../fixtures/host-report.ts';
 import { plainRebuild } from '../../fixtures/plain-rebuild.ts';
 import { meetAt, type Parts, reapAndBoot } from './actors.ts';
 import { guardStatements, inEveryOrder, type Meeting } from './interleave.ts';
@@ -139,18 +140,7 @@ let sequence = 0;
 
 /** The host says what it has of the server. Who is stopped by that is started again, where nothing else is done to it. */
 async function say({ id }: Parts, about: HostReport['about'], power_state: number, number = ++sequence, driver = atOnce): Promise<void> {
-  const [row] = await query<{ host: string; fencing_token: number }>(
-    cloud.database('cell1'),
-    'select host, fencing_token from instances where uuid = :id::uuid',
-    { id },
-  );
-  const [cell] = await query<{ url: string }>(
-    cloud.service.api,
-    `select database_connection as url from cell_mappings where name = 'cell1'`,
-  );
-  if (!row || !cell) throw new Error('no server');
-  const servers = [{ server: id, fencing_token: row.fencing_token, power_state }];
-  const report: HostReport = { about, host: row.host, cell: cell.url, sequence: number, servers };
+  const report = await hostReport(cloud, id, { about, power_state, sequence: number });
   await applyHostReport({ api: cloud.service.api, driver, settings: defaultSettings }, report);
 }
 

@@ -1,7 +1,6 @@
 /** What every driver must do, whenever and however often its hosts report: at rest the control plane is the same. */
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { audit } from '../../../../compute/audit/audit.ts';
-import type { HostReport } from '../../../../compute/hosts/drivers/driver.ts';
 import { buildProperty, type Simulation } from '../../../../compute/hosts/drivers/simulated.ts';
 import { running } from '../../../../compute/servers/power-states.ts';
 import { changeFlavor } from '../../../../database/api/flavors.ts';
@@ -11,6 +10,7 @@ import { createImage } from '../../../../image/images.ts';
 import { sendMessage } from '../../../../lambdas/shared/queue.ts';
 import { listenToHosts, spawnsOf } from '../../../fixtures/asked-operations.ts';
 import type { Cloud, User } from '../../../fixtures/cloud.ts';
+import { hostReport } from '../../../fixtures/host-report.ts';
 import { comeToRest } from '../../../fixtures/rest.ts';
 
 /** Runs the contract in a cloud of one cell with three simulated hosts, which behave as it says. */
@@ -186,18 +186,7 @@ export function contract(name: string, simulation: Partial<Simulation>, cloudOfT
       await user.settled(id);
       await atRest();
       expect((await user.send('POST', `/servers/${id}/action`, { body: { 'os-stop': null } })).status).toBe(202);
-      const [row] = await query<{ host: string; fencing_token: number }>(
-        cloud.database('cell1'),
-        'select host, fencing_token from instances where uuid = :id::uuid',
-        { id },
-      );
-      const [cell] = await query<{ url: string }>(
-        cloud.service.api,
-        `select database_connection as url from cell_mappings where name = 'cell1'`,
-      );
-      if (!row || !cell) throw new Error('no server');
-      const servers = [{ server: id, fencing_token: row.fencing_token, power_state: running }];
-      const started: HostReport = { about: 'started', host: row.host, cell: cell.url, sequence: Date.now(), servers };
+      const started = await hostReport(cloud, id, { about: 'started', power_state: running, sequence: Date.now() });
       await sendMessage(process.env.REPORTS_QUEUE ?? '', started, 0);
       await atRest();
       expect(await user.settled(id)).toMatchObject({ status: 'SHUTOFF', 'OS-EXT-STS:power_state': 4 });
